@@ -1,0 +1,129 @@
+//! The states of a key, and which key signs next.
+
+use std::{fmt, str::FromStr};
+
+use super::KeyId;
+
+/// Where the private half of a key is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Custody {
+    /// Sealed, in the database itself.
+    Database,
+}
+
+impl Custody {
+    /// The name stored in `signing_key.custody`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+        }
+    }
+}
+
+/// Whether a key may sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It signs when its turn comes.
+    Active,
+    /// Set aside by a person; can be enabled again.
+    Disabled,
+    /// Never to sign again; kept because its signatures must stay verifiable.
+    Retired,
+    /// Set aside by the service after repeated failures; can be enabled again.
+    Suspended,
+}
+
+/// A name that is none of the four states.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown key state '{0}'")]
+pub struct UnknownKeyState(pub String);
+
+impl KeyState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Disabled, Self::Retired, Self::Suspended];
+
+    /// The name stored in `signing_key.state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Retired => "retired",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// Whether a key in this state may be put in state `next`. Retirement is final.
+    pub const fn may_become(self, next: Self) -> bool {
+        !matches!(self, Self::Retired) || matches!(next, Self::Retired)
+    }
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for KeyState {
+    type Err = UnknownKeyState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name() == text)
+            .ok_or_else(|| UnknownKeyState(text.to_owned()))
+    }
+}
+
+/// What the choice of a key depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The key.
+    pub id: KeyId,
+    /// Whether it may sign.
+    pub state: KeyState,
+    /// Whether some batch is leased with it, on any node.
+    pub leased: bool,
+    /// Its place in the order of use: higher is more recent, 0 is never.
+    pub last_leased: i64,
+}
+
+/// The rule of selection: up to `count` keys that are active and idle, least recently used first
+/// (of two that were never used, the one that came first).
+pub fn least_recently_used(keys: impl IntoIterator<Item = KeyUse>, count: usize) -> Vec<KeyId> {
+    let mut idle: Vec<_> =
+        keys.into_iter().filter(|key| key.state == KeyState::Active && !key.leased).collect();
+    idle.sort_unstable_by_key(|key| (key.last_leased, key.id));
+    idle.into_iter().take(count).map(|key| key.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: i64, state: KeyState, leased: bool, last_leased: i64) -> KeyUse {
+        KeyUse { id: KeyId(id), state, leased, last_leased }
+    }
+
+    #[test]
+    fn the_least_recently_used_idle_active_keys_are_chosen_in_order() {
+        let keys = [
+            key(1, KeyState::Active, false, 7),
+            key(2, KeyState::Active, true, 1),
+            key(3, KeyState::Suspended, false, 0),
+            key(4, KeyState::Active, false, 0),
+            key(5, KeyState::Active, false, 3),
+            key(6, KeyState::Active, false, 0),
+        ];
+        assert_eq!(least_recently_used(keys, 3), [KeyId(4), KeyId(6), KeyId(5)]);
+        assert_eq!(least_recently_used(keys, 9).len(), 4);
+    }
+
+    #[test]
+    fn a_retired_key_stays_retired() {
+        for next in KeyState::ALL {
+            assert_eq!(KeyState::Retired.may_become(next), next == KeyState::Retired);
+            assert!(KeyState::Active.may_become(next));
+        }
+    }
+}

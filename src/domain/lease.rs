@@ -1,0 +1,159 @@
+//! A batch on its way: `open → leased → signed`, as types that cannot be used twice.
+
+use std::{fmt, str::FromStr};
+
+use super::{BatchId, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
+
+/// Where a batch is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchState {
+    /// Formed, waiting for a key.
+    Open,
+    /// In the hands of one node, with one key.
+    Leased,
+    /// All its signatures are stored. Final.
+    Signed,
+}
+
+/// A name that is none of the three states.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown batch state '{0}'")]
+pub struct UnknownBatchState(pub String);
+
+impl BatchState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Leased, Self::Signed];
+
+    /// The name stored in `batch.state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Leased => "leased",
+            Self::Signed => "signed",
+        }
+    }
+}
+
+impl fmt::Display for BatchState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for BatchState {
+    type Err = UnknownBatchState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name() == text)
+            .ok_or_else(|| UnknownBatchState(text.to_owned()))
+    }
+}
+
+/// A node's right to sign one batch with one key. It cannot be cloned, and signing consumes it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The batch to sign.
+    pub batch: BatchId,
+    /// The only key that may sign it.
+    pub key: KeyId,
+    /// The node that holds the lease.
+    pub node: NodeId,
+    /// The lease's number: a commit is conditional on it.
+    pub epoch: Epoch,
+    /// How to sign.
+    pub scheme: Scheme,
+    /// The records, in the order in which digests and signatures come.
+    pub records: Runs,
+}
+
+impl Lease {
+    /// Turns the lease into a signed batch, ready to be committed.
+    ///
+    /// # Errors
+    /// Gives the lease back, to be released, when there is not exactly one signature per record.
+    pub fn signed(self, signatures: SignatureBuf) -> Result<SignedBatch, WrongCount> {
+        let (expected, found) = (self.records.len(), signatures.len() as u64);
+        if expected == found {
+            Ok(SignedBatch { lease: self, signatures })
+        } else {
+            Err(WrongCount { lease: Box::new(self), found })
+        }
+    }
+}
+
+/// A batch came back with another number of signatures than it has records.
+#[derive(Debug, thiserror::Error)]
+#[error("batch {} has {} records but {found} signatures", lease.batch, lease.records.len())]
+pub struct WrongCount {
+    /// The lease, still unused.
+    pub lease: Box<Lease>,
+    /// How many signatures there were.
+    pub found: u64,
+}
+
+/// Every signature of one batch, made but not yet stored.
+///
+/// It is passed by reference to a commit, so that after an unknown outcome the same bytes, and no
+/// others, can be sent again.
+#[derive(Debug)]
+pub struct SignedBatch {
+    lease: Lease,
+    signatures: SignatureBuf,
+}
+
+impl SignedBatch {
+    /// The lease under which it was signed.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Each record with its signature, in id order.
+    pub fn signatures(&self) -> impl Iterator<Item = (RecordId, &[u8])> {
+        self.lease.records.iter().zip(self.signatures.iter())
+    }
+}
+
+/// Signatures of one key, one after the other: each is as long as the key's modulus.
+#[derive(Default)]
+pub struct SignatureBuf {
+    width: usize,
+    bytes: Vec<u8>,
+}
+
+impl SignatureBuf {
+    /// An empty buffer for `count` signatures of `width` bytes (the modulus' length) each.
+    pub fn with_capacity(width: usize, count: usize) -> Self {
+        Self { width, bytes: Vec::with_capacity(width * count) }
+    }
+
+    /// Appends a signature, to be filled in by the caller.
+    pub fn push_zeroed(&mut self) -> &mut [u8] {
+        let start = self.bytes.len();
+        self.bytes.resize(start + self.width, 0);
+        &mut self.bytes[start..]
+    }
+
+    /// How many signatures there are.
+    pub fn len(&self) -> usize {
+        self.bytes.len().checked_div(self.width).unwrap_or(0)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The signatures in the order in which they were made.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.bytes.chunks_exact(self.width.max(1))
+    }
+}
+
+impl fmt::Debug for SignatureBuf {
+    /// Shows how many, not what: a signature leaves the process by reading committed rows only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignatureBuf({} × {} bytes)", self.len(), self.width)
+    }
+}

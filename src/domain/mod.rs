@@ -1,0 +1,19 @@
+//! Layer 1, the rules: pure code, without I/O, clocks, actors or databases.
+
+mod digest;
+mod fingerprint;
+mod ids;
+mod key;
+mod lease;
+mod runs;
+mod scheme;
+mod verdict;
+
+pub use digest::{Digest, DigestAlgorithm};
+pub use fingerprint::{Fingerprint, FingerprintError};
+pub use ids::{BatchId, Epoch, KeyId, NodeId, RecordId};
+pub use key::{Custody, KeyState, KeyUse, UnknownKeyState, least_recently_used};
+pub use lease::{BatchState, Lease, SignatureBuf, SignedBatch, UnknownBatchState, WrongCount};
+pub use runs::{Runs, RunsError};
+pub use scheme::{Scheme, UnknownScheme};
+pub use verdict::{CommitVerdict, InsertVerdict, Outcome};
