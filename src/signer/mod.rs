@@ -2,8 +2,10 @@
 //! the database is not known here.
 
 mod error;
+mod public_key;
 
 pub use error::SignerError;
+pub use public_key::PublicKey;
 
 use crate::domain::{Digest, Scheme, SignatureBuf};
 
