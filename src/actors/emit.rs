@@ -149,7 +149,7 @@ impl Handler<Tick> for Emit {
                 async move {
                     if found {
                         // Ingest is gone only when the run is over.
-                        drop(ingest.send(Wake).await);
+                        let _ = ingest.send(Wake).await;
                     }
                 }
                 .into_actor(actor)

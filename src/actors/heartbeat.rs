@@ -145,7 +145,7 @@ async fn renew_and_wake(pulse: Pulse, ingest: Recipient<Wake>) {
     pulse.renew().await;
     if pulse.standing.node().is_some() && pulse.standing.node() != before {
         // Ingest is gone only when the run is over.
-        drop(ingest.send(Wake).await);
+        let _ = ingest.send(Wake).await;
     }
 }
 

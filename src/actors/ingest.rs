@@ -118,7 +118,9 @@ impl Ingest {
             self.settle(ctx);
         }
         if self.held.is_empty() && !self.leasing {
-            self.settlers.drain(..).for_each(|settler| drop(settler.send(())));
+            for settler in self.settlers.drain(..) {
+                let _ = settler.send(()); // whoever waited may have given up
+            }
             if self.uncertain {
                 self.change_identity(ctx);
             }
@@ -256,13 +258,13 @@ impl Ingest {
 
     fn doubt(&mut self, ctx: &mut Context<Self>) {
         let doubt = self.links.doubt.clone();
-        ctx.spawn(async move { drop(doubt.send(Doubt).await) }.into_actor(self));
+        ctx.spawn(async move { _ = doubt.send(Doubt).await }.into_actor(self));
     }
 
     fn change_identity(&mut self, ctx: &mut Context<Self>) {
         self.leasing = true;
         let reregister = self.links.reregister.clone();
-        ctx.spawn(async move { drop(reregister.send(Reregister).await) }.into_actor(self).map(|(), actor, ctx| {
+        ctx.spawn(async move { _ = reregister.send(Reregister).await }.into_actor(self).map(|(), actor, ctx| {
             actor.leasing = false;
             actor.uncertain = false;
             actor.pump(ctx);
@@ -317,6 +319,6 @@ impl Handler<Settle> for Ingest {
         let (settler, done) = oneshot::channel();
         self.settlers.push(settler);
         self.pump(ctx);
-        Box::pin(async move { drop(done.await) })
+        Box::pin(async move { _ = done.await })
     }
 }
