@@ -135,6 +135,11 @@ impl SignatureBuf {
         &mut self.bytes[start..]
     }
 
+    /// Takes the last signature away again, after it could not be made.
+    pub fn pop(&mut self) {
+        self.bytes.truncate(self.bytes.len().saturating_sub(self.width));
+    }
+
     /// How many signatures there are.
     pub fn len(&self) -> usize {
         self.bytes.len().checked_div(self.width).unwrap_or(0)

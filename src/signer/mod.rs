@@ -1,11 +1,40 @@
 //! Layer 2, the cryptography: keys, signing, verifying, sealing. Used here and nowhere else;
 //! the database is not known here.
+//!
+//! - [`PublicKey`], [`PrivateKey`]: keys that were parsed and checked; [`generate`] and [`import`] make them.
+//! - [`Engine`]: the two libraries, each of which opens a [`Signer`] or a [`Verifier`].
+//! - [`MasterKey`], [`seal`], [`unseal`]: private keys as they lie in the database.
+//! - [`Keyring`]: from a sealed key to its signer, in one step.
+//! - [`digest`]: what is signed, from a payload.
 
+mod aws_lc;
+mod check;
+mod each;
+mod engine;
 mod error;
+mod generate;
+mod hash;
+mod import;
+mod keyring;
+mod master_key;
+mod noop;
+mod pem;
+mod private_key;
 mod public_key;
+mod rustcrypto;
+mod seal;
 
-pub use error::SignerError;
+pub use engine::{Engine, UnknownEngine};
+pub use error::{KeyFlaw, SignerError};
+pub use generate::generate;
+pub use hash::digest;
+pub use import::import;
+pub use keyring::{Keyring, OpenSigner};
+pub use master_key::MasterKey;
+pub use noop::NoopSigner;
+pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
+pub use seal::{seal, unseal};
 
 use crate::domain::{Digest, Scheme, SignatureBuf};
 
@@ -23,4 +52,11 @@ pub trait Signer: Send {
     /// When any operation fails; `out` then holds the signatures made before it.
     fn sign(&mut self, scheme: Scheme, digests: &[Digest], out: &mut SignatureBuf)
     -> Result<(), SignerError>;
+}
+
+/// What can check signatures of one public key.
+pub trait Verifier: Send + Sync {
+    /// Whether `signature` is the key's signature of `digest` under `scheme`, and nothing else is: the
+    /// length, the hash function and, for PSS, the salt's length must be the scheme's.
+    fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool;
 }

@@ -1,14 +1,82 @@
 //! The public half of a key.
 
+use pkcs8::{
+    SubjectPublicKeyInfoRef,
+    der::{Decode, Encode},
+};
+use rsa::{BigUint, pkcs1};
+
+use super::{SignerError, check, hash, pem};
+use crate::domain::{DigestAlgorithm, Fingerprint};
+
 /// An RSA public key that was parsed and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     spki: Vec<u8>,
+    fingerprint: Fingerprint,
+    bits: u32,
 }
 
 impl PublicKey {
+    /// Reads a DER SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 8017, appendix A.1.1).
+    ///
+    /// # Errors
+    /// When it is not the one DER form of an `rsaEncryption` key, or the key's size or exponent is
+    /// out of bounds.
+    pub fn from_spki(der: &[u8]) -> Result<Self, SignerError> {
+        let (n, e) = parse(der)?;
+        let bits = check::public_components(&n, &e)?;
+        Ok(Self { spki: der.to_vec(), fingerprint: fingerprint(der), bits })
+    }
+
     /// DER SubjectPublicKeyInfo.
     pub fn spki(&self) -> &[u8] {
         &self.spki
     }
+
+    /// The key's name everywhere: SHA-256 of [`spki`](Self::spki).
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Length of the modulus in bits, 2048 to 8192.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// Length of the modulus, and of each signature, in bytes.
+    pub fn modulus_len(&self) -> usize {
+        self.bits.div_ceil(8) as usize
+    }
+
+    /// PEM as openssl reads and writes it (RFC 7468, section 13).
+    pub fn to_pem(&self) -> String {
+        pem::encode("PUBLIC KEY", &self.spki)
+    }
+
+    /// The modulus and the public exponent.
+    pub(super) fn components(&self) -> (BigUint, BigUint) {
+        parse(&self.spki).expect("it was parsed when it was made")
+    }
+}
+
+fn parse(der: &[u8]) -> Result<(BigUint, BigUint), SignerError> {
+    let malformed = SignerError::MalformedPublicKey;
+    let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| malformed("it does not parse"))?;
+    if spki.algorithm != pkcs1::ALGORITHM_ID {
+        return Err(malformed("its algorithm is not rsaEncryption"));
+    }
+    let key = spki.subject_public_key.as_bytes().and_then(|bytes| pkcs1::RsaPublicKey::from_der(bytes).ok());
+    let key = key.ok_or(malformed("its modulus and exponent do not parse"))?;
+    // One key, one fingerprint: another encoding of the same key would have another.
+    if spki.to_der().ok().as_deref() != Some(der) {
+        return Err(malformed("it is not in its one canonical form"));
+    }
+    let number = |integer: pkcs1::UintRef<'_>| BigUint::from_bytes_be(integer.as_bytes());
+    Ok((number(key.modulus), number(key.public_exponent)))
+}
+
+fn fingerprint(spki: &[u8]) -> Fingerprint {
+    let digest = hash::digest(DigestAlgorithm::Sha256, spki);
+    Fingerprint(digest.as_bytes().try_into().expect("SHA-256 has 32 bytes"))
 }

@@ -3,9 +3,43 @@
 
 mod door;
 mod error;
+mod faulty;
+mod memory;
+mod url;
 
 pub use door::{
     AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, NewKey, NewRecord, NodeRow, OpenBatches,
     OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
 };
 pub use error::StoreError;
+pub use faulty::{Fault, FaultyStore, Method};
+pub use memory::MemoryStore;
+pub use url::DatabaseUrl;
+
+use std::sync::Arc;
+
+/// Opens a database that exists and is up to date. Never creates or changes anything.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::NotADatabase`], [`StoreError::NewerSchema`],
+/// [`StoreError::OlderSchema`], [`StoreError::ReadOnly`], [`StoreError::UnsafeSqlite`].
+pub fn open(_url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
+    Err(StoreError::Other("not built yet".into()))
+}
+
+/// Makes the database if there is none (mode 0600), runs the migrations that it lacks, and returns
+/// their names. A file that holds something else is refused.
+///
+/// # Errors
+/// [`StoreError::NotADatabase`], [`StoreError::NewerSchema`], [`StoreError::ReadOnly`], ..
+pub fn migrate(_url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    Err(StoreError::Other("not built yet".into()))
+}
+
+/// Reverts the last migration and returns its name. Reverting the first drops every record.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Refused`] when there is nothing to revert, ..
+pub fn revert(_url: &DatabaseUrl) -> Result<String, StoreError> {
+    Err(StoreError::Other("not built yet".into()))
+}

@@ -1,0 +1,84 @@
+//! The address of whoever performs database transactions: DbExecutor, or its stand-in in a test.
+
+use actix::{Actor, Addr, Handler, Message, Recipient, dev::ToEnvelope};
+
+use super::messages::{
+    Commit, LeaseBatches, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release, Remove, Renew, Suspend,
+};
+use crate::store::StoreError;
+
+/// Where each database message goes.
+#[derive(Clone)]
+pub struct Db {
+    pub(super) open: Recipient<Open>,
+    pub(super) lease: Recipient<LeaseBatches>,
+    pub(super) commit: Recipient<Commit>,
+    pub(super) outcomes: Recipient<ReadOutcomes>,
+    pub(super) release: Recipient<Release>,
+    pub(super) register: Recipient<Register>,
+    pub(super) renew: Recipient<Renew>,
+    pub(super) remove: Recipient<Remove>,
+    pub(super) reclaim: Recipient<Reclaim>,
+    pub(super) load_key: Recipient<LoadKey>,
+    pub(super) suspend: Recipient<Suspend>,
+    pub(super) status: Recipient<ReadStatus>,
+}
+
+impl Db {
+    /// Sends everything to one actor.
+    pub fn of<A>(executor: &Addr<A>) -> Self
+    where
+        A: Actor
+            + Handler<Open>
+            + Handler<LeaseBatches>
+            + Handler<Commit>
+            + Handler<ReadOutcomes>
+            + Handler<Release>
+            + Handler<Register>
+            + Handler<Renew>
+            + Handler<Remove>
+            + Handler<Reclaim>
+            + Handler<LoadKey>
+            + Handler<Suspend>
+            + Handler<ReadStatus>,
+        A::Context: ToEnvelope<A, Open>
+            + ToEnvelope<A, LeaseBatches>
+            + ToEnvelope<A, Commit>
+            + ToEnvelope<A, ReadOutcomes>
+            + ToEnvelope<A, Release>
+            + ToEnvelope<A, Register>
+            + ToEnvelope<A, Renew>
+            + ToEnvelope<A, Remove>
+            + ToEnvelope<A, Reclaim>
+            + ToEnvelope<A, LoadKey>
+            + ToEnvelope<A, Suspend>
+            + ToEnvelope<A, ReadStatus>,
+    {
+        Self {
+            open: executor.clone().recipient(),
+            lease: executor.clone().recipient(),
+            commit: executor.clone().recipient(),
+            outcomes: executor.clone().recipient(),
+            release: executor.clone().recipient(),
+            register: executor.clone().recipient(),
+            renew: executor.clone().recipient(),
+            remove: executor.clone().recipient(),
+            reclaim: executor.clone().recipient(),
+            load_key: executor.clone().recipient(),
+            suspend: executor.clone().recipient(),
+            status: executor.clone().recipient(),
+        }
+    }
+}
+
+/// Sends a database message and waits for its reply. A reply that never comes (the executor is
+/// gone) says nothing about what was stored.
+pub(super) async fn ask<M, T>(to: &Recipient<M>, message: M) -> Result<T, StoreError>
+where
+    M: Message<Result = Result<T, StoreError>> + Send,
+    T: Send + 'static,
+{
+    to.send(message)
+        .await
+        .unwrap_or_else(|error| Err(StoreError::UnknownOutcome(format!("the database actor is gone: {error}"))))
+}

@@ -1,0 +1,79 @@
+//! How a run ends by itself: everything is signed, or it cannot go on.
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::{config::SettingsError, store::StoreError};
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing is waiting any more; that many batches are in the hands of other nodes.
+    Drained {
+        /// Batches leased by other nodes.
+        held_elsewhere: usize,
+    },
+    /// It cannot go on.
+    Failed(RunError),
+}
+
+/// Why a run failed. Whatever it did not sign is still waiting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The settings contradict themselves.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database says no, and will say so again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No key may sign.
+    #[error(
+        "there is no active key, and {waiting} records wait to be signed: 'signwave keys generate' makes keys, \
+         'signwave keys list' shows why others are set aside"
+    )]
+    NoActiveKey {
+        /// Records without a signature.
+        waiting: u64,
+    },
+    /// The operating system has no thread to give.
+    #[error("cannot start the signing threads: {0}")]
+    Threads(String),
+    /// A part of the service ended that must not.
+    #[error("the service broke down: {0}")]
+    Broken(String),
+    /// A second signal came: everything was dropped where it was.
+    #[error("stopped at once; whatever was being signed is signed again by the next run")]
+    Aborted,
+}
+
+/// Where an actor says that the run is over. The first word counts.
+#[derive(Clone)]
+pub struct Ends {
+    sender: UnboundedSender<End>,
+    patient: bool,
+}
+
+impl Ends {
+    /// `patient`: a full disk is waited out (a service) rather than an end (a command).
+    pub fn new(patient: bool) -> (Self, UnboundedReceiver<End>) {
+        let (sender, receiver) = unbounded_channel();
+        (Self { sender, patient }, receiver)
+    }
+
+    /// Ends the run.
+    pub fn end(&self, end: End) {
+        // The receiver is gone only when the run has ended already.
+        drop(self.sender.send(end));
+    }
+
+    /// Whether to try again after `error`.
+    pub fn tolerates(&self, error: &StoreError) -> bool {
+        error.is_transient() && (self.patient || *error != StoreError::Full)
+    }
+
+    /// Ends the run unless trying again may help.
+    pub fn report(&self, error: &StoreError) {
+        if !self.tolerates(error) {
+            self.end(End::Failed(error.clone().into()));
+        }
+    }
+}

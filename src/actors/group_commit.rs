@@ -1,0 +1,136 @@
+//! Storing batches until it is known what became of them.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    db::{Db, ask},
+    end::Ends,
+    messages::{Commit, ReadOutcomes, Release},
+    standing::Standing,
+};
+use crate::{
+    domain::{BatchId, CommitVerdict, Epoch, Outcome, SignedBatch},
+    store::StoreError,
+};
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Its signatures are stored.
+    Committed,
+    /// Its lease had ended, and its signatures were dropped.
+    Fenced,
+}
+
+/// Stores the batches. An error is answered by reading back: stored is stored, what is not stored
+/// is sent again, the same bytes. Nothing is ever signed again because a reply was lost.
+///
+/// # Errors
+/// When trying again cannot help, or the service is told to stop at once.
+pub async fn commit(
+    db: &Db,
+    standing: &Standing,
+    ends: &Ends,
+    batches: Arc<[SignedBatch]>,
+) -> Result<Vec<Settled>, StoreError> {
+    let mut backoff = Backoff::default();
+    loop {
+        // If we die here: before COMMIT the leases are reclaimed and others sign; after it, the
+        // signatures are stored and nobody signs again.
+        let error = match ask(&db.commit, Commit(Arc::clone(&batches))).await {
+            Ok(verdicts) => return Ok(verdicts.into_iter().zip(&*batches).map(judge).collect()),
+            Err(error) => error,
+        };
+        backoff.wait_after(&error, standing, ends, "store signatures").await?;
+        if !matches!(error, StoreError::UnknownOutcome(_)) {
+            continue;
+        }
+        let sent: Vec<_> = batches.iter().map(|batch| (batch.lease().batch, batch.lease().epoch)).collect();
+        let outcomes = read_back(db, standing, ends, sent).await?;
+        // One transaction carried them all: if any batch still waits, none of them was stored by it.
+        if !outcomes.contains(&Outcome::NotStored) {
+            return Ok(outcomes.into_iter().map(settled).collect());
+        }
+    }
+}
+
+/// Gives leases back.
+///
+/// # Errors
+/// As for [`commit`].
+pub async fn release(
+    db: &Db,
+    standing: &Standing,
+    ends: &Ends,
+    leases: Vec<(BatchId, Epoch)>,
+) -> Result<(), StoreError> {
+    let mut backoff = Backoff::default();
+    while let Err(error) = ask(&db.release, Release(leases.clone())).await {
+        backoff.wait_after(&error, standing, ends, "give batches back").await?;
+    }
+    Ok(())
+}
+
+async fn read_back(
+    db: &Db,
+    standing: &Standing,
+    ends: &Ends,
+    sent: Vec<(BatchId, Epoch)>,
+) -> Result<Vec<Outcome>, StoreError> {
+    let mut backoff = Backoff::default();
+    loop {
+        match ask(&db.outcomes, ReadOutcomes(sent.clone())).await {
+            Ok(outcomes) => return Ok(outcomes),
+            Err(error) => backoff.wait_after(&error, standing, ends, "read back a commit").await?,
+        }
+    }
+}
+
+fn judge((verdict, batch): (CommitVerdict, &SignedBatch)) -> Settled {
+    match verdict {
+        CommitVerdict::Committed => Settled::Committed,
+        CommitVerdict::Fenced { state, epoch, node } => {
+            let lease = batch.lease();
+            log::warn!(
+                "fenced: the signatures of batch {} at epoch {} were dropped, for it is {state} at epoch {epoch}{}",
+                lease.batch,
+                lease.epoch,
+                node.map(|node| format!(", node {node}")).unwrap_or_default(),
+            );
+            Settled::Fenced
+        }
+    }
+}
+
+fn settled(outcome: Outcome) -> Settled {
+    match outcome {
+        Outcome::Stored => Settled::Committed,
+        Outcome::NotStored | Outcome::Fenced => Settled::Fenced,
+    }
+}
+
+/// Pauses that double from 10 ms to a second.
+#[derive(Default)]
+struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    async fn wait_after(
+        &mut self,
+        error: &StoreError,
+        standing: &Standing,
+        ends: &Ends,
+        what: &str,
+    ) -> Result<(), StoreError> {
+        if standing.is_interrupting() || !ends.tolerates(error) {
+            return Err(error.clone());
+        }
+        if self.failures.is_power_of_two() {
+            log::warn!("cannot {what} yet: {error}");
+        }
+        actix_rt::time::sleep(Duration::from_millis(10 << self.failures.min(7)).min(Duration::from_secs(1))).await;
+        self.failures += 1;
+        Ok(())
+    }
+}

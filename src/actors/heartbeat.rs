@@ -1,0 +1,186 @@
+//! Heartbeat: keeps this node's lease alive, and takes batches back from the dead.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Recipient, WrapFuture};
+
+use super::{
+    db::{Db, ask},
+    messages::{Doubt, Leave, Reclaim, Register, Remove, Renew, Reregister, Tick, Wake},
+    standing::Standing,
+};
+use crate::{
+    config::Settings,
+    store::{RenewVerdict, StoreError},
+};
+
+/// Renews the node's lease every third of its time to live, and registers anew when it was lost.
+pub struct Heartbeat {
+    pulse: Pulse,
+    ingest: Recipient<Wake>,
+    emit: Recipient<Tick>,
+}
+
+/// What it takes to register, renew and reclaim.
+#[derive(Clone)]
+pub struct Pulse {
+    db: Db,
+    standing: Arc<Standing>,
+    name: String,
+    ttl: Duration,
+    grace: Duration,
+}
+
+/// The dead are looked for at least this often: on one host a killed process shows at once.
+const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
+
+impl Pulse {
+    /// For the node that `standing` describes.
+    pub fn new(settings: &Settings, db: Db, standing: Arc<Standing>) -> Self {
+        let Settings { node_name, lease_ttl, lease_grace, .. } = settings;
+        Self { db, standing, name: node_name.clone(), ttl: *lease_ttl, grace: *lease_grace }
+    }
+
+    /// Makes this process a node, under a new id.
+    ///
+    /// # Errors
+    /// The database's; after an unknown outcome a node may be left behind, which holds nothing and
+    /// is removed when its lease runs out.
+    pub async fn register(&self) -> Result<(), StoreError> {
+        let sent_at = self.standing.now();
+        let node = ask(&self.db.register, Register { name: self.name.clone(), ttl: self.ttl }).await?;
+        self.standing.renewed(node, sent_at, self.ttl);
+        log::info!("this process is node {node} ({})", self.name);
+        Ok(())
+    }
+
+    /// Takes batches back from dead nodes; returns whether there were any.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn reclaim(&self) -> Result<bool, StoreError> {
+        let me = self.standing.registered();
+        let dead = ask(&self.db.reclaim, Reclaim { me, grace: self.grace }).await?;
+        for node in &dead {
+            log::warn!("node {} ({}) is dead: {} batches are open again", node.node, node.name, node.batches);
+        }
+        Ok(dead.iter().any(|node| node.batches > 0))
+    }
+
+    /// Extends the lease, or registers anew where it was taken away.
+    async fn renew(&self) {
+        let sent_at = self.standing.now();
+        let result = match self.standing.registered() {
+            None => self.register().await,
+            Some(node) => match ask(&self.db.renew, Renew { node, ttl: self.ttl }).await {
+                Ok(RenewVerdict::Renewed) => {
+                    self.standing.renewed(node, sent_at, self.ttl);
+                    Ok(())
+                }
+                Ok(RenewVerdict::Gone) => {
+                    log::warn!("node {node} was reclaimed: its batches are lost, it registers again");
+                    self.standing.lost();
+                    self.register().await
+                }
+                Err(error) => Err(error),
+            },
+        };
+        if let Err(error) = result {
+            log::warn!("cannot renew this node's lease yet: {error}");
+        }
+    }
+
+    /// Gives up this id together with everything that it holds, and takes a new one.
+    async fn reregister(&self) {
+        if let Some(node) = self.standing.registered() {
+            self.standing.lost();
+            if let Err(error) = ask(&self.db.remove, Remove(node)).await {
+                // It is not renewed any more, so that its lease runs out and others remove it.
+                log::warn!("node {node} could not be removed: {error}");
+            }
+        }
+        self.renew().await;
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        let Some(node) = self.standing.registered() else { return Ok(()) };
+        self.standing.lost();
+        let given_back = ask(&self.db.remove, Remove(node)).await?;
+        log::info!("node {node} is gone, {given_back} batches went back");
+        Ok(())
+    }
+}
+
+impl Heartbeat {
+    /// Keeps `pulse` going; wakes `ingest` when there is a lease again, `emit` when batches came back.
+    pub fn new(pulse: Pulse, ingest: Recipient<Wake>, emit: Recipient<Tick>) -> Self {
+        Self { pulse, ingest, emit }
+    }
+
+    /// Renews, one renewal at a time, and plans the next: soon, when this one did not succeed.
+    fn beat(&mut self, ctx: &mut Context<Self>) {
+        let pulse = self.pulse.clone();
+        ctx.wait(renew_and_wake(pulse, self.ingest.clone()).into_actor(self).map(|(), actor, ctx| {
+            let Pulse { ttl, standing, .. } = &actor.pulse;
+            let pause = if standing.node().is_some() { *ttl / 3 } else { (*ttl / 10).min(LOOK_FOR_DEAD) };
+            ctx.run_later(pause, Self::beat);
+        }));
+    }
+
+    fn look_for_dead(&mut self, ctx: &mut Context<Self>) {
+        let (pulse, emit) = (self.pulse.clone(), self.emit.clone());
+        let looking = async move {
+            match pulse.reclaim().await {
+                Ok(true) => drop(emit.send(Tick).await),
+                Ok(false) => {}
+                Err(error) => log::warn!("cannot look for dead nodes yet: {error}"),
+            }
+        };
+        ctx.wait(looking.into_actor(self));
+    }
+}
+
+async fn renew_and_wake(pulse: Pulse, ingest: Recipient<Wake>) {
+    let before = pulse.standing.node();
+    pulse.renew().await;
+    if pulse.standing.node().is_some() && pulse.standing.node() != before {
+        // Ingest is gone only when the run is over.
+        let _ = ingest.send(Wake).await;
+    }
+}
+
+impl Actor for Heartbeat {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_later(self.pulse.ttl / 3, Self::beat);
+        ctx.run_interval(LOOK_FOR_DEAD.min(self.pulse.ttl / 3), Self::look_for_dead);
+    }
+}
+
+impl Handler<Doubt> for Heartbeat {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, _: Doubt, _: &mut Self::Context) -> Self::Result {
+        let renewal = renew_and_wake(self.pulse.clone(), self.ingest.clone());
+        AtomicResponse::new(Box::pin(renewal.into_actor(self)))
+    }
+}
+
+impl Handler<Reregister> for Heartbeat {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, _: Reregister, _: &mut Self::Context) -> Self::Result {
+        let pulse = self.pulse.clone();
+        AtomicResponse::new(Box::pin(async move { pulse.reregister().await }.into_actor(self)))
+    }
+}
+
+impl Handler<Leave> for Heartbeat {
+    type Result = AtomicResponse<Self, Result<(), StoreError>>;
+
+    fn handle(&mut self, _: Leave, _: &mut Self::Context) -> Self::Result {
+        let pulse = self.pulse.clone();
+        AtomicResponse::new(Box::pin(async move { pulse.leave().await }.into_actor(self)))
+    }
+}

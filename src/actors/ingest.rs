@@ -1,0 +1,324 @@
+//! Ingest: leases batches, has them signed, and stores what comes back. Whatever the node holds is
+//! held here.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, WrapFuture,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    db::{Db, ask},
+    end::{End, Ends, RunError},
+    group_commit::{self, Settled},
+    messages::{Doubt, Feed, LeaseBatches, Leased, ReadStatus, Reregister, Settle, Sign, SignFailed, Wake},
+    progress::Progress,
+    standing::Standing,
+};
+use crate::{
+    config::Settings,
+    domain::{BatchId, Epoch, KeyState, NodeId, Scheme, SignedBatch},
+    store::{OpenedBatches, StoreError},
+};
+
+/// The owner of this node's leases. At most `limit` batches are in hand at any time: being signed,
+/// or waiting for the transaction in which they are stored together.
+pub struct Ingest {
+    links: Links,
+    scheme: Scheme,
+    limit: usize,
+    draining: bool,
+    /// Every lease of this node that is not settled yet.
+    held: HashMap<BatchId, Epoch>,
+    finished: Vec<SignedBatch>,
+    unsigned: Vec<(BatchId, Epoch)>,
+    leasing: bool,
+    settling: bool,
+    /// The last lease came back short of what Emit had promised.
+    stale: bool,
+    /// This node may hold leases that it does not know of: it takes nothing more until it has
+    /// another identity.
+    uncertain: bool,
+    /// Something changed while a lease was under way: there may be more to take after it.
+    again: bool,
+    /// It was said already that no key may sign.
+    keyless: bool,
+    /// How long to wait after an attempt that came to nothing.
+    pause: Duration,
+    settlers: Vec<oneshot::Sender<()>>,
+}
+
+/// Whom Ingest talks to.
+#[derive(Clone)]
+pub struct Links {
+    /// The database.
+    pub db: Db,
+    /// Emit.
+    pub feed: Recipient<Feed>,
+    /// Supervisor.
+    pub sign: Recipient<Sign>,
+    /// Heartbeat.
+    pub doubt: Recipient<Doubt>,
+    /// Heartbeat.
+    pub reregister: Recipient<Reregister>,
+    /// Who this node is.
+    pub standing: Arc<Standing>,
+    /// The counters.
+    pub progress: Arc<Progress>,
+    /// The run's end.
+    pub ends: Ends,
+}
+
+/// What an attempt to lease came to.
+enum Harvest {
+    NotFed,
+    Leased(OpenedBatches, Vec<Leased>),
+    NoActiveKey { waiting: u64 },
+    Failed(StoreError),
+}
+
+impl Ingest {
+    /// `draining`: the run ends when nothing is waiting any more.
+    pub fn new(settings: &Settings, draining: bool, links: Links) -> Self {
+        Self {
+            links,
+            scheme: settings.scheme,
+            limit: settings.leases_at_most(),
+            draining,
+            held: HashMap::new(),
+            finished: Vec::new(),
+            unsigned: Vec::new(),
+            leasing: false,
+            settling: false,
+            stale: false,
+            uncertain: false,
+            again: false,
+            keyless: false,
+            pause: settings.poll_interval,
+            settlers: Vec::new(),
+        }
+    }
+
+    /// Does whatever can be done now. Called when leases have ended, and when there may be new work.
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        self.settle_what_is_done(ctx);
+        let free = self.limit - self.held.len();
+        self.again = self.leasing;
+        if free > 0 && !self.leasing && !self.uncertain && self.links.standing.is_running() {
+            // Without a trusted lease of its own the node waits for Heartbeat to wake it.
+            if let Some(node) = self.links.standing.node() {
+                self.lease(node, free, ctx);
+            }
+        }
+    }
+
+    fn settle_what_is_done(&mut self, ctx: &mut Context<Self>) {
+        if !self.settling && (!self.finished.is_empty() || !self.unsigned.is_empty()) {
+            self.settle(ctx);
+        }
+        if self.held.is_empty() && !self.leasing {
+            for settler in self.settlers.drain(..) {
+                let _ = settler.send(()); // whoever waited may have given up
+            }
+            if self.uncertain {
+                self.change_identity(ctx);
+            }
+        }
+    }
+
+    fn try_later(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(self.pause, Self::pump);
+    }
+
+    fn lease(&mut self, node: NodeId, free: usize, ctx: &mut Context<Self>) {
+        self.leasing = true;
+        let (links, scheme, idle) = (self.links.clone(), self.scheme, self.held.is_empty());
+        let feed = Feed { want: free, stale: std::mem::take(&mut self.stale) };
+        let harvest = async move { harvest(&links, LeaseBatches { node, scheme, limit: free }, feed, idle).await };
+        ctx.spawn(harvest.into_actor(self).map(move |harvest, actor, ctx| {
+            actor.leasing = false;
+            actor.reap(free, harvest, ctx);
+        }));
+    }
+
+    fn reap(&mut self, free: usize, harvest: Harvest, ctx: &mut Context<Self>) {
+        match harvest {
+            Harvest::Leased(opened, leased) => {
+                self.stale = leased.len() < opened.open.min(free);
+                self.keyless = false;
+                let drained = opened.open == 0 && opened.waiting.is_none() && self.held.is_empty();
+                if self.draining && drained {
+                    self.links.ends.end(End::Drained { held_elsewhere: opened.leased });
+                }
+                if leased.is_empty() && opened.open > 0 {
+                    // Other nodes were faster, or hold every key.
+                    self.try_later(ctx);
+                }
+                leased.into_iter().for_each(|leased| self.sign(leased, ctx));
+            }
+            Harvest::NoActiveKey { waiting } if self.draining => {
+                self.links.ends.end(End::Failed(RunError::NoActiveKey { waiting }));
+            }
+            Harvest::NoActiveKey { waiting } => {
+                if !std::mem::replace(&mut self.keyless, true) {
+                    log::warn!("{}", RunError::NoActiveKey { waiting });
+                }
+                self.try_later(ctx);
+            }
+            Harvest::NotFed => self.try_later(ctx),
+            Harvest::Failed(error) => {
+                log::warn!("cannot lease batches: {error}");
+                match error {
+                    StoreError::Refused(_) => self.doubt(ctx),
+                    StoreError::UnknownOutcome(_) => self.uncertain = true,
+                    error => self.links.ends.report(&error),
+                }
+                self.try_later(ctx);
+            }
+        }
+        if self.again {
+            self.pump(ctx);
+        } else {
+            self.settle_what_is_done(ctx);
+        }
+    }
+
+    fn sign(&mut self, leased: Leased, ctx: &mut Context<Self>) {
+        let (batch, epoch) = (leased.lease.batch, leased.lease.epoch);
+        self.held.insert(batch, epoch);
+        let sign = self.links.sign.clone();
+        let signing = async move { sign.send(Sign(leased)).await.unwrap_or(Err(SignFailed::Gone)) };
+        ctx.spawn(signing.into_actor(self).map(move |result, actor, ctx| {
+            match result {
+                Ok(signed) => actor.finished.push(signed),
+                Err(failure) => {
+                    if !matches!(failure, SignFailed::Interrupted(_)) {
+                        log::warn!("batch {batch} was not signed and goes back: {failure}");
+                        actor.links.progress.add_failed();
+                    }
+                    actor.unsigned.push((batch, epoch));
+                }
+            }
+            actor.settle_what_is_done(ctx);
+        }));
+    }
+
+    /// Stores what is finished, all of it in one transaction, and gives back what was not signed.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        self.settling = true;
+        let finished: Arc<[SignedBatch]> = std::mem::take(&mut self.finished).into();
+        let unsigned = std::mem::take(&mut self.unsigned);
+        let (links, batches, given_back) = (self.links.clone(), Arc::clone(&finished), unsigned.clone());
+        let settling = async move {
+            let Links { db, standing, ends, .. } = links;
+            if !given_back.is_empty() {
+                group_commit::release(&db, &standing, &ends, given_back).await?;
+            }
+            if batches.is_empty() {
+                return Ok(Vec::new());
+            }
+            group_commit::commit(&db, &standing, &ends, batches).await
+        };
+        ctx.spawn(settling.into_actor(self).map(move |result, actor, ctx| {
+            actor.settling = false;
+            match result {
+                Ok(settled) => actor.settled(&unsigned, &finished, &settled, ctx),
+                // Nothing can be said about these: they stay held, and go back with the node.
+                Err(error) => actor.links.ends.end(End::Failed(error.into())),
+            }
+            actor.pump(ctx);
+        }));
+    }
+
+    fn settled(
+        &mut self,
+        unsigned: &[(BatchId, Epoch)],
+        finished: &[SignedBatch],
+        settled: &[Settled],
+        ctx: &mut Context<Self>,
+    ) {
+        for (batch, _) in unsigned {
+            self.held.remove(batch);
+        }
+        for (batch, settled) in finished.iter().zip(settled) {
+            self.held.remove(&batch.lease().batch);
+            match settled {
+                Settled::Committed => self.links.progress.add_committed(batch.lease().records.len()),
+                Settled::Fenced => self.links.progress.add_fenced(),
+            }
+        }
+        if !finished.is_empty() {
+            self.links.progress.add_commit();
+        }
+        if settled.contains(&Settled::Fenced) {
+            self.doubt(ctx);
+        }
+    }
+
+    fn doubt(&mut self, ctx: &mut Context<Self>) {
+        let doubt = self.links.doubt.clone();
+        ctx.spawn(async move { _ = doubt.send(Doubt).await }.into_actor(self));
+    }
+
+    fn change_identity(&mut self, ctx: &mut Context<Self>) {
+        self.leasing = true;
+        let reregister = self.links.reregister.clone();
+        ctx.spawn(async move { _ = reregister.send(Reregister).await }.into_actor(self).map(|(), actor, ctx| {
+            actor.leasing = false;
+            actor.uncertain = false;
+            actor.pump(ctx);
+        }));
+    }
+}
+
+/// Has batches formed, then leases them. `idle`: nothing is in hand, so that finding no key may
+/// mean that there is none.
+async fn harvest(links: &Links, request: LeaseBatches, feed: Feed, idle: bool) -> Harvest {
+    let opened = match links.feed.send(feed).await {
+        Ok(Ok(opened)) => opened,
+        // Emit has said so, and tries again.
+        Ok(Err(_)) | Err(_) => return Harvest::NotFed,
+    };
+    if opened.open == 0 {
+        return Harvest::Leased(opened, vec![]);
+    }
+    match ask(&links.db.lease, request).await {
+        Ok(leased) if leased.is_empty() && idle => match ask(&links.db.status, ReadStatus).await {
+            Ok(status) if status.keys[KeyState::Active as usize] == 0 => {
+                Harvest::NoActiveKey { waiting: status.waiting() }
+            }
+            Ok(_) => Harvest::Leased(opened, leased),
+            Err(error) => Harvest::Failed(error),
+        },
+        Ok(leased) => Harvest::Leased(opened, leased),
+        Err(error) => Harvest::Failed(error),
+    }
+}
+
+impl Actor for Ingest {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Wake> for Ingest {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Settle> for Ingest {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Settle, ctx: &mut Self::Context) -> Self::Result {
+        let (settler, done) = oneshot::channel();
+        self.settlers.push(settler);
+        self.pump(ctx);
+        Box::pin(async move { _ = done.await })
+    }
+}

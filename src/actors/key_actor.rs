@@ -1,0 +1,86 @@
+//! KeyActor: the exclusive owner of one private key.
+
+use std::sync::Arc;
+
+use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, WrapFuture};
+use tokio::sync::oneshot;
+
+use super::{
+    db::{Db, ask},
+    messages::{Leased, LoadKey, Sign, SignFailed},
+    signing_pool::{Done, Job, KeySource, SigningPool},
+    standing::Standing,
+};
+use crate::{
+    domain::{KeyId, SignedBatch},
+    signer::{OpenSigner, Signer},
+};
+
+/// What every KeyActor needs.
+#[derive(Clone)]
+pub struct KeyTools {
+    /// To load the key from.
+    pub db: Db,
+    /// To open it with.
+    pub opener: Arc<dyn OpenSigner>,
+    /// To sign on.
+    pub pool: Arc<SigningPool>,
+    /// To ask whether the lease still stands.
+    pub standing: Arc<Standing>,
+}
+
+/// Owns the signer of one key. Its mailbox is sequential: the next batch waits until this one is
+/// done, and the signer travels with the job, so that nobody else can use it meanwhile.
+pub struct KeyActor {
+    key: KeyId,
+    signer: Option<Box<dyn Signer>>,
+    tools: KeyTools,
+}
+
+impl KeyActor {
+    /// The owner of `key`, which is opened when first needed.
+    pub fn new(key: KeyId, tools: KeyTools) -> Self {
+        Self { key, signer: None, tools }
+    }
+}
+
+impl Actor for KeyActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Sign> for KeyActor {
+    type Result = AtomicResponse<Self, Result<SignedBatch, SignFailed>>;
+
+    fn handle(&mut self, Sign(leased): Sign, _: &mut Self::Context) -> Self::Result {
+        debug_assert_eq!(leased.lease.key, self.key);
+        let signing = sign(self.key, self.signer.take(), self.tools.clone(), leased);
+        AtomicResponse::new(Box::pin(signing.into_actor(self).map(|(signer, result), actor, _| {
+            actor.signer = signer;
+            result
+        })))
+    }
+}
+
+type Returned = (Option<Box<dyn Signer>>, Result<SignedBatch, SignFailed>);
+
+async fn sign(key: KeyId, signer: Option<Box<dyn Signer>>, tools: KeyTools, leased: Leased) -> Returned {
+    let source = match signer {
+        Some(signer) => KeySource::Ready(signer),
+        None => match ask(&tools.db.load_key, LoadKey(key)).await {
+            Ok(Some(stored)) => KeySource::Sealed(tools.opener, stored),
+            Ok(None) => return (None, Err(SignFailed::NoSuchKey)),
+            Err(error) => return (None, Err(error.into())),
+        },
+    };
+    let Leased { lease, digests } = leased;
+    let (done, reply) = oneshot::channel();
+    let permit = tools.standing.permit(lease.node);
+    tools.pool.submit(Job { signer: source, scheme: lease.scheme, digests, permit, done });
+    let Done { signer, result } = reply.await.unwrap_or(Done { signer: None, result: Err(SignFailed::Gone) });
+    let signed = result.and_then(|signatures| {
+        lease
+            .signed(signatures)
+            .map_err(|wrong| SignFailed::WrongCount { expected: wrong.lease.records.len(), found: wrong.found })
+    });
+    (signer, signed)
+}

@@ -1,0 +1,192 @@
+//! What the actors say to each other. Each message has a typed reply, and every sender awaits it.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::Message;
+
+use super::standing::Interrupted;
+use crate::{
+    domain::{BatchId, CommitVerdict, Digest, Epoch, KeyId, Lease, NodeId, Outcome, Scheme, SignedBatch},
+    signer::SignerError,
+    store::{KeyStateVerdict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status, StoreError, StoredKey},
+};
+
+/// To DbExecutor: form batches.
+#[derive(Message)]
+#[rtype(result = "Result<OpenedBatches, StoreError>")]
+pub struct Open(pub OpenBatches);
+
+/// To DbExecutor: lease up to `limit` batches, and hash their payloads right there.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Leased>, StoreError>")]
+pub struct LeaseBatches {
+    /// For whom.
+    pub node: NodeId,
+    /// How they will be signed.
+    pub scheme: Scheme,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A lease with the digests of its records, in the order of `lease.records`.
+#[derive(Debug)]
+pub struct Leased {
+    /// The right to sign.
+    pub lease: Lease,
+    /// What to sign.
+    pub digests: Vec<Digest>,
+}
+
+/// To DbExecutor: store the signatures. Shared, because after an unknown outcome the very same
+/// bytes are sent again.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<CommitVerdict>, StoreError>")]
+pub struct Commit(pub Arc<[SignedBatch]>);
+
+/// To DbExecutor: read back what became of commits.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Outcome>, StoreError>")]
+pub struct ReadOutcomes(pub Vec<(BatchId, Epoch)>);
+
+/// To DbExecutor: give leases back.
+#[derive(Message)]
+#[rtype(result = "Result<u64, StoreError>")]
+pub struct Release(pub Vec<(BatchId, Epoch)>);
+
+/// To DbExecutor: add this process as a node.
+#[derive(Message)]
+#[rtype(result = "Result<NodeId, StoreError>")]
+pub struct Register {
+    /// Its name.
+    pub name: String,
+    /// How long its lease runs.
+    pub ttl: Duration,
+}
+
+/// To DbExecutor: extend a node's lease.
+#[derive(Message)]
+#[rtype(result = "Result<RenewVerdict, StoreError>")]
+pub struct Renew {
+    /// The node.
+    pub node: NodeId,
+    /// How long its lease runs from now.
+    pub ttl: Duration,
+}
+
+/// To DbExecutor: remove a node and give back what it holds.
+#[derive(Message)]
+#[rtype(result = "Result<u64, StoreError>")]
+pub struct Remove(pub NodeId);
+
+/// To DbExecutor: take batches back from dead nodes.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Reclaimed>, StoreError>")]
+pub struct Reclaim {
+    /// Who asks.
+    pub me: Option<NodeId>,
+    /// How long after its lease a node is dead.
+    pub grace: Duration,
+}
+
+/// To DbExecutor: fetch a key with its sealed private half.
+#[derive(Message)]
+#[rtype(result = "Result<Option<StoredKey>, StoreError>")]
+pub struct LoadKey(pub KeyId);
+
+/// To DbExecutor: set a key aside that failed again and again.
+#[derive(Message)]
+#[rtype(result = "Result<KeyStateVerdict, StoreError>")]
+pub struct Suspend {
+    /// The key.
+    pub key: KeyId,
+    /// Why.
+    pub reason: String,
+}
+
+/// To DbExecutor: how far the work is.
+#[derive(Message)]
+#[rtype(result = "Result<Status, StoreError>")]
+pub struct ReadStatus;
+
+/// To Supervisor, and on to the KeyActor of `lease.key`: sign this batch.
+#[derive(Message)]
+#[rtype(result = "Result<SignedBatch, SignFailed>")]
+pub struct Sign(pub Leased);
+
+/// A batch was not signed; its lease is to be released.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignFailed {
+    /// Nothing failed, but it is not to be signed here and now.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// The key cannot be read.
+    #[error("the key cannot be loaded: {0}")]
+    Load(#[from] StoreError),
+    /// The key is not there.
+    #[error("the key is not in the database")]
+    NoSuchKey,
+    /// The signer says no.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The signer made another number of signatures than there are records.
+    #[error("the signer made {found} signatures for {expected} records")]
+    WrongCount {
+        /// Records in the batch.
+        expected: u64,
+        /// Signatures made.
+        found: u64,
+    },
+    /// The signer panicked.
+    #[error("the signer panicked: {0}")]
+    Panicked(String),
+    /// The actor or thread that was to sign is gone.
+    #[error("whoever was to sign is gone")]
+    Gone,
+}
+
+impl SignFailed {
+    /// Whether the key is to blame, so that it counts towards its suspension.
+    pub fn blames_key(&self) -> bool {
+        !matches!(self, Self::Interrupted(_) | Self::Load(_))
+    }
+}
+
+/// To Emit: see to it that `want` batches are open.
+#[derive(Message)]
+#[rtype(result = "Result<OpenedBatches, StoreError>")]
+pub struct Feed {
+    /// How many batches can be leased at once.
+    pub want: usize,
+    /// The last lease came back short: what Emit believes about open batches is out of date.
+    pub stale: bool,
+}
+
+/// To Emit: look at the database now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Tick;
+
+/// To Ingest: there may be something to lease.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Wake;
+
+/// To Ingest: lease nothing more, and reply when nothing is in hand any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Settle;
+
+/// To Heartbeat: renew now, for there is reason to doubt that this node still stands.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Doubt;
+
+/// To Heartbeat: give up this node's id with all it holds, known or not, and take a new one.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reregister;
+
+/// To Heartbeat: remove this node; the service ends.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Leave;

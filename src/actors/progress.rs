@@ -1,0 +1,57 @@
+//! What a run has done so far, for a progress bar or a status line to look at while it goes on.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counters of one run; they only rise.
+#[derive(Debug, Default)]
+pub struct Progress {
+    signed: AtomicU64,
+    batches: AtomicU64,
+    fenced: AtomicU64,
+    failed: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl Progress {
+    /// Records whose signatures this run stored.
+    pub fn signed(&self) -> u64 {
+        self.signed.load(Relaxed)
+    }
+
+    /// Batches that this run stored.
+    pub fn batches(&self) -> u64 {
+        self.batches.load(Relaxed)
+    }
+
+    /// Batches whose signatures were dropped because the lease had ended.
+    pub fn fenced(&self) -> u64 {
+        self.fenced.load(Relaxed)
+    }
+
+    /// Batches that a key failed to sign.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Relaxed)
+    }
+
+    /// Transactions in which batches were stored.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Relaxed)
+    }
+
+    pub(super) fn add_committed(&self, records: u64) {
+        self.signed.fetch_add(records, Relaxed);
+        self.batches.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn add_fenced(&self) {
+        self.fenced.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn add_failed(&self) {
+        self.failed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn add_commit(&self) {
+        self.commits.fetch_add(1, Relaxed);
+    }
+}

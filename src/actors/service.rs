@@ -1,0 +1,177 @@
+//! The one place where the actors are started, watched and stopped.
+
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
+
+use actix::{Actor, Addr, AsyncContext, Context, SyncArbiter};
+use actix_rt::time::{sleep, timeout};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::{
+    clock::{self, Clock},
+    db::Db,
+    db_executor::DbExecutor,
+    emit::{Emit, Outlet},
+    end::{End, Ends, RunError},
+    heartbeat::{Heartbeat, Pulse},
+    ingest::{Ingest, Links},
+    key_actor::KeyTools,
+    messages::{Leave, Settle},
+    progress::Progress,
+    signing_pool::SigningPool,
+    standing::{Standing, StopLevel},
+    stop::Stop,
+    supervisor::Supervisor,
+};
+use crate::{config::Settings, signer::OpenSigner, store::Store};
+
+/// When a run ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Never: it serves until it is stopped.
+    Serve,
+    /// When nothing is waiting to be signed any more.
+    Drain,
+}
+
+/// How a run ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is waiting any more; that many batches are in the hands of other nodes.
+    Drained {
+        /// Batches leased by other nodes.
+        held_elsewhere: usize,
+    },
+    /// It was asked to stop, and gave back what it had not finished.
+    Stopped,
+}
+
+/// How long the last steps of a stop may take: giving back, and removing the node.
+const LAST_STEPS: Duration = Duration::from_secs(1);
+
+/// Signs the records of `store` until it is done (see [`Mode`]) or told to `stop`. To be awaited
+/// inside an `actix_rt` system.
+///
+/// # Errors
+/// Whatever it did not sign is still waiting: see [`RunError`].
+pub async fn run(
+    settings: &Settings,
+    store: Arc<dyn Store>,
+    opener: Arc<dyn OpenSigner>,
+    mode: Mode,
+    progress: Arc<Progress>,
+    stop: Stop,
+) -> Result<Ending, RunError> {
+    // One writer: SQLite has no use for two.
+    let executor = SyncArbiter::start(1, move || DbExecutor::new(Arc::clone(&store)));
+    let service =
+        Service::start(settings, Db::of(&executor), opener, mode, progress, clock::boottime()).await?;
+    service.run_until(stop).await
+}
+
+/// The actors at work.
+pub struct Service {
+    standing: Arc<Standing>,
+    ingest: Addr<Ingest>,
+    heartbeat: Addr<Heartbeat>,
+    ended: UnboundedReceiver<End>,
+    threads: Vec<JoinHandle<()>>,
+    stop_grace: Duration,
+}
+
+impl Service {
+    /// Registers this process as a node, takes over from the dead, and starts every actor.
+    ///
+    /// # Errors
+    /// When the settings contradict themselves or the database refuses.
+    pub async fn start(
+        settings: &Settings,
+        db: Db,
+        opener: Arc<dyn OpenSigner>,
+        mode: Mode,
+        progress: Arc<Progress>,
+        clock: Clock,
+    ) -> Result<Self, RunError> {
+        settings.check()?;
+        let standing = Standing::new(clock);
+        let pulse = Pulse::new(settings, db.clone(), Arc::clone(&standing));
+        pulse.reclaim().await?;
+        pulse.register().await?;
+
+        let (pool, threads) =
+            SigningPool::start(settings.signers).map_err(|error| RunError::Threads(error.to_string()))?;
+        let draining = mode == Mode::Drain;
+        let (ends, ended) = Ends::new(!draining);
+
+        // Ingest is told of the others and they of it: its address comes first, the actor last.
+        let ingest = Context::<Ingest>::new();
+        let tools = KeyTools { db: db.clone(), opener, pool: Arc::new(pool), standing: Arc::clone(&standing) };
+        let supervisor = Supervisor::new(tools).start();
+        let outlet = Outlet {
+            db: db.clone(),
+            ingest: ingest.address().recipient(),
+            standing: Arc::clone(&standing),
+            ends: ends.clone(),
+        };
+        let emit = Emit::new(settings, draining, outlet).start();
+        let heartbeat =
+            Heartbeat::new(pulse, ingest.address().recipient(), emit.clone().recipient()).start();
+        let links = Links {
+            db,
+            feed: emit.recipient(),
+            sign: supervisor.recipient(),
+            doubt: heartbeat.clone().recipient(),
+            reregister: heartbeat.clone().recipient(),
+            standing: Arc::clone(&standing),
+            progress,
+            ends,
+        };
+        let ingest = ingest.run(Ingest::new(settings, draining, links));
+        Ok(Self { standing, ingest, heartbeat, ended, threads, stop_grace: settings.stop_grace })
+    }
+
+    /// Lets the actors work until the run ends or is stopped, then stops them in order.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub async fn run_until(mut self, stop: Stop) -> Result<Ending, RunError> {
+        let end = tokio::select! {
+            end = self.ended.recv() => end,
+            () = stop.requested(1) => None,
+        };
+        tokio::select! {
+            () = self.stop_in_order() => {}
+            () = stop.requested(2) => return Err(RunError::Aborted),
+        }
+        match end {
+            Some(End::Drained { held_elsewhere }) => Ok(Ending::Drained { held_elsewhere }),
+            Some(End::Failed(error)) => Err(error),
+            None => Ok(Ending::Stopped),
+        }
+    }
+
+    /// No new leases; finish and store the batches in hand, within the grace; give the rest back;
+    /// remove the node. If we die anywhere here, others reclaim what is left.
+    async fn stop_in_order(&mut self) {
+        self.standing.stop(StopLevel::Finishing);
+        let standing = Arc::clone(&self.standing);
+        let grace = self.stop_grace;
+        let interrupt = async move {
+            sleep(grace).await;
+            standing.stop(StopLevel::Interrupting);
+            sleep(LAST_STEPS).await;
+        };
+        tokio::select! {
+            _ = self.ingest.send(Settle) => {}
+            () = interrupt => log::warn!("not everything in hand could be settled: others will reclaim it"),
+        }
+        self.standing.stop(StopLevel::Interrupting);
+        match timeout(LAST_STEPS, self.heartbeat.send(Leave)).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => log::warn!("this node could not be removed, its lease will run out: {error}"),
+            Ok(Err(_)) | Err(_) => log::warn!("this node could not be removed in time, its lease will run out"),
+        }
+        // The threads end with the pool, which ends with the actors; an operation in progress may
+        // outlast us, and is dropped.
+        self.threads.clear();
+    }
+}

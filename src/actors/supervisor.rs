@@ -1,0 +1,94 @@
+//! Supervisor: owns one KeyActor per private key, replaces a failed one, sets bad keys aside.
+
+use std::collections::HashMap;
+
+use actix::{Actor, ActorFutureExt, Addr, Context, Handler, Recipient, ResponseActFuture, WrapFuture};
+
+use super::{
+    db::ask,
+    key_actor::{KeyActor, KeyTools},
+    messages::{Sign, SignFailed, Suspend},
+};
+use crate::domain::{KeyId, SignedBatch};
+
+/// After that many failures in a row a key is suspended.
+pub const STRIKES: u32 = 3;
+
+/// Routes each batch to the owner of its key.
+pub struct Supervisor {
+    tools: KeyTools,
+    keys: HashMap<KeyId, Owner>,
+}
+
+struct Owner {
+    actor: Addr<KeyActor>,
+    failures: u32,
+}
+
+impl Supervisor {
+    /// A supervisor without keys: an owner is started with a key's first batch.
+    pub fn new(tools: KeyTools) -> Self {
+        Self { tools, keys: HashMap::new() }
+    }
+
+    fn owner(&mut self, key: KeyId) -> &mut Owner {
+        let tools = &self.tools;
+        self.keys
+            .entry(key)
+            .or_insert_with(|| Owner { actor: KeyActor::new(key, tools.clone()).start(), failures: 0 })
+    }
+
+    /// Keeps the score; an owner that failed is replaced by one that opens its key afresh. Returns
+    /// why the key is to be suspended, once it has failed too often.
+    fn judge(&mut self, key: KeyId, failure: Option<&SignFailed>) -> Option<String> {
+        let Some(failure) = failure else {
+            self.owner(key).failures = 0;
+            return None;
+        };
+        if !failure.blames_key() {
+            return None;
+        }
+        log::warn!("key {key} failed: {failure}");
+        let failures = self.owner(key).failures + 1;
+        self.keys.remove(&key);
+        if failures >= STRIKES {
+            return Some(format!("{failures} failures in a row, the last: {failure}"));
+        }
+        self.owner(key).failures = failures;
+        None
+    }
+}
+
+/// Awaited before the batch goes back, so that the key cannot be leased for it once more.
+async fn suspend(suspend: Recipient<Suspend>, key: KeyId, reason: String) {
+    match ask(&suspend, Suspend { key, reason: reason.clone() }).await {
+        Ok(_) => log::error!("key {key} is suspended: {reason}"),
+        // It will fail as often again, and be suspended then.
+        Err(error) => log::error!("key {key} cannot be suspended: {error}"),
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Sign> for Supervisor {
+    type Result = ResponseActFuture<Self, Result<SignedBatch, SignFailed>>;
+
+    fn handle(&mut self, sign: Sign, _: &mut Self::Context) -> Self::Result {
+        let key = sign.0.lease.key;
+        let owner = self.owner(key).actor.clone();
+        let signing = async move { owner.send(sign).await.unwrap_or(Err(SignFailed::Gone)) };
+        Box::pin(signing.into_actor(self).then(move |result, actor, _| {
+            let bad = actor.judge(key, result.as_ref().err());
+            let to = actor.tools.db.suspend.clone();
+            async move {
+                if let Some(reason) = bad {
+                    suspend(to, key, reason).await;
+                }
+                result
+            }
+            .into_actor(actor)
+        }))
+    }
+}

@@ -1,0 +1,98 @@
+//! The default engine, aws-lc: constant time, blinded, each result checked against fault attacks.
+
+use aws_lc_rs::{
+    digest,
+    rsa::KeyPair,
+    signature::{
+        self, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+        RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+        RSA_PSS_2048_8192_SHA512, RsaEncoding, RsaParameters,
+    },
+};
+
+use super::{PrivateKey, PublicKey, Signer, SignerError, Verifier, each::sign_each, hash};
+use crate::domain::{Digest, Scheme, SignatureBuf};
+
+/// Signs with aws-lc.
+pub(super) struct AwsLcSigner {
+    key: KeyPair,
+    public_key: PublicKey,
+}
+
+impl AwsLcSigner {
+    /// `None` if the library finds the key inconsistent.
+    pub(super) fn new(key: &PrivateKey) -> Option<Self> {
+        let public_key = key.public_key().clone();
+        let key = KeyPair::from_pkcs8(key.pkcs8()).ok()?;
+        // The library panics when it signs into a buffer of another length.
+        (key.public_modulus_len() == public_key.modulus_len()).then_some(Self { key, public_key })
+    }
+}
+
+impl Signer for AwsLcSigner {
+    fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    fn sign(
+        &mut self,
+        scheme: Scheme,
+        digests: &[Digest],
+        out: &mut SignatureBuf,
+    ) -> Result<(), SignerError> {
+        sign_each(&self.public_key, scheme, digests, out, |digest, signature| {
+            self.key.sign_digest(encoding(scheme), &import(digest)?, signature).ok()
+        })
+    }
+}
+
+/// Verifies with aws-lc: the key is parsed once per scheme, when it is opened.
+pub(super) struct AwsLcVerifier {
+    keys: [(Scheme, ParsedPublicKey); 6],
+}
+
+impl AwsLcVerifier {
+    /// `None` if the library does not take the key.
+    pub(super) fn new(key: &PublicKey) -> Option<Self> {
+        let parse = |scheme| Some((scheme, ParsedPublicKey::new(parameters(scheme), key.spki()).ok()?));
+        let keys = Scheme::ALL.into_iter().map(parse).collect::<Option<Vec<_>>>()?;
+        Some(Self { keys: keys.try_into().ok()? })
+    }
+}
+
+impl Verifier for AwsLcVerifier {
+    fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool {
+        let key = self.keys.iter().find(|(of, _)| *of == scheme).map(|(_, key)| key);
+        key.zip(import(digest)).is_some_and(|(key, digest)| key.verify_digest_sig(&digest, signature).is_ok())
+    }
+}
+
+/// The digest as the library's own; "less safe" because the library did not see the message.
+fn import(digest: &Digest) -> Option<digest::Digest> {
+    let algorithm = hash::aws_lc_algorithm(digest.algorithm());
+    digest::Digest::import_less_safe(digest.as_bytes(), algorithm).ok()
+}
+
+/// How to sign. PSS salts have the digest's length.
+fn encoding(scheme: Scheme) -> &'static dyn RsaEncoding {
+    match scheme {
+        Scheme::Ps256 => &signature::RSA_PSS_SHA256,
+        Scheme::Ps384 => &signature::RSA_PSS_SHA384,
+        Scheme::Ps512 => &signature::RSA_PSS_SHA512,
+        Scheme::Rs256 => &signature::RSA_PKCS1_SHA256,
+        Scheme::Rs384 => &signature::RSA_PKCS1_SHA384,
+        Scheme::Rs512 => &signature::RSA_PKCS1_SHA512,
+    }
+}
+
+/// How to verify. PSS salts must have the digest's length.
+fn parameters(scheme: Scheme) -> &'static RsaParameters {
+    match scheme {
+        Scheme::Ps256 => &RSA_PSS_2048_8192_SHA256,
+        Scheme::Ps384 => &RSA_PSS_2048_8192_SHA384,
+        Scheme::Ps512 => &RSA_PSS_2048_8192_SHA512,
+        Scheme::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
+        Scheme::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
+        Scheme::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
+    }
+}

@@ -1,0 +1,69 @@
+//! Private keys as they lie in the database: encrypted, and bound to their name.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use zeroize::Zeroizing;
+
+use super::{MasterKey, PrivateKey, SignerError};
+use crate::domain::Fingerprint;
+
+/// The form of a blob, its first byte: version 1 is AES-256-GCM (NIST SP 800-38D) with a random nonce of
+/// 96 bits, as version | nonce | ciphertext | tag.
+const VERSION: u8 = 1;
+/// What the blob is, for the cipher's associated data, so that it fits nowhere else.
+const CONTEXT: &[u8] = b"signwave sealed private key";
+
+/// Encrypts a key under the master key; two seals of one key differ.
+///
+/// # Errors
+/// When the random generator or the cipher fails.
+pub fn seal(master: &MasterKey, key: &PrivateKey) -> Result<Vec<u8>, SignerError> {
+    let fingerprint = key.public_key().fingerprint();
+    let failed = |_| SignerError::Seal(fingerprint);
+    let mut body = Zeroizing::new(Vec::with_capacity(key.pkcs8().len() + AES_256_GCM.tag_len()));
+    body.extend_from_slice(key.pkcs8());
+    let nonce = cipher(master)
+        .and_then(|cipher| cipher.seal_in_place_append_tag(associated_data(&fingerprint), &mut *body))
+        .map_err(failed)?;
+    Ok([&[VERSION], nonce.as_ref().as_slice(), &body].concat())
+}
+
+/// Decrypts the key called `fingerprint`.
+///
+/// # Errors
+/// [`WrongMasterKey`](SignerError::WrongMasterKey) when it does not decrypt, be it for another master key,
+/// another key's name, or damage: the cipher cannot tell.
+pub fn unseal(
+    master: &MasterKey,
+    fingerprint: &Fingerprint,
+    sealed: &[u8],
+) -> Result<PrivateKey, SignerError> {
+    let form = |reason| SignerError::SealedForm { fingerprint: *fingerprint, reason };
+    let (version, rest) = sealed.split_first().ok_or(form("it is empty"))?;
+    if *version != VERSION {
+        return Err(form("its version is unknown"));
+    }
+    let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(form("it is too short"))?;
+    let mut body = Zeroizing::new(body.to_vec());
+    let pkcs8 = cipher(master)
+        .and_then(|cipher| {
+            cipher.open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                associated_data(fingerprint),
+                &mut body,
+            )
+        })
+        .map_err(|_| SignerError::WrongMasterKey(*fingerprint))?;
+    let key = PrivateKey::from_pkcs8(pkcs8)?;
+    if key.public_key().fingerprint() != *fingerprint {
+        return Err(SignerError::Mismatch { fingerprint: *fingerprint, part: "private key" });
+    }
+    Ok(key)
+}
+
+fn cipher(master: &MasterKey) -> Result<RandomizedNonceKey, aws_lc_rs::error::Unspecified> {
+    RandomizedNonceKey::new(&AES_256_GCM, master.bytes())
+}
+
+fn associated_data(fingerprint: &Fingerprint) -> Aad<Vec<u8>> {
+    Aad::from([CONTEXT, &[0, VERSION], &fingerprint.0].concat())
+}

@@ -1,0 +1,237 @@
+//! A store with a fault plan, for tests: calls fail when they are told to, before or after they took effect.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches,
+    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
+};
+use crate::domain::{
+    BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
+    Scheme, SignedBatch,
+};
+
+/// The methods of [`Store`], by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after its method")]
+pub enum Method {
+    OpenBatches,
+    Lease,
+    ReadPayloads,
+    Commit,
+    Outcomes,
+    Release,
+    RegisterNode,
+    RenewNode,
+    RemoveNode,
+    Reclaim,
+    AddKey,
+    Keys,
+    StoredKey,
+    SetKeyState,
+    InsertRecords,
+    Status,
+    Batches,
+    BatchOf,
+    ReadSigned,
+    Counts,
+    Audit,
+}
+
+/// How a call fails.
+pub enum Fault {
+    /// It answers this error and nothing happened.
+    NotPersisted(StoreError),
+    /// It is carried out, then answers [`StoreError::UnknownOutcome`].
+    Persisted,
+    /// Something else happens first, such as a panic or a wait; then it is carried out.
+    First(Box<dyn FnOnce() + Send>),
+}
+
+struct Planned {
+    method: Method,
+    /// Calls of the method until this one, itself included.
+    nth: usize,
+    fault: Fault,
+}
+
+/// Wraps any store. Without a plan it does what the store within does.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    plan: Mutex<Vec<Planned>>,
+    calls: Mutex<Vec<Method>>,
+}
+
+impl FaultyStore {
+    /// Wraps `inner`, with an empty plan.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, plan: Mutex::default(), calls: Mutex::default() }
+    }
+
+    /// Lets the `nth` call of `method` from now on (1 is the next one) fail, once.
+    pub fn fail(&self, method: Method, nth: usize, fault: Fault) {
+        lock(&self.plan).push(Planned { method, nth, fault });
+    }
+
+    /// Every call so far, in the order in which they began.
+    pub fn calls(&self) -> Vec<Method> {
+        lock(&self.calls).clone()
+    }
+
+    /// How often `method` was called so far.
+    pub fn count(&self, method: Method) -> usize {
+        lock(&self.calls).iter().filter(|call| **call == method).count()
+    }
+
+    fn call<T>(
+        &self,
+        method: Method,
+        act: impl FnOnce(&dyn Store) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        lock(&self.calls).push(method);
+        match self.due(method) {
+            None => act(&*self.inner),
+            Some(Fault::NotPersisted(error)) => Err(error),
+            Some(Fault::Persisted) => {
+                act(&*self.inner)?;
+                Err(StoreError::UnknownOutcome(format!("the reply to {method:?} was lost, as planned")))
+            }
+            Some(Fault::First(first)) => {
+                first();
+                act(&*self.inner)
+            }
+        }
+    }
+
+    /// Counts the plan down and takes out what is due now.
+    fn due(&self, method: Method) -> Option<Fault> {
+        let mut plan = lock(&self.plan);
+        plan.iter_mut()
+            .filter(|planned| planned.method == method)
+            .for_each(|planned| planned.nth = planned.nth.saturating_sub(1));
+        let position = plan.iter().position(|planned| planned.nth == 0)?;
+        Some(plan.remove(position).fault)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store for FaultyStore {
+    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+        self.call(Method::OpenBatches, |store| store.open_batches(request))
+    }
+
+    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        self.call(Method::Lease, |store| store.lease(node, scheme, limit))
+    }
+
+    fn read_payloads(
+        &self,
+        records: &Runs,
+        visit: &mut dyn FnMut(RecordId, &[u8]),
+    ) -> Result<(), StoreError> {
+        self.call(Method::ReadPayloads, |store| store.read_payloads(records, visit))
+    }
+
+    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
+        self.call(Method::Commit, |store| store.commit(batches))
+    }
+
+    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+        self.call(Method::Outcomes, |store| store.outcomes(sent))
+    }
+
+    fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
+        self.call(Method::Release, |store| store.release(leases))
+    }
+
+    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+        self.call(Method::RegisterNode, |store| store.register_node(name, ttl))
+    }
+
+    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+        self.call(Method::RenewNode, |store| store.renew_node(node, ttl))
+    }
+
+    fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
+        self.call(Method::RemoveNode, |store| store.remove_node(node))
+    }
+
+    fn reclaim(&self, me: Option<NodeId>, grace: Duration) -> Result<Vec<Reclaimed>, StoreError> {
+        self.call(Method::Reclaim, |store| store.reclaim(me, grace))
+    }
+
+    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+        self.call(Method::AddKey, |store| store.add_key(key))
+    }
+
+    fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        self.call(Method::Keys, |store| store.keys())
+    }
+
+    fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
+        self.call(Method::StoredKey, |store| store.stored_key(key))
+    }
+
+    fn set_key_state(
+        &self,
+        key: KeyId,
+        state: KeyState,
+        reason: Option<&str>,
+    ) -> Result<KeyStateVerdict, StoreError> {
+        self.call(Method::SetKeyState, |store| store.set_key_state(key, state, reason))
+    }
+
+    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+        self.call(Method::InsertRecords, |store| store.insert_records(records))
+    }
+
+    fn status(&self) -> Result<Status, StoreError> {
+        self.call(Method::Status, |store| store.status())
+    }
+
+    fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError> {
+        self.call(Method::Batches, |store| store.batches(after, limit))
+    }
+
+    fn batch_of(&self, record: RecordId) -> Result<Option<BatchRow>, StoreError> {
+        self.call(Method::BatchOf, |store| store.batch_of(record))
+    }
+
+    fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
+        self.call(Method::ReadSigned, |store| store.read_signed(records, visit))
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.call(Method::Counts, |store| store.counts())
+    }
+
+    fn audit(&self) -> Result<Vec<String>, StoreError> {
+        self.call(Method::Audit, |store| store.audit())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn the_nth_call_fails_once_and_calls_are_recorded() {
+        let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+        store.fail(Method::RegisterNode, 2, Fault::NotPersisted(StoreError::Busy));
+        store.fail(Method::RegisterNode, 3, Fault::Persisted);
+        let register = || store.register_node("n", Duration::from_secs(1));
+        assert_eq!(register(), Ok(NodeId(1)));
+        assert_eq!(register(), Err(StoreError::Busy));
+        assert!(matches!(register(), Err(StoreError::UnknownOutcome(_))));
+        assert_eq!(register(), Ok(NodeId(3)), "the second failed before, the third after it took effect");
+        assert_eq!(store.calls(), [Method::RegisterNode; 4]);
+        assert_eq!(store.count(Method::Commit), 0);
+    }
+}
