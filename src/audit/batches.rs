@@ -80,7 +80,11 @@ impl Scan<'_> {
         }
     }
 
-    fn hand_out(&self, batch: BatchRow, to_threads: &Sender<Piece>) -> Result<(), Box<dyn std::error::Error>> {
+    fn hand_out(
+        &self,
+        batch: BatchRow,
+        to_threads: &Sender<Piece>,
+    ) -> Result<(), Box<dyn std::error::Error>> {
         let batch = Arc::new(batch);
         let mut ids = batch.records.iter();
         loop {
@@ -180,7 +184,9 @@ fn contradiction(batch: &BatchRow) -> Option<&'static str> {
         BatchState::Leased if !(key && node && scheme) => Some("it lacks its key, node or scheme"),
         BatchState::Signed if !(key && scheme) => Some("it lacks its key or scheme"),
         BatchState::Signed if batch.signed_at.is_none() => Some("it lacks the time of signing"),
-        BatchState::Open | BatchState::Leased if batch.signed_at.is_some() => Some("it has a time of signing"),
+        BatchState::Open | BatchState::Leased if batch.signed_at.is_some() => {
+            Some("it has a time of signing")
+        }
         _ => None,
     }
 }

@@ -1,10 +1,6 @@
 //! One record and its signature.
 
-use super::{
-    Problem,
-    keys::VerifyingKey,
-    signatures::Signed,
-};
+use super::{Problem, keys::VerifyingKey, signatures::Signed};
 use crate::{
     domain::{Fingerprint, RecordId, Runs, Scheme},
     signer::{Engine, PublicKey},
@@ -35,7 +31,11 @@ pub enum RecordVerdict {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn check_record(store: &dyn Store, engine: Engine, record: RecordId) -> Result<RecordVerdict, StoreError> {
+pub fn check_record(
+    store: &dyn Store,
+    engine: Engine,
+    record: RecordId,
+) -> Result<RecordVerdict, StoreError> {
     let one: Runs = [record].into_iter().collect();
     let Some(batch) = store.batch_of(record)? else {
         let mut verdict = RecordVerdict::NoSuchRecord;

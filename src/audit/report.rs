@@ -23,7 +23,13 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(totals: &Totals, verified: u64, counts: Counts, keys: usize, findings: Findings) -> Self {
+    pub(super) fn new(
+        totals: &Totals,
+        verified: u64,
+        counts: Counts,
+        keys: usize,
+        findings: Findings,
+    ) -> Self {
         let (problems, problem_count) = findings.take();
         Self {
             records: counts.records,

@@ -90,7 +90,9 @@ fn check_unsigned(scan: &Scan<'_>, piece: &Piece) -> Result<u64, StoreError> {
     match scan.reread(batch)? {
         Some(now) if now.state == BatchState::Signed => check_signed(scan, &now, &piece.records),
         _ => {
-            early.into_iter().for_each(|record| scan.findings.add(Problem::SignatureTooEarly { record, batch }));
+            early
+                .into_iter()
+                .for_each(|record| scan.findings.add(Problem::SignatureTooEarly { record, batch }));
             Ok(0)
         }
     }

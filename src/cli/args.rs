@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::options::{Common, Signing};
+use super::options::Common;
 
 /// Signs every record of a database exactly once, in batches, with a pool of RSA keys.
 #[derive(Debug, Parser)]
@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 failed or problems found, 2 wrong usage.";
 /// One variant per command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show it all on a throw-away database: make keys and records, sign, verify, say how fast
+    /// Show it all: make keys and records, sign, verify, say how fast
     Demo(super::demo::Demo),
     /// Run the service: sign records as they come, until stopped
     Serve(super::serve::Serve),

@@ -51,7 +51,9 @@ impl ConfigFile {
             Err(error) if common.config.is_none() && error.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::default())
             }
-            Err(error) => Err(error).with_context(|| format!("cannot read the settings file '{}'", path.display())),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot read the settings file '{}'", path.display()))
+            }
         }
     }
 
@@ -82,9 +84,9 @@ impl ConfigFile {
 pub fn check_environment() -> Result<()> {
     let mut known = vec![MASTER_KEY.to_owned(), PASSPHRASE.to_owned()];
     collect_variables(&Cli::command(), &mut known);
-    let unknown = env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).find(|name| {
-        name.starts_with("SIGNWAVE_") && !known.contains(name)
-    });
+    let unknown = env::vars_os()
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .find(|name| name.starts_with("SIGNWAVE_") && !known.contains(name));
     match unknown {
         None => Ok(()),
         Some(name) => Err(Usage(format!(
@@ -127,7 +129,8 @@ mod tests {
         let import = command.find_subcommand("import").unwrap().get_arguments();
         for arg in command.get_arguments().chain(serve).chain(import).filter(|arg| arg.get_env().is_some()) {
             let name = arg.get_long().unwrap();
-            let is_named = EXAMPLE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} =")));
+            let is_named =
+                EXAMPLE.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} =")));
             assert!(is_named || name == "config", "{name}");
         }
     }

@@ -21,5 +21,9 @@ pub fn confirm(what: &str, yes: bool) -> Result<()> {
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { bail!("nothing was changed: not confirmed") }
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        bail!("nothing was changed: not confirmed")
+    }
 }

@@ -51,9 +51,18 @@ impl Context {
         Ok(Database { store: store::open(&url)?, url })
     }
 
+    /// Whether a flag, or the variable of the same name, says where the database is.
+    pub fn names_database(&self) -> bool {
+        self.common.database.is_some()
+    }
+
     /// Makes the database if there is none, brings it up to date, and opens it.
     pub fn create(&self) -> Result<Database> {
-        let url = self.url()?;
+        Self::create_at(self.url()?)
+    }
+
+    /// Makes the database at `url` if there is none, brings it up to date, and opens it.
+    pub fn create_at(url: DatabaseUrl) -> Result<Database> {
         for migration in store::migrate(&url)? {
             log::info!("database {url}: ran migration {migration}");
         }
@@ -67,7 +76,9 @@ impl Context {
             Ok(text) => Some(text.into()),
             Err(env::VarError::NotPresent) => None,
             // The value is not shown: it may be the key, damaged.
-            Err(env::VarError::NotUnicode(_)) => bail!(Usage(format!("{MASTER_KEY} is not text: set it anew"))),
+            Err(env::VarError::NotUnicode(_)) => {
+                bail!(Usage(format!("{MASTER_KEY} is not text: set it anew")))
+            }
         };
         master_key::obtain(file.map(|path| path.as_path()), text, database)
     }

@@ -16,7 +16,11 @@ use crate::{
 ///
 /// # Errors
 /// When there is none, or it does not open the keys that are stored.
-pub fn obtain(file: Option<&Path>, text: Option<Zeroizing<String>>, database: &Database) -> Result<MasterKey> {
+pub fn obtain(
+    file: Option<&Path>,
+    text: Option<Zeroizing<String>>,
+    database: &Database,
+) -> Result<MasterKey> {
     let master = match (file, text) {
         (Some(_), Some(_)) => {
             bail!(Usage(format!("both {MASTER_KEY} and a master key file are set: unset one of them")))
@@ -51,7 +55,10 @@ fn beside(database: &Database) -> Result<MasterKey> {
     }
     match MasterKey::create(&path) {
         Ok(master) => {
-            log::info!("made the master key '{}': keep a copy of it, apart from the database", path.display());
+            log::info!(
+                "made the master key '{}': keep a copy of it, apart from the database",
+                path.display()
+            );
             Ok(master)
         }
         // Another process made it in this very moment.

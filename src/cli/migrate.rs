@@ -28,7 +28,10 @@ impl Migrate {
     pub fn run(&self, context: &Context) -> Result<()> {
         let (url, mut out) = (context.url()?, io::stdout().lock());
         if self.revert {
-            confirm(&format!("reverting the last migration of '{url}' deletes the data that it holds"), self.yes)?;
+            confirm(
+                &format!("reverting the last migration of '{url}' deletes the data that it holds"),
+                self.yes,
+            )?;
             writeln!(out, "reverted {}", store::revert(&url)?)?;
             return Ok(());
         }

@@ -19,6 +19,8 @@ mod master_key;
 mod migrate;
 mod options;
 mod progress;
+mod raw;
+mod run;
 mod seed;
 mod serve;
 mod sign;
@@ -34,7 +36,7 @@ use indicatif::MultiProgress;
 use args::{Cli, Command};
 use config_file::ConfigFile;
 use context::Context;
-use options::{Common, LogFormat};
+use options::LogFormat;
 
 /// Runs the command line of this process, errors included.
 pub fn main() -> ExitCode {
@@ -42,36 +44,32 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let verbose = common.verbose;
-    let mut log_format = common.log_format.unwrap_or_default();
-    match run(common, &command, &mut log_format) {
+    let file = ConfigFile::read(&common);
+    let from_file = file.as_ref().ok().and_then(|file| file.log_format);
+    let log_format = common.log_format.or(from_file).unwrap_or_default();
+    let (verbose, bars) = (common.verbose, MultiProgress::new());
+    logging::init(log_format, verbose, &bars);
+    match file.and_then(|file| run(&Context::new(common, file, bars), &command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, verbose > 0, log_format == LogFormat::Json),
     }
 }
 
-fn run(common: Common, command: &Command, log_format: &mut LogFormat) -> Result<()> {
-    let file = ConfigFile::read(&common);
-    if let Ok(file) = &file {
-        *log_format = common.log_format.or(file.log_format).unwrap_or_default();
-    }
-    let bars = MultiProgress::new();
-    logging::init(*log_format, common.verbose, &bars);
+fn run(context: &Context, command: &Command) -> Result<()> {
     config_file::check_environment()?;
-    let context = Context::new(common, file?, bars);
     match command {
-        Command::Demo(demo) => demo.run(&context),
-        Command::Serve(serve) => serve.run(&context),
-        Command::Sign(sign) => sign.run(&context),
-        Command::Migrate(migrate) => migrate.run(&context),
-        Command::Seed(seed) => seed.run(&context),
-        Command::Import(import) => import.run(&context),
-        Command::Export(export) => export.run(&context),
-        Command::Keys(keys) => keys.run(&context),
-        Command::Verify(verify) => verify.run(&context),
-        Command::Status(status) => status.run(&context),
-        Command::Bench(bench) => bench.run(&context),
+        Command::Demo(demo) => demo.run(context),
+        Command::Serve(serve) => serve.run(context),
+        Command::Sign(sign) => sign.run(context),
+        Command::Migrate(migrate) => migrate.run(context),
+        Command::Seed(seed) => seed.run(context),
+        Command::Import(import) => import.run(context),
+        Command::Export(export) => export.run(context),
+        Command::Keys(keys) => keys.run(context),
+        Command::Verify(verify) => verify.run(context),
+        Command::Status(status) => status.run(context),
+        Command::Bench(bench) => bench.run(context),
         Command::Completions(completions) => completions.run(),
     }
 }

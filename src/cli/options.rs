@@ -19,9 +19,15 @@ pub struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "SIGNWAVE_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
     /// The master key that seals the private keys [default: the database's path + '.master']
-    #[arg(long, global = true, value_name = "FILE", env = "SIGNWAVE_MASTER_KEY_FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SIGNWAVE_MASTER_KEY_FILE",
+        hide_env_values = true
+    )]
     pub master_key_file: Option<PathBuf>,
-    /// How log lines look [default: text]
+    /// How log lines look: for people, or for programs [default: text]
     #[arg(long, global = true, value_name = "FORMAT", env = "SIGNWAVE_LOG_FORMAT", hide_env_values = true)]
     pub log_format: Option<LogFormat>,
     /// Say more: the causes of an error (-v), what happens inside (-vv), everything (-vvv)
@@ -29,14 +35,13 @@ pub struct Common {
     pub verbose: u8,
 }
 
-/// How log lines look.
+/// How log lines look: for people, or one JSON object a line for programs.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
-    /// For people.
+    // No doc comments: clap would show them, and --help would be three times as long.
     #[default]
     Text,
-    /// For programs: one object a line.
     Json,
 }
 

@@ -24,8 +24,8 @@ pub enum Unit {
 pub struct Progress {
     what: &'static str,
     bar: ProgressBar,
-    /// When the last line was printed; `None` while a bar is shown.
-    lines: Option<Mutex<Instant>>,
+    /// When the last line was printed, and what it said was done; `None` while a bar is shown.
+    lines: Option<Mutex<(Instant, u64)>>,
 }
 
 impl Progress {
@@ -33,7 +33,7 @@ impl Progress {
     pub fn start(bars: &MultiProgress, what: &'static str, total: u64, unit: Unit) -> Self {
         let watched = std::io::stderr().is_terminal();
         let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
-        let bar = if watched { bars.add(bar) } else { bar.with_finish(indicatif::ProgressFinish::Abandon) };
+        let bar = if watched { bars.add(bar) } else { bar };
         if watched {
             bar.set_style(style(unit, total > 0));
             bar.set_message(what);
@@ -41,7 +41,7 @@ impl Progress {
         } else {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
-        Self { what, bar, lines: (!watched).then(|| Mutex::new(Instant::now())) }
+        Self { what, bar, lines: (!watched).then(|| Mutex::new((Instant::now(), 0))) }
     }
 
     /// `count` more units are done.
@@ -62,13 +62,13 @@ impl Progress {
     }
 
     fn print_line(&self) {
-        let Some(last) = self.lines.as_ref().and_then(|last| last.try_lock().ok()) else { return };
-        let mut last = last;
-        if last.elapsed() < EVERY {
+        // Whoever finds it locked leaves the line to the thread that holds it.
+        let Some(mut last) = self.lines.as_ref().and_then(|last| last.try_lock().ok()) else { return };
+        let (done, per_second) = (self.bar.position(), self.bar.per_sec());
+        if last.0.elapsed() < EVERY || last.1 == done {
             return;
         }
-        *last = Instant::now();
-        let (done, per_second) = (self.bar.position(), self.bar.per_sec());
+        *last = (Instant::now(), done);
         match self.bar.length() {
             Some(total) => log::info!(
                 "{}: {done} of {total} ({} %), {per_second:.0}/s, {} s left",

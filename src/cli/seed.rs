@@ -17,8 +17,9 @@ use crate::{
 /// Fill a database with test keys and test records.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Makes the database if there is none. The records are called seed-1, seed-2, ..; their payloads look
-random but are always the same, so running it again adds only what is not there. Keys are new each time.
+Makes the database if there is none. The records are called seed-1, seed-2, ..; their payloads
+look random but are always the same, so running it again adds only what is not there. Keys are
+new each time.
 
 Examples:
   signwave seed --records 100000 --keys 100

@@ -100,9 +100,14 @@ fn seconds_left(status: &Counted, rate: Option<f64>) -> Option<u64> {
 
 fn print(status: &Counted, rate: Option<f64>, out: &mut impl Write) -> io::Result<()> {
     let [open, leased, signed] = status.batches;
-    let keys: Vec<_> = KeyState::ALL.iter().zip(status.keys).map(|(state, count)| format!("{count} {state}")).collect();
+    let keys: Vec<_> =
+        KeyState::ALL.iter().zip(status.keys).map(|(state, count)| format!("{count} {state}")).collect();
     writeln!(out, "records  {} signed of {}, {} waiting", status.signed, status.records(), status.waiting())?;
-    writeln!(out, "batches  {signed} signed, {leased} leased, {open} open; {} records in none yet", status.unbatched)?;
+    writeln!(
+        out,
+        "batches  {signed} signed, {leased} leased, {open} open; {} records in none yet",
+        status.unbatched
+    )?;
     writeln!(out, "keys     {}", keys.join(", "))?;
     if status.nodes.is_empty() {
         writeln!(out, "nodes    none at work")?;
@@ -113,14 +118,17 @@ fn print(status: &Counted, rate: Option<f64>, out: &mut impl Write) -> io::Resul
     }
     if let Some(rate) = rate {
         write!(out, "rate     {rate:.0} records/s")?;
-        seconds_left(status, Some(rate)).iter().try_for_each(|seconds| write!(out, ", {} left", duration(*seconds)))?;
+        seconds_left(status, Some(rate))
+            .iter()
+            .try_for_each(|seconds| write!(out, ", {} left", duration(*seconds)))?;
         writeln!(out)?;
     }
     Ok(())
 }
 
 fn one_line(status: &Counted, rate: Option<f64>) -> String {
-    let left = seconds_left(status, rate).map_or_else(String::new, |seconds| format!(", {} left", duration(seconds)));
+    let left = seconds_left(status, rate)
+        .map_or_else(String::new, |seconds| format!(", {} left", duration(seconds)));
     format!(
         "{} of {} records signed, {} batches leased, {} nodes, {:.0} records/s{left}",
         status.signed,
@@ -137,8 +145,11 @@ fn duration(seconds: u64) -> humantime::FormattedDuration {
 
 fn as_json(status: &Counted, rate: Option<f64>) -> Value {
     let [open, leased, signed] = status.batches;
-    let keys: serde_json::Map<_, _> =
-        KeyState::ALL.iter().zip(status.keys).map(|(state, count)| (state.name().to_owned(), count.into())).collect();
+    let keys: serde_json::Map<_, _> = KeyState::ALL
+        .iter()
+        .zip(status.keys)
+        .map(|(state, count)| (state.name().to_owned(), count.into()))
+        .collect();
     let nodes: Vec<_> = status
         .nodes
         .iter()

@@ -21,10 +21,11 @@ use crate::{
 /// Check every signature and every promise.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Checks every signature with the public key alone; that each record of a signed batch has exactly one
-signature, and no other record has any; that each record is in one batch; that no key is in use twice;
-that keys are what their fingerprints say; all counts; and that the schema's constraints and triggers are
-in place. It may run while others sign. Exit code 1 when anything is wrong.
+Checks every signature with the public key alone; that each record of a signed batch has exactly
+one signature, and no other record has any; that each record is in one batch; that no key is in
+use twice; that keys are what their fingerprints say; all counts; and that the schema's
+constraints and triggers are in place. It may run while others sign. Exit code 1 when anything
+is wrong.
 
 Examples:
   signwave verify
@@ -69,7 +70,10 @@ impl Verify {
         } else {
             match &verdict {
                 RecordVerdict::Verified { fingerprint, scheme, signed_at } => {
-                    writeln!(out, "record {record}: signed with {scheme} by key {fingerprint} at {signed_at}; the signature verifies")?;
+                    writeln!(
+                        out,
+                        "record {record}: signed with {scheme} by key {fingerprint} at {signed_at}; the signature verifies"
+                    )?;
                 }
                 RecordVerdict::NotSigned => writeln!(out, "record {record}: not signed yet")?,
                 RecordVerdict::NoSuchRecord => writeln!(out, "record {record}: there is no such record")?,
@@ -97,7 +101,13 @@ pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Resul
     writeln!(out, "records     {} ({} wait for their signature)", report.records, report.waiting)?;
     writeln!(out, "batches     {signed} signed, {leased} leased, {open} open")?;
     writeln!(out, "keys        {}", report.keys)?;
-    writeln!(out, "verified    {} signatures in {:.1} s ({:.0}/s)", report.verified, took.as_secs_f64(), rate(report, took))?;
+    writeln!(
+        out,
+        "verified    {} signatures in {:.1} s ({:.0}/s)",
+        report.verified,
+        took.as_secs_f64(),
+        rate(report, took)
+    )?;
     if report.is_clean() {
         return writeln!(out, "problems    none");
     }

@@ -26,9 +26,10 @@ use crate::{
 /// Write the signatures that are stored.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Each row has record_id, external_id, fingerprint (of the key), scheme, signed_at and signature (in
-base64), with --with-payload also payload_base64. Records that wait for their signature are left out.
-A file appears under its name only when it is complete, and only its owner can read it.
+Each row has record_id, external_id, fingerprint (of the key), scheme, signed_at and signature
+(in base64), with --with-payload also payload_base64. Records that wait for their signature are
+left out. A file appears under its name only when it is complete, and only its owner can read
+it.
 
 Examples:
   signwave export -o signatures.jsonl
@@ -68,7 +69,10 @@ impl Export {
             _ => Path::new("."),
         };
         let failed = |error: io::Error| {
-            let text = format!("cannot write '{}': {error}; check the folder's permissions and room", path.display());
+            let text = format!(
+                "cannot write '{}': {error}; check the folder's permissions and room",
+                path.display()
+            );
             anyhow::Error::new(error).context(text)
         };
         let mut file = NamedTempFile::new_in(folder).map_err(failed)?;

@@ -11,9 +11,8 @@ use crate::domain::{RecordId, Scheme};
 /// How to write signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One object a line.
+    // No doc comments: clap would show them, and --help would be three times as long.
     Jsonl,
-    /// RFC 4180, with a header.
     Csv,
 }
 
@@ -122,7 +121,8 @@ mod tests {
         for (record_id, external_id) in [(RecordId(1), Some("a,\"b\"")), (RecordId(2), None)] {
             let payload = with_payload.then_some(b"\xff".as_slice());
             let (fingerprint, scheme, signed_at, signature) = ("00", Scheme::Ps256, "now", b"\0".as_slice());
-            sink.write(&Row { record_id, external_id, fingerprint, scheme, signed_at, signature, payload }).unwrap();
+            sink.write(&Row { record_id, external_id, fingerprint, scheme, signed_at, signature, payload })
+                .unwrap();
         }
         sink.finish().unwrap();
         String::from_utf8(out).unwrap()
@@ -144,6 +144,10 @@ mod tests {
             "record_id,external_id,fingerprint,scheme,signed_at,signature\n\
              1,\"a,\"\"b\"\"\",00,PS256,now,AA==\n2,,00,PS256,now,AA==\n"
         );
-        assert!(written(Format::Csv, true).starts_with("record_id,external_id,fingerprint,scheme,signed_at,signature,payload_base64\n1,"));
+        assert!(
+            written(Format::Csv, true).starts_with(
+                "record_id,external_id,fingerprint,scheme,signed_at,signature,payload_base64\n1,"
+            )
+        );
     }
 }

@@ -14,8 +14,7 @@ use super::row::{Malformed, Row, Rows, check_external_id, payload, too_large};
 pub struct Csv<R> {
     reader: Reader<Bounded<R>>,
     record: ByteRecord,
-    /// What may still be read for the row at hand.
-    budget: Rc<Cell<usize>>,
+    input: Rc<Input>,
     max_payload: usize,
     /// Known once the header is read.
     columns: Option<Columns>,
@@ -32,16 +31,16 @@ struct Columns {
 impl<R: Read> Csv<R> {
     /// Reads `input`.
     pub fn new(input: R, max_payload: usize) -> Self {
-        let budget = Rc::new(Cell::new(0));
-        let bounded = Bounded { input, budget: Rc::clone(&budget) };
+        let state = Rc::new(Input::default());
+        let bounded = Bounded { input, state: Rc::clone(&state) };
         let reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).from_reader(bounded);
-        Self { reader, record: ByteRecord::new(), budget, max_payload, columns: None }
+        Self { reader, record: ByteRecord::new(), input: state, max_payload, columns: None }
     }
 
     /// Allows the next row as much as the largest payload may take, every byte a doubled quote, and
     /// room for the rest.
     fn refill(&self) {
-        self.budget.set(self.max_payload.saturating_mul(2).saturating_add(BUFFER + (1 << 16)));
+        self.input.budget.set(self.max_payload.saturating_mul(2).saturating_add(BUFFER + (1 << 16)));
     }
 
     fn columns(&mut self) -> Result<Columns, String> {
@@ -49,15 +48,19 @@ impl<R: Read> Csv<R> {
             return Ok(columns);
         }
         let mut columns = Columns { external_id: None, plain: None, base64: None };
-        for (i, name) in self.reader.byte_headers().map_err(|error| reason(&error, self.max_payload))?.iter().enumerate() {
+        for (i, name) in
+            self.reader.byte_headers().map_err(|error| reason(&error, self.max_payload))?.iter().enumerate()
+        {
             let column = match name {
                 b"external_id" => &mut columns.external_id,
                 b"payload" => &mut columns.plain,
                 b"payload_base64" => &mut columns.base64,
-                name => return Err(format!(
-                    "the header names the column '{}': there are external_id, payload and payload_base64",
-                    String::from_utf8_lossy(&name[..name.len().min(64)])
-                )),
+                name => {
+                    return Err(format!(
+                        "the header names the column '{}': there are external_id, payload and payload_base64",
+                        String::from_utf8_lossy(&name[..name.len().min(64)])
+                    ));
+                }
             };
             if column.replace(i).is_some() {
                 return Err(format!("the header names the column '{}' twice", String::from_utf8_lossy(name)));
@@ -70,9 +73,12 @@ impl<R: Read> Csv<R> {
         Ok(columns)
     }
 
-    fn read(&mut self) -> Result<Option<Row>, String> {
-        let columns = self.columns()?;
-        if !self.reader.read_byte_record(&mut self.record).map_err(|error| reason(&error, self.max_payload))? {
+    fn read(&mut self, columns: Columns, line: u64) -> Result<Option<Row>, String> {
+        if !self
+            .reader
+            .read_byte_record(&mut self.record)
+            .map_err(|error| reason(&error, self.max_payload))?
+        {
             return Ok(None);
         }
         let field = |column: Option<usize>| column.and_then(|i| self.record.get(i));
@@ -80,21 +86,25 @@ impl<R: Read> Csv<R> {
         let external_id = match field(columns.external_id).filter(|id| !id.is_empty()) {
             None => None,
             Some(id) => {
-                let id = std::str::from_utf8(id).map_err(|_| "its external_id is not UTF-8 text".to_owned())?;
+                let id =
+                    std::str::from_utf8(id).map_err(|_| "its external_id is not UTF-8 text".to_owned())?;
                 check_external_id(id)?;
                 Some(id.to_owned())
             }
         };
         let payload = payload(field(columns.plain), field(columns.base64), self.max_payload)?;
-        Ok(Some(Row { external_id, payload, line: self.record.position().map_or(0, csv::Position::line) }))
+        Ok(Some(Row { external_id, payload, line }))
     }
 }
 
 impl<R: Read> Rows for Csv<R> {
     fn next(&mut self) -> Result<Option<Row>, Malformed> {
         self.refill();
-        let line = self.reader.position().line();
-        self.read().map_err(|reason| Malformed { line, reason })
+        let columns = self.columns().map_err(|reason| Malformed { line: 1, reason })?;
+        // Between two rows the reader stands before the LF of a CR LF.
+        let behind = u64::from(self.input.crlf.get() == Some(true));
+        let line = self.reader.position().line() + behind;
+        self.read(columns, line).map_err(|reason| Malformed { line, reason })
     }
 }
 
@@ -112,18 +122,31 @@ fn reason(error: &csv::Error, max_payload: usize) -> String {
 /// Bytes that the CSV reader reads ahead.
 const BUFFER: usize = 1 << 16;
 
+/// What is known of the input.
+#[derive(Default)]
+struct Input {
+    /// Bytes that may still be read for the row at hand.
+    budget: Cell<usize>,
+    /// Whether its first line ends in CR LF.
+    crlf: Cell<Option<bool>>,
+}
+
 /// An input that ends with an error when a single row takes too much of it: the CSV reader itself
 /// would take a row of any length into memory.
 struct Bounded<R> {
     input: R,
-    budget: Rc<Cell<usize>>,
+    state: Rc<Input>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
-        let left = self.budget.get().checked_sub(count).ok_or(io::ErrorKind::FileTooLarge)?;
-        self.budget.set(left);
+        let left = self.state.budget.get().checked_sub(count).ok_or(io::ErrorKind::FileTooLarge)?;
+        self.state.budget.set(left);
+        if self.state.crlf.get().is_none() {
+            let end = buffer[..count].iter().position(|byte| *byte == b'\n');
+            self.state.crlf.set(end.map(|end| end > 0 && buffer[end - 1] == b'\r'));
+        }
         Ok(count)
     }
 }
@@ -144,9 +167,11 @@ mod tests {
             payload: payload.to_vec(),
             line,
         };
-        let text = b"payload,external_id\r\n\"a\nb\",x\n\xff,\n\"\"\"\",z";
-        let expected = [row(Some("x"), b"a\nb", 2), row(None, b"\xff", 4), row(Some("z"), b"\"", 5)];
-        assert_eq!(read(text).unwrap(), expected);
+        for end in ["\n", "\r\n"] {
+            let lines = [&b"payload,external_id"[..], b"\"a\nb\",x", b"\xff,", b"\"\"\"\",z"];
+            let expected = [row(Some("x"), b"a\nb", 2), row(None, b"\xff", 4), row(Some("z"), b"\"", 5)];
+            assert_eq!(read(lines.join(end.as_bytes())).unwrap(), expected);
+        }
         assert_eq!(read("payload_base64\n/wA=\n").unwrap(), [row(None, b"\xff\0", 2)]);
         assert!(read("payload\n").unwrap().is_empty());
     }
@@ -174,6 +199,9 @@ mod tests {
     #[test]
     fn an_endless_row_does_not_fill_the_memory() {
         let endless = io::Cursor::new(b"payload\n\"").chain(io::repeat(b'x'));
-        assert_eq!(Csv::new(endless, 1000).next().unwrap_err(), Malformed { line: 2, reason: too_large(1000) });
+        assert_eq!(
+            Csv::new(endless, 1000).next().unwrap_err(),
+            Malformed { line: 2, reason: too_large(1000) }
+        );
     }
 }

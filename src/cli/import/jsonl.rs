@@ -63,7 +63,8 @@ impl<R: Read> Rows for Jsonl<R> {
     fn next(&mut self) -> Result<Option<Row>, Malformed> {
         loop {
             self.line += 1;
-            let read = match read_line(&mut self.input, self.max_line()) {
+            let max_line = self.max_line();
+            let read = match read_line(&mut self.input, max_line) {
                 Ok(Line::End) => return Ok(None),
                 Ok(Line::Is(text)) if text.trim_ascii().is_empty() => continue,
                 Ok(Line::Is(text)) => self.parse(&text),
@@ -110,7 +111,7 @@ mod tests {
             ("{\"external_id\": \"\", \"payload\": \"a\"}", "external_id is empty"),
             ("{\"external_id\": \"\\u0000\", \"payload\": \"a\"}", "NUL"),
             ("{\"payload\": \"12345678901\"}", "larger than 10 bytes"),
-            ("{\"payload\": \"\\ud800\"}", "surrogate"),
+            ("{\"payload\": \"\\ud800\"}", "hex escape"),
         ] {
             let malformed = read(&format!("{{\"payload\": \"ok\"}}\n{line}\n")).unwrap_err();
             assert!(malformed.reason.contains(reason), "{line}: {}", malformed.reason);

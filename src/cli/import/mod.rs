@@ -35,9 +35,9 @@ Formats, chosen by the file's extension unless --format says otherwise:
   csv     (.csv)             a header with the columns payload or payload_base64, and external_id
   lines   (.txt)             each line is a payload, without its line end (LF or CR LF)
 
-The payload is signed byte for byte. Rows are stored as they are read, so that after an error those
-before it stay. With an external_id a row may be imported again: it is not added twice, and if its
-payload differs it is refused. Without one it is a new record each time.
+The payload is signed byte for byte. Rows are stored as they are read, so that after an error
+those before it stay. With an external_id a row may be imported again: it is not added twice,
+and if its payload differs it is refused. Without one it is a new record each time.
 
 Examples:
   signwave import records.jsonl
@@ -111,7 +111,8 @@ impl Import {
             return Ok(("standard input".to_owned(), Box::new(io::stdin()), 0));
         }
         let name = self.file.display().to_string();
-        let file = File::open(&self.file).with_context(|| format!("cannot open '{name}': check its name and permissions"))?;
+        let file = File::open(&self.file)
+            .with_context(|| format!("cannot open '{name}': check its name and permissions"))?;
         let size = file.metadata()?.len();
         Ok((name, Box::new(file), size))
     }

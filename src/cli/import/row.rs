@@ -52,7 +52,9 @@ pub fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Resul
             .decode(base64)
             .map_err(|error| format!("its payload_base64 is not base64 (RFC 4648, with padding): {error}"))?,
         (None, None) => return Err("it has neither payload nor payload_base64: give one of them".to_owned()),
-        (Some(_), Some(_)) => return Err("it has both payload and payload_base64: give one of them".to_owned()),
+        (Some(_), Some(_)) => {
+            return Err("it has both payload and payload_base64: give one of them".to_owned());
+        }
     };
     if payload.len() > max { Err(too_large(max)) } else { Ok(payload) }
 }

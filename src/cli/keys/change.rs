@@ -23,7 +23,9 @@ struct Target {
 
 /// Set a key aside.
 #[derive(Args, Debug)]
-#[command(after_help = "A batch that is being signed with it is finished. 'signwave keys enable' takes it back.")]
+#[command(
+    after_help = "A batch that is being signed with it is finished. 'signwave keys enable' takes it back."
+)]
 pub struct Disable {
     #[command(flatten)]
     target: Target,
@@ -38,7 +40,9 @@ pub struct Enable {
 
 /// Never sign with a key again; its signatures stay verifiable.
 #[derive(Args, Debug)]
-#[command(after_help = "This is final: a retired key cannot be enabled. To set it aside for a while: 'signwave keys disable'.")]
+#[command(
+    after_help = "This is final: a retired key cannot be enabled. To set it aside for a while: 'signwave keys disable'."
+)]
 pub struct Retire {
     #[command(flatten)]
     target: Target,
@@ -70,8 +74,12 @@ fn change(context: &Context, target: &Target, next: KeyState, sure: bool) -> Res
     let key = select(store.as_ref(), &target.key)?;
     confirm(&format!("key {} ({}) will be {next} for good", key.id, key.fingerprint), sure)?;
     match store.set_key_state(key.id, next, target.reason.as_deref())? {
-        KeyStateVerdict::Changed(before) => log::info!("key {} ({}): {before}, now {next}", key.id, key.fingerprint),
-        KeyStateVerdict::Refused(state) => bail!("key {} is {state}, which is final: use another key", key.id),
+        KeyStateVerdict::Changed(before) => {
+            log::info!("key {} ({}): {before}, now {next}", key.id, key.fingerprint)
+        }
+        KeyStateVerdict::Refused(state) => {
+            bail!("key {} is {state}, which is final: use another key", key.id)
+        }
         KeyStateVerdict::NoSuchKey => bail!("key {} has just been removed from the database", key.id),
     }
     Ok(())

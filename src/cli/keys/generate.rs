@@ -69,12 +69,16 @@ pub fn generate_keys(
         Ok(())
     };
     let fingerprints = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&generate)).collect();
-        let stored: Result<Vec<_>> = keys.iter().take(count).map(|key| {
-            add(store, &key)?;
-            progress.add(1);
-            Ok(key.fingerprint)
-        }).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(generate)).collect();
+        let stored: Result<Vec<_>> = keys
+            .iter()
+            .take(count)
+            .map(|key| {
+                add(store, &key)?;
+                progress.add(1);
+                Ok(key.fingerprint)
+            })
+            .collect();
         drop(keys);
         for worker in workers {
             worker.join().unwrap_or_else(|panic| resume_unwind(panic))?;

@@ -21,10 +21,10 @@ use crate::{
 /// Read private keys from files.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Takes RSA keys in PKCS#1 or PKCS#8, PEM or DER, encrypted PKCS#8 too, of 2048 to 8192 bits. Every key is
-checked: that it is consistent, signs, is not there already and shares no prime with a key that is. When
-one of several files is refused, none is imported. Remove the files afterwards: the keys are in the
-database now, sealed under the master key.
+Takes RSA keys in PKCS#1 or PKCS#8, PEM or DER, encrypted PKCS#8 too, of 2048 to 8192 bits.
+Every key is checked: that it is consistent, signs, is not there already and shares no prime
+with a key that is. When one of several files is refused, none is imported. Remove the files
+afterwards: the keys are in the database now, sealed under the master key.
 
 Examples:
   signwave keys import key.pem
@@ -51,7 +51,10 @@ impl Import {
         for file in &self.files {
             let key = read(file, passphrase.as_deref().map(String::as_str))
                 .and_then(|key| check_new(&key, &there).map(|()| key))
-                .map_err(|error| error.context(format!("'{}' was not imported: {error:#}", file.display())))?;
+                .map_err(|error| {
+                    let sentence = format!("'{}' was not imported: {error}", file.display());
+                    error.context(sentence)
+                })?;
             there.push((file.display().to_string(), key.public_key().clone()));
             keys.push(sealed(&master, &key)?);
         }
@@ -75,7 +78,8 @@ impl Import {
             (Some(path), Err(_)) => {
                 let bytes = read_secret(path)?;
                 let text = std::str::from_utf8(&bytes).ok().and_then(|text| text.lines().next());
-                let text = text.with_context(|| format!("'{}' has no passphrase in its first line", path.display()))?;
+                let text = text
+                    .with_context(|| format!("'{}' has no passphrase in its first line", path.display()))?;
                 Ok(Some(text.to_owned().into()))
             }
         }
@@ -95,7 +99,7 @@ fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         file.take(MAX_FILE).read_to_end(&mut bytes)?;
         io::Result::Ok(bytes)
     };
-    read().map_err(|error| anyhow::anyhow!("cannot read '{}': {error}", path.display()))
+    read().with_context(|| format!("'{}' cannot be read", path.display()))
 }
 
 type Named = (String, PublicKey);
@@ -103,8 +107,9 @@ type Named = (String, PublicKey);
 fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
     rows.iter()
         .map(|row| {
-            let public_key = PublicKey::from_spki(&row.public_key)
-                .with_context(|| format!("the stored public key {} is damaged: run 'signwave verify'", row.id))?;
+            let public_key = PublicKey::from_spki(&row.public_key).with_context(|| {
+                format!("the stored public key {} is damaged: run 'signwave verify'", row.id)
+            })?;
             Ok((format!("key {}", row.id), public_key))
         })
         .collect()
@@ -119,7 +124,9 @@ fn check_new(key: &PrivateKey, there: &[Named]) -> Result<()> {
             bail!("it is there already, as {name}");
         }
         if key.shares_prime_with(other) {
-            bail!("it shares a prime with {name}, so that each reveals the other: retire both, and make new ones");
+            bail!(
+                "it shares a prime with {name}, so that each reveals the other: retire both, and make new ones"
+            );
         }
     }
     Ok(())

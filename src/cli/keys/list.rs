@@ -23,13 +23,22 @@ impl List {
         if self.json {
             writeln!(out, "{:#}", keys.iter().map(as_json).collect::<Value>())?;
         } else {
-            writeln!(out, "{:>6}  {:16}  {:>5}  {:9}  {:>12}  added", "id", "fingerprint", "bits", "state", "signatures")?;
+            writeln!(
+                out,
+                "{:>6}  {:16}  {:>5}  {:9}  {:>12}  added",
+                "id", "fingerprint", "bits", "state", "signatures"
+            )?;
             for key in &keys {
                 let fingerprint = key.fingerprint.to_string();
                 writeln!(
                     out,
                     "{:>6}  {:16}  {:>5}  {:9}  {:>12}  {}{}",
-                    key.id.0, &fingerprint[..16], key.bits, key.state.name(), key.signature_count, key.created_at,
+                    key.id.0,
+                    &fingerprint[..16],
+                    key.bits,
+                    key.state.name(),
+                    key.signature_count,
+                    key.created_at,
                     key.state_reason.iter().map(|reason| format!("  ({reason})")).collect::<String>()
                 )?;
             }

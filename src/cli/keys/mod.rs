@@ -55,8 +55,9 @@ impl Keys {
 /// Make a master key file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The file holds 32 random bytes in base64 and can be read by its owner only. Whoever has it and the
-database has every private key; whoever loses it loses them all. Keep a copy, apart from the database.
+The file holds 32 random bytes in base64 and can be read by its owner only. Whoever has it and
+the database has every private key; whoever loses it loses them all. Keep a copy, apart from the
+database.
 
 Example:
   signwave keys init-master /etc/signwave/master")]
@@ -68,7 +69,10 @@ pub struct InitMaster {
 impl InitMaster {
     fn run(&self) -> Result<()> {
         MasterKey::create(&self.file)?;
-        log::info!("made the master key '{}': keep a copy of it, apart from the database", self.file.display());
+        log::info!(
+            "made the master key '{}': keep a copy of it, apart from the database",
+            self.file.display()
+        );
         Ok(())
     }
 }

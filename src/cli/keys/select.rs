@@ -10,8 +10,10 @@ use crate::store::{KeyRow, Store};
 /// When there is none, or more than one.
 pub fn select(store: &dyn Store, name: &str) -> Result<KeyRow> {
     let prefix = name.to_ascii_lowercase();
-    let is_meant =
-        |key: &KeyRow| key.id.to_string() == name || (prefix.len() >= MIN_PREFIX && key.fingerprint.to_string().starts_with(&prefix));
+    let is_meant = |key: &KeyRow| {
+        key.id.to_string() == name
+            || (prefix.len() >= MIN_PREFIX && key.fingerprint.to_string().starts_with(&prefix))
+    };
     let mut keys = store.keys()?.into_iter().filter(is_meant);
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
@@ -21,7 +23,10 @@ pub fn select(store: &dyn Store, name: &str) -> Result<KeyRow> {
         ),
         (Some(one), Some(other)) => bail!(
             "'{name}' may be key {} ({}) or key {} ({}): give more digits of the fingerprint",
-            one.id, one.fingerprint, other.id, other.fingerprint
+            one.id,
+            one.fingerprint,
+            other.id,
+            other.fingerprint
         ),
     }
 }
