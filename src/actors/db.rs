@@ -3,7 +3,8 @@
 use actix::{Actor, Addr, Handler, Message, Recipient, dev::ToEnvelope};
 
 use super::messages::{
-    Commit, LeaseBatches, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release, Remove, Renew, Suspend,
+    Commit, LeaseBatches, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release, Remove, Renew,
+    Suspend,
 };
 use crate::store::StoreError;
 
@@ -78,7 +79,7 @@ where
     M: Message<Result = Result<T, StoreError>> + Send,
     T: Send + 'static,
 {
-    to.send(message)
-        .await
-        .unwrap_or_else(|error| Err(StoreError::UnknownOutcome(format!("the database actor is gone: {error}"))))
+    to.send(message).await.unwrap_or_else(|error| {
+        Err(StoreError::UnknownOutcome(format!("the database actor is gone: {error}")))
+    })
 }

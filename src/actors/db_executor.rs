@@ -8,8 +8,8 @@ use std::{
 use actix::{Actor, Handler, SyncContext};
 
 use super::messages::{
-    Commit, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release, Remove, Renew,
-    Suspend,
+    Commit, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release,
+    Remove, Renew, Suspend,
 };
 use crate::{
     domain::{Digest, KeyState},
@@ -39,7 +39,8 @@ impl DbExecutor {
 /// What a panic said.
 pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".to_owned())
 }
 
 /// Leases, then hashes the payloads: only digests travel on, so memory does not grow with payloads.
@@ -57,7 +58,8 @@ fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, Store
 fn digests(store: &dyn Store, lease: &crate::domain::Lease) -> Result<Vec<Digest>, StoreError> {
     let algorithm = lease.scheme.digest();
     let mut digests = Vec::with_capacity(usize::try_from(lease.records.len()).unwrap_or(0));
-    store.read_payloads(&lease.records, &mut |_, payload| digests.push(signer::digest(algorithm, payload)))?;
+    store
+        .read_payloads(&lease.records, &mut |_, payload| digests.push(signer::digest(algorithm, payload)))?;
     Ok(digests)
 }
 

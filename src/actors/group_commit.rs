@@ -129,7 +129,8 @@ impl Backoff {
         if self.failures.is_power_of_two() {
             log::warn!("cannot {what} yet: {error}");
         }
-        actix_rt::time::sleep(Duration::from_millis(10 << self.failures.min(7)).min(Duration::from_secs(1))).await;
+        actix_rt::time::sleep(Duration::from_millis(10 << self.failures.min(7)).min(Duration::from_secs(1)))
+            .await;
         self.failures += 1;
         Ok(())
     }

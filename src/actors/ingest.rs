@@ -3,9 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, WrapFuture};
 use tokio::sync::oneshot;
 
 use super::{
@@ -135,7 +133,8 @@ impl Ingest {
         self.leasing = true;
         let (links, scheme, idle) = (self.links.clone(), self.scheme, self.held.is_empty());
         let feed = Feed { want: free, stale: std::mem::take(&mut self.stale) };
-        let harvest = async move { harvest(&links, LeaseBatches { node, scheme, limit: free }, feed, idle).await };
+        let harvest =
+            async move { harvest(&links, LeaseBatches { node, scheme, limit: free }, feed, idle).await };
         ctx.spawn(harvest.into_actor(self).map(move |harvest, actor, ctx| {
             actor.leasing = false;
             actor.reap(free, harvest, ctx);
@@ -264,11 +263,13 @@ impl Ingest {
     fn change_identity(&mut self, ctx: &mut Context<Self>) {
         self.leasing = true;
         let reregister = self.links.reregister.clone();
-        ctx.spawn(async move { _ = reregister.send(Reregister).await }.into_actor(self).map(|(), actor, ctx| {
-            actor.leasing = false;
-            actor.uncertain = false;
-            actor.pump(ctx);
-        }));
+        ctx.spawn(async move { _ = reregister.send(Reregister).await }.into_actor(self).map(
+            |(), actor, ctx| {
+                actor.leasing = false;
+                actor.uncertain = false;
+                actor.pump(ctx);
+            },
+        ));
     }
 }
 

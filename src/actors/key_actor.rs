@@ -78,9 +78,10 @@ async fn sign(key: KeyId, signer: Option<Box<dyn Signer>>, tools: KeyTools, leas
     tools.pool.submit(Job { signer: source, scheme: lease.scheme, digests, permit, done });
     let Done { signer, result } = reply.await.unwrap_or(Done { signer: None, result: Err(SignFailed::Gone) });
     let signed = result.and_then(|signatures| {
-        lease
-            .signed(signatures)
-            .map_err(|wrong| SignFailed::WrongCount { expected: wrong.lease.records.len(), found: wrong.found })
+        lease.signed(signatures).map_err(|wrong| SignFailed::WrongCount {
+            expected: wrong.lease.records.len(),
+            found: wrong.found,
+        })
     });
     (signer, signed)
 }

@@ -8,7 +8,9 @@ use super::standing::Interrupted;
 use crate::{
     domain::{BatchId, CommitVerdict, Digest, Epoch, KeyId, Lease, NodeId, Outcome, Scheme, SignedBatch},
     signer::SignerError,
-    store::{KeyStateVerdict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status, StoreError, StoredKey},
+    store::{
+        KeyStateVerdict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status, StoreError, StoredKey,
+    },
 };
 
 /// To DbExecutor: form batches.

@@ -104,7 +104,8 @@ impl Service {
 
         // Ingest is told of the others and they of it: its address comes first, the actor last.
         let ingest = Context::<Ingest>::new();
-        let tools = KeyTools { db: db.clone(), opener, pool: Arc::new(pool), standing: Arc::clone(&standing) };
+        let tools =
+            KeyTools { db: db.clone(), opener, pool: Arc::new(pool), standing: Arc::clone(&standing) };
         let supervisor = Supervisor::new(tools).start();
         let outlet = Outlet {
             db: db.clone(),
@@ -113,8 +114,7 @@ impl Service {
             ends: ends.clone(),
         };
         let emit = Emit::new(settings, draining, outlet).start();
-        let heartbeat =
-            Heartbeat::new(pulse, ingest.address().recipient(), emit.clone().recipient()).start();
+        let heartbeat = Heartbeat::new(pulse, ingest.address().recipient(), emit.clone().recipient()).start();
         let links = Links {
             db,
             feed: emit.recipient(),
@@ -167,8 +167,12 @@ impl Service {
         self.standing.stop(StopLevel::Interrupting);
         match timeout(LAST_STEPS, self.heartbeat.send(Leave)).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => log::warn!("this node could not be removed, its lease will run out: {error}"),
-            Ok(Err(_)) | Err(_) => log::warn!("this node could not be removed in time, its lease will run out"),
+            Ok(Ok(Err(error))) => {
+                log::warn!("this node could not be removed, its lease will run out: {error}")
+            }
+            Ok(Err(_)) | Err(_) => {
+                log::warn!("this node could not be removed in time, its lease will run out")
+            }
         }
         // The threads end with the pool, which ends with the actors; an operation in progress may
         // outlast us, and is dropped.

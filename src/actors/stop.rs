@@ -28,7 +28,8 @@ impl Stop {
     /// When the operating system refuses a signal handler.
     pub async fn on_signals(self) -> std::io::Result<()> {
         use actix_rt::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         loop {
             tokio::select! {
                 _ = interrupt.recv() => self.request(),
