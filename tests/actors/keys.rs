@@ -1,0 +1,82 @@
+//! Keys that fail, in every way there is.
+
+use signwave::{
+    actors::{Ending, Mode, RunError},
+    domain::KeyState,
+    store::Store,
+};
+
+use crate::{
+    signers::Act,
+    world::{World, fingerprint},
+};
+
+/// Drains a world whose key 1 does `act` the first `times` times.
+async fn with_key_1_doing(act: impl Fn() -> Act, times: usize) -> World {
+    let world = World::new(400, 4, 5);
+    (0..times).for_each(|_| world.signers.next(fingerprint(1), act()));
+    assert_eq!(world.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
+    world.check_all_signed();
+    assert_eq!(world.progress.failed(), times as u64);
+    world
+}
+
+fn states(world: &World) -> Vec<KeyState> {
+    world.memory.keys().unwrap().iter().map(|key| key.state).collect()
+}
+
+#[actix_rt::test]
+async fn a_panicking_signer_loses_no_batch_and_hurts_no_other_key() {
+    let world = with_key_1_doing(|| Act::Panic, 2).await;
+    assert_eq!(states(&world), [KeyState::Active; 4]);
+    let opened = world.signers.opened.lock().unwrap();
+    let opens = |key| opened.iter().filter(|opened| **opened == fingerprint(key)).count();
+    assert_eq!((opens(1), opens(2)), (3, 1), "a signer that panicked is opened afresh");
+}
+
+#[actix_rt::test]
+async fn after_three_failures_in_a_row_a_key_is_suspended_with_its_reason() {
+    for act in [|| Act::Panic, || Act::Fail, || Act::Forget] {
+        let world = with_key_1_doing(act, 3).await;
+        let (suspended, rest) = (KeyState::Suspended, [KeyState::Active; 3]);
+        assert_eq!((states(&world)[0], &states(&world)[1..]), (suspended, &rest[..]));
+        let reason = world.memory.keys().unwrap()[0].state_reason.clone().unwrap();
+        assert!(reason.starts_with("3 failures in a row, the last: "), "{reason}");
+    }
+}
+
+#[actix_rt::test]
+async fn a_success_in_between_starts_the_count_again() {
+    let world = World::new(400, 1, 5);
+    for failures in [2, 2] {
+        (0..failures).for_each(|_| world.signers.next(fingerprint(1), Act::Fail));
+        world.insert(5);
+        world.drain().await.unwrap();
+    }
+    assert_eq!(states(&world), [KeyState::Active]);
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn without_an_active_key_a_command_says_so_and_loses_nothing() {
+    let world = World::new(50, 1, 5);
+    (0..3).for_each(|_| world.signers.next(fingerprint(1), Act::Fail));
+    assert_eq!(world.drain().await, Err(RunError::NoActiveKey { waiting: 50 }));
+    world.check();
+    world.memory.set_key_state(world.memory.keys().unwrap()[0].id, KeyState::Active, None).unwrap();
+    world.drain().await.unwrap();
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn without_an_active_key_a_service_waits_for_one() {
+    let world = World::new(50, 1, 5);
+    let key = world.memory.keys().unwrap()[0].id;
+    world.memory.set_key_state(key, KeyState::Disabled, None).unwrap();
+    let running = world.start(Mode::Serve);
+    world.until(|world| world.store.count(signwave::store::Method::Status) > 0).await;
+    world.memory.set_key_state(key, KeyState::Active, None).unwrap();
+    world.until(|world| world.progress.signed() == 50).await;
+    running.stopped().await.unwrap();
+    world.check_all_signed();
+}

@@ -1,0 +1,114 @@
+//! A stand-in for DbExecutor: an actor that takes its messages, answers from a store in memory, and
+//! follows a script: any call can be held until the test lets it go on.
+
+use std::sync::{Arc, Mutex};
+
+use actix::{Actor, Context, Handler, ResponseFuture};
+use signwave::{
+    actors::messages::*,
+    domain::KeyState,
+    signer,
+    store::{FaultyStore, Method, Store},
+};
+use tokio::sync::oneshot;
+
+/// Which calls are to be held.
+#[derive(Default)]
+pub struct Script {
+    holds: Mutex<Vec<Hold>>,
+}
+
+struct Hold {
+    method: Method,
+    nth: usize,
+    arrived: oneshot::Sender<()>,
+    go_on: oneshot::Receiver<()>,
+}
+
+/// The test's end of a held call.
+pub struct Held {
+    arrived: oneshot::Receiver<()>,
+    go_on: oneshot::Sender<()>,
+}
+
+impl Held {
+    /// Returns once the call was made; it has not been carried out then.
+    pub async fn arrived(&mut self) {
+        (&mut self.arrived).await.expect("the call was made");
+    }
+
+    /// Lets it be carried out.
+    pub fn go_on(self) {
+        self.go_on.send(()).expect("the caller still waits");
+    }
+}
+
+impl Script {
+    /// Holds the `nth` call of `method` from now on (1 is the next one).
+    pub fn hold(&self, method: Method, nth: usize) -> Held {
+        let (arrived, on_arrival) = oneshot::channel();
+        let (on_go, go_on) = oneshot::channel();
+        self.holds.lock().unwrap().push(Hold { method, nth, arrived, go_on });
+        Held { arrived: on_arrival, go_on: on_go }
+    }
+
+    fn due(&self, method: Method) -> Option<Hold> {
+        let mut holds = self.holds.lock().unwrap();
+        holds.iter_mut().filter(|hold| hold.method == method).for_each(|hold| hold.nth -= 1);
+        let due = holds.iter().position(|hold| hold.nth == 0)?;
+        Some(holds.remove(due))
+    }
+}
+
+/// See the module's documentation.
+pub struct StandIn {
+    pub store: Arc<FaultyStore>,
+    pub script: Arc<Script>,
+}
+
+impl Actor for StandIn {
+    type Context = Context<Self>;
+}
+
+macro_rules! answers {
+    ($($message:ty, $method:ident, $store:ident, $request:pat => $call:expr;)*) => {$(
+        impl Handler<$message> for StandIn {
+            type Result = ResponseFuture<<$message as actix::Message>::Result>;
+
+            fn handle(&mut self, $request: $message, _: &mut Self::Context) -> Self::Result {
+                let ($store, hold) = (Arc::clone(&self.store), self.script.due(Method::$method));
+                Box::pin(async move {
+                    if let Some(hold) = hold {
+                        hold.arrived.send(()).expect("the test waits for this call");
+                        hold.go_on.await.expect("the test lets this call go on");
+                    }
+                    $call
+                })
+            }
+        }
+    )*};
+}
+
+answers! {
+    Open, OpenBatches, store, Open(request) => store.open_batches(request);
+    LeaseBatches, Lease, store, LeaseBatches { node, scheme, limit } => store.lease(node, scheme, limit).map(|leases| {
+        let hash = |lease: signwave::domain::Lease| {
+            let mut digests = Vec::new();
+            let mut hash = |_, payload: &[u8]| digests.push(signer::digest(scheme.digest(), payload));
+            store.read_payloads(&lease.records, &mut hash).expect("payloads are there");
+            Leased { lease, digests }
+        };
+        leases.into_iter().map(hash).collect()
+    });
+    Commit, Commit, store, Commit(batches) => store.commit(&batches);
+    ReadOutcomes, Outcomes, store, ReadOutcomes(sent) => store.outcomes(&sent);
+    Release, Release, store, Release(leases) => store.release(&leases);
+    Register, RegisterNode, store, Register { name, ttl } => store.register_node(&name, ttl);
+    Renew, RenewNode, store, Renew { node, ttl } => store.renew_node(node, ttl);
+    Remove, RemoveNode, store, Remove(node) => store.remove_node(node);
+    Reclaim, Reclaim, store, Reclaim { me, grace } => store.reclaim(me, grace);
+    LoadKey, StoredKey, store, LoadKey(key) => store.stored_key(key);
+    Suspend, SetKeyState, store, Suspend { key, reason } =>
+        store.set_key_state(key, KeyState::Suspended, Some(&reason));
+    ReadStatus, Status, store, ReadStatus => store.status();
+}

@@ -1,0 +1,97 @@
+//! Stops, in the middle of everything.
+
+use std::time::Duration;
+
+use signwave::{
+    actors::{Ending, Mode, RunError},
+    domain::Epoch,
+    store::{Method, Store},
+};
+
+use crate::world::{World, fingerprint};
+
+#[actix_rt::test]
+async fn a_stop_finishes_what_was_begun_and_gives_the_rest_back() {
+    let mut world = World::new(100, 10, 5);
+    world.settings.signers = 1;
+    world.settings.prefetch = Some(4);
+    let (begun, go_on) = world.signers.hold(fingerprint(1));
+    let running = world.start(Mode::Serve);
+    actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
+    world.until(|world| world.leased() == 5).await;
+    running.stop.request();
+    // The stop has arrived when batches that were not begun are on their way back.
+    let stop = running.stop.clone();
+    stop.requested(1).await;
+    actix_rt::task::yield_now().await;
+    go_on.send(()).unwrap();
+    assert_eq!(running.ended().await, Ok(Ending::Stopped));
+    world.check();
+    assert_eq!(world.progress.signed(), 5, "the batch that was begun");
+    assert_eq!(world.leased(), 0, "nothing stays leased");
+    assert_eq!(world.memory.status().unwrap().nodes, [], "the node is gone");
+    world.drain().await.unwrap();
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn a_batch_that_outlasts_the_grace_goes_back() {
+    let mut world = World::new(20, 1, 20);
+    world.settings.stop_grace = Duration::ZERO;
+    let (begun, go_on) = world.signers.hold(fingerprint(1));
+    let running = world.start(Mode::Serve);
+    actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
+    running.stop.request();
+    // Within the first group of operations: the permit is asked before the next.
+    let interrupted = actix_rt::spawn(async move {
+        for _ in 0..100 {
+            actix_rt::task::yield_now().await;
+        }
+        go_on.send(())
+    });
+    assert_eq!(running.ended().await, Ok(Ending::Stopped));
+    interrupted.await.unwrap().unwrap();
+    assert_eq!((world.progress.signed(), world.leased()), (0, 0));
+    assert_eq!(world.batches()[0].epoch, Epoch(2), "lease, release");
+    world.drain().await.unwrap();
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn a_second_stop_waits_for_nothing() {
+    let world = World::new(20, 1, 20);
+    let (begun, _go_on) = world.signers.hold(fingerprint(1));
+    let running = world.start(Mode::Serve);
+    actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
+    running.stop.request();
+    running.stop.request();
+    assert_eq!(running.ended().await, Err(RunError::Aborted));
+    assert_eq!(world.leased(), 1, "as after kill -9: others reclaim it");
+    world.check();
+}
+
+#[actix_rt::test]
+async fn a_stop_during_a_commit_waits_for_it() {
+    let world = World::new(20, 2, 20);
+    let mut commit = world.script.hold(Method::Commit, 1);
+    let running = world.start(Mode::Serve);
+    commit.arrived().await;
+    running.stop.request();
+    actix_rt::task::yield_now().await;
+    commit.go_on();
+    assert_eq!(running.ended().await, Ok(Ending::Stopped));
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn a_stop_while_the_database_is_away_ends_all_the_same() {
+    let mut world = World::new(20, 2, 20);
+    world.settings.stop_grace = Duration::ZERO;
+    let mut commit = world.script.hold(Method::Commit, 1);
+    let running = world.start(Mode::Serve);
+    commit.arrived().await;
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+    drop(commit);
+    world.check();
+    assert_eq!(world.leased(), 0, "removing the node gave everything back");
+}

@@ -1,0 +1,199 @@
+//! A world of its own for each test: a store in memory, a stand-in for DbExecutor, scripted signers,
+//! a clock that only the test moves, and one checker of all promises.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use actix::Actor;
+use actix_rt::task::JoinHandle;
+use signwave::{
+    actors::{Ending, Mode, Progress, RunError, Stop, clock::Clock, db::Db, service::Service},
+    config::Settings,
+    domain::{BatchId, BatchState, Custody, DigestAlgorithm, Fingerprint, NodeId},
+    signer,
+    store::{FaultyStore, MemoryStore, NewKey, NewRecord, Store},
+};
+
+use crate::{
+    signers::{Opener, Signers, signature},
+    stand_in::{Script, StandIn},
+};
+
+pub struct World {
+    pub memory: Arc<MemoryStore>,
+    pub store: Arc<FaultyStore>,
+    pub script: Arc<Script>,
+    pub signers: Arc<Signers>,
+    pub progress: Arc<Progress>,
+    pub settings: Settings,
+    seconds: Arc<AtomicU64>,
+}
+
+/// A service at work.
+pub struct Running {
+    pub stop: Stop,
+    run: JoinHandle<Result<Ending, RunError>>,
+}
+
+impl Running {
+    pub async fn stopped(self) -> Result<Ending, RunError> {
+        self.stop.request();
+        self.ended().await
+    }
+
+    pub async fn ended(self) -> Result<Ending, RunError> {
+        self.run.await.expect("the run does not panic")
+    }
+}
+
+impl World {
+    pub fn new(records: usize, keys: usize, batch_size: usize) -> Self {
+        let memory = Arc::new(MemoryStore::new());
+        let world = Self {
+            store: Arc::new(FaultyStore::new(memory.clone())),
+            memory,
+            script: Arc::default(),
+            signers: Arc::default(),
+            progress: Arc::default(),
+            settings: Settings { batch_size, signers: 2, ..Settings::default() },
+            seconds: Arc::new(AtomicU64::new(1000)),
+        };
+        (1..=keys).for_each(|key| world.add_key(key));
+        world.insert(records);
+        world
+    }
+
+    pub fn insert(&self, records: usize) {
+        let there = self.memory.counts().unwrap().records as usize;
+        let payloads: Vec<_> = (there..there + records).map(|i| format!("record {i}")).collect();
+        let records: Vec<_> = payloads
+            .iter()
+            .map(|payload| NewRecord { external_id: None, payload: payload.as_bytes() })
+            .collect();
+        self.memory.insert_records(&records).unwrap();
+    }
+
+    fn add_key(&self, key: usize) {
+        let new = NewKey {
+            fingerprint: fingerprint(key),
+            public_key: vec![key as u8; 8],
+            bits: 2048,
+            custody: Custody::Database,
+            sealed_key: vec![0; 8],
+        };
+        self.memory.add_key(&new).unwrap();
+    }
+
+    /// Time passes, here and in the database.
+    pub fn advance(&self, time: Duration) {
+        self.seconds.fetch_add(time.as_secs(), SeqCst);
+        self.memory.advance(time);
+    }
+
+    pub fn start(&self, mode: Mode) -> Running {
+        let stop = Stop::default();
+        let db = Db::of(&StandIn { store: self.store.clone(), script: self.script.clone() }.start());
+        Running { run: actix_rt::spawn(self.service(db, mode, stop.clone())), stop }
+    }
+
+    /// The service over `db`, until it ends.
+    pub fn service(
+        &self,
+        db: Db,
+        mode: Mode,
+        stop: Stop,
+    ) -> impl Future<Output = Result<Ending, RunError>> + 'static {
+        let (settings, opener) = (self.settings.clone(), Arc::new(Opener(self.signers.clone())));
+        let (progress, seconds) = (self.progress.clone(), self.seconds.clone());
+        let clock: Clock = Arc::new(move || Duration::from_secs(seconds.load(SeqCst)));
+        async move {
+            let service = Service::start(&settings, db, opener, mode, progress, clock).await?;
+            service.run_until(stop).await
+        }
+    }
+
+    /// Signs everything that is there.
+    pub async fn drain(&self) -> Result<Ending, RunError> {
+        self.start(Mode::Drain).ended().await
+    }
+
+    /// Another node comes to a database whose node 1 seems dead.
+    pub fn take_over_from(&self, node: NodeId) {
+        self.memory.declare_dead(node);
+        let reclaimed = self.memory.reclaim(None, Duration::from_secs(5)).unwrap();
+        assert_eq!(reclaimed.iter().map(|dead| dead.node).collect::<Vec<_>>(), [node]);
+    }
+
+    pub fn batches(&self) -> Vec<signwave::store::BatchRow> {
+        self.memory.batches(BatchId(0), usize::MAX).unwrap()
+    }
+
+    /// How many batches are leased.
+    pub fn leased(&self) -> usize {
+        self.batches().iter().filter(|batch| batch.state == BatchState::Leased).count()
+    }
+
+    /// Every promise that can be seen in a database, at any moment.
+    pub fn check(&self) {
+        let keys: HashMap<_, _> =
+            self.memory.keys().unwrap().into_iter().map(|key| (key.id, key.fingerprint)).collect();
+        let (mut leased, mut batched, mut signatures) = (HashSet::new(), HashSet::new(), 0);
+        for batch in self.batches() {
+            for record in batch.records.iter() {
+                assert!(batched.insert(record), "record {record} is in two batches");
+            }
+            if batch.state == BatchState::Leased {
+                let key = batch.key.expect("a leased batch has a key");
+                assert!(leased.insert(key), "key {key} is in two batches at once");
+            }
+            let mut seen = 0;
+            self.memory
+                .read_signed(&batch.records, &mut |row| {
+                    let Some((by, value)) = row.signature else { return };
+                    assert_eq!((by, batch.state), (batch.id, BatchState::Signed), "record {}", row.record);
+                    let digest = signer::digest(DigestAlgorithm::Sha256, row.payload);
+                    let key = keys[&batch.key.expect("a signed batch has a key")];
+                    assert_eq!(value, signature(key, digest.as_bytes()), "record {}", row.record);
+                    seen += 1;
+                })
+                .unwrap();
+            let expected = if batch.state == BatchState::Signed { batch.records.len() } else { 0 };
+            assert_eq!(seen, expected, "batch {} is stored in part", batch.id);
+            signatures += seen;
+        }
+        assert_eq!(self.memory.counts().unwrap().signatures, signatures);
+    }
+
+    /// As [`World::check`], and nothing is left to do.
+    pub fn check_all_signed(&self) {
+        self.check();
+        let (counts, status) = (self.memory.counts().unwrap(), self.memory.status().unwrap());
+        assert_eq!(counts.signatures, counts.records, "every record is signed");
+        assert_eq!(status.nodes, [], "no node is left behind");
+        assert_eq!(self.leased(), 0);
+    }
+
+    /// Each record was signed by an RSA operation exactly once.
+    pub fn check_no_work_done_twice(&self) {
+        let signed = self.signers.signed.lock().unwrap();
+        let distinct: HashSet<_> = signed.iter().map(|(_, digest)| digest).collect();
+        assert_eq!(signed.len(), distinct.len(), "something was signed twice");
+    }
+
+    /// Until `condition` holds; the reactor turns meanwhile.
+    pub async fn until(&self, condition: impl Fn(&Self) -> bool) {
+        while !condition(self) {
+            actix_rt::task::yield_now().await;
+        }
+    }
+}
+
+pub fn fingerprint(key: usize) -> Fingerprint {
+    Fingerprint(std::array::from_fn(|i| if i == 0 { key as u8 } else { 7 }))
+}

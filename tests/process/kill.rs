@@ -1,0 +1,52 @@
+//! `kill -9`, again and again.
+
+use std::{thread, time::Duration};
+
+use rustix::process::Signal;
+
+use crate::site::{Random, Site, number, until};
+
+const KILLS: usize = 50;
+
+#[test]
+fn killed_at_50_random_moments_nothing_is_lost_or_signed_twice() {
+    let mut random = Random::new();
+    // RSA-4096 so that there is time to be killed in the middle of signing.
+    let site = Site::new(8, 4096, 200);
+    let mut sql = site.sql();
+    let mut held = 0;
+    for round in 0..KILLS {
+        site.insert(60);
+        let mut process = site.spawn("log", &["serve", "--batch-size", "7"]);
+        thread::sleep(Duration::from_micros(random.below(150_000)));
+        assert!(process.is_running(), "round {round}: {}", process.log());
+        process.signal(Signal::KILL);
+        assert_eq!(process.wait(Duration::from_secs(5)), None, "killed by the signal");
+        held += number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'");
+        let doubles = "SELECT count(*) FROM (SELECT key_id FROM batch WHERE state = 'leased' GROUP BY 1 HAVING count(*) > 1)";
+        assert_eq!(number(&mut sql, doubles), 0, "round {round}");
+    }
+    assert!(held > 0, "no kill came while a batch was held: this proves nothing");
+    println!("{held} leases were left behind by {KILLS} kills");
+
+    site.ok(&["sign", "--batch-size", "7"]);
+    site.check_all_signed();
+    let records = 200 + 60 * KILLS;
+    assert_eq!(number(&mut sql, "SELECT count(*) FROM signature"), records as i64);
+    assert_eq!(site.check_with_openssl(), records);
+}
+
+#[test]
+fn the_batches_of_a_killed_process_are_open_again_at_once() {
+    let site = Site::new(2, 4096, 2000);
+    let mut killed = site.spawn("killed", &["serve", "--lease-ttl", "1h"]);
+    let mut sql = site.sql();
+    until("a batch is held", Duration::from_secs(20), || {
+        number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
+    });
+    killed.signal(Signal::KILL);
+    killed.wait(Duration::from_secs(5));
+    // Its lease would run for an hour: only the file lock tells that it is gone.
+    let other = site.spawn("other", &["serve", "--lease-ttl", "1h"]);
+    until("the dead process' batches go back", Duration::from_secs(5), || other.log().contains("is dead"));
+}
