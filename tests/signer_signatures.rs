@@ -13,6 +13,8 @@ use signwave::{
 };
 
 // Keys: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048
+// The one of 2049 bits, whose PSS encoding is a byte shorter than its modulus (RFC 8017, section 9.1.1), is
+// the product of two of openssl prime -generate, since genpkey rounds odd sizes down.
 const RSA2048: &[u8] = include_bytes!("fixtures/signer/rsa2048.pem");
 const OTHER2048: &[u8] = include_bytes!("fixtures/signer/other2048.pem");
 const MESSAGE: &[u8] = include_bytes!("fixtures/signer/message.txt");
