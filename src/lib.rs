@@ -4,11 +4,12 @@
 //!
 //! 1. [`domain`]: the rules, as pure code.
 //! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither knows the other.
-//! 3. [`config`] and [`actors`]: the motion, that is, what runs when.
+//! 3. [`config`] and [`actors`]: the motion, that is, what runs when; [`audit`]: the proof of what ran.
 //! 4. [`cli`]: the edge that a person touches.
 #![forbid(unsafe_code)]
 
 pub mod actors;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod domain;

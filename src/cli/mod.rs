@@ -1,1 +1,82 @@
-//! x
+//! Layer 4, the command line: what a person types, and what a person reads.
+//!
+//! Results go to stdout, in JSON where a program asks for it; logs and progress go to stderr.
+//! `anyhow` is used here and nowhere else.
+
+mod args;
+mod bench;
+mod completions;
+mod config_file;
+mod confirm;
+mod context;
+mod demo;
+mod export;
+mod failure;
+mod import;
+mod keys;
+mod logging;
+mod master_key;
+mod migrate;
+mod options;
+mod progress;
+mod raw;
+mod run;
+mod seed;
+mod serve;
+mod sign;
+mod status;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use indicatif::MultiProgress;
+
+use args::{Cli, Command};
+use config_file::ConfigFile;
+use context::Context;
+use options::LogFormat;
+
+/// Runs the command line of this process, errors included.
+pub fn main() -> ExitCode {
+    let Cli { common, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let file = ConfigFile::read(&common);
+    let from_file = file.as_ref().ok().and_then(|file| file.log_format);
+    let log_format = common.log_format.or(from_file).unwrap_or_default();
+    let (verbose, bars) = (common.verbose, MultiProgress::new());
+    logging::init(log_format, verbose, &bars);
+    match file.and_then(|file| run(&Context::new(common, file, bars), &command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error, verbose > 0, log_format == LogFormat::Json),
+    }
+}
+
+fn run(context: &Context, command: &Command) -> Result<()> {
+    config_file::check_environment()?;
+    match command {
+        Command::Demo(demo) => demo.run(context),
+        Command::Serve(serve) => serve.run(context),
+        Command::Sign(sign) => sign.run(context),
+        Command::Migrate(migrate) => migrate.run(context),
+        Command::Seed(seed) => seed.run(context),
+        Command::Import(import) => import.run(context),
+        Command::Export(export) => export.run(context),
+        Command::Keys(keys) => keys.run(context),
+        Command::Verify(verify) => verify.run(context),
+        Command::Status(status) => status.run(context),
+        Command::Bench(bench) => bench.run(context),
+        Command::Completions(completions) => completions.run(),
+    }
+}
+
+/// Help and version go to stdout with exit code 0, wrong usage to stderr with 2: clap knows which.
+fn usage(error: &clap::Error) -> ExitCode {
+    // When even that cannot be written nobody is there to be told.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

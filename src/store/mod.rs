@@ -5,6 +5,8 @@ mod door;
 mod error;
 mod faulty;
 mod memory;
+mod schema;
+mod sqlite;
 mod url;
 
 pub use door::{
@@ -23,8 +25,11 @@ use std::sync::Arc;
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::NotADatabase`], [`StoreError::NewerSchema`],
 /// [`StoreError::OlderSchema`], [`StoreError::ReadOnly`], [`StoreError::UnsafeSqlite`].
-pub fn open(_url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
-    Err(StoreError::Other("not built yet".into()))
+pub fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path)?)),
+        DatabaseUrl::Postgres(_) => Err(sqlite_only(url)),
+    }
 }
 
 /// Makes the database if there is none (mode 0600), runs the migrations that it lacks, and returns
@@ -32,14 +37,26 @@ pub fn open(_url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::NotADatabase`], [`StoreError::NewerSchema`], [`StoreError::ReadOnly`], ..
-pub fn migrate(_url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
-    Err(StoreError::Other("not built yet".into()))
+pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::migrate(path),
+        DatabaseUrl::Postgres(_) => Err(sqlite_only(url)),
+    }
 }
 
 /// Reverts the last migration and returns its name. Reverting the first drops every record.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Refused`] when there is nothing to revert, ..
-pub fn revert(_url: &DatabaseUrl) -> Result<String, StoreError> {
-    Err(StoreError::Other("not built yet".into()))
+pub fn revert(url: &DatabaseUrl) -> Result<String, StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::revert(path),
+        DatabaseUrl::Postgres(_) => Err(sqlite_only(url)),
+    }
+}
+
+fn sqlite_only(url: &DatabaseUrl) -> StoreError {
+    StoreError::BadUrl(format!(
+        "cannot open '{url}': this version speaks SQLite only, give the path of a file"
+    ))
 }

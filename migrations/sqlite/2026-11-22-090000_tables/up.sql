@@ -1,0 +1,107 @@
+-- Everything that Sign Wave keeps. Users insert into `record` and read `signed_record`; the rest is
+-- Sign Wave's own. Times are RFC 3339 texts in UTC. No table is STRICT: STRICT knows no BIGINT,
+-- from which diesel tells 64 bits from 32; CHECKs on typeof() stand in for it.
+
+CREATE TABLE record (
+    -- AUTOINCREMENT: never reused. The highest number is left out, because the one after it would
+    -- be reported as a full disk.
+    id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT CHECK (id > 0 AND id < 9223372036854775807),
+    -- The caller's own name for the record: adding it again is harmless.
+    external_id TEXT UNIQUE,
+    -- The signed bytes. A text stands for its UTF-8 bytes: readers CAST(payload AS BLOB).
+    payload     BLOB NOT NULL CHECK (typeof(payload) IN ('blob', 'text')),
+    created_at  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+);
+
+CREATE TABLE signing_key (
+    id              INTEGER NOT NULL PRIMARY KEY CHECK (id > 0),
+    -- SHA-256 of public_key, in lower-case hex: the key's name everywhere.
+    fingerprint     TEXT NOT NULL UNIQUE CHECK (length(fingerprint) = 64 AND NOT fingerprint GLOB '*[^0-9a-f]*'),
+    -- DER SubjectPublicKeyInfo.
+    public_key      BLOB NOT NULL CHECK (typeof(public_key) = 'blob'),
+    bits            INTEGER NOT NULL CHECK (typeof(bits) = 'integer' AND bits > 0),
+    custody         TEXT NOT NULL CHECK (custody IN ('database')),
+    -- The private half under the master key.
+    sealed_key      BLOB CHECK (typeof(sealed_key) IN ('blob', 'null')),
+    state           TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'disabled', 'retired', 'suspended')),
+    state_reason    TEXT,
+    -- The order of use: the higher, the more recent; 0 is never.
+    last_leased     BIGINT NOT NULL DEFAULT 0 CHECK (typeof(last_leased) = 'integer' AND last_leased >= 0),
+    signature_count BIGINT NOT NULL DEFAULT 0 CHECK (typeof(signature_count) = 'integer' AND signature_count >= 0),
+    created_at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    CHECK (custody <> 'database' OR sealed_key IS NOT NULL)
+);
+
+-- Least recently used first, and the highest place in that order.
+CREATE INDEX signing_key_by_use ON signing_key (last_leased);
+
+CREATE TABLE node (
+    -- AUTOINCREMENT: a process that registers again gets another id.
+    id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
+    name        TEXT NOT NULL,
+    started_at  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    lease_until TEXT NOT NULL
+);
+
+CREATE TABLE batch (
+    -- Without gaps, so that the highest id is also the number of batches.
+    id           INTEGER NOT NULL PRIMARY KEY CHECK (id > 0),
+    -- The unique index also answers which batch a record is in.
+    first_record BIGINT NOT NULL UNIQUE,
+    last_record  BIGINT NOT NULL,
+    -- The records' ids, such as 1-10,12,15-20.
+    runs         TEXT NOT NULL CHECK (length(runs) > 0),
+    record_count BIGINT NOT NULL,
+    state        TEXT NOT NULL DEFAULT 'open',
+    -- The lease number: it rises with each lease, release and reclaim.
+    epoch        BIGINT NOT NULL DEFAULT 0 CHECK (typeof(epoch) = 'integer' AND epoch >= 0),
+    key_id       BIGINT REFERENCES signing_key (id),
+    node_id      BIGINT REFERENCES node (id),
+    scheme       TEXT CHECK (scheme IN ('PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512')),
+    opened_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    leased_at    TEXT,
+    signed_at    TEXT,
+    CHECK (typeof(first_record) = 'integer' AND typeof(last_record) = 'integer' AND typeof(record_count) = 'integer'),
+    CHECK (first_record > 0 AND first_record <= last_record),
+    CHECK (record_count > 0 AND record_count <= last_record - first_record + 1),
+    CHECK (
+        CASE state
+            WHEN 'open' THEN
+                key_id IS NULL AND node_id IS NULL AND scheme IS NULL AND leased_at IS NULL AND signed_at IS NULL
+            WHEN 'leased' THEN
+                key_id IS NOT NULL AND node_id IS NOT NULL AND scheme IS NOT NULL AND leased_at IS NOT NULL
+                AND signed_at IS NULL
+            WHEN 'signed' THEN
+                key_id IS NOT NULL AND node_id IS NULL AND scheme IS NOT NULL AND leased_at IS NOT NULL
+                AND signed_at IS NOT NULL
+            ELSE 0
+        END
+    )
+);
+
+-- A key never signs two batches at a time, whatever the code does.
+CREATE UNIQUE INDEX batch_one_lease_per_key ON batch (key_id) WHERE state = 'leased';
+CREATE INDEX batch_of_node ON batch (node_id) WHERE node_id IS NOT NULL;
+-- Open batches, oldest first.
+CREATE INDEX batch_open ON batch (id) WHERE state = 'open';
+
+CREATE TABLE signature (
+    -- A record has one signature at most, whatever the code does.
+    record_id INTEGER NOT NULL PRIMARY KEY REFERENCES record (id),
+    batch_id  BIGINT NOT NULL REFERENCES batch (id),
+    value     BLOB NOT NULL CHECK (typeof(value) = 'blob' AND length(value) > 0)
+);
+
+CREATE VIEW signed_record AS
+SELECT
+    record.id AS record_id,
+    record.external_id,
+    CAST(record.payload AS BLOB) AS payload,
+    signature.value AS signature,
+    signing_key.fingerprint,
+    batch.scheme,
+    batch.signed_at
+FROM signature
+JOIN record ON record.id = signature.record_id
+JOIN batch ON batch.id = signature.batch_id AND batch.state = 'signed'
+JOIN signing_key ON signing_key.id = batch.key_id;

@@ -1,0 +1,124 @@
+-- What no process may do, Sign Wave itself included, whatever pragmas it has set: REPLACE deletes
+-- rows without firing delete triggers, so each table has a guard before INSERT too.
+
+-- record: append-only.
+
+CREATE TRIGGER record_no_update BEFORE UPDATE ON record BEGIN
+    SELECT RAISE(ABORT, 'signwave: a record cannot be changed');
+END;
+
+CREATE TRIGGER record_no_delete BEFORE DELETE ON record BEGIN
+    SELECT RAISE(ABORT, 'signwave: a record cannot be deleted');
+END;
+
+CREATE TRIGGER record_no_replace BEFORE INSERT ON record BEGIN
+    -- The same record once more is skipped without a word, so that an import can be run again.
+    SELECT CASE WHEN CAST(payload AS BLOB) = CAST(NEW.payload AS BLOB)
+        THEN RAISE(IGNORE)
+        ELSE RAISE(ABORT, 'signwave: a record with this external_id and another payload is there already')
+    END FROM record WHERE external_id = NEW.external_id;
+    SELECT RAISE(ABORT, 'signwave: a record with this id is there already') FROM record WHERE id = NEW.id;
+END;
+
+-- Batches are formed of ids above the highest one in any batch: a record below it would never be signed.
+CREATE TRIGGER record_above_frontier AFTER INSERT ON record
+WHEN NEW.id <= (SELECT last_record FROM batch ORDER BY id DESC LIMIT 1) BEGIN
+    SELECT RAISE(ABORT, 'signwave: a record below the frontier would never be signed: let the database assign the id');
+END;
+
+-- signing_key: never deleted, since its signatures must stay verifiable.
+
+CREATE TRIGGER signing_key_no_replace BEFORE INSERT ON signing_key
+WHEN EXISTS (SELECT 1 FROM signing_key WHERE id = NEW.id OR fingerprint = NEW.fingerprint) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this key is there already');
+END;
+
+CREATE TRIGGER signing_key_no_delete BEFORE DELETE ON signing_key BEGIN
+    SELECT RAISE(ABORT, 'signwave: a key cannot be deleted, only retired');
+END;
+
+CREATE TRIGGER signing_key_identity BEFORE UPDATE OF id, fingerprint, public_key, bits, created_at ON signing_key BEGIN
+    SELECT RAISE(ABORT, 'signwave: what a key is cannot be changed');
+END;
+
+CREATE TRIGGER signing_key_retired_is_final BEFORE UPDATE OF state ON signing_key
+WHEN OLD.state = 'retired' AND NEW.state IS NOT 'retired' BEGIN
+    SELECT RAISE(ABORT, 'signwave: a retired key stays retired');
+END;
+
+CREATE TRIGGER signing_key_only_rises BEFORE UPDATE OF last_leased, signature_count ON signing_key
+WHEN NEW.last_leased < OLD.last_leased OR NEW.signature_count < OLD.signature_count BEGIN
+    SELECT RAISE(ABORT, 'signwave: last_leased and signature_count only rise');
+END;
+
+-- batch: formed once, then open -> leased -> signed, or back to open.
+
+CREATE TRIGGER batch_formed_above_frontier BEFORE INSERT ON batch
+WHEN NEW.state IS NOT 'open' OR NEW.epoch IS NOT 0
+    OR NEW.first_record <= (SELECT last_record FROM batch ORDER BY id DESC LIMIT 1)
+    OR EXISTS (SELECT 1 FROM batch WHERE id = NEW.id) BEGIN
+    SELECT RAISE(ABORT, 'signwave: a batch is formed open, with epoch 0, of records above the frontier');
+END;
+
+CREATE TRIGGER batch_ids_are_dense AFTER INSERT ON batch
+WHEN NEW.id > 1 AND NOT EXISTS (SELECT 1 FROM batch WHERE id = NEW.id - 1) BEGIN
+    SELECT RAISE(ABORT, 'signwave: batches are numbered without gaps: let the database assign the id');
+END;
+
+CREATE TRIGGER batch_no_delete BEFORE DELETE ON batch BEGIN
+    SELECT RAISE(ABORT, 'signwave: a batch cannot be deleted');
+END;
+
+CREATE TRIGGER batch_is_formed_once
+BEFORE UPDATE OF id, first_record, last_record, runs, record_count, opened_at ON batch BEGIN
+    SELECT RAISE(ABORT, 'signwave: a batch is formed once');
+END;
+
+-- The EXISTS: UPDATE OR REPLACE would delete the other batch that is leased with the key.
+CREATE TRIGGER batch_transitions BEFORE UPDATE ON batch
+WHEN CASE OLD.state
+        WHEN 'open' THEN NEW.state = 'leased' AND NEW.epoch = OLD.epoch + 1
+            AND NOT EXISTS (SELECT 1 FROM batch WHERE key_id = NEW.key_id AND state = 'leased')
+        WHEN 'leased' THEN (NEW.state = 'open' AND NEW.epoch = OLD.epoch + 1)
+            OR (NEW.state = 'signed' AND NEW.epoch = OLD.epoch AND NEW.key_id = OLD.key_id
+                AND NEW.scheme = OLD.scheme AND NEW.leased_at = OLD.leased_at)
+        ELSE 0
+    END IS NOT 1 BEGIN
+    SELECT RAISE(ABORT, 'signwave: a batch goes from open to leased (epoch + 1, an idle key) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
+END;
+
+-- signature: written once, while its batch is leased. Batches do not overlap, and one that is signed
+-- stays so: hence no row that is there can be replaced.
+
+CREATE TRIGGER signature_of_leased_batch BEFORE INSERT ON signature
+WHEN NOT EXISTS (
+    SELECT 1 FROM batch
+    WHERE id = NEW.batch_id AND state = 'leased' AND NEW.record_id BETWEEN first_record AND last_record
+) BEGIN
+    SELECT RAISE(ABORT, 'signwave: a signature is stored once, while its batch is leased');
+END;
+
+CREATE TRIGGER signature_no_update BEFORE UPDATE ON signature BEGIN
+    SELECT RAISE(ABORT, 'signwave: a signature cannot be changed');
+END;
+
+CREATE TRIGGER signature_no_delete BEFORE DELETE ON signature BEGIN
+    SELECT RAISE(ABORT, 'signwave: a signature cannot be deleted');
+END;
+
+-- node: its id is a name that others may still hold.
+
+CREATE TRIGGER node_no_replace BEFORE INSERT ON node
+WHEN EXISTS (SELECT 1 FROM node WHERE id = NEW.id) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this node is there already');
+END;
+
+CREATE TRIGGER node_identity BEFORE UPDATE OF id ON node BEGIN
+    SELECT RAISE(ABORT, 'signwave: the id of a node cannot be changed');
+END;
+
+-- Foreign keys are enforced only where a connection asks for it; this is enforced everywhere.
+CREATE TRIGGER node_holds_nothing BEFORE DELETE ON node
+WHEN EXISTS (SELECT 1 FROM batch WHERE node_id = OLD.id) BEGIN
+    SELECT RAISE(ABORT, 'signwave: a node that holds batches cannot be removed');
+END;

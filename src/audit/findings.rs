@@ -1,0 +1,40 @@
+//! Where all threads put the problems that they find.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Problem;
+
+/// The first problems in full, and how many there are in all.
+#[derive(Default)]
+pub(super) struct Findings(Mutex<Found>);
+
+#[derive(Default)]
+struct Found {
+    first: Vec<Problem>,
+    total: u64,
+}
+
+impl Findings {
+    /// How many problems are kept in full.
+    const KEEP: usize = 100;
+
+    pub(super) fn add(&self, problem: Problem) {
+        let mut found = self.lock();
+        found.total += 1;
+        if found.first.len() < Self::KEEP {
+            found.first.push(problem);
+        }
+    }
+
+    /// The kept problems, ordered by kind and place, and the number of all.
+    pub(super) fn take(self) -> (Vec<Problem>, u64) {
+        let mut found = std::mem::take(&mut *self.lock());
+        found.first.sort();
+        (found.first, found.total)
+    }
+
+    /// A list that grows only by whole problems is sound even after a panic elsewhere.
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,78 @@
+//! The public keys: each row checked, and one verifier per key, made once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::{Problem, findings::Findings};
+use crate::{
+    domain::KeyId,
+    signer::{Engine, PublicKey, SignerError, Verifier},
+    store::{KeyRow, Store, StoreError},
+};
+
+/// What a signature is checked with.
+pub(super) struct VerifyingKey {
+    pub(super) verifier: Box<dyn Verifier>,
+    /// Length of the modulus, and so of each signature, in bytes.
+    pub(super) modulus_len: usize,
+}
+
+impl VerifyingKey {
+    pub(super) fn new(engine: Engine, public_key: &PublicKey) -> Result<Self, SignerError> {
+        Ok(Self { verifier: engine.verifier(public_key)?, modulus_len: public_key.modulus_len() })
+    }
+}
+
+/// All keys that can be used. Keys that are added during the check are found when first needed.
+pub(super) struct KeyRing<'a> {
+    store: &'a dyn Store,
+    engine: Engine,
+    keys: RwLock<HashMap<KeyId, Arc<VerifyingKey>>>,
+}
+
+impl<'a> KeyRing<'a> {
+    /// Checks each row against its public key.
+    pub(super) fn new(store: &'a dyn Store, engine: Engine, rows: &[KeyRow], findings: &Findings) -> Self {
+        let mut seen = HashMap::new();
+        for row in rows {
+            if let Some(first) = seen.insert(&row.public_key, row.id) {
+                findings.add(Problem::SameKeyTwice { first, second: row.id });
+            }
+        }
+        let keys = rows.iter().filter_map(|row| match check(row, engine, findings) {
+            Ok(key) => Some((row.id, Arc::new(key))),
+            Err(error) => {
+                findings.add(Problem::BadPublicKey { key: row.id, reason: error.to_string() });
+                None
+            }
+        });
+        Self { store, engine, keys: RwLock::new(keys.collect()) }
+    }
+
+    /// The key with this id, if it is there and can be used.
+    pub(super) fn key(&self, id: KeyId) -> Result<Option<Arc<VerifyingKey>>, StoreError> {
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(stored) = self.store.stored_key(id)? else { return Ok(None) };
+        let Ok(public_key) = PublicKey::from_spki(&stored.public_key) else { return Ok(None) };
+        let Ok(key) = VerifyingKey::new(self.engine, &public_key).map(Arc::new) else { return Ok(None) };
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&key));
+        Ok(Some(key))
+    }
+}
+
+fn check(row: &KeyRow, engine: Engine, findings: &Findings) -> Result<VerifyingKey, SignerError> {
+    let (key, public_key) = (row.id, PublicKey::from_spki(&row.public_key)?);
+    if row.fingerprint != public_key.fingerprint() {
+        let actual = public_key.fingerprint();
+        findings.add(Problem::WrongFingerprint { key, stored: row.fingerprint, actual });
+    }
+    if row.bits != public_key.bits() {
+        findings.add(Problem::WrongBits { key, stored: row.bits, actual: public_key.bits() });
+    }
+    VerifyingKey::new(engine, &public_key)
+}

@@ -1,0 +1,67 @@
+//! One record and its signature.
+
+use super::{Problem, keys::VerifyingKey, signatures::Signed};
+use crate::{
+    domain::{Fingerprint, RecordId, Runs, Scheme},
+    signer::{Engine, PublicKey},
+    store::{Store, StoreError},
+};
+
+/// What became of the check of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordVerdict {
+    /// Its signature verifies.
+    Verified {
+        /// The key that signed it.
+        fingerprint: Fingerprint,
+        /// How it was signed.
+        scheme: Scheme,
+        /// When its signature was stored.
+        signed_at: String,
+    },
+    /// It waits for its signature.
+    NotSigned,
+    /// There is no such record.
+    NoSuchRecord,
+    /// Something is wrong with it.
+    Wrong(Problem),
+}
+
+/// Checks one record's signature with the public key alone.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn check_record(
+    store: &dyn Store,
+    engine: Engine,
+    record: RecordId,
+) -> Result<RecordVerdict, StoreError> {
+    let one: Runs = [record].into_iter().collect();
+    let Some(batch) = store.batch_of(record)? else {
+        let mut verdict = RecordVerdict::NoSuchRecord;
+        store.read_signed(&one, &mut |_| verdict = RecordVerdict::NotSigned)?;
+        return Ok(verdict);
+    };
+    let Some((key_id, scheme)) = batch.key.zip(batch.scheme) else {
+        let (batch, state) = (batch.id, batch.state.name());
+        let what = "a signature names it without a key or scheme";
+        return Ok(RecordVerdict::Wrong(Problem::WrongState { batch, state, what }));
+    };
+    let no_key = Ok(RecordVerdict::Wrong(Problem::NoKey { batch: batch.id, key: key_id }));
+    let Some(stored) = store.stored_key(key_id)? else { return no_key };
+    let Ok(public_key) = PublicKey::from_spki(&stored.public_key) else { return no_key };
+    let Ok(key) = VerifyingKey::new(engine, &public_key) else { return no_key };
+    let signed = Signed { batch: batch.id, key_id, key: &key, scheme };
+    let mut verdict = RecordVerdict::Wrong(Problem::RecordMissing { record, batch: batch.id });
+    store.read_signed(&one, &mut |row| {
+        verdict = match signed.problem(&row) {
+            Some(problem) => RecordVerdict::Wrong(problem),
+            None => RecordVerdict::Verified {
+                fingerprint: public_key.fingerprint(),
+                scheme,
+                signed_at: batch.signed_at.clone().unwrap_or_default(),
+            },
+        };
+    })?;
+    Ok(verdict)
+}

@@ -1,0 +1,49 @@
+//! What a check of the whole database came to.
+
+use super::{Problem, findings::Findings, totals::Totals};
+use crate::store::Counts;
+
+/// What was checked, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Records in the database.
+    pub records: u64,
+    /// Signatures that verified.
+    pub verified: u64,
+    /// Records that wait for their signature.
+    pub waiting: u64,
+    /// Batches in the states open, leased and signed.
+    pub batches: [u64; 3],
+    /// Keys.
+    pub keys: usize,
+    /// The first problems, at most 100.
+    pub problems: Vec<Problem>,
+    /// How many problems there are.
+    pub problem_count: u64,
+}
+
+impl Report {
+    pub(super) fn new(
+        totals: &Totals,
+        verified: u64,
+        counts: Counts,
+        keys: usize,
+        findings: Findings,
+    ) -> Self {
+        let (problems, problem_count) = findings.take();
+        Self {
+            records: counts.records,
+            verified,
+            waiting: counts.records.saturating_sub(totals.signed_records()),
+            batches: totals.batches(),
+            keys,
+            problems,
+            problem_count,
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.problem_count == 0
+    }
+}

@@ -1,0 +1,104 @@
+//! What a command works with: the settings, the database, the master key, the progress bars.
+
+use std::{env, sync::Arc};
+
+use anyhow::{Result, bail};
+use indicatif::MultiProgress;
+
+use super::{
+    config_file::{ConfigFile, MASTER_KEY},
+    failure::Usage,
+    master_key,
+    options::{Common, Reading, Signing},
+    progress::{Progress, Unit},
+};
+use crate::{
+    config::Settings,
+    signer::{Engine, MasterKey},
+    store::{self, DatabaseUrl, Store},
+};
+
+/// Everything that was said on the command line, in the environment and in the settings file.
+pub struct Context {
+    common: Common,
+    file: ConfigFile,
+    bars: MultiProgress,
+}
+
+/// A database that is open.
+pub struct Database {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// Its door.
+    pub store: Arc<dyn Store>,
+}
+
+impl Context {
+    /// Puts the sources together.
+    pub fn new(common: Common, file: ConfigFile, bars: MultiProgress) -> Self {
+        Self { common, file, bars }
+    }
+
+    /// Where the database is, by flag, environment, file or default.
+    pub fn url(&self) -> Result<DatabaseUrl> {
+        let text = self.file.database(&self.common)?;
+        DatabaseUrl::parse(&text).map_err(|error| Usage(error.to_string()).into())
+    }
+
+    /// Opens the database that is there. Never makes one.
+    pub fn open(&self) -> Result<Database> {
+        let url = self.url()?;
+        Ok(Database { store: store::open(&url)?, url })
+    }
+
+    /// Whether a flag, or the variable of the same name, says where the database is.
+    pub fn names_database(&self) -> bool {
+        self.common.database.is_some()
+    }
+
+    /// Makes the database if there is none, brings it up to date, and opens it.
+    pub fn create(&self) -> Result<Database> {
+        Self::create_at(self.url()?)
+    }
+
+    /// Makes the database at `url` if there is none, brings it up to date, and opens it.
+    pub fn create_at(url: DatabaseUrl) -> Result<Database> {
+        for migration in store::migrate(&url)? {
+            log::info!("database {url}: ran migration {migration}");
+        }
+        Ok(Database { store: store::open(&url)?, url })
+    }
+
+    /// The master key of the database, proven to open its keys.
+    pub fn master_key(&self, database: &Database) -> Result<MasterKey> {
+        let file = self.common.master_key_file.as_ref().or(self.file.master_key_file.as_ref());
+        let text = match env::var(MASTER_KEY) {
+            Ok(text) => Some(text.into()),
+            Err(env::VarError::NotPresent) => None,
+            // The value is not shown: it may be the key, damaged.
+            Err(env::VarError::NotUnicode(_)) => {
+                bail!(Usage(format!("{MASTER_KEY} is not text: set it anew")))
+            }
+        };
+        master_key::obtain(file.map(|path| path.as_path()), text, database)
+    }
+
+    /// The settings of the service, checked, and the engine that signs.
+    pub fn signing(&self, given: &Signing) -> Result<(Settings, Engine)> {
+        let given = given.clone().over(&self.file.signing);
+        let engine = given.signer.unwrap_or_default();
+        let settings = given.settings();
+        settings.check()?;
+        Ok((settings, engine))
+    }
+
+    /// The largest payload that is taken.
+    pub fn max_payload(&self, given: &Reading) -> usize {
+        given.max_payload.or(self.file.import.max_payload).map_or(Reading::MAX_PAYLOAD, usize::from)
+    }
+
+    /// Starts work that takes a while; `total` 0 means that nobody knows how much it is.
+    pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Progress {
+        Progress::start(&self.bars, what, total, unit)
+    }
+}

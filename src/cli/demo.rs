@@ -1,0 +1,114 @@
+//! `signwave demo`: the main job, from nothing to the proof.
+
+use std::{
+    env,
+    io::{self, Write},
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::{
+    context::{Context, Database},
+    failure::Found,
+    options::Signing,
+    raw::RawSpeed,
+    run::run,
+    seed::{add_keys, add_records},
+    verify::{self, verify_all},
+};
+use crate::{
+    actors::{Ending, Mode},
+    signer::{Keyring, OpenSigner},
+    store::DatabaseUrl,
+};
+
+/// Show it all: make keys and records, sign, verify, say how fast.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The database is made in the current folder and removed at the end. One that --database names
+must be empty, and is kept. The raw speed is that of the same keys and threads without any
+database; half of it is measured before signing, and half after.
+
+Examples:
+  signwave demo
+  signwave demo --records 10000 --keys 10 --batch-size 100 --bits 4096
+  signwave demo --database demo.db         keeps the database, to look around in it")]
+pub struct Demo {
+    /// Records to sign
+    #[arg(long, value_name = "N", default_value = "100000")]
+    records: NonZeroUsize,
+    /// Keys to sign with
+    #[arg(long, value_name = "K", default_value = "100")]
+    keys: NonZeroUsize,
+    /// Size of the keys: 2048, 3072, 4096 or 8192 bits
+    #[arg(long, value_name = "BITS", default_value_t = 2048)]
+    bits: u32,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+/// Bytes per payload.
+const PAYLOAD: usize = 256;
+/// How long the raw speed is measured, each time.
+const RAW: Duration = Duration::from_secs(1);
+
+impl Demo {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result<()> {
+        if context.names_database() {
+            return self.run_on(context, &context.create()?);
+        }
+        let folder = tempfile::Builder::new().prefix("signwave-demo-").tempdir_in(env::current_dir()?)?;
+        let database = Context::create_at(DatabaseUrl::Sqlite(folder.path().join("demo.db")))?;
+        let result = self.run_on(context, &database);
+        drop(database);
+        folder.close()?;
+        result
+    }
+
+    fn run_on(&self, context: &Context, database: &Database) -> Result<()> {
+        let (settings, engine) = context.signing(&self.signing)?;
+        let store = database.store.as_ref();
+        if store.status()?.records() > 0 || !store.keys()?.is_empty() {
+            bail!("the database {} is in use already: name a new one with --database", database.url);
+        }
+        let (keys, records) = (self.keys.get(), self.records.get() as u64);
+        add_keys(context, database, keys, self.bits)?;
+        add_records(context, store, records, PAYLOAD)?;
+        let mut out = io::stdout().lock();
+        writeln!(out, "made        {keys} keys of {} bits, {records} records", self.bits)?;
+
+        let keyring = Arc::new(Keyring::new(engine, context.master_key(database)?));
+        let mut raw = RawSpeed::open(store, keyring.as_ref(), &settings)?;
+        raw.measure(RAW)?;
+        let opener: Arc<dyn OpenSigner> = keyring;
+        let run = run(context, database, &settings, opener, Mode::Drain)?;
+        raw.measure(RAW)?;
+        let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
+        writeln!(
+            out,
+            "signed      {} records in {} batches of {} in {seconds:.1} s",
+            run.progress.signed(),
+            run.progress.batches(),
+            settings.batch_size
+        )?;
+        if run.ending == Ending::Stopped {
+            writeln!(out, "stopped     before the end")?;
+            return Ok(());
+        }
+        writeln!(out, "speed       {rate:.0} durable signatures/s on {} threads", settings.signers)?;
+        writeln!(
+            out,
+            "raw speed   {:.0} signatures/s without a database: ratio {:.3}",
+            raw.per_second(),
+            rate / raw.per_second()
+        )?;
+        let (report, took) = verify_all(context, store, engine)?;
+        verify::print(&report, took, &mut out)?;
+        if report.is_clean() { Ok(()) } else { bail!(Found) }
+    }
+}

@@ -1,0 +1,159 @@
+//! `signwave export`: signatures out, streamed.
+
+mod sink;
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use tempfile::NamedTempFile;
+
+use self::sink::{Format, Row, Sink};
+use super::{
+    context::Context,
+    progress::{Progress, Unit},
+};
+use crate::{
+    domain::{BatchId, BatchState, KeyId, Scheme},
+    store::{BatchRow, SignedRow, Store},
+};
+
+/// Write the signatures that are stored.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each row has record_id, external_id, fingerprint (of the key), scheme, signed_at and signature
+(in base64), with --with-payload also payload_base64. Records that wait for their signature are
+left out. A file appears under its name only when it is complete, and only its owner can read
+it.
+
+Examples:
+  signwave export -o signatures.jsonl
+  signwave export --format csv | head")]
+pub struct Export {
+    /// How to write
+    #[arg(long, default_value = "jsonl")]
+    format: Format,
+    /// The file to write [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Add the payloads
+    #[arg(long)]
+    with_payload: bool,
+}
+
+/// Batches read at a time.
+const PAGE: usize = 100;
+
+impl Export {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result<()> {
+        let store = context.open()?.store;
+        let progress = context.progress("exporting", store.status()?.signed, Unit::Pieces);
+        match &self.output {
+            None => self.write(store.as_ref(), io::stdout().lock(), &progress)?,
+            Some(path) => self.write_file(store.as_ref(), path, &progress)?,
+        }
+        progress.finish();
+        Ok(())
+    }
+
+    /// Writes a file that appears whole, on the disk, or not at all.
+    fn write_file(&self, store: &dyn Store, path: &Path, progress: &Progress) -> Result<()> {
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let failed = |error: io::Error| {
+            let text = format!(
+                "cannot write '{}': {error}; check the folder's permissions and room",
+                path.display()
+            );
+            anyhow::Error::new(error).context(text)
+        };
+        let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
+        self.write(store, file.as_file_mut(), progress)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(path).map_err(|error| failed(error.error))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+
+    fn write(&self, store: &dyn Store, out: impl Write, progress: &Progress) -> Result<()> {
+        let mut sink = Sink::new(self.format, BufWriter::with_capacity(1 << 16, out), self.with_payload)
+            .map_err(cannot_write)?;
+        let mut keys = Fingerprints::default();
+        let mut after = BatchId(0);
+        loop {
+            let page = store.batches(after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for batch in page.iter().filter(|batch| batch.state == BatchState::Signed) {
+                let signed = keys.signed(store, batch)?;
+                self.write_batch(store, &signed, &mut sink)?;
+                progress.add(batch.records.len());
+            }
+        }
+        sink.finish().map_err(cannot_write)
+    }
+
+    fn write_batch(&self, store: &dyn Store, signed: &Signed<'_>, sink: &mut Sink<impl Write>) -> Result<()> {
+        let (mut written, mut rows) = (Ok(()), 0);
+        store.read_signed(&signed.batch.records, &mut |row| {
+            if let (true, Some((batch, signature))) = (written.is_ok(), row.signature)
+                && batch == signed.batch.id
+            {
+                written = sink.write(&self.row(signed, &row, signature));
+                rows += 1;
+            }
+        })?;
+        written.map_err(cannot_write)?;
+        if rows != signed.batch.records.len() {
+            bail!("batch {} lacks signatures that it must have: run 'signwave verify'", signed.batch.id);
+        }
+        Ok(())
+    }
+
+    fn row<'a>(&self, signed: &'a Signed<'_>, row: &SignedRow<'a>, signature: &'a [u8]) -> Row<'a> {
+        Row {
+            record_id: row.record,
+            external_id: row.external_id,
+            fingerprint: &signed.fingerprint,
+            scheme: signed.scheme,
+            signed_at: signed.batch.signed_at.as_deref().unwrap_or_default(),
+            signature,
+            payload: self.with_payload.then_some(row.payload),
+        }
+    }
+}
+
+fn cannot_write(error: io::Error) -> anyhow::Error {
+    let text = format!("the output cannot be written: {error}");
+    anyhow::Error::new(error).context(text)
+}
+
+/// A signed batch, and what its rows have in common.
+struct Signed<'a> {
+    batch: &'a BatchRow,
+    fingerprint: String,
+    scheme: Scheme,
+}
+
+/// The keys' names, read when first needed.
+#[derive(Default)]
+struct Fingerprints(HashMap<KeyId, String>);
+
+impl Fingerprints {
+    fn signed<'a>(&mut self, store: &dyn Store, batch: &'a BatchRow) -> Result<Signed<'a>> {
+        let damaged = || format!("batch {} lacks its key or scheme: run 'signwave verify'", batch.id);
+        let (key, scheme) = batch.key.zip(batch.scheme).with_context(damaged)?;
+        if !self.0.contains_key(&key) {
+            self.0.extend(store.keys()?.into_iter().map(|row| (row.id, row.fingerprint.to_string())));
+        }
+        let fingerprint = self.0.get(&key).with_context(damaged)?.clone();
+        Ok(Signed { batch, fingerprint, scheme })
+    }
+}

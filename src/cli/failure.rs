@@ -1,0 +1,40 @@
+//! How an error reaches a person: one sentence, the causes under `-v`, and an exit code.
+
+use std::process::ExitCode;
+
+use crate::config::SettingsError;
+
+/// The command cannot mean what it says: exit code 2. The text says what to write instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Something was found to be wrong, and has been printed already: exit code 1 and no more words.
+#[derive(Debug, thiserror::Error)]
+#[error("problems were found")]
+pub struct Found;
+
+/// Prints an error and chooses the exit code.
+pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
+    if error.is::<Found>() {
+        return ExitCode::FAILURE;
+    }
+    let mut causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+    // An error that only passes its source on says the same twice.
+    causes.dedup();
+    let text = if verbose { causes.join("\n  because: ") } else { causes.swap_remove(0) };
+    if json {
+        log::error!("{text}");
+    } else {
+        eprintln!("signwave: {text}");
+    }
+    if error.is::<Usage>() || error.is::<SettingsError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// Whether an output went away because its reader had enough: no error, as with `export | head`.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,193 @@
+//! `signwave import`: records in, streamed.
+
+mod csv;
+mod jsonl;
+mod lines;
+mod row;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+
+use self::row::{Malformed, Row, Rows};
+use super::{
+    context::Context,
+    failure::Usage,
+    options::Reading,
+    progress::{Progress, Unit},
+};
+use crate::{
+    domain::InsertVerdict,
+    store::{NewRecord, Store},
+};
+
+/// Read records from a file, or from standard input with '-'.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Formats, chosen by the file's extension unless --format says otherwise:
+  jsonl   (.jsonl, .ndjson)  one object a line: {\"external_id\": \"a-1\", \"payload\": \"text\"}
+                             or \"payload_base64\" for bytes; external_id may be left out
+  csv     (.csv)             a header with the columns payload or payload_base64, and external_id
+  lines   (.txt)             each line is a payload, without its line end (LF or CR LF)
+
+The payload is signed byte for byte. Rows are stored as they are read, so that after an error
+those before it stay. With an external_id a row may be imported again: it is not added twice,
+and if its payload differs it is refused. Without one it is a new record each time.
+
+Examples:
+  signwave import records.jsonl
+  zcat records.csv.gz | signwave import - --format csv")]
+pub struct Import {
+    /// The file, or '-'
+    file: PathBuf,
+    /// How the file is written
+    #[arg(long)]
+    format: Option<Format>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// How a file of records is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Jsonl,
+    Csv,
+    Lines,
+}
+
+/// Rows stored in one transaction, at most.
+const CHUNK_ROWS: usize = 1000;
+/// Bytes of payload after which a transaction is ended, so that memory does not grow with payloads.
+const CHUNK_BYTES: usize = 4 << 20;
+
+impl Import {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result<()> {
+        let format = self.format()?;
+        let store = context.open()?.store;
+        let (name, input, size) = self.open()?;
+        let progress = context.progress("importing", size, Unit::Bytes);
+        let input = Counted { input, progress: &progress };
+        let max_payload = context.max_payload(&self.reading);
+        let mut rows: Box<dyn Rows> = match format {
+            Format::Jsonl => Box::new(jsonl::Jsonl::new(input, max_payload)),
+            Format::Csv => Box::new(csv::Csv::new(input, max_payload)),
+            Format::Lines => Box::new(lines::Lines::new(input, max_payload)),
+        };
+        let mut tally = Tally::default();
+        let result = import(rows.as_mut(), store.as_ref(), &name, &mut tally);
+        drop(rows);
+        progress.finish();
+        result.map_err(|error| {
+            let so_far = format!("{error:#}; {tally}, and stay");
+            error.context(so_far)
+        })?;
+        log::info!("{name}: {tally}");
+        Ok(())
+    }
+
+    fn format(&self) -> Result<Format> {
+        let extension = self.file.extension().map(|extension| extension.to_ascii_lowercase());
+        match (self.format, extension.as_deref().and_then(|extension| extension.to_str())) {
+            (Some(format), _) => Ok(format),
+            (None, Some("jsonl" | "ndjson")) => Ok(Format::Jsonl),
+            (None, Some("csv")) => Ok(Format::Csv),
+            (None, Some("txt")) => Ok(Format::Lines),
+            (None, _) => bail!(Usage(format!(
+                "the format of '{}' cannot be told by its name: add --format jsonl, csv or lines",
+                self.file.display()
+            ))),
+        }
+    }
+
+    /// The name for messages, the input, and its size (0 when nobody knows).
+    fn open(&self) -> Result<(String, Box<dyn Read>, u64)> {
+        if self.file == Path::new("-") {
+            return Ok(("standard input".to_owned(), Box::new(io::stdin()), 0));
+        }
+        let name = self.file.display().to_string();
+        let file = File::open(&self.file)
+            .with_context(|| format!("cannot open '{name}': check its name and permissions"))?;
+        let size = file.metadata()?.len();
+        Ok((name, Box::new(file), size))
+    }
+}
+
+/// Stores all rows, a chunk at a time.
+fn import(rows: &mut dyn Rows, store: &dyn Store, name: &str, tally: &mut Tally) -> Result<()> {
+    loop {
+        let mut chunk = Vec::new();
+        let ended = fill(rows, &mut chunk);
+        store_chunk(&chunk, store, name, tally)?;
+        match ended {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(malformed) => bail!("{name}:{}: {}", malformed.line, malformed.reason),
+        }
+    }
+}
+
+/// Reads rows until the chunk is full (false) or there is none left (true). What it has read before an
+/// error is in the chunk.
+fn fill(rows: &mut dyn Rows, chunk: &mut Vec<Row>) -> Result<bool, Malformed> {
+    let mut bytes = 0;
+    while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
+        let Some(row) = rows.next()? else { return Ok(true) };
+        bytes += row.payload.len();
+        chunk.push(row);
+    }
+    Ok(false)
+}
+
+fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) -> Result<()> {
+    let records: Vec<_> = chunk
+        .iter()
+        .map(|row| NewRecord { external_id: row.external_id.as_deref(), payload: &row.payload })
+        .collect();
+    // Die here and the chunk is stored whole or not at all; importing again adds what is missing.
+    for (verdict, row) in store.insert_records(&records)?.into_iter().zip(chunk) {
+        match verdict {
+            InsertVerdict::Inserted(_) => tally.imported += 1,
+            InsertVerdict::AlreadyThere => tally.there += 1,
+            InsertVerdict::Conflict => bail!(
+                "{name}:{}: external_id '{}' is there with another payload, which is never overwritten: give the row \
+                 another external_id",
+                row.line,
+                row.external_id.as_deref().unwrap_or_default()
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// What has become of the rows so far.
+#[derive(Default)]
+struct Tally {
+    imported: u64,
+    there: u64,
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} imported, {} were there already", self.imported, self.there)
+    }
+}
+
+/// Tells the progress bar how much was read.
+struct Counted<'a> {
+    input: Box<dyn Read>,
+    progress: &'a Progress,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.progress.add(count as u64);
+        Ok(count)
+    }
+}

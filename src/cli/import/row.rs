@@ -1,0 +1,65 @@
+//! One row of any format, and why a row is refused.
+
+use data_encoding::BASE64;
+
+/// A record as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The caller's own name for it.
+    pub external_id: Option<String>,
+    /// The bytes to be signed.
+    pub payload: Vec<u8>,
+    /// The line on which it begins, from 1.
+    pub line: u64,
+}
+
+/// A row that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+/// A file of rows, in whatever format.
+pub trait Rows {
+    /// The next row; `None` at the end.
+    fn next(&mut self) -> Result<Option<Row>, Malformed>;
+}
+
+/// The longest external id.
+const MAX_EXTERNAL_ID: usize = 1024;
+
+/// Checks an external id.
+pub fn check_external_id(id: &str) -> Result<(), String> {
+    if id.is_empty() {
+        Err("its external_id is empty: leave it out, or give one".to_owned())
+    } else if id.len() > MAX_EXTERNAL_ID {
+        Err(format!("its external_id has {} bytes: {MAX_EXTERNAL_ID} are the most", id.len()))
+    } else if id.contains('\0') {
+        Err("its external_id has a NUL character, which not every database can store".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// The payload, given as text or in base64, and no longer than `max` bytes.
+pub fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Result<Vec<u8>, String> {
+    let payload = match (plain, base64) {
+        (Some(plain), None) => plain.to_vec(),
+        (None, Some(base64)) => BASE64
+            .decode(base64)
+            .map_err(|error| format!("its payload_base64 is not base64 (RFC 4648, with padding): {error}"))?,
+        (None, None) => return Err("it has neither payload nor payload_base64: give one of them".to_owned()),
+        (Some(_), Some(_)) => {
+            return Err("it has both payload and payload_base64: give one of them".to_owned());
+        }
+    };
+    if payload.len() > max { Err(too_large(max)) } else { Ok(payload) }
+}
+
+/// Says that a payload is over the limit, and how to raise it.
+pub fn too_large(max: usize) -> String {
+    format!("its payload is larger than {max} bytes: raise the limit with --max-payload")
+}

@@ -1,0 +1,110 @@
+//! `signwave keys generate`.
+
+use std::{
+    io::{self, Write},
+    num::NonZeroUsize,
+    panic::resume_unwind,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use crossbeam_channel::bounded;
+
+use crate::{
+    cli::{context::Context, progress::Unit},
+    domain::{Custody, Fingerprint},
+    signer::{self, MasterKey, PrivateKey, SignerError, seal},
+    store::{AddKeyVerdict, NewKey, Store},
+};
+
+/// Make new keys and print their fingerprints.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The keys are sealed under the master key, which for an SQLite database is made on first use.
+
+Examples:
+  signwave keys generate --count 100
+  signwave keys generate --bits 4096")]
+pub struct Generate {
+    /// How many keys
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    count: NonZeroUsize,
+    /// Size: 2048, 3072, 4096 or 8192 bits
+    #[arg(long, value_name = "BITS", default_value_t = 2048)]
+    bits: u32,
+}
+
+impl Generate {
+    pub(super) fn run(&self, context: &Context) -> Result<()> {
+        let database = context.open()?;
+        let master = context.master_key(&database)?;
+        let fingerprints =
+            generate_keys(context, database.store.as_ref(), &master, self.count.get(), self.bits)?;
+        let mut out = io::stdout().lock();
+        Ok(fingerprints.iter().try_for_each(|fingerprint| writeln!(out, "{fingerprint}"))?)
+    }
+}
+
+/// Makes `count` keys on all cores, and stores each as soon as it is there.
+pub fn generate_keys(
+    context: &Context,
+    store: &dyn Store,
+    master: &MasterKey,
+    count: usize,
+    bits: u32,
+) -> Result<Vec<Fingerprint>> {
+    let progress = context.progress("generating keys", count as u64, Unit::Pieces);
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(count);
+    let (to_store, keys) = bounded(threads);
+    let begun = AtomicUsize::new(0);
+    let generate = || -> Result<(), SignerError> {
+        while begun.fetch_add(1, Ordering::Relaxed) < count {
+            let key = signer::generate(bits)?;
+            if to_store.send(sealed(master, &key)?).is_err() {
+                break; // the store has failed, and says why
+            }
+        }
+        Ok(())
+    };
+    let fingerprints = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(generate)).collect();
+        let stored: Result<Vec<_>> = keys
+            .iter()
+            .take(count)
+            .map(|key| {
+                add(store, &key)?;
+                progress.add(1);
+                Ok(key.fingerprint)
+            })
+            .collect();
+        drop(keys);
+        for worker in workers {
+            worker.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        }
+        stored
+    })?;
+    progress.finish();
+    Ok(fingerprints)
+}
+
+/// The row of a private key.
+pub fn sealed(master: &MasterKey, key: &PrivateKey) -> Result<NewKey, SignerError> {
+    let public_key = key.public_key();
+    Ok(NewKey {
+        fingerprint: public_key.fingerprint(),
+        public_key: public_key.spki().to_vec(),
+        bits: public_key.bits(),
+        custody: Custody::Database,
+        sealed_key: seal(master, key)?,
+    })
+}
+
+/// Adds a key that must be new.
+pub fn add(store: &dyn Store, key: &NewKey) -> Result<()> {
+    match store.add_key(key)? {
+        AddKeyVerdict::Added(_) => Ok(()),
+        AddKeyVerdict::AlreadyThere(id) => bail!("key {} is there already, as key {id}", key.fingerprint),
+    }
+}

@@ -1,0 +1,49 @@
+//! Log lines on stderr, for people or for programs, that do not tear the progress bars.
+
+use std::io::{self, Write};
+
+use env_logger::{Builder, Target};
+use indicatif::MultiProgress;
+use log::LevelFilter;
+
+use super::options::LogFormat;
+
+/// Starts logging. `verbose` counts the `-v` flags.
+pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
+    let level = match verbose {
+        0 | 1 => LevelFilter::Info,
+        2 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    };
+    let mut builder = Builder::new();
+    builder.filter_level(level).target(Target::Pipe(Box::new(Beside(bars.clone()))));
+    match format {
+        LogFormat::Text => builder.format(|out, record| {
+            writeln!(out, "{} {:5} {}", out.timestamp_seconds(), record.level(), record.args())
+        }),
+        LogFormat::Json => builder.format(|out, record| {
+            let line = serde_json::json!({
+                "time": out.timestamp_millis().to_string(),
+                "level": record.level().as_str().to_lowercase(),
+                "target": record.target(),
+                "message": record.args().to_string(),
+            });
+            writeln!(out, "{line}")
+        }),
+    };
+    // It fails only when a logger is there already: tests that run commands in one process.
+    let _ = builder.try_init();
+}
+
+/// Standard error, written to while the progress bars stand aside.
+struct Beside(MultiProgress);
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.suspend(|| io::stderr().write_all(bytes)).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,114 @@
+//! Progress on stderr: a bar when a person watches, otherwise a line every few seconds.
+
+use std::{
+    io::IsTerminal,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// How often a line is printed when nobody watches.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// What is counted, which decides how numbers look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Pieces: records, keys.
+    Pieces,
+    /// Bytes of a file.
+    Bytes,
+}
+
+/// One piece of work that takes a while. Any thread may report.
+pub struct Progress {
+    what: &'static str,
+    bar: ProgressBar,
+    /// When the last line was printed, and what it said was done; `None` while a bar is shown.
+    lines: Option<Mutex<(Instant, u64)>>,
+}
+
+impl Progress {
+    /// Starts work on `total` units (0: nobody knows how many), called `what`.
+    pub fn start(bars: &MultiProgress, what: &'static str, total: u64, unit: Unit) -> Self {
+        let watched = std::io::stderr().is_terminal();
+        let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
+        let bar = if watched { bars.add(bar) } else { bar };
+        if watched {
+            bar.set_style(style(unit, total > 0));
+            bar.set_message(what);
+            bar.enable_steady_tick(Duration::from_millis(200));
+        } else {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+        Self { what, bar, lines: (!watched).then(|| Mutex::new((Instant::now(), 0))) }
+    }
+
+    /// `count` more units are done.
+    pub fn add(&self, count: u64) {
+        self.bar.inc(count);
+        self.print_line();
+    }
+
+    /// `count` units are done in all.
+    pub fn set(&self, count: u64) {
+        self.bar.set_position(count);
+        self.print_line();
+    }
+
+    /// Takes the bar away; what came of the work is for the caller to say.
+    pub fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn print_line(&self) {
+        // Whoever finds it locked leaves the line to the thread that holds it.
+        let Some(mut last) = self.lines.as_ref().and_then(|last| last.try_lock().ok()) else { return };
+        let (done, per_second) = (self.bar.position(), self.bar.per_sec());
+        if last.0.elapsed() < EVERY || last.1 == done {
+            return;
+        }
+        *last = (Instant::now(), done);
+        match self.bar.length() {
+            Some(total) => log::info!(
+                "{}: {done} of {total} ({} %), {per_second:.0}/s, {} s left",
+                self.what,
+                100 * done / total.max(1),
+                self.bar.eta().as_secs()
+            ),
+            None => log::info!("{}: {done}, {per_second:.0}/s", self.what),
+        }
+    }
+}
+
+fn style(unit: Unit, bounded: bool) -> ProgressStyle {
+    let template = match (unit, bounded) {
+        (Unit::Pieces, true) => {
+            "{msg} {bar:30} {human_pos} of {human_len} ({percent} %), {per_sec}, {eta} left"
+        }
+        (Unit::Pieces, false) => "{msg} {spinner} {human_pos}, {per_sec}",
+        (Unit::Bytes, true) => {
+            "{msg} {bar:30} {bytes} of {total_bytes} ({percent} %), {bytes_per_sec}, {eta} left"
+        }
+        (Unit::Bytes, false) => "{msg} {spinner} {bytes}, {bytes_per_sec}",
+    };
+    // The templates are constants: one that does not parse is found by the test below.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_parses_and_reports_from_many_threads_add_up() {
+        for unit in [Unit::Pieces, Unit::Bytes] {
+            for bounded in [true, false] {
+                let _ = style(unit, bounded);
+            }
+        }
+        let progress = Progress::start(&MultiProgress::new(), "testing", 40, Unit::Pieces);
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| progress.add(10)))));
+        assert_eq!(progress.bar.position(), 40);
+    }
+}

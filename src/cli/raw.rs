@@ -1,0 +1,84 @@
+//! The raw signing speed of this machine: the same keys, the same number of threads, no database.
+
+use std::{
+    panic::resume_unwind,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    config::Settings,
+    domain::{Digest, KeyState, Scheme, SignatureBuf},
+    signer::{OpenSigner, Signer, SignerError, digest},
+    store::Store,
+};
+
+/// Signers to measure with, and what was measured so far.
+pub struct RawSpeed {
+    signers: Vec<Box<dyn Signer>>,
+    scheme: Scheme,
+    signatures: u64,
+    seconds: f64,
+}
+
+/// Signatures between two looks at the clock.
+const GROUP: usize = 16;
+
+impl RawSpeed {
+    /// Opens one active key per signing thread.
+    pub fn open(store: &dyn Store, opener: &dyn OpenSigner, settings: &Settings) -> Result<Self> {
+        let mut signers = Vec::new();
+        for key in store.keys()?.iter().filter(|key| key.state == KeyState::Active).take(settings.signers) {
+            if let Some(key) = store.stored_key(key.id)? {
+                signers.push(opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref())?);
+            }
+        }
+        if signers.is_empty() {
+            bail!("there is no active key to measure with");
+        }
+        Ok(Self { signers, scheme: settings.scheme, signatures: 0, seconds: 0.0 })
+    }
+
+    /// Signs on all threads for `time`, and adds it to what was measured before.
+    pub fn measure(&mut self, time: Duration) -> Result<()> {
+        let (scheme, digests) = (self.scheme, [digest(self.scheme.digest(), b"signwave"); GROUP]);
+        let begun = Instant::now();
+        let signatures = thread::scope(|scope| {
+            let workers: Vec<_> = self
+                .signers
+                .iter_mut()
+                .map(|signer| scope.spawn(move || sign_until(signer.as_mut(), scheme, &digests, begun, time)))
+                .collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .sum::<Result<u64, _>>()
+        })?;
+        self.signatures += signatures;
+        self.seconds += begun.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Signatures per second, over all that was measured.
+    pub fn per_second(&self) -> f64 {
+        self.signatures as f64 / self.seconds
+    }
+}
+
+fn sign_until(
+    signer: &mut dyn Signer,
+    scheme: Scheme,
+    digests: &[Digest],
+    begun: Instant,
+    time: Duration,
+) -> Result<u64, SignerError> {
+    let mut count = 0;
+    while begun.elapsed() < time {
+        let mut out = SignatureBuf::with_capacity(signer.public_key().modulus_len(), digests.len());
+        signer.sign(scheme, digests, &mut out)?;
+        count += out.len() as u64;
+    }
+    Ok(count)
+}

@@ -1,0 +1,89 @@
+//! Running the actors from a command: signals stop them, a bar shows how far they are.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{RecvTimeoutError, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+
+use super::{
+    context::{Context, Database},
+    progress::Unit,
+};
+use crate::{
+    actors::{self, Ending, Mode, Progress, Stop},
+    config::Settings,
+    signer::OpenSigner,
+};
+
+/// What a run came to.
+pub struct Run {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it did.
+    pub progress: Arc<Progress>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Run {
+    /// Records signed per second.
+    pub fn per_second(&self) -> f64 {
+        self.progress.signed() as f64 / self.took.as_secs_f64()
+    }
+}
+
+/// Signs until the run ends by itself, or SIGINT or SIGTERM stops it.
+pub fn run(
+    context: &Context,
+    database: &Database,
+    settings: &Settings,
+    opener: Arc<dyn OpenSigner>,
+    mode: Mode,
+) -> Result<Run> {
+    let (progress, stop) = (Arc::new(Progress::default()), Stop::default());
+    let total = match mode {
+        Mode::Serve => 0,
+        Mode::Drain => database.store.status()?.waiting(),
+    };
+    let begun = Instant::now();
+    let ending = thread::scope(|scope| -> Result<Ending> {
+        let _watched = Watched::start(scope, context, total, Arc::clone(&progress));
+        let run = async {
+            let signals = actix_rt::spawn(stop.clone().on_signals());
+            let store = Arc::clone(&database.store);
+            let ended = actors::run(settings, store, opener, mode, Arc::clone(&progress), stop).await;
+            signals.abort();
+            ended
+        };
+        Ok(actix_rt::System::new().block_on(run)?)
+    })?;
+    Ok(Run { ending, progress, took: begun.elapsed() })
+}
+
+/// A thread that shows the progress; it ends when this is dropped.
+struct Watched(#[expect(dead_code, reason = "dropping it is the signal")] Sender<()>);
+
+impl Watched {
+    fn start<'scope>(
+        scope: &'scope thread::Scope<'scope, '_>,
+        context: &'scope Context,
+        total: u64,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let (ended, watch) = channel();
+        scope.spawn(move || {
+            let shown = context.progress("signing", total, Unit::Pieces);
+            while watch.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout) {
+                shown.set(progress.signed());
+            }
+            shown.finish();
+        });
+        Self(ended)
+    }
+}

@@ -1,0 +1,67 @@
+//! `signwave sign`: what is waiting, and no more.
+
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::{context::Context, options::Signing, run::run};
+use crate::{
+    actors::{Ending, Mode},
+    signer::Keyring,
+};
+
+/// Sign all that is waiting, then exit.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  signwave sign
+  signwave sign --scheme RS256 --batch-size 100")]
+pub struct Sign {
+    #[command(flatten)]
+    signing: Signing,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Sign {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result<()> {
+        let (settings, engine) = context.signing(&self.signing)?;
+        let database = context.open()?;
+        let keyring = Arc::new(Keyring::new(engine, context.master_key(&database)?));
+        let run = run(context, &database, &settings, keyring, Mode::Drain)?;
+        let (signed, batches) = (run.progress.signed(), run.progress.batches());
+        let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
+        let held_elsewhere = match run.ending {
+            Ending::Drained { held_elsewhere } => held_elsewhere,
+            Ending::Stopped => 0,
+        };
+        let stopped = run.ending == Ending::Stopped;
+        let mut out = io::stdout().lock();
+        if self.json {
+            let report = json!({
+                "signed": signed,
+                "batches": batches,
+                "seconds": seconds,
+                "per_second": rate,
+                "stopped": stopped,
+                "held_elsewhere": held_elsewhere,
+            });
+            return Ok(writeln!(out, "{report:#}")?);
+        }
+        writeln!(out, "signed {signed} records in {batches} batches in {seconds:.1} s ({rate:.0}/s)")?;
+        if stopped {
+            writeln!(out, "stopped before the end: 'signwave sign' signs the rest")?;
+        }
+        if held_elsewhere > 0 {
+            writeln!(out, "other processes are signing {held_elsewhere} more batches")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! `signwave status`: how far the work is.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use crate::{
+    domain::KeyState,
+    store::{Status as Counted, Store},
+};
+
+/// Show how far the work is.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+While processes sign, it takes a second to measure how fast.
+
+Examples:
+  signwave status
+  signwave status --watch
+  signwave status --json | jq .records.waiting")]
+pub struct Status {
+    /// Show it again every second, until stopped
+    #[arg(long)]
+    watch: bool,
+    /// Print a JSON object (with --watch: one a line)
+    #[arg(long)]
+    json: bool,
+}
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Looks over which the rate is measured.
+const WINDOW: usize = 10;
+
+impl Status {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result<()> {
+        let store = context.open()?.store;
+        let mut looks = Looks::default();
+        let mut status = looks.look(store.as_ref())?;
+        if !self.watch {
+            if !status.nodes.is_empty() && status.waiting() > 0 {
+                thread::sleep(PAUSE);
+                status = looks.look(store.as_ref())?;
+            }
+            return self.print(&status, &looks);
+        }
+        loop {
+            self.print(&status, &looks)?;
+            thread::sleep(PAUSE);
+            status = looks.look(store.as_ref())?;
+        }
+    }
+
+    fn print(&self, status: &Counted, looks: &Looks) -> Result<()> {
+        let (rate, mut out) = (looks.rate(), io::stdout().lock());
+        match (self.json, self.watch) {
+            (true, true) => writeln!(out, "{}", as_json(status, rate))?,
+            (true, false) => writeln!(out, "{:#}", as_json(status, rate))?,
+            (false, true) => writeln!(out, "{}", one_line(status, rate))?,
+            (false, false) => print(status, rate, &mut out)?,
+        }
+        Ok(())
+    }
+}
+
+/// What was signed when: the rate is taken over the last few looks.
+#[derive(Default)]
+struct Looks(VecDeque<(Instant, u64)>);
+
+impl Looks {
+    fn look(&mut self, store: &dyn Store) -> Result<Counted> {
+        let status = store.status()?;
+        self.0.push_back((Instant::now(), status.signed));
+        if self.0.len() > WINDOW {
+            self.0.pop_front();
+        }
+        Ok(status)
+    }
+
+    /// Records signed per second; `None` before the second look.
+    fn rate(&self) -> Option<f64> {
+        let ((first, before), (last, after)) = (self.0.front()?, self.0.back()?);
+        let seconds = last.duration_since(*first).as_secs_f64();
+        (seconds > 0.0).then(|| after.saturating_sub(*before) as f64 / seconds)
+    }
+}
+
+fn seconds_left(status: &Counted, rate: Option<f64>) -> Option<u64> {
+    rate.filter(|rate| *rate > 0.0).map(|rate| (status.waiting() as f64 / rate).ceil() as u64)
+}
+
+fn print(status: &Counted, rate: Option<f64>, out: &mut impl Write) -> io::Result<()> {
+    let [open, leased, signed] = status.batches;
+    let keys: Vec<_> =
+        KeyState::ALL.iter().zip(status.keys).map(|(state, count)| format!("{count} {state}")).collect();
+    writeln!(out, "records  {} signed of {}, {} waiting", status.signed, status.records(), status.waiting())?;
+    writeln!(
+        out,
+        "batches  {signed} signed, {leased} leased, {open} open; {} records in none yet",
+        status.unbatched
+    )?;
+    writeln!(out, "keys     {}", keys.join(", "))?;
+    if status.nodes.is_empty() {
+        writeln!(out, "nodes    none at work")?;
+    }
+    for node in &status.nodes {
+        let (id, name) = (node.id, &node.name);
+        writeln!(out, "node     {id} {name}: {} batches, since {}", node.batches, node.started_at)?;
+    }
+    if let Some(rate) = rate {
+        write!(out, "rate     {rate:.0} records/s")?;
+        seconds_left(status, Some(rate))
+            .iter()
+            .try_for_each(|seconds| write!(out, ", {} left", duration(*seconds)))?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn one_line(status: &Counted, rate: Option<f64>) -> String {
+    let left = seconds_left(status, rate)
+        .map_or_else(String::new, |seconds| format!(", {} left", duration(seconds)));
+    format!(
+        "{} of {} records signed, {} batches leased, {} nodes, {:.0} records/s{left}",
+        status.signed,
+        status.records(),
+        status.batches[1],
+        status.nodes.len(),
+        rate.unwrap_or(0.0)
+    )
+}
+
+fn duration(seconds: u64) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(seconds))
+}
+
+fn as_json(status: &Counted, rate: Option<f64>) -> Value {
+    let [open, leased, signed] = status.batches;
+    let keys: serde_json::Map<_, _> = KeyState::ALL
+        .iter()
+        .zip(status.keys)
+        .map(|(state, count)| (state.name().to_owned(), count.into()))
+        .collect();
+    let nodes: Vec<_> = status
+        .nodes
+        .iter()
+        .map(|node| {
+            json!({
+                "id": node.id.0,
+                "name": node.name,
+                "batches": node.batches,
+                "started_at": node.started_at,
+                "lease_until": node.lease_until,
+            })
+        })
+        .collect();
+    json!({
+        "records": {
+            "total": status.records(),
+            "signed": status.signed,
+            "waiting": status.waiting(),
+            "leased": status.leased,
+            "open": status.open,
+            "unbatched": status.unbatched,
+        },
+        "batches": {"open": open, "leased": leased, "signed": signed},
+        "keys": keys,
+        "nodes": nodes,
+        "records_per_second": rate,
+        "seconds_left": seconds_left(status, rate),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_last_looks_and_gives_the_time_left() {
+        let start = Instant::now();
+        let looks = Looks([(start, 100), (start + Duration::from_secs(2), 300)].into());
+        assert_eq!(looks.rate(), Some(100.0));
+        let status = Counted { signed: 300, open: 250, ..Counted::default() };
+        assert_eq!(seconds_left(&status, looks.rate()), Some(3));
+        assert_eq!(seconds_left(&status, Some(0.0)), None);
+        assert_eq!(Looks::default().rate(), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! `signwave verify`: the proof, printed.
+
+use std::{
+    io::{self, Write},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{context::Context, failure::Found, progress::Unit};
+use crate::{
+    audit::{self, RecordVerdict, Report},
+    domain::RecordId,
+    signer::Engine,
+    store::Store,
+};
+
+/// Check every signature and every promise.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Checks every signature with the public key alone; that each record of a signed batch has exactly
+one signature, and no other record has any; that each record is in one batch; that no key is in
+use twice; that keys are what their fingerprints say; all counts; and that the schema's
+constraints and triggers are in place. It may run while others sign. Exit code 1 when anything
+is wrong.
+
+Examples:
+  signwave verify
+  signwave verify --record 17 --json
+  signwave verify --verifier rsa       with a second, independent implementation")]
+pub struct Verify {
+    /// Check this record only
+    #[arg(long, value_name = "ID")]
+    record: Option<i64>,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    /// What verifies: aws-lc, or rsa
+    #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
+    verifier: Engine,
+}
+
+impl Verify {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result<()> {
+        let store = context.open()?.store;
+        match self.record {
+            Some(record) => self.verify_record(store.as_ref(), RecordId(record)),
+            None => {
+                let (report, took) = verify_all(context, store.as_ref(), self.verifier)?;
+                let mut out = io::stdout().lock();
+                if self.json {
+                    writeln!(out, "{:#}", as_json(&report, took))?;
+                } else {
+                    print(&report, took, &mut out)?;
+                }
+                if report.is_clean() { Ok(()) } else { bail!(Found) }
+            }
+        }
+    }
+
+    fn verify_record(&self, store: &dyn Store, record: RecordId) -> Result<()> {
+        let verdict = audit::check_record(store, self.verifier, record)?;
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{:#}", verdict_as_json(record, &verdict))?;
+        } else {
+            match &verdict {
+                RecordVerdict::Verified { fingerprint, scheme, signed_at } => {
+                    writeln!(
+                        out,
+                        "record {record}: signed with {scheme} by key {fingerprint} at {signed_at}; the signature verifies"
+                    )?;
+                }
+                RecordVerdict::NotSigned => writeln!(out, "record {record}: not signed yet")?,
+                RecordVerdict::NoSuchRecord => writeln!(out, "record {record}: there is no such record")?,
+                RecordVerdict::Wrong(problem) => writeln!(out, "{problem}")?,
+            }
+        }
+        if matches!(verdict, RecordVerdict::Verified { .. }) { Ok(()) } else { bail!(Found) }
+    }
+}
+
+/// Checks everything on all cores, with progress; also says how long it took.
+pub fn verify_all(context: &Context, store: &dyn Store, engine: Engine) -> Result<(Report, Duration)> {
+    let begun = Instant::now();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let status = store.status()?;
+    let progress = context.progress("verifying", status.records() - status.unbatched, Unit::Pieces);
+    let report = audit::check_all(store, engine, threads, &|records| progress.add(records))?;
+    progress.finish();
+    Ok((report, begun.elapsed()))
+}
+
+/// Prints a report for people.
+pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Result<()> {
+    let [open, leased, signed] = report.batches;
+    writeln!(out, "records     {} ({} wait for their signature)", report.records, report.waiting)?;
+    writeln!(out, "batches     {signed} signed, {leased} leased, {open} open")?;
+    writeln!(out, "keys        {}", report.keys)?;
+    writeln!(
+        out,
+        "verified    {} signatures in {:.1} s ({:.0}/s)",
+        report.verified,
+        took.as_secs_f64(),
+        rate(report, took)
+    )?;
+    if report.is_clean() {
+        return writeln!(out, "problems    none");
+    }
+    writeln!(out, "problems    {}", report.problem_count)?;
+    report.problems.iter().try_for_each(|problem| writeln!(out, "  {problem}"))?;
+    let unnamed = report.problem_count - report.problems.len() as u64;
+    if unnamed > 0 { writeln!(out, "  and {unnamed} more") } else { Ok(()) }
+}
+
+fn rate(report: &Report, took: Duration) -> f64 {
+    report.verified as f64 / took.as_secs_f64()
+}
+
+fn as_json(report: &Report, took: Duration) -> Value {
+    let [open, leased, signed] = report.batches;
+    json!({
+        "ok": report.is_clean(),
+        "records": report.records,
+        "waiting": report.waiting,
+        "batches": {"open": open, "leased": leased, "signed": signed},
+        "keys": report.keys,
+        "verified": report.verified,
+        "seconds": took.as_secs_f64(),
+        "per_second": rate(report, took),
+        "problem_count": report.problem_count,
+        "problems": report.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+fn verdict_as_json(record: RecordId, verdict: &RecordVerdict) -> Value {
+    match verdict {
+        RecordVerdict::Verified { fingerprint, scheme, signed_at } => json!({
+            "ok": true,
+            "record_id": record.0,
+            "state": "signed",
+            "fingerprint": fingerprint.to_string(),
+            "scheme": scheme.name(),
+            "signed_at": signed_at,
+        }),
+        RecordVerdict::NotSigned => json!({"ok": false, "record_id": record.0, "state": "waiting"}),
+        RecordVerdict::NoSuchRecord => json!({"ok": false, "record_id": record.0, "state": "missing"}),
+        RecordVerdict::Wrong(problem) => {
+            json!({"ok": false, "record_id": record.0, "state": "wrong", "problem": problem.to_string()})
+        }
+    }
+}

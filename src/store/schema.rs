@@ -1,0 +1,68 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    batch (id) {
+        id -> BigInt,
+        first_record -> BigInt,
+        last_record -> BigInt,
+        runs -> Text,
+        record_count -> BigInt,
+        state -> Text,
+        epoch -> BigInt,
+        key_id -> Nullable<BigInt>,
+        node_id -> Nullable<BigInt>,
+        scheme -> Nullable<Text>,
+        opened_at -> Text,
+        leased_at -> Nullable<Text>,
+        signed_at -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    node (id) {
+        id -> BigInt,
+        name -> Text,
+        started_at -> Text,
+        lease_until -> Text,
+    }
+}
+
+diesel::table! {
+    record (id) {
+        id -> BigInt,
+        external_id -> Nullable<Text>,
+        payload -> Binary,
+        created_at -> Text,
+    }
+}
+
+diesel::table! {
+    signature (record_id) {
+        record_id -> BigInt,
+        batch_id -> BigInt,
+        value -> Binary,
+    }
+}
+
+diesel::table! {
+    signing_key (id) {
+        id -> BigInt,
+        fingerprint -> Text,
+        public_key -> Binary,
+        bits -> Integer,
+        custody -> Text,
+        sealed_key -> Nullable<Binary>,
+        state -> Text,
+        state_reason -> Nullable<Text>,
+        last_leased -> BigInt,
+        signature_count -> BigInt,
+        created_at -> Text,
+    }
+}
+
+diesel::joinable!(batch -> node (node_id));
+diesel::joinable!(batch -> signing_key (key_id));
+diesel::joinable!(signature -> batch (batch_id));
+diesel::joinable!(signature -> record (record_id));
+
+diesel::allow_tables_to_appear_in_same_query!(batch, node, record, signature, signing_key,);

@@ -1,0 +1,83 @@
+//! Checking the database itself: is the schema, which holds the promises, still what it was made as?
+
+use std::collections::BTreeMap;
+
+use diesel::{
+    Connection, SqliteConnection,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{
+    SqliteStore,
+    errors::Failure,
+    migrations::run_pending,
+    statement::{Sql, rows},
+};
+use crate::store::StoreError;
+
+/// See [`crate::store::Store::audit`].
+pub(super) fn audit(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
+    let expected = expected_schema().map_err(|failure| failure.0)?;
+    store.read(|connection| {
+        let mut problems = compare(&expected, &schema(connection)?);
+        let integrity: Vec<String> = rows::<QuickCheck, _>(connection, &[])?;
+        problems.extend(
+            integrity.into_iter().filter(|line| line != "ok").map(|line| format!("integrity: {line}")),
+        );
+        let orphans: Vec<(String, Option<i64>, String)> = rows::<OrphanCheck, _>(connection, &[])?;
+        problems.extend(orphans.into_iter().map(|(table, row, parent)| {
+            format!("{table} {} refers to a {parent} that is not there", row.unwrap_or_default())
+        }));
+        Ok(problems)
+    })
+}
+
+/// Kind and name of each object of a schema, with the SQL that made it.
+type Schema = BTreeMap<(String, String), String>;
+
+/// What the migrations make.
+fn expected_schema() -> Result<Schema, Failure> {
+    let mut fresh = SqliteConnection::establish(":memory:")
+        .map_err(|error| Failure(StoreError::Other(error.to_string())))?;
+    run_pending(&mut fresh)?;
+    schema(&mut fresh)
+}
+
+fn schema(connection: &mut SqliteConnection) -> Result<Schema, Failure> {
+    let objects: Vec<(String, String, Option<String>)> = rows::<Objects, _>(connection, &[])?;
+    Ok(objects.into_iter().map(|(kind, name, sql)| ((kind, name), sql.unwrap_or_default())).collect())
+}
+
+/// What is more than expected may be the user's own, except a trigger, which can change what is stored.
+fn compare(expected: &Schema, found: &Schema) -> Vec<String> {
+    let lacking =
+        expected.iter().filter_map(|((kind, name), sql)| match found.get(&(kind.clone(), name.clone())) {
+            None => Some(format!("{kind} '{name}' is missing")),
+            Some(found) if found != sql => Some(format!("{kind} '{name}' was changed")),
+            Some(_) => None,
+        });
+    let strange = found
+        .keys()
+        .filter(|object| object.0 == "trigger" && !expected.contains_key(object))
+        .map(|(_, name)| format!("trigger '{name}' is not Sign Wave's"));
+    lacking.chain(strange).collect()
+}
+
+struct Objects;
+impl Sql for Objects {
+    const TEXT: &'static str =
+        "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite@_%' ESCAPE '@'";
+    type Columns = (Text, Text, Nullable<Text>);
+}
+
+struct QuickCheck;
+impl Sql for QuickCheck {
+    const TEXT: &'static str = "PRAGMA quick_check";
+    type Columns = Text;
+}
+
+struct OrphanCheck;
+impl Sql for OrphanCheck {
+    const TEXT: &'static str = "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check";
+    type Columns = (Text, Nullable<BigInt>, Text);
+}

@@ -1,0 +1,133 @@
+//! Forming batches out of the records above the frontier.
+
+use diesel::{SqliteConnection, sql_types::BigInt};
+
+use super::{
+    SqliteStore,
+    errors::{Failure, expect_rows},
+    statement::{Sql, Value, execute, row, rows},
+};
+use crate::{
+    domain::{RecordId, Runs},
+    store::{OpenBatches, OpenedBatches, StoreError},
+};
+
+/// How many ids are read at a time, unless one batch is larger.
+const IDS_AT_A_TIME: usize = 8192;
+
+/// See [`crate::store::Store::open_batches`].
+pub(super) fn open_batches(store: &SqliteStore, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+    // Without the write lock: a poll that finds nothing to do must not hold up anybody.
+    let (survey, available) = store.read(|connection| {
+        let survey = survey(connection)?;
+        let enough = if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
+        Ok((survey, records_above(connection, survey.frontier, enough)?))
+    })?;
+    if survey.open >= request.keep_open
+        || available == 0
+        || (available < request.batch_size && !request.partial)
+    {
+        let waiting = (available > 0).then_some(available);
+        return Ok(OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting });
+    }
+    // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
+    // and the next call forms them.
+    store.write(|connection| form(connection, request))
+}
+
+/// Reads the ids within the transaction: an id that another process chose may still appear above the
+/// frontier, never below it.
+fn form(connection: &mut SqliteConnection, request: OpenBatches) -> Result<OpenedBatches, Failure> {
+    let Survey { open, leased, mut frontier } = survey(connection)?;
+    let batch_size = request.batch_size.max(1);
+    let mut result = OpenedBatches { opened: 0, open, leased, waiting: None };
+    while result.open < request.keep_open {
+        let batches = (request.keep_open - result.open).min((IDS_AT_A_TIME / batch_size).max(1));
+        let ids = ids_above(connection, frontier, batches.saturating_mul(batch_size))?;
+        for ids in ids.chunks(batch_size) {
+            if ids.len() < batch_size && !request.partial {
+                return Ok(OpenedBatches { waiting: Some(ids.len()), ..result });
+            }
+            frontier = insert_batch(connection, &ids.iter().copied().map(RecordId).collect())?.0;
+            result.opened += 1;
+            result.open += 1;
+        }
+        if ids.len() < batches * batch_size {
+            return Ok(result);
+        }
+    }
+    let waiting = records_above(connection, frontier, 1)?;
+    Ok(OpenedBatches { waiting: (waiting > 0).then_some(waiting), ..result })
+}
+
+/// Stores one batch and returns the new frontier.
+fn insert_batch(connection: &mut SqliteConnection, runs: &Runs) -> Result<RecordId, Failure> {
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+        return Err(Failure(StoreError::Corrupt("a batch without records".to_owned())));
+    };
+    let values = [
+        Value::Integer(first.0),
+        Value::Integer(last.0),
+        Value::Text(&runs.to_string()),
+        Value::Integer(runs.len() as i64),
+    ];
+    expect_rows("forming a batch", 1, execute::<InsertBatch>(connection, &values)?)?;
+    Ok(last)
+}
+
+#[derive(Clone, Copy)]
+struct Survey {
+    open: usize,
+    leased: usize,
+    /// The highest id in any batch.
+    frontier: i64,
+}
+
+fn survey(connection: &mut SqliteConnection) -> Result<Survey, Failure> {
+    let (open, leased, frontier) =
+        row::<SurveyBatches, (i64, i64, i64)>(connection, &[])?.unwrap_or_default();
+    Ok(Survey { open: open as usize, leased: leased as usize, frontier })
+}
+
+/// How many records there are above `frontier`, counted up to `limit`.
+fn records_above(connection: &mut SqliteConnection, frontier: i64, limit: usize) -> Result<usize, Failure> {
+    let values = [Value::Integer(frontier), Value::Integer(sql_limit(limit))];
+    Ok(row::<CountAbove, i64>(connection, &values)?.unwrap_or_default() as usize)
+}
+
+fn ids_above(connection: &mut SqliteConnection, frontier: i64, limit: usize) -> Result<Vec<i64>, Failure> {
+    Ok(rows::<IdsAbove, _>(connection, &[Value::Integer(frontier), Value::Integer(sql_limit(limit))])?)
+}
+
+/// SQL takes a negative limit for none.
+pub(super) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Batches are formed in id order, so that the last one reaches furthest.
+struct SurveyBatches;
+impl Sql for SurveyBatches {
+    const TEXT: &'static str = "SELECT (SELECT count(*) FROM batch WHERE state = 'open'), \
+         (SELECT count(*) FROM batch WHERE state = 'leased'), \
+         coalesce((SELECT last_record FROM batch ORDER BY id DESC LIMIT 1), 0)";
+    type Columns = (BigInt, BigInt, BigInt);
+}
+
+struct CountAbove;
+impl Sql for CountAbove {
+    const TEXT: &'static str = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id > ? LIMIT ?)";
+    type Columns = BigInt;
+}
+
+struct IdsAbove;
+impl Sql for IdsAbove {
+    const TEXT: &'static str = "SELECT id FROM record WHERE id > ? ORDER BY id LIMIT ?";
+    type Columns = BigInt;
+}
+
+struct InsertBatch;
+impl Sql for InsertBatch {
+    const TEXT: &'static str =
+        "INSERT INTO batch (first_record, last_record, runs, record_count) VALUES (?, ?, ?, ?)";
+    type Columns = ();
+}

@@ -1,0 +1,131 @@
+//! Committing signatures, and reading back what became of a commit.
+
+use diesel::{
+    SqliteConnection,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{
+    SqliteStore,
+    errors::{Failure, expect_rows},
+    reading::parse_state,
+    statement::{Sql, Value, execute, row},
+};
+use crate::{
+    domain::{BatchId, BatchState, CommitVerdict, Epoch, Lease, NodeId, Outcome, SignedBatch},
+    store::StoreError,
+};
+
+/// See [`crate::store::Store::commit`].
+pub(super) fn commit(store: &SqliteStore, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
+    if batches.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
+    // signed anew, and nobody has seen the first signatures. After it all are stored, and a restart
+    // finds the batches signed.
+    store.write(|connection| batches.iter().map(|batch| commit_one(connection, batch)).collect())
+}
+
+fn commit_one(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<CommitVerdict, Failure> {
+    let lease = batch.lease();
+    let (state, epoch, node) = standing(connection, lease.batch)?;
+    if (state, epoch, node) != (BatchState::Leased, lease.epoch, Some(lease.node)) {
+        return Ok(CommitVerdict::Fenced { state, epoch, node });
+    }
+    let stored = insert_signatures(connection, batch)?;
+    mark_signed(connection, lease, stored)?;
+    let values = [Value::Integer(stored as i64), Value::Integer(lease.key.0)];
+    expect_rows("counting a key's signatures", 1, execute::<CountSignatures>(connection, &values)?)?;
+    Ok(CommitVerdict::Committed)
+}
+
+/// Conditional on the lease once more, though nobody can have changed it within this transaction:
+/// this is the statement that holds the promise, and it must not depend on the one before it.
+fn mark_signed(connection: &mut SqliteConnection, lease: &Lease, stored: usize) -> Result<(), Failure> {
+    let values = [
+        Value::Integer(lease.batch.0),
+        Value::Integer(lease.epoch.0),
+        Value::Integer(lease.node.0),
+        Value::Integer(lease.key.0),
+        Value::Integer(stored as i64),
+    ];
+    Ok(expect_rows("marking a batch as signed", 1, execute::<MarkSigned>(connection, &values)?)?)
+}
+
+/// Sixteen at a time, which takes a fifth less time than one by one.
+fn insert_signatures(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<usize, Failure> {
+    let id = Value::Integer(batch.lease().batch.0);
+    let values: Vec<_> = batch
+        .signatures()
+        .map(|(record, signature)| [Value::Integer(record.0), id, Value::Blob(signature)])
+        .collect();
+    let sixteens = values.chunks_exact(16);
+    let rest = sixteens.remainder();
+    for sixteen in sixteens {
+        let stored = execute::<InsertSixteenSignatures>(connection, sixteen.as_flattened())?;
+        expect_rows("storing signatures", 16, stored)?;
+    }
+    for one in rest {
+        expect_rows("storing a signature", 1, execute::<InsertSignature>(connection, one)?)?;
+    }
+    Ok(values.len())
+}
+
+/// See [`crate::store::Store::outcomes`].
+pub(super) fn outcomes(store: &SqliteStore, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+    store.read(|connection| {
+        sent.iter()
+            .map(|(batch, sent)| {
+                let (state, epoch, _) = standing(connection, *batch)?;
+                Ok(Outcome::of(*sent, state, epoch))
+            })
+            .collect()
+    })
+}
+
+fn standing(
+    connection: &mut SqliteConnection,
+    batch: BatchId,
+) -> Result<(BatchState, Epoch, Option<NodeId>), Failure> {
+    let found: Option<(String, i64, Option<i64>)> =
+        row::<Standing, _>(connection, &[Value::Integer(batch.0)])?;
+    let Some((state, epoch, node)) = found else {
+        return Err(Failure(StoreError::Corrupt(format!("there is no batch {batch}"))));
+    };
+    Ok((parse_state(&state)?, Epoch(epoch), node.map(NodeId)))
+}
+
+struct Standing;
+impl Sql for Standing {
+    const TEXT: &'static str = "SELECT state, epoch, node_id FROM batch WHERE id = ?";
+    type Columns = (Text, BigInt, Nullable<BigInt>);
+}
+
+struct InsertSignature;
+impl Sql for InsertSignature {
+    const TEXT: &'static str = "INSERT INTO signature (record_id, batch_id, value) VALUES (?, ?, ?)";
+    type Columns = ();
+}
+
+struct InsertSixteenSignatures;
+impl Sql for InsertSixteenSignatures {
+    const TEXT: &'static str = "INSERT INTO signature (record_id, batch_id, value) VALUES \
+         (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), \
+         (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?), (?, ?, ?)";
+    type Columns = ();
+}
+
+struct MarkSigned;
+impl Sql for MarkSigned {
+    const TEXT: &'static str = "UPDATE batch SET state = 'signed', node_id = NULL, \
+         signed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
+         WHERE id = ? AND state = 'leased' AND epoch = ? AND node_id = ? AND key_id = ? AND record_count = ?";
+    type Columns = ();
+}
+
+struct CountSignatures;
+impl Sql for CountSignatures {
+    const TEXT: &'static str = "UPDATE signing_key SET signature_count = signature_count + ? WHERE id = ?";
+    type Columns = ();
+}

@@ -1,0 +1,208 @@
+//! Connections: how they are opened, what is set on each, and the pools that keep them.
+
+use std::{path::Path, time::Duration};
+
+use diesel::{
+    Connection, ConnectionError, SqliteConnection,
+    connection::SimpleConnection,
+    r2d2::{ConnectionManager, CustomizeConnection, Error as R2d2Error, Pool},
+    sql_types::{BigInt, Text},
+};
+
+use super::{
+    errors::{Failure, classify_message},
+    statement::{Sql, row},
+};
+use crate::store::StoreError;
+
+pub(super) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;
+
+/// Below this, two writing connections can corrupt a database in WAL mode.
+const SAFE_VERSION: [u32; 3] = [3, 51, 3];
+
+/// How long SQLite itself waits for another process' transaction, which should be short.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
+
+/// How long a thread waits for one of this process' connections.
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What every writer sets after `busy_timeout` and `journal_mode`, one statement each.
+///
+/// The write-ahead log is copied into the database each 2000 pages (8 MB: large enough that pages
+/// written often, such as those of keys, are copied once for many commits), and is cut back to 64 MB
+/// should a long reader have made it longer than that.
+const WRITER: [&str; 7] = [
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA recursive_triggers = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA wal_autocheckpoint = 2000",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -16384",
+];
+
+const READER: [&str; 4] = [
+    "PRAGMA query_only = ON",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cache_size = -8192",
+];
+
+/// Opens a file that exists; never makes one.
+pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let mut connection = SqliteConnection::establish(&uri(path)?).map_err(|error| match error {
+        ConnectionError::BadConnection(message) => classify_message(&message),
+        error => StoreError::Other(error.to_string()),
+    })?;
+    refuse_unsafe_sqlite(&mut connection).map_err(|failure| failure.0)?;
+    connection.batch_execute(BUSY_TIMEOUT).map_err(|error| Failure::from(error).0)?;
+    Ok(connection)
+}
+
+/// One connection that writes.
+pub(super) fn writer_pool(path: &Path) -> Result<SqlitePool, StoreError> {
+    pool(path, 1, Role::Writer)
+}
+
+/// Connections that read, for `threads` threads at a time.
+pub(super) fn reader_pool(path: &Path, threads: u32) -> Result<SqlitePool, StoreError> {
+    pool(path, threads, Role::Reader)
+}
+
+/// A connection is not tested at check-out (a file does not go away as a server does) and lives as
+/// long as the pool, with its prepared statements. One whose user panicked, or whose transaction
+/// could not be ended, is replaced: `ConnectionManager::has_broken` says so at check-in.
+fn pool(path: &Path, size: u32, role: Role) -> Result<SqlitePool, StoreError> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .test_on_check_out(false)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connection_timeout(CHECKOUT_TIMEOUT)
+        .connection_customizer(Box::new(role))
+        .build(ConnectionManager::new(uri(path)?))
+        .map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    Writer,
+    Reader,
+}
+
+impl CustomizeConnection<SqliteConnection, R2d2Error> for Role {
+    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), R2d2Error> {
+        let done = match self {
+            Self::Writer => prepare_writer(connection),
+            Self::Reader => prepare_reader(connection),
+        };
+        done.map_err(|failure| {
+            R2d2Error::ConnectionError(ConnectionError::BadConnection(failure.0.to_string()))
+        })
+    }
+}
+
+/// Makes a connection durable and strict, and checks that it is: SQLite ignores a pragma that it
+/// does not know, and answers another mode where write-ahead logging cannot work.
+pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    connection.batch_execute(BUSY_TIMEOUT)?;
+    let mode: Option<String> = row::<JournalMode, _>(connection, &[])?;
+    if mode.as_deref() != Some("wal") {
+        return Err(Failure(StoreError::Other(format!(
+            "write-ahead logging does not work here (journal mode '{}'): is the database on a network file \
+             system?",
+            mode.unwrap_or_default()
+        ))));
+    }
+    WRITER.iter().try_for_each(|pragma| connection.batch_execute(pragma))?;
+    let answers: Option<(i64, i64, i64, i64)> = row::<WriterAnswers, _>(connection, &[])?;
+    if answers != Some((2, 1, 1, 0)) {
+        return Err(Failure(StoreError::Other(format!("SQLite ignored a pragma: {answers:?}"))));
+    }
+    Ok(())
+}
+
+fn prepare_reader(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    connection.batch_execute(BUSY_TIMEOUT)?;
+    READER.iter().try_for_each(|pragma| connection.batch_execute(pragma))?;
+    Ok(())
+}
+
+struct JournalMode;
+impl Sql for JournalMode {
+    const TEXT: &'static str = "PRAGMA journal_mode = WAL";
+    type Columns = Text;
+}
+
+struct WriterAnswers;
+impl Sql for WriterAnswers {
+    const TEXT: &'static str = "SELECT synchronous, foreign_keys, recursive_triggers, trusted_schema \
+         FROM pragma_synchronous, pragma_foreign_keys, pragma_recursive_triggers, pragma_trusted_schema";
+    type Columns = (BigInt, BigInt, BigInt, BigInt);
+}
+
+struct Version;
+impl Sql for Version {
+    const TEXT: &'static str = "SELECT sqlite_version()";
+    type Columns = Text;
+}
+
+fn refuse_unsafe_sqlite(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    let version: String = row::<Version, _>(connection, &[])?.unwrap_or_default();
+    if is_safe(&version) { Ok(()) } else { Err(Failure(StoreError::UnsafeSqlite(version))) }
+}
+
+fn is_safe(version: &str) -> bool {
+    let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    numbers.len() >= 2 && numbers >= SAFE_VERSION.to_vec()
+}
+
+/// A `file:` URI, because only that can say "do not make a new file".
+fn uri(path: &Path) -> Result<String, StoreError> {
+    let path = std::path::absolute(path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let Some(path) = path.to_str() else {
+        return Err(StoreError::BadUrl(format!("the path '{}' is not UTF-8", path.display())));
+    };
+    let mut uri = String::from("file:");
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(byte.into()),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(uri + "?mode=rw")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_can_corrupt_a_database_are_refused() {
+        for (version, safe) in [
+            ("3.40.1", false),
+            ("3.51.2", false),
+            ("3.51.3", true),
+            ("3.53.0", true),
+            ("4.0", true),
+            ("", false),
+            ("x", false),
+        ] {
+            assert_eq!(is_safe(version), safe, "{version}");
+        }
+    }
+
+    #[test]
+    fn any_path_becomes_a_uri_of_that_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("50% of a?b#c ö.db");
+        assert!(matches!(connect(&path), Err(StoreError::Unavailable(_))), "never creates");
+        std::fs::File::create(&path).unwrap();
+        let mut connection = connect(&path).unwrap();
+        connection.batch_execute("CREATE TABLE t (a)").unwrap();
+        drop(connection);
+        assert!(std::fs::metadata(&path).unwrap().len() > 0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

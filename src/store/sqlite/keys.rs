@@ -1,0 +1,149 @@
+//! The key pool.
+
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+
+use super::{
+    SqliteStore,
+    errors::{Failure, expect_rows},
+    reading::corrupt,
+    statement::{Sql, Value, execute, row, rows},
+};
+use crate::{
+    domain::{BatchId, KeyId, KeyState},
+    store::{AddKeyVerdict, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey},
+};
+
+/// See [`crate::store::Store::add_key`].
+pub(super) fn add(store: &SqliteStore, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+    let fingerprint = key.fingerprint.to_string();
+    // What if we die here? The key is there or it is not; adding it again says which.
+    store.write(|connection| {
+        if let Some(id) = row::<FindKey, i64>(connection, &[Value::Text(&fingerprint)])? {
+            return Ok(AddKeyVerdict::AlreadyThere(KeyId(id)));
+        }
+        let values = [
+            Value::Text(&fingerprint),
+            Value::Blob(&key.public_key),
+            Value::Integer(key.bits.into()),
+            Value::Text(key.custody.name()),
+            Value::Blob(&key.sealed_key),
+        ];
+        match row::<InsertKey, i64>(connection, &values)? {
+            Some(id) => Ok(AddKeyVerdict::Added(KeyId(id))),
+            None => Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 })),
+        }
+    })
+}
+
+/// See [`crate::store::Store::keys`].
+pub(super) fn keys(store: &SqliteStore) -> Result<Vec<KeyRow>, StoreError> {
+    store.query(|connection| {
+        let rows: Vec<RawKey> = rows::<AllKeys, _>(connection, &[])?;
+        rows.into_iter().map(key_row).collect()
+    })
+}
+
+type RawKey = (i64, String, Vec<u8>, i32, String, Option<String>, Option<i64>, i64, i64, String);
+
+fn key_row(raw: RawKey) -> Result<KeyRow, Failure> {
+    let (
+        id,
+        fingerprint,
+        public_key,
+        bits,
+        state,
+        state_reason,
+        batch,
+        last_leased,
+        signature_count,
+        created_at,
+    ) = raw;
+    Ok(KeyRow {
+        id: KeyId(id),
+        fingerprint: fingerprint.parse().map_err(|error| corrupt("key", id, &error))?,
+        public_key,
+        bits: u32::try_from(bits).map_err(|error| corrupt("key", id, &error))?,
+        state: state.parse().map_err(|error| corrupt("key", id, &error))?,
+        state_reason,
+        leased_batch: batch.map(BatchId),
+        last_leased,
+        signature_count,
+        created_at,
+    })
+}
+
+/// See [`crate::store::Store::stored_key`].
+pub(super) fn stored(store: &SqliteStore, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
+    store.query(|connection| {
+        let found: Option<(String, Vec<u8>, Option<Vec<u8>>)> =
+            row::<OneKey, _>(connection, &[Value::Integer(key.0)])?;
+        found
+            .map(|(fingerprint, public_key, sealed_key)| {
+                let fingerprint = fingerprint.parse().map_err(|error| corrupt("key", key.0, &error))?;
+                Ok(StoredKey { id: key, fingerprint, public_key, sealed_key })
+            })
+            .transpose()
+    })
+}
+
+/// See [`crate::store::Store::set_key_state`].
+pub(super) fn set_state(
+    store: &SqliteStore,
+    key: KeyId,
+    state: KeyState,
+    reason: Option<&str>,
+) -> Result<KeyStateVerdict, StoreError> {
+    // What if we die here? The state has changed or it has not; asking again is harmless.
+    store.write(|connection| {
+        let Some(before) = row::<StateOf, String>(connection, &[Value::Integer(key.0)])? else {
+            return Ok(KeyStateVerdict::NoSuchKey);
+        };
+        let before: KeyState = before.parse().map_err(|error| corrupt("key", key.0, &error))?;
+        if !before.may_become(state) {
+            return Ok(KeyStateVerdict::Refused(before));
+        }
+        let values = [Value::Text(state.name()), Value::OptionalText(reason), Value::Integer(key.0)];
+        expect_rows("changing the state of a key", 1, execute::<SetState>(connection, &values)?)?;
+        Ok(KeyStateVerdict::Changed(before))
+    })
+}
+
+struct FindKey;
+impl Sql for FindKey {
+    const TEXT: &'static str = "SELECT id FROM signing_key WHERE fingerprint = ?";
+    type Columns = BigInt;
+}
+
+struct InsertKey;
+impl Sql for InsertKey {
+    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key) \
+         VALUES (?, ?, ?, ?, ?) RETURNING id";
+    type Columns = BigInt;
+}
+
+struct AllKeys;
+impl Sql for AllKeys {
+    const TEXT: &'static str = "SELECT id, fingerprint, public_key, bits, state, state_reason, \
+         (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
+         last_leased, signature_count, created_at FROM signing_key ORDER BY id";
+    type Columns =
+        (BigInt, Text, Binary, Integer, Text, Nullable<Text>, Nullable<BigInt>, BigInt, BigInt, Text);
+}
+
+struct OneKey;
+impl Sql for OneKey {
+    const TEXT: &'static str = "SELECT fingerprint, public_key, sealed_key FROM signing_key WHERE id = ?";
+    type Columns = (Text, Binary, Nullable<Binary>);
+}
+
+struct StateOf;
+impl Sql for StateOf {
+    const TEXT: &'static str = "SELECT state FROM signing_key WHERE id = ?";
+    type Columns = Text;
+}
+
+struct SetState;
+impl Sql for SetState {
+    const TEXT: &'static str = "UPDATE signing_key SET state = ?, state_reason = ? WHERE id = ?";
+    type Columns = ();
+}

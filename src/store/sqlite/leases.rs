@@ -1,0 +1,159 @@
+//! Leasing: the edges `open → leased` and back.
+
+use diesel::{
+    SqliteConnection,
+    sql_types::{BigInt, Bool, Text},
+};
+
+use super::{
+    SqliteStore,
+    batches::sql_limit,
+    errors::{Failure, expect_rows},
+    reading::parse_runs,
+    statement::{Sql, Value, execute, row, rows},
+};
+use crate::{
+    domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
+    store::StoreError,
+};
+
+/// See [`crate::store::Store::lease`].
+pub(super) fn lease(
+    store: &SqliteStore,
+    node: NodeId,
+    scheme: Scheme,
+    limit: usize,
+) -> Result<Vec<Lease>, StoreError> {
+    // Without the write lock when there is nothing to lease.
+    if !store.query(|connection| may_lease(connection, node))? || limit == 0 {
+        return Ok(Vec::new());
+    }
+    // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
+    // go back to `open` when the node is reclaimed: nothing is signed for them yet.
+    store.write(|connection| {
+        if !may_lease(connection, node)? {
+            return Ok(Vec::new());
+        }
+        let limit = [Value::Integer(sql_limit(limit))];
+        let keys: Vec<i64> = rows::<LeastRecentlyUsed, _>(connection, &limit)?;
+        let batches: Vec<OpenBatch> = rows::<OldestOpen, _>(connection, &limit)?;
+        let mut last_leased = row::<LastLeased, i64>(connection, &[])?.unwrap_or_default();
+        let pairs = batches.into_iter().zip(keys);
+        pairs
+            .map(|(batch, key)| {
+                last_leased += 1;
+                lease_one(connection, batch, KeyId(key), node, scheme, last_leased)
+            })
+            .collect()
+    })
+}
+
+type OpenBatch = (i64, i64, String);
+
+fn lease_one(
+    connection: &mut SqliteConnection,
+    (id, epoch, runs): OpenBatch,
+    key: KeyId,
+    node: NodeId,
+    scheme: Scheme,
+    last_leased: i64,
+) -> Result<Lease, Failure> {
+    let batch = BatchId(id);
+    let values = [
+        Value::Integer(key.0),
+        Value::Integer(node.0),
+        Value::Text(scheme.name()),
+        Value::Integer(id),
+        Value::Integer(epoch),
+    ];
+    expect_rows("leasing a batch", 1, execute::<LeaseBatch>(connection, &values)?)?;
+    let values = [Value::Integer(last_leased), Value::Integer(key.0)];
+    expect_rows("noting the use of a key", 1, execute::<UseKey>(connection, &values)?)?;
+    Ok(Lease { batch, key, node, epoch: Epoch(epoch).next(), scheme, records: parse_runs(batch, &runs)? })
+}
+
+/// Whether there is an open batch; refuses a node that is not registered.
+fn may_lease(connection: &mut SqliteConnection, node: NodeId) -> Result<bool, Failure> {
+    match row::<MayLease, (bool, bool)>(connection, &[Value::Integer(node.0)])? {
+        Some((true, has_open)) => Ok(has_open),
+        _ => Err(Failure(StoreError::Refused(format!("node {node} is not registered (any more)")))),
+    }
+}
+
+/// See [`crate::store::Store::release`].
+pub(super) fn release(store: &SqliteStore, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
+    if leases.is_empty() {
+        return Ok(0);
+    }
+    // What if we die here? The leases stand until the node is reclaimed, which does the same.
+    store.write(|connection| {
+        let mut released = 0;
+        for (batch, epoch) in leases {
+            released +=
+                execute::<ReleaseBatch>(connection, &[Value::Integer(batch.0), Value::Integer(epoch.0)])?
+                    as u64;
+        }
+        Ok(released)
+    })
+}
+
+/// Gives back everything that a node holds.
+pub(super) fn release_all_of(connection: &mut SqliteConnection, node: NodeId) -> Result<u64, Failure> {
+    Ok(execute::<ReleaseAllOf>(connection, &[Value::Integer(node.0)])? as u64)
+}
+
+struct MayLease;
+impl Sql for MayLease {
+    const TEXT: &'static str =
+        "SELECT EXISTS (SELECT 1 FROM node WHERE id = ?), EXISTS (SELECT 1 FROM batch WHERE state = 'open')";
+    type Columns = (Bool, Bool);
+}
+
+/// The same order as [`crate::domain::least_recently_used`].
+struct LeastRecentlyUsed;
+impl Sql for LeastRecentlyUsed {
+    const TEXT: &'static str = "SELECT id FROM signing_key WHERE state = 'active' \
+         AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased') \
+         ORDER BY last_leased, id LIMIT ?";
+    type Columns = BigInt;
+}
+
+struct OldestOpen;
+impl Sql for OldestOpen {
+    const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT ?";
+    type Columns = (BigInt, BigInt, Text);
+}
+
+struct LastLeased;
+impl Sql for LastLeased {
+    const TEXT: &'static str = "SELECT coalesce(max(last_leased), 0) FROM signing_key";
+    type Columns = BigInt;
+}
+
+struct LeaseBatch;
+impl Sql for LeaseBatch {
+    const TEXT: &'static str = "UPDATE batch SET state = 'leased', epoch = epoch + 1, key_id = ?, node_id = ?, \
+         scheme = ?, leased_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
+         WHERE id = ? AND state = 'open' AND epoch = ?";
+    type Columns = ();
+}
+
+struct UseKey;
+impl Sql for UseKey {
+    const TEXT: &'static str = "UPDATE signing_key SET last_leased = ? WHERE id = ?";
+    type Columns = ();
+}
+
+struct ReleaseBatch;
+impl Sql for ReleaseBatch {
+    const TEXT: &'static str = "UPDATE batch SET state = 'open', epoch = epoch + 1, key_id = NULL, node_id = NULL, \
+         scheme = NULL, leased_at = NULL WHERE id = ? AND state = 'leased' AND epoch = ?";
+    type Columns = ();
+}
+
+struct ReleaseAllOf;
+impl Sql for ReleaseAllOf {
+    const TEXT: &'static str = "UPDATE batch SET state = 'open', epoch = epoch + 1, key_id = NULL, node_id = NULL, \
+         scheme = NULL, leased_at = NULL WHERE node_id = ? AND state = 'leased'";
+    type Columns = ();
+}

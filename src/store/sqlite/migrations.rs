@@ -1,0 +1,184 @@
+//! The schema's versions: what a file holds, making it, bringing it up to date, taking it back.
+
+use std::{fs::OpenOptions, io::ErrorKind, path::Path};
+
+use diesel::{
+    SqliteConnection, migration::MigrationSource, sql_types::BigInt, sql_types::Text, sqlite::Sqlite,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{
+    connection::{connect, prepare_writer},
+    errors::{Failure, classify, classify_message},
+    statement::{Sql, row, rows},
+    transaction::{with_path, write_on},
+};
+use crate::store::StoreError;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// See [`crate::store::migrate`].
+pub(in crate::store) fn migrate(path: &Path) -> Result<Vec<String>, StoreError> {
+    create_private(path)?;
+    on_file(path, |connection| {
+        refuse_others(connection)?;
+        prepare_writer(connection)?;
+        // What if we die here? The file is there, empty or of the version it had: run it again.
+        // All that is missing is added in one transaction, so that no version lies in between, and two
+        // processes that do this at the same time wait for each other.
+        Ok(write_on(connection, |connection| {
+            refuse_others(connection)?;
+            run_pending(connection)
+        })?)
+    })
+}
+
+/// See [`crate::store::revert`].
+pub(in crate::store) fn revert(path: &Path) -> Result<String, StoreError> {
+    on_file(path, |connection| {
+        refuse_others(connection)?;
+        prepare_writer(connection)?;
+        Ok(write_on(connection, |connection| {
+            refuse_others(connection)?;
+            if applied(connection)?.is_empty() {
+                return Err(Failure(StoreError::Refused("there is no migration to revert".to_owned())));
+            }
+            let version = connection.revert_last_migration(MIGRATIONS).map_err(migration_failure)?;
+            Ok(name_of(&version.to_string()))
+        })?)
+    })
+}
+
+/// Accepts a database of exactly this version.
+pub(super) fn check_version(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    refuse_others(connection)?;
+    let applied = applied(connection)?;
+    if known().iter().all(|(version, _)| applied.contains(version)) {
+        Ok(())
+    } else {
+        Err(Failure(StoreError::OlderSchema))
+    }
+}
+
+/// Runs what is missing and returns the names.
+pub(super) fn run_pending(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
+    let versions = connection.run_pending_migrations(MIGRATIONS).map_err(migration_failure)?;
+    Ok(versions.iter().map(|version| name_of(&version.to_string())).collect())
+}
+
+/// Refuses a database that is not Sign Wave's, or of a newer version. An empty one may become ours.
+fn refuse_others(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    let (applied, known) = (applied(connection)?, known());
+    let is_ours = known.first().is_some_and(|(first, _)| applied.contains(first));
+    if !is_ours && (!applied.is_empty() || has_objects(connection)?) {
+        return Err(Failure(StoreError::NotADatabase(String::new())));
+    }
+    match applied.into_iter().find(|version| !known.iter().any(|(known, _)| known == version)) {
+        Some(unknown) => Err(Failure(StoreError::NewerSchema(unknown))),
+        None => Ok(()),
+    }
+}
+
+/// Makes an empty file that only its owner may read; SQLite gives its other files the same mode.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => match error.kind() {
+            ErrorKind::AlreadyExists => Ok(()),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Err(StoreError::ReadOnly(path.display().to_string()))
+            }
+            ErrorKind::StorageFull => Err(StoreError::Full),
+            ErrorKind::NotFound => Err(StoreError::Unavailable(format!(
+                "the folder of '{}' does not exist: make it first",
+                path.display()
+            ))),
+            _ => Err(StoreError::Unavailable(format!("cannot make '{}': {error}", path.display()))),
+        },
+    }
+}
+
+/// Opens a file for `body`, and says in each error which file it was.
+pub(super) fn on_file<T>(
+    path: &Path,
+    body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+) -> Result<T, StoreError> {
+    let file = std::fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => StoreError::NotFound(path.display().to_string()),
+        _ => StoreError::Unavailable(format!("cannot open '{}': {error}", path.display())),
+    })?;
+    if !file.is_file() {
+        return Err(StoreError::NotADatabase(path.display().to_string()));
+    }
+    connect(path).and_then(|mut connection| body(&mut connection).map_err(|failure| failure.0)).map_err(
+        |error| {
+            match error {
+                // The file is there, so it is the right to write to it, or to make the log beside it, that lacks.
+                StoreError::Unavailable(message) if message == "unable to open database file" => {
+                    StoreError::ReadOnly(path.display().to_string())
+                }
+                error => with_path(error, path),
+            }
+        },
+    )
+}
+
+/// Each migration's version, as diesel stores it, and name, oldest first.
+fn known() -> Vec<(String, String)> {
+    let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).unwrap_or_default();
+    let mut known: Vec<_> =
+        migrations.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect();
+    known.sort();
+    known
+}
+
+fn name_of(version: &str) -> String {
+    known().into_iter().find(|(known, _)| known == version).map_or(version.to_owned(), |(_, name)| name)
+}
+
+fn applied(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
+    match row::<HasVersions, i64>(connection, &[])? {
+        Some(1) => Ok(rows::<Versions, _>(connection, &[])?),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn has_objects(connection: &mut SqliteConnection) -> Result<bool, Failure> {
+    Ok(row::<Objects, i64>(connection, &[])?.is_some_and(|count| count > 0))
+}
+
+struct HasVersions;
+impl Sql for HasVersions {
+    const TEXT: &'static str =
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'";
+    type Columns = BigInt;
+}
+
+struct Versions;
+impl Sql for Versions {
+    const TEXT: &'static str = "SELECT version FROM __diesel_schema_migrations ORDER BY version";
+    type Columns = Text;
+}
+
+struct Objects;
+impl Sql for Objects {
+    const TEXT: &'static str = "SELECT count(*) FROM sqlite_master \
+         WHERE name NOT LIKE 'sqlite@_%' ESCAPE '@' AND tbl_name <> '__diesel_schema_migrations'";
+    type Columns = BigInt;
+}
+
+/// Diesel boxes what went wrong in a migration, in a type that it keeps to itself.
+fn migration_failure(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
+    if let Some(error) = error.downcast_ref() {
+        return Failure(classify(error));
+    }
+    let text = error.to_string();
+    match classify_message(text.rsplit_once(" with: ").map_or(text.as_str(), |(_, message)| message)) {
+        StoreError::Other(_) => Failure(StoreError::Other(text)),
+        error => Failure(error),
+    }
+}

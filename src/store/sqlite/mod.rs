@@ -1,0 +1,166 @@
+//! SQLite: one file, one writing connection and several that read.
+
+mod audit;
+mod batches;
+mod commit;
+mod connection;
+mod errors;
+mod keys;
+mod leases;
+mod locks;
+mod migrations;
+mod nodes;
+mod progress;
+mod reading;
+mod records;
+mod statement;
+mod transaction;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches,
+    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
+};
+use crate::domain::{
+    BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
+    Scheme, SignedBatch,
+};
+use connection::{SqlitePool, prepare_writer, reader_pool, writer_pool};
+pub(super) use migrations::{migrate, revert};
+
+/// Threads of this process that read at the same time.
+const READERS: u32 = 4;
+
+/// A database in a file, up to date and writable. All clones of a path are the same file, so that
+/// lock files beside it are found by all processes.
+pub(super) struct SqliteStore {
+    path: PathBuf,
+    writers: SqlitePool,
+    readers: SqlitePool,
+    locks: locks::NodeLocks,
+}
+
+impl SqliteStore {
+    /// See [`super::open`].
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        migrations::on_file(path, |connection| {
+            migrations::check_version(connection)?;
+            prepare_writer(connection)?;
+            refuse_read_only(connection)
+        })?;
+        let path = path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            writers: writer_pool(&path)?,
+            readers: reader_pool(&path, READERS)?,
+            locks: locks::NodeLocks::new(&path),
+            path,
+        })
+    }
+}
+
+/// Takes the write lock for a moment: only that tells whether one may write.
+fn refuse_read_only(connection: &mut diesel::SqliteConnection) -> Result<(), errors::Failure> {
+    match transaction::write_on(connection, |_| Ok(())) {
+        Err(error) if error != StoreError::Busy => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+impl Store for SqliteStore {
+    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+        batches::open_batches(self, request)
+    }
+
+    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        leases::lease(self, node, scheme, limit)
+    }
+
+    fn read_payloads(
+        &self,
+        records: &Runs,
+        visit: &mut dyn FnMut(RecordId, &[u8]),
+    ) -> Result<(), StoreError> {
+        records::read_payloads(self, records, visit)
+    }
+
+    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
+        commit::commit(self, batches)
+    }
+
+    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+        commit::outcomes(self, sent)
+    }
+
+    fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
+        leases::release(self, leases)
+    }
+
+    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+        nodes::register(self, name, ttl)
+    }
+
+    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+        nodes::renew(self, node, ttl)
+    }
+
+    fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
+        nodes::remove(self, node)
+    }
+
+    fn reclaim(&self, me: Option<NodeId>, grace: Duration) -> Result<Vec<Reclaimed>, StoreError> {
+        nodes::reclaim(self, me, grace)
+    }
+
+    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+        keys::add(self, key)
+    }
+
+    fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        keys::keys(self)
+    }
+
+    fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
+        keys::stored(self, key)
+    }
+
+    fn set_key_state(
+        &self,
+        key: KeyId,
+        state: KeyState,
+        reason: Option<&str>,
+    ) -> Result<KeyStateVerdict, StoreError> {
+        keys::set_state(self, key, state, reason)
+    }
+
+    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+        records::insert(self, records)
+    }
+
+    fn status(&self) -> Result<Status, StoreError> {
+        progress::status(self)
+    }
+
+    fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError> {
+        reading::batches(self, after, limit)
+    }
+
+    fn batch_of(&self, record: RecordId) -> Result<Option<BatchRow>, StoreError> {
+        reading::batch_of(self, record)
+    }
+
+    fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
+        reading::read_signed(self, records, visit)
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        progress::counts(self)
+    }
+
+    fn audit(&self) -> Result<Vec<String>, StoreError> {
+        audit::audit(self)
+    }
+}

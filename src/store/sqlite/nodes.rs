@@ -1,0 +1,169 @@
+//! Nodes: registering, renewing, removing, and reclaiming what the dead held. All times are compared
+//! by the database's own clock.
+
+use std::{fs::File, time::Duration};
+
+use diesel::{
+    SqliteConnection,
+    sql_types::{BigInt, Bool, Text},
+};
+
+use super::{
+    SqliteStore,
+    errors::{Failure, expect_rows},
+    leases::release_all_of,
+    statement::{Sql, Value, execute, row, rows},
+};
+use crate::{
+    domain::NodeId,
+    store::{Reclaimed, RenewVerdict, StoreError},
+};
+
+/// See [`crate::store::Store::register_node`].
+pub(super) fn register(store: &SqliteStore, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+    // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks
+    // for. After it the lock died with us: anybody may reclaim the node at once.
+    store.write(|connection| {
+        let values = [Value::Text(name), Value::Text(&after(ttl))];
+        let Some(id) = row::<InsertNode, i64>(connection, &values)? else {
+            return Err(Failure(StoreError::RowCount { what: "registering a node", expected: 1, found: 0 }));
+        };
+        // Before the COMMIT, so that no other process sees the node without its lock.
+        store.locks.hold(NodeId(id));
+        Ok(NodeId(id))
+    })
+}
+
+/// See [`crate::store::Store::renew_node`].
+pub(super) fn renew(store: &SqliteStore, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+    // What if we die here? The lease runs for a little longer, or not; the lock file says at once
+    // that we are gone.
+    store.write(|connection| {
+        let values = [Value::Text(&after(ttl)), Value::Integer(node.0)];
+        Ok(match execute::<RenewNode>(connection, &values)? {
+            0 => RenewVerdict::Gone,
+            _ => RenewVerdict::Renewed,
+        })
+    })
+}
+
+/// See [`crate::store::Store::remove_node`].
+pub(super) fn remove(store: &SqliteStore, node: NodeId) -> Result<u64, StoreError> {
+    // What if we die here? The node is reclaimed, which does the same.
+    let released = store.write(|connection| {
+        let released = release_all_of(connection, node)?;
+        execute::<DeleteNode>(connection, &[Value::Integer(node.0)])?;
+        Ok(released)
+    })?;
+    store.locks.forget(node);
+    Ok(released)
+}
+
+/// See [`crate::store::Store::reclaim`].
+pub(super) fn reclaim(
+    store: &SqliteStore,
+    me: Option<NodeId>,
+    grace: Duration,
+) -> Result<Vec<Reclaimed>, StoreError> {
+    let grace = before(grace);
+    let suspects: Vec<Suspect> = store
+        .query(|connection| suspects(connection, &grace))?
+        .into_iter()
+        .filter(|(node, ..)| Some(*node) != me)
+        .filter_map(|(node, name, expired)| {
+            let proof = store.locks.take_from_dead(node);
+            (expired || proof.is_some()).then_some(Suspect { node, name, proof })
+        })
+        .collect();
+    if suspects.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
+    // After it its batches are open, and only its file is left behind, which is harmless.
+    let reclaimed = store.write(|connection| {
+        let mut reclaimed = Vec::new();
+        for suspect in &suspects {
+            reclaimed.extend(reclaim_one(connection, suspect, &grace)?);
+        }
+        Ok(reclaimed)
+    })?;
+    for dead in &reclaimed {
+        store.locks.forget(dead.node);
+    }
+    Ok(reclaimed)
+}
+
+/// A node that looked dead.
+struct Suspect {
+    node: NodeId,
+    name: String,
+    /// The lock of its process, held here so that it stays dead.
+    proof: Option<File>,
+}
+
+/// Looks again, under the write lock: it may have renewed its lease, or another process may have
+/// reclaimed it already.
+fn reclaim_one(
+    connection: &mut SqliteConnection,
+    suspect: &Suspect,
+    grace: &str,
+) -> Result<Option<Reclaimed>, Failure> {
+    let values = [Value::Text(grace), Value::Integer(suspect.node.0)];
+    let expired: Option<bool> = row::<IsExpired, _>(connection, &values)?;
+    if expired.is_none() || (expired == Some(false) && suspect.proof.is_none()) {
+        return Ok(None);
+    }
+    let batches = release_all_of(connection, suspect.node)?;
+    let deleted = execute::<DeleteNode>(connection, &[Value::Integer(suspect.node.0)])?;
+    expect_rows("removing a dead node", 1, deleted)?;
+    Ok(Some(Reclaimed { node: suspect.node, name: suspect.name.clone(), batches }))
+}
+
+fn suspects(connection: &mut SqliteConnection, grace: &str) -> Result<Vec<(NodeId, String, bool)>, Failure> {
+    let nodes: Vec<(i64, String, bool)> = rows::<Nodes, _>(connection, &[Value::Text(grace)])?;
+    Ok(nodes.into_iter().map(|(id, name, expired)| (NodeId(id), name, expired)).collect())
+}
+
+/// A modifier of SQLite's date functions. Ten years are as good as for ever, and cannot overflow.
+fn after(time: Duration) -> String {
+    const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
+    format!("+{:.3} seconds", time.min(TEN_YEARS).as_secs_f64())
+}
+
+fn before(time: Duration) -> String {
+    after(time).replace('+', "-")
+}
+
+struct InsertNode;
+impl Sql for InsertNode {
+    const TEXT: &'static str = "INSERT INTO node (name, lease_until) \
+         VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)) RETURNING id";
+    type Columns = BigInt;
+}
+
+struct RenewNode;
+impl Sql for RenewNode {
+    const TEXT: &'static str =
+        "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) WHERE id = ?";
+    type Columns = ();
+}
+
+struct DeleteNode;
+impl Sql for DeleteNode {
+    const TEXT: &'static str = "DELETE FROM node WHERE id = ?";
+    type Columns = ();
+}
+
+struct Nodes;
+impl Sql for Nodes {
+    const TEXT: &'static str = "SELECT id, name, lease_until < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) \
+         FROM node ORDER BY id";
+    type Columns = (BigInt, Text, Bool);
+}
+
+struct IsExpired;
+impl Sql for IsExpired {
+    const TEXT: &'static str =
+        "SELECT lease_until < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) FROM node WHERE id = ?";
+    type Columns = Bool;
+}

@@ -1,0 +1,118 @@
+//! Records: adding them, and reading what is to be signed.
+
+use std::ops::ControlFlow;
+
+use diesel::{
+    SqliteConnection,
+    sql_types::{BigInt, Binary, Bool, Text},
+};
+
+use super::{
+    SqliteStore,
+    errors::Failure,
+    statement::{Sql, Value, each_blob, row},
+};
+use crate::{
+    domain::{InsertVerdict, RecordId, Runs},
+    store::{NewRecord, StoreError},
+};
+
+/// See [`crate::store::Store::insert_records`].
+pub(super) fn insert(
+    store: &SqliteStore,
+    records: &[NewRecord<'_>],
+) -> Result<Vec<InsertVerdict>, StoreError> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What if we die here? All are stored or none is; a caller that names its records by external_id
+    // adds them again, and those that are there are skipped.
+    store.write(|connection| {
+        let now: String = row::<Now, _>(connection, &[])?.unwrap_or_default();
+        let mut verdicts = Vec::with_capacity(records.len());
+        for record in records {
+            verdicts.push(insert_one(connection, record, &now)?);
+            if verdicts.last() == Some(&InsertVerdict::Conflict) {
+                break;
+            }
+        }
+        Ok(verdicts)
+    })
+}
+
+/// The trigger `record_no_replace` skips a record that is there, and refuses another one of its name.
+fn insert_one(
+    connection: &mut SqliteConnection,
+    record: &NewRecord<'_>,
+    now: &str,
+) -> Result<InsertVerdict, Failure> {
+    let values = [Value::OptionalText(record.external_id), Value::Blob(record.payload), Value::Text(now)];
+    match row::<InsertRecord, i64>(connection, &values) {
+        Ok(Some(id)) => Ok(InsertVerdict::Inserted(RecordId(id))),
+        Ok(None) => Ok(InsertVerdict::AlreadyThere),
+        Err(error) => {
+            let failure = Failure::from(error);
+            let is_conflict = matches!(failure.0, StoreError::Refused(_))
+                && match record.external_id {
+                    Some(name) => row::<IsThere, bool>(connection, &[Value::Text(name)])?.unwrap_or(false),
+                    None => false,
+                };
+            if is_conflict { Ok(InsertVerdict::Conflict) } else { Err(failure) }
+        }
+    }
+}
+
+/// See [`crate::store::Store::read_payloads`].
+pub(super) fn read_payloads(
+    store: &SqliteStore,
+    records: &Runs,
+    visit: &mut dyn FnMut(RecordId, &[u8]),
+) -> Result<(), StoreError> {
+    store.read(|connection| {
+        for (first, last) in records.ranges() {
+            let mut next = first.0;
+            each_blob::<Payloads>(
+                connection,
+                &[Value::Integer(first.0), Value::Integer(last.0)],
+                |id, payload| {
+                    if id != next {
+                        return ControlFlow::Break(());
+                    }
+                    next += 1;
+                    visit(RecordId(id), payload);
+                    ControlFlow::Continue(())
+                },
+            )?;
+            if next <= last.0 {
+                return Err(Failure(StoreError::Corrupt(format!("record {next} is missing"))));
+            }
+        }
+        Ok(())
+    })
+}
+
+struct Now;
+impl Sql for Now {
+    const TEXT: &'static str = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+    type Columns = Text;
+}
+
+struct InsertRecord;
+impl Sql for InsertRecord {
+    const TEXT: &'static str =
+        "INSERT INTO record (external_id, payload, created_at) VALUES (?, ?, ?) RETURNING id";
+    type Columns = BigInt;
+}
+
+struct IsThere;
+impl Sql for IsThere {
+    const TEXT: &'static str = "SELECT EXISTS (SELECT 1 FROM record WHERE external_id = ?)";
+    type Columns = Bool;
+}
+
+struct Payloads;
+impl Sql for Payloads {
+    const TEXT: &'static str =
+        "SELECT id, CAST(payload AS BLOB) FROM record WHERE id BETWEEN ? AND ? ORDER BY id";
+    type Columns = (BigInt, Binary);
+}

@@ -1,0 +1,14 @@
+//! The real binary, as people and scripts use it.
+
+mod bad_input;
+mod bad_keys;
+mod bad_system;
+mod export;
+mod help;
+mod import;
+mod keys;
+mod sandbox;
+mod secrets;
+mod settings;
+mod tamper;
+mod verify;
