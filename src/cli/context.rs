@@ -47,7 +47,11 @@ impl Context {
 
     /// Opens the database that is there. Never makes one.
     pub fn open(&self) -> Result<Database> {
-        let url = self.url()?;
+        Self::open_at(self.url()?)
+    }
+
+    /// Opens the database at `url`. Never makes one.
+    pub fn open_at(url: DatabaseUrl) -> Result<Database> {
         Ok(Database { store: store::open(&url)?, url })
     }
 

@@ -18,19 +18,20 @@ use crate::{
 /// Signers to measure with, and what was measured so far.
 pub struct RawSpeed {
     signers: Vec<Box<dyn Signer>>,
+    threads: usize,
     scheme: Scheme,
     signatures: u64,
     seconds: f64,
 }
 
-/// Signatures between two looks at the clock.
+/// Signatures in a row with one key, between two looks at the clock.
 const GROUP: usize = 16;
 
 impl RawSpeed {
-    /// Opens one active key per signing thread.
+    /// Opens every active key, to be dealt out to the signing threads.
     pub fn open(store: &dyn Store, opener: &dyn OpenSigner, settings: &Settings) -> Result<Self> {
         let mut signers = Vec::new();
-        for key in store.keys()?.iter().filter(|key| key.state == KeyState::Active).take(settings.signers) {
+        for key in store.keys()?.iter().filter(|key| key.state == KeyState::Active) {
             if let Some(key) = store.stored_key(key.id)? {
                 signers.push(opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref())?);
             }
@@ -38,18 +39,19 @@ impl RawSpeed {
         if signers.is_empty() {
             bail!("there is no active key to measure with");
         }
-        Ok(Self { signers, scheme: settings.scheme, signatures: 0, seconds: 0.0 })
+        Ok(Self { signers, threads: settings.signers, scheme: settings.scheme, signatures: 0, seconds: 0.0 })
     }
 
     /// Signs on all threads for `time`, and adds it to what was measured before.
     pub fn measure(&mut self, time: Duration) -> Result<()> {
         let (scheme, digests) = (self.scheme, [digest(self.scheme.digest(), b"signwave"); GROUP]);
+        let share = self.signers.len().div_ceil(self.threads);
         let begun = Instant::now();
         let signatures = thread::scope(|scope| {
             let workers: Vec<_> = self
                 .signers
-                .iter_mut()
-                .map(|signer| scope.spawn(move || sign_until(signer.as_mut(), scheme, &digests, begun, time)))
+                .chunks_mut(share)
+                .map(|signers| scope.spawn(move || sign_until(signers, scheme, &digests, begun, time)))
                 .collect();
             workers
                 .into_iter()
@@ -68,17 +70,20 @@ impl RawSpeed {
 }
 
 fn sign_until(
-    signer: &mut dyn Signer,
+    signers: &mut [Box<dyn Signer>],
     scheme: Scheme,
     digests: &[Digest],
     begun: Instant,
     time: Duration,
 ) -> Result<u64, SignerError> {
     let mut count = 0;
-    while begun.elapsed() < time {
-        let mut out = SignatureBuf::with_capacity(signer.public_key().modulus_len(), digests.len());
-        signer.sign(scheme, digests, &mut out)?;
+    for i in (0..signers.len()).cycle() {
+        let mut out = SignatureBuf::with_capacity(signers[i].public_key().modulus_len(), digests.len());
+        signers[i].sign(scheme, digests, &mut out)?;
         count += out.len() as u64;
+        if begun.elapsed() >= time {
+            break;
+        }
     }
     Ok(count)
 }

@@ -46,7 +46,19 @@ pub fn run(
     opener: Arc<dyn OpenSigner>,
     mode: Mode,
 ) -> Result<Run> {
-    let (progress, stop) = (Arc::new(Progress::default()), Stop::default());
+    run_watched(context, database, settings, opener, mode, Arc::default())
+}
+
+/// As [`run`], with counters that others can watch meanwhile.
+pub fn run_watched(
+    context: &Context,
+    database: &Database,
+    settings: &Settings,
+    opener: Arc<dyn OpenSigner>,
+    mode: Mode,
+    progress: Arc<Progress>,
+) -> Result<Run> {
+    let stop = Stop::default();
     let total = match mode {
         Mode::Serve => 0,
         Mode::Drain => database.store.status()?.waiting(),

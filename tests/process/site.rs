@@ -20,7 +20,7 @@ pub struct Site {
 
 /// The release binary where `scripts/test` built one, otherwise the one that cargo built for us.
 fn binary() -> PathBuf {
-    std::env::var_os("SIGNWAVE_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_signwave").into(), Into::into)
+    std::env::var_os("TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_signwave").into(), Into::into)
 }
 
 #[derive(diesel::QueryableByName)]
@@ -208,13 +208,12 @@ pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
 pub struct Random(u64);
 
 impl Random {
-    /// Seeded by `SIGNWAVE_TEST_SEED`, or anew; printed.
+    /// Seeded by `TEST_SEED`, or anew; printed.
     pub fn new() -> Self {
         let fresh =
             || u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
-        let seed =
-            std::env::var("SIGNWAVE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(fresh);
-        println!("SIGNWAVE_TEST_SEED={seed}");
+        let seed = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(fresh);
+        println!("TEST_SEED={seed}");
         Self(seed)
     }
 

@@ -1,0 +1,253 @@
+//! `signwave bench`: how near the whole comes to the raw speed of the machine.
+
+mod figure;
+mod lab;
+mod raw_verify;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::context::Context;
+use crate::{
+    audit,
+    config::Settings,
+    domain::{BatchId, Scheme},
+    signer::{Engine, PublicKey},
+};
+use figure::{Figure, Goal};
+use lab::{Lab, Measured, Signing, Template};
+
+/// Measure the end-to-end rate against the raw speed of this machine.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Every rate is measured in turns with the raw rate of the same signer, keys and threads, on databases of
+their own that are removed afterwards. All suites take about ten minutes.
+
+Examples:
+  signwave bench
+  signwave bench batches --repeat 5
+  signwave bench ceiling verify --json")]
+pub struct Bench {
+    /// What to measure [default: everything]
+    #[arg(value_enum, value_name = "SUITE")]
+    suites: Vec<Suite>,
+    /// Records to sign in each measurement
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..))]
+    records: u64,
+    /// Keys to sign with
+    #[arg(long, value_name = "K", default_value_t = 100)]
+    keys: usize,
+    /// Size of the keys
+    #[arg(long, value_name = "BITS", default_value_t = 2048)]
+    bits: u32,
+    /// How often to measure each figure
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
+    /// The signer to measure: aws-lc or rsa
+    #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
+    signer: Engine,
+    /// Where the databases to measure are made: a folder on the disk that matters
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    folder: PathBuf,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    /// Sign this many records once with the no-op signer, and print the peak memory in bytes
+    #[arg(long, value_name = "N", hide = true)]
+    peak_memory_of: Option<u64>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// End-to-end ÷ raw signing rate, at batch sizes 1000, 100, 10 and 1
+    Batches,
+    /// Two signing threads ÷ one
+    Threads,
+    /// Everything that is not RSA: records per second with a signer that does nothing
+    Ceiling,
+    /// Peak memory, at ten times the records
+    Memory,
+    /// The rate of `verify` ÷ the raw verification rate
+    Verify,
+}
+
+/// How long a raw rate is measured on each side of an end-to-end run.
+const SLICE: Duration = Duration::from_secs(2);
+
+impl Bench {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result<()> {
+        let lab = Lab::new(context, &self.folder, self.signer)?;
+        if let Some(records) = self.peak_memory_of {
+            return self.print_peak_memory(&lab, records);
+        }
+        let suites = if self.suites.is_empty() { Suite::value_variants() } else { &self.suites };
+        let mut figures = Vec::new();
+        let needs_records = |suite: &Suite| *suite != Suite::Memory;
+        if suites.iter().any(needs_records) {
+            let template = lab.template(self.records, self.keys, self.bits)?;
+            for suite in suites {
+                figures.extend(match suite {
+                    Suite::Batches => self.batches(&lab, &template)?,
+                    Suite::Threads => self.threads(&lab, &template)?,
+                    Suite::Ceiling => self.ceiling(&lab, &template)?,
+                    Suite::Verify => self.verify(&lab, &template)?,
+                    Suite::Memory => vec![],
+                });
+            }
+        }
+        if suites.contains(&Suite::Memory) {
+            figures.extend(self.memory()?);
+        }
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{:#}", figure::as_json(&figures))?;
+        } else {
+            figure::print_table(&figures, &mut out)?;
+        }
+        Ok(())
+    }
+
+    fn batches(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
+        let mut figures = Vec::new();
+        for (batch_size, goal) in [(1000, 0.97), (100, 0.96), (10, 0.90), (1, 0.60)] {
+            let settings = Settings { batch_size, ..Settings::default() };
+            let (mut rates, mut ratios) = (Vec::new(), Vec::new());
+            for round in 1..=self.repeat {
+                let mut raw = lab.raw_speed(template, &settings)?;
+                raw.measure(SLICE)?;
+                let rate = template.records as f64 / lab.sign(template, &settings, Signing::Real)?.seconds;
+                raw.measure(SLICE)?;
+                let raw = raw.per_second();
+                log::info!(
+                    "batch {batch_size}, round {round}: {rate:.0}/s of raw {raw:.0}/s = {:.3}",
+                    rate / raw
+                );
+                rates.push(rate);
+                ratios.push(rate / raw);
+            }
+            figures.push(Figure::new(format!("signed records/s, batch {batch_size}"), None, rates));
+            figures.push(Figure::new(
+                format!("÷ raw, batch {batch_size}"),
+                Some(Goal::AtLeast(goal)),
+                ratios,
+            ));
+        }
+        Ok(figures)
+    }
+
+    fn threads(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
+        let mut ratios = Vec::new();
+        for round in 1..=self.repeat {
+            let seconds = |signers| -> Result<f64> {
+                let settings = Settings { signers, ..Settings::default() };
+                Ok(lab.sign(template, &settings, Signing::Real)?.seconds)
+            };
+            let ratio = seconds(1)? / seconds(2)?;
+            log::info!("threads, round {round}: two are {ratio:.3} times as fast as one");
+            ratios.push(ratio);
+        }
+        Ok(vec![Figure::new("two signing threads ÷ one", Some(Goal::AtLeast(1.9)), ratios)])
+    }
+
+    fn ceiling(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
+        let large = lab.template(template.records * 10, self.keys, self.bits)?;
+        let (mut rates, mut ratios) = (Vec::new(), Vec::new());
+        for round in 1..=self.repeat {
+            let Measured { seconds, last_to_first, .. } =
+                lab.sign(&large, &Settings::default(), Signing::Noop)?;
+            let rate = large.records as f64 / seconds;
+            log::info!("no-op signer, round {round}: {rate:.0}/s, last tenth ÷ first {last_to_first:.3}");
+            rates.push(rate);
+            ratios.push(last_to_first);
+        }
+        Ok(vec![
+            Figure::new("records/s with a no-op signer", Some(Goal::AtLeast(80_000.0)), rates),
+            Figure::new("last tenth ÷ first tenth", Some(Goal::AtLeast(0.95)), ratios),
+        ])
+    }
+
+    fn verify(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
+        let Measured { store, .. } = lab.sign(template, &Settings::default(), Signing::Real)?;
+        let (keys, mut verifiers, mut records) = (store.keys()?, Vec::new(), Vec::new());
+        for key in &keys {
+            verifiers.push(self.signer.verifier(&PublicKey::from_spki(&key.public_key)?)?);
+        }
+        for batch in store.batches(BatchId(0), 20)? {
+            let verifier =
+                keys.iter().position(|key| Some(key.id) == batch.key).context("a batch has a key")?;
+            store.read_signed(&batch.records, &mut |row| {
+                let signature = row.signature.map(|(_, value)| value.to_vec()).unwrap_or_default();
+                records.push(raw_verify::Signed { verifier, payload: row.payload.to_vec(), signature });
+            })?;
+        }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let (mut rates, mut ratios) = (Vec::new(), Vec::new());
+        for round in 1..=self.repeat {
+            let raw =
+                || raw_verify::verification_rate(&verifiers, Scheme::default(), &records, threads, SLICE);
+            let before = raw()?;
+            let begun = Instant::now();
+            let report = audit::check_all(store.as_ref(), self.signer, threads, &|_| {})?;
+            let rate = report.verified as f64 / begun.elapsed().as_secs_f64();
+            anyhow::ensure!(report.is_clean(), "the measured database does not verify");
+            let raw = (before + raw()?) / 2.0;
+            log::info!("verify, round {round}: {rate:.0}/s of raw {raw:.0}/s = {:.3}", rate / raw);
+            rates.push(rate);
+            ratios.push(rate / raw);
+        }
+        Ok(vec![
+            Figure::new("verified records/s", None, rates),
+            Figure::new("÷ raw verification", Some(Goal::AtLeast(0.9)), ratios),
+        ])
+    }
+
+    /// Each measurement is a process of its own: a peak never goes down again.
+    fn memory(&self) -> Result<Vec<Figure>> {
+        let peak = |records: u64| -> Result<f64> {
+            let output = Command::new(std::env::current_exe()?)
+                .args(["bench", "--peak-memory-of", &records.to_string()])
+                .args(["--keys", &self.keys.to_string(), "--bits", &self.bits.to_string()])
+                .arg("--folder")
+                .arg(&self.folder)
+                .output()?;
+            anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let bytes: f64 = serde_json::from_slice::<serde_json::Value>(&output.stdout)?["peak_memory"]
+                .as_f64()
+                .context("the measuring process prints its peak memory")?;
+            Ok(bytes / f64::from(1 << 20))
+        };
+        let (mut peaks, mut ratios) = (Vec::new(), Vec::new());
+        for round in 1..=self.repeat {
+            let (small, large) = (peak(self.records)?, peak(self.records * 10)?);
+            log::info!("peak memory, round {round}: {small:.1} MiB, {large:.1} MiB at ten times the records");
+            peaks.push(large);
+            ratios.push(large / small);
+        }
+        Ok(vec![
+            Figure::new("peak memory in MiB", Some(Goal::AtMost(100.0)), peaks),
+            Figure::new("÷ peak at a tenth of the records", Some(Goal::AtMost(1.1)), ratios),
+        ])
+    }
+
+    fn print_peak_memory(&self, lab: &Lab<'_>, records: u64) -> Result<()> {
+        let template = lab.template(records, self.keys, self.bits)?;
+        lab.sign(&template, &Settings::default(), Signing::Noop)?;
+        let status =
+            std::fs::read_to_string("/proc/self/status").context("peak memory is read from /proc")?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let kib: u64 = peak.context("/proc/self/status has VmHWM")?.trim().parse()?;
+        writeln!(io::stdout(), "{}", json!({"peak_memory": kib * 1024}))?;
+        Ok(())
+    }
+}
