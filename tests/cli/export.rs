@@ -22,7 +22,8 @@ fn every_signature_is_exported_as_it_is_stored() {
         .into_iter()
         .collect();
     let text = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
-    let hex = |value: &Value, name: &str| HEXUPPER.encode(&BASE64.decode(text(value, name).as_bytes()).unwrap());
+    let hex =
+        |value: &Value, name: &str| HEXUPPER.encode(&BASE64.decode(text(value, name).as_bytes()).unwrap());
 
     let rows = jsonl(&sandbox.ok(&["export", "--with-payload"]));
     let exported: HashMap<_, _> = rows
@@ -41,7 +42,8 @@ fn every_signature_is_exported_as_it_is_stored() {
     let header = "record_id,external_id,fingerprint,scheme,signed_at,signature\n";
     let body = csv.strip_prefix(header).unwrap();
     for (line, row) in body.lines().zip(&rows) {
-        let fields = ["external_id", "fingerprint", "scheme", "signed_at", "signature"].map(|name| text(row, name));
+        let fields =
+            ["external_id", "fingerprint", "scheme", "signed_at", "signature"].map(|name| text(row, name));
         assert_eq!(line, format!("{},{}", row["record_id"], fields.join(",")));
     }
     assert_eq!(body.lines().count(), 60);
@@ -70,7 +72,15 @@ fn an_export_that_fails_leaves_no_file_behind() {
     let sandbox = signed();
     sandbox.write("out.jsonl", "old");
     let before = sandbox.files();
-    let arguments = ["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_signwave"), "export", "-o", "out.jsonl"];
+    let arguments = [
+        "-c",
+        "trap '' XFSZ; ulimit -f 8; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_signwave"),
+        "export",
+        "-o",
+        "out.jsonl",
+    ];
     let error = failed(1, &sandbox.program("sh", &arguments).output().unwrap());
     assert!(error.contains("the output cannot be written: File too large"), "{error}");
     assert_eq!(sandbox.read("out.jsonl"), "old");
@@ -84,7 +94,12 @@ fn a_full_device_is_an_error_and_a_reader_that_has_enough_is_none() {
     let error = failed(1, &sandbox.command(&["export"]).stdout(full).output().unwrap());
     assert_eq!(error, "the output cannot be written: No space left on device (os error 28)");
 
-    let mut child = sandbox.command(&["export", "--with-payload"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = sandbox
+        .command(&["export", "--with-payload"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut first = [0; 10];
     let mut reader = child.stdout.take().unwrap();
     reader.read_exact(&mut first).unwrap();

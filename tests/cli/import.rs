@@ -107,7 +107,10 @@ fn a_csv_header_that_is_not_understood_is_refused() {
 #[test]
 fn the_same_external_id_with_another_payload_is_refused_and_nothing_is_overwritten() {
     for (name, content) in [
-        ("r.jsonl", "{\"external_id\": \"c\", \"payload\": \"c\"}\n{\"external_id\": \"a\", \"payload\": \"other\"}\n{\"external_id\": \"d\", \"payload\": \"d\"}\n"),
+        (
+            "r.jsonl",
+            "{\"external_id\": \"c\", \"payload\": \"c\"}\n{\"external_id\": \"a\", \"payload\": \"other\"}\n{\"external_id\": \"d\", \"payload\": \"d\"}\n",
+        ),
         ("r.csv", "\nexternal_id,payload\nc,c\na,other\nd,d\n"),
     ] {
         let sandbox = Sandbox::migrated();
@@ -115,8 +118,12 @@ fn the_same_external_id_with_another_payload_is_refused_and_nothing_is_overwritt
         import(&sandbox, &["first.jsonl"]);
         sandbox.write(name, content.trim_start());
         let error = sandbox.fails(1, &["import", name]);
-        let line = content.lines().position(|line| line.contains("other")).unwrap() + usize::from(name == "r.jsonl");
-        assert!(error.starts_with(&format!("{name}:{line}: external_id 'a' is there with another payload")), "{error}");
+        let line =
+            content.lines().position(|line| line.contains("other")).unwrap() + usize::from(name == "r.jsonl");
+        assert!(
+            error.starts_with(&format!("{name}:{line}: external_id 'a' is there with another payload")),
+            "{error}"
+        );
         assert!(error.ends_with("1 imported, 0 were there already, and stay"), "{error}");
         assert_eq!(payloads(&sandbox), ["6F6E65", "00FF", "63"]);
     }
@@ -134,7 +141,10 @@ fn a_payload_over_the_limit_is_refused_and_one_at_the_limit_is_taken() {
         sandbox.write(name, format!("{header}{}{}", row(1000), row(1001)));
         let error = sandbox.fails(1, &["import", name, "--max-payload", "1000"]);
         let line = if header.is_empty() { 2 } else { 3 };
-        assert!(error.starts_with(&format!("{name}:{line}: its payload is larger than 1000 bytes")), "{error}");
+        assert!(
+            error.starts_with(&format!("{name}:{line}: its payload is larger than 1000 bytes")),
+            "{error}"
+        );
         assert_eq!(sandbox.number("SELECT sum(length(payload)) FROM record"), 1000);
     }
     let sandbox = Sandbox::migrated();
@@ -154,18 +164,11 @@ fn an_endless_line_does_not_fill_the_memory() {
         let binary = env!("CARGO_BIN_EXE_signwave");
         let arguments =
             ["-c", script, "sh", binary, "import", "-", "--format", format, "--max-payload", "1000000"];
-        let mut child = sandbox
-            .program("sh", &arguments)
-            .stdin(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            sandbox.program("sh", &arguments).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         // It stops reading long before the 2 GiB are over.
-        let sent = std::io::copy(
-            &mut b"payload\n".chain(std::io::repeat(b'"')).take(2 << 30),
-            &mut input,
-        );
+        let sent = std::io::copy(&mut b"payload\n".chain(std::io::repeat(b'"')).take(2 << 30), &mut input);
         assert!(sent.is_err(), "{format}");
         drop(input);
         let error = failed(1, &child.wait_with_output().unwrap());

@@ -171,27 +171,36 @@ fn a_batch_in_a_state_that_it_cannot_be_in() {
 
 #[test]
 fn a_batch_signed_with_another_key_or_scheme_than_it_says() {
-    let mut expected: Vec<_> =
-        (1..=10).map(|i| format!("record {i}: its signature does not verify with key 1 of batch 1")).collect();
+    let mut expected: Vec<_> = (1..=10)
+        .map(|i| format!("record {i}: its signature does not verify with key 1 of batch 1"))
+        .collect();
     finds(
         "UPDATE batch SET scheme = 'RS256' WHERE id = 1",
         &expected.iter().map(String::as_str).collect::<Vec<_>>(),
     );
-    expected = ["key 1: it counts 20 signatures, but its signed batches have 10", "key 2: it counts 20 signatures, but its signed batches have 30"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain((1..=10).map(|i| format!("record {i}: its signature does not verify with key 2 of batch 1")))
-        .collect();
-    finds("UPDATE batch SET key_id = 2 WHERE id = 1", &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    expected = [
+        "key 1: it counts 20 signatures, but its signed batches have 10",
+        "key 2: it counts 20 signatures, but its signed batches have 30",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain((1..=10).map(|i| format!("record {i}: its signature does not verify with key 2 of batch 1")))
+    .collect();
+    finds(
+        "UPDATE batch SET key_id = 2 WHERE id = 1",
+        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn keys_that_are_not_what_they_say() {
     let zeros = "0".repeat(64);
     let sandbox = signed();
-    let fingerprint = &sandbox.rows("SELECT 0 AS number, fingerprint AS text FROM signing_key WHERE id = 1")[0].1;
+    let fingerprint =
+        &sandbox.rows("SELECT 0 AS number, fingerprint AS text FROM signing_key WHERE id = 1")[0].1;
     tamper(&sandbox, &format!("UPDATE signing_key SET fingerprint = '{zeros}' WHERE id = 1"));
-    let expected = format!("key 1: its fingerprint is stored as {zeros}, but its public key has {fingerprint}");
+    let expected =
+        format!("key 1: its fingerprint is stored as {zeros}, but its public key has {fingerprint}");
     assert_eq!(problems(&sandbox), [expected]);
     finds(
         "UPDATE signing_key SET bits = 4096 WHERE id = 3",
@@ -209,10 +218,17 @@ fn a_public_key_that_is_damaged_missing_or_another_one() {
     tamper(&sandbox, "UPDATE signing_key SET public_key = x'30' WHERE id = 1");
     let found = problems(&sandbox);
     assert!(found[0].starts_with("key 1: its public key is refused: "), "{found:#?}");
-    assert!(found.contains(&"batch 1: key 1 is missing or refused, so its signatures cannot be checked".to_owned()));
+    assert!(
+        found.contains(
+            &"batch 1: key 1 is missing or refused, so its signatures cannot be checked".to_owned()
+        )
+    );
 
     let sandbox = signed();
-    tamper(&sandbox, "UPDATE signing_key SET public_key = (SELECT public_key FROM signing_key WHERE id = 2) WHERE id = 1");
+    tamper(
+        &sandbox,
+        "UPDATE signing_key SET public_key = (SELECT public_key FROM signing_key WHERE id = 2) WHERE id = 1",
+    );
     let found = problems(&sandbox);
     assert!(found[0].starts_with("key 1: its fingerprint is stored as "), "{found:#?}");
     assert_eq!(found[1], "keys 1 and 2 are the same key");
@@ -244,8 +260,14 @@ fn a_batch_that_is_gone() {
     let sandbox = signed();
     tamper(&sandbox, "DELETE FROM batch WHERE id = 3");
     let found = problems(&sandbox);
-    assert!(found.contains(&"signatures: the batches add up to 50, but there are 60".to_owned()), "{found:#?}");
-    assert!(found.contains(&"records in batches: the batches add up to 50, but there are 60".to_owned()), "{found:#?}");
+    assert!(
+        found.contains(&"signatures: the batches add up to 50, but there are 60".to_owned()),
+        "{found:#?}"
+    );
+    assert!(
+        found.contains(&"records in batches: the batches add up to 50, but there are 60".to_owned()),
+        "{found:#?}"
+    );
 }
 
 #[test]
