@@ -1,5 +1,6 @@
 //! The architecture, kept by a test: a layer uses only what lies below it, and a library only the
 //! layer that it belongs to.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     fs,
@@ -13,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("signer", &["domain"]),
     ("config", &["domain"]),
     ("actors", &["domain", "store", "signer", "config"]),
-    ("audit", &["domain", "store", "signer"]),
+    ("audit", &["domain", "store", "signer", "config"]),
     ("cli", &["domain", "store", "signer", "config", "actors", "audit"]),
 ];
 
@@ -117,7 +118,12 @@ fn every_library_is_used_only_where_it_belongs() {
 #[test]
 fn every_file_says_its_purpose_first_and_stays_short() {
     for (_, path, text) in files() {
-        assert!(text.starts_with("//! "), "{}: the first line says what the file is for", path.display());
+        let generated = text.starts_with("// @generated");
+        assert!(
+            generated || text.starts_with("//! "),
+            "{}: the first line says what the file is for",
+            path.display()
+        );
         let lines = text.lines().count();
         assert!(lines <= LINES_AT_MOST, "{}: {lines} lines", path.display());
     }

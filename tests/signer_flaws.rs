@@ -2,6 +2,8 @@
 
 mod openssl;
 
+use std::iter;
+
 use num_bigint_dig::{BigUint, ModInverse, RandPrime, prime::probably_prime};
 use openssl::openssl;
 use rsa::{
@@ -156,6 +158,8 @@ fn parts_that_do_not_belong_together_are_refused() {
     assert_refused(&change(|k| k.n += 1_u8), KeyFlaw::EvenModulus);
     assert_refused(&change(|k| k.p += 2_u8), KeyFlaw::Modulus);
     assert_refused(&change(|k| k.d += 2_u8), KeyFlaw::PrivateExponent);
+    assert_refused(&change(|k| k.d += &k.p - 1_u8), KeyFlaw::PrivateExponent);
+    assert_refused(&change(|k| k.d += &k.q - 1_u8), KeyFlaw::PrivateExponent);
     assert_refused(&change(|k| k.e += 2_u8), KeyFlaw::PrivateExponent);
     assert_refused(
         &change(|k| k.d += lcm(&(&k.p - 1_u8), &(&k.q - 1_u8)) * (&k.n - 1_u8)),
@@ -171,13 +175,12 @@ fn parts_that_do_not_belong_together_are_refused() {
 #[test]
 fn factors_that_are_not_good_primes_are_refused() {
     let good = Numbers::good();
-    // Two factors make a p whose p - 1 is used as if it were prime: everything fits but primality.
-    let composite = loop {
-        let composite = prime(512) * prime(512);
-        if composite.bits() == 1024 && inverse(&e(), &(&composite - 1_u8)).is_some() {
-            break composite;
-        }
+    // Two factors make a p that is used as if it were prime: everything fits but primality.
+    let fits = |composite: &BigUint| {
+        [&good.p, &good.q].iter().all(|prime| (*prime * composite).bits() == 2048)
+            && inverse(&e(), &(composite - 1_u8)).is_some()
     };
+    let composite = iter::repeat_with(|| prime(512) * prime(512)).find(fits).unwrap();
     assert_refused(&Numbers::of(composite.clone(), good.q.clone(), e()), KeyFlaw::NotPrime);
     assert_refused(&Numbers::of(good.p.clone(), composite, e()), KeyFlaw::NotPrime);
     assert_refused(&Numbers::of(good.p.clone(), good.p.clone(), e()), KeyFlaw::EqualPrimes);
@@ -205,7 +208,7 @@ fn a_private_exponent_that_the_public_key_gives_away_is_refused() {
     let mut primes = (1_u32 << 12..1 << 14)
         .map(|factor| &shared * 2_u8 * factor + 1_u8)
         .filter(|candidate| candidate.bits() == 1024 && probably_prime(candidate, 4));
-    let (p, q) = (primes.next().unwrap(), primes.next_back().unwrap());
+    let (p, q) = (primes.next_back().unwrap(), primes.next_back().unwrap());
     let totient = lcm(&(&p - 1_u8), &(&q - 1_u8));
     let bound = BigUint::from(1_u8) << 1024_usize;
     let small = (65537_u32..)
@@ -232,8 +235,7 @@ fn keys_that_share_a_prime_are_found() {
     let key = import(&good.encode(), None).unwrap();
     let public = |p, q| import(&Numbers::of(p, q, e()).encode(), None).unwrap().public_key().clone();
     let shares = |other: &PublicKey| key.shares_prime_with(other);
-    let fresh =
-        || std::iter::repeat_with(|| prime(1024)).find(|p| inverse(&e(), &(p - 1_u8)).is_some()).unwrap();
+    let fresh = || iter::repeat_with(|| prime(1024)).find(|p| inverse(&e(), &(p - 1_u8)).is_some()).unwrap();
 
     assert!(shares(&public(good.p.clone(), fresh())));
     assert!(shares(&public(fresh(), good.q.clone())));

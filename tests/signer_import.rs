@@ -139,8 +139,9 @@ fn what_a_wrong_file_is_gets_said() {
 fn what_is_not_exactly_one_key_is_refused() {
     let folder = folder();
     let pem = std::str::from_utf8(RSA2048).unwrap();
+    let several = refusal(pem.repeat(2).as_bytes(), None);
+    assert_eq!(several, SignerError::NotPrivateKey("it has several PEM blocks"));
     for text in [
-        format!("{pem}{pem}"),
         format!("{pem}trailing"),
         pem.replace("END PRIVATE", "END PUBLIC"),
         pem.replace("-----END PRIVATE KEY-----", ""),
@@ -202,6 +203,7 @@ fn an_encryption_that_would_take_for_ever_is_refused_at_once() {
         pbkdf2(10_000_001),
         pbkdf2(u32::MAX),
         scrypt(1 << 22, 8, 1),
+        scrypt(1 << 19, 8, 1),
         scrypt(1 << 62, 8, 1),
         scrypt(1 << 14, u16::MAX, 1),
         scrypt(1 << 14, 8, u16::MAX),

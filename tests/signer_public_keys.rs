@@ -61,6 +61,18 @@ fn bytes_that_are_not_one_canonical_rsa_key_are_refused() {
     malformed(&[&good, [0].as_slice()].concat());
     // The outer length in three bytes instead of two: BER, but not DER.
     malformed(&[&[0x30, 0x83, 0x00], &good[2..]].concat());
+    // A longer exponent is one thing; a zero before the exponent, or bytes after it, are another.
+    let with_exponent = |exponent: [u8; 6]| {
+        assert_eq!((good[1], good[20], good[25]), (0x82, 0x82, 0x82), "lengths of two bytes");
+        let mut longer = [&good[..good.len() - 5], &exponent].concat();
+        for length in [3, 22, 27] {
+            longer[length] += 1;
+        }
+        longer
+    };
+    PublicKey::from_spki(&with_exponent([2, 4, 1, 0, 0, 1])).unwrap();
+    malformed(&with_exponent([2, 4, 0, 1, 0, 1]));
+    malformed(&with_exponent([2, 3, 1, 0, 1, 0]));
 
     let folder = tempfile::tempdir().unwrap();
     for other in

@@ -1,7 +1,7 @@
 //! Ingest: leases batches, has them signed, and stores what comes back. Whatever the node holds is
 //! held here.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, WrapFuture};
 use tokio::sync::oneshot;
@@ -27,8 +27,9 @@ pub struct Ingest {
     scheme: Scheme,
     limit: usize,
     draining: bool,
-    /// Every lease of this node that is not settled yet.
-    held: HashMap<BatchId, Epoch>,
+    /// Every lease that is not settled yet. By epoch too: a batch that was reclaimed may be leased
+    /// anew while its older signatures are still on their way to the fence.
+    held: HashSet<(BatchId, Epoch)>,
     finished: Vec<SignedBatch>,
     unsigned: Vec<(BatchId, Epoch)>,
     leasing: bool,
@@ -84,7 +85,7 @@ impl Ingest {
             scheme: settings.scheme,
             limit: settings.leases_at_most(),
             draining,
-            held: HashMap::new(),
+            held: HashSet::new(),
             finished: Vec::new(),
             unsigned: Vec::new(),
             leasing: false,
@@ -185,7 +186,7 @@ impl Ingest {
 
     fn sign(&mut self, leased: Leased, ctx: &mut Context<Self>) {
         let (batch, epoch) = (leased.lease.batch, leased.lease.epoch);
-        self.held.insert(batch, epoch);
+        self.held.insert((batch, epoch));
         let sign = self.links.sign.clone();
         let signing = async move { sign.send(Sign(leased)).await.unwrap_or(Err(SignFailed::Gone)) };
         ctx.spawn(signing.into_actor(self).map(move |result, actor, ctx| {
@@ -237,11 +238,11 @@ impl Ingest {
         settled: &[Settled],
         ctx: &mut Context<Self>,
     ) {
-        for (batch, _) in unsigned {
-            self.held.remove(batch);
+        for lease in unsigned {
+            self.held.remove(lease);
         }
         for (batch, settled) in finished.iter().zip(settled) {
-            self.held.remove(&batch.lease().batch);
+            self.held.remove(&(batch.lease().batch, batch.lease().epoch));
             match settled {
                 Settled::Committed => self.links.progress.add_committed(batch.lease().records.len()),
                 Settled::Fenced => self.links.progress.add_fenced(),

@@ -15,7 +15,7 @@ pub enum DigestAlgorithm {
 
 impl DigestAlgorithm {
     /// Length of a digest in bytes.
-    pub const fn len(self) -> usize {
+    pub const fn output_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
             Self::Sha384 => 48,
@@ -34,7 +34,7 @@ pub struct Digest {
 impl Digest {
     /// Wraps the output of `algorithm`; `None` if `bytes` has not its length.
     pub fn new(algorithm: DigestAlgorithm, bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != algorithm.len() {
+        if bytes.len() != algorithm.output_len() {
             return None;
         }
         let mut padded = [0; 64];
@@ -47,9 +47,9 @@ impl Digest {
         self.algorithm
     }
 
-    /// The digest itself, `algorithm().len()` bytes.
+    /// The digest itself, `algorithm().output_len()` bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.algorithm.len()]
+        &self.bytes[..self.algorithm.output_len()]
     }
 }
 

@@ -1,9 +1,6 @@
 //! The public half of a key.
 
-use pkcs8::{
-    SubjectPublicKeyInfoRef,
-    der::{Decode, Encode},
-};
+use pkcs8::{SubjectPublicKeyInfoRef, der::Decode};
 use rsa::{BigUint, pkcs1};
 
 use super::{SignerError, check, hash, pem};
@@ -60,6 +57,7 @@ impl PublicKey {
     }
 }
 
+/// The parser takes DER's one canonical form only: one key has one fingerprint.
 fn parse(der: &[u8]) -> Result<(BigUint, BigUint), SignerError> {
     let malformed = SignerError::MalformedPublicKey;
     let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| malformed("it does not parse"))?;
@@ -68,10 +66,6 @@ fn parse(der: &[u8]) -> Result<(BigUint, BigUint), SignerError> {
     }
     let key = spki.subject_public_key.as_bytes().and_then(|bytes| pkcs1::RsaPublicKey::from_der(bytes).ok());
     let key = key.ok_or(malformed("its modulus and exponent do not parse"))?;
-    // One key, one fingerprint: another encoding of the same key would have another.
-    if spki.to_der().ok().as_deref() != Some(der) {
-        return Err(malformed("it is not in its one canonical form"));
-    }
     let number = |integer: pkcs1::UintRef<'_>| BigUint::from_bytes_be(integer.as_bytes());
     Ok((number(key.modulus), number(key.public_exponent)))
 }

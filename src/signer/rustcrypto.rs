@@ -17,7 +17,6 @@ pub(super) struct RsaSigner {
 impl RsaSigner {
     /// `None` if the library finds the key inconsistent.
     pub(super) fn new(key: &PrivateKey) -> Option<Self> {
-        // Not `from_pkcs8`: the parts of a component are wiped when it is dropped, a parser's are not.
         let parts = key.components();
         let primes = vec![parts.p.clone(), parts.q.clone()];
         let rsa = RsaPrivateKey::from_components(parts.n.clone(), parts.e.clone(), parts.d.clone(), primes);

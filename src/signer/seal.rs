@@ -17,7 +17,10 @@ const CONTEXT: &[u8] = b"signwave sealed private key";
 /// # Errors
 /// When the random generator or the cipher fails.
 pub fn seal(master: &MasterKey, key: &PrivateKey) -> Result<Vec<u8>, SignerError> {
-    let fingerprint = key.public_key().fingerprint();
+    seal_as(key.public_key().fingerprint(), master, key)
+}
+
+fn seal_as(fingerprint: Fingerprint, master: &MasterKey, key: &PrivateKey) -> Result<Vec<u8>, SignerError> {
     let failed = |_| SignerError::Seal(fingerprint);
     let mut body = Zeroizing::new(Vec::with_capacity(key.pkcs8().len() + AES_256_GCM.tag_len()));
     body.extend_from_slice(key.pkcs8());
@@ -66,4 +69,19 @@ fn cipher(master: &MasterKey) -> Result<RandomizedNonceKey, aws_lc_rs::error::Un
 
 fn associated_data(fingerprint: &Fingerprint) -> Aad<Vec<u8>> {
     Aad::from([CONTEXT, &[0, VERSION], &fingerprint.0].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signer::generate;
+
+    #[test]
+    fn a_key_that_was_sealed_under_a_wrong_name_does_not_open() {
+        let (master, key) = (MasterKey::generate(), generate(2048).unwrap());
+        let wrong = Fingerprint([7; 32]);
+        let sealed = seal_as(wrong, &master, &key).unwrap();
+        let mismatch = SignerError::Mismatch { fingerprint: wrong, part: "private key" };
+        assert_eq!(unseal(&master, &wrong, &sealed).unwrap_err(), mismatch);
+    }
 }

@@ -1,4 +1,5 @@
 //! Real processes on a real database, killed, stopped and watched from outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod kill;
 mod pause;

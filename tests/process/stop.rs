@@ -37,6 +37,8 @@ fn a_second_signal_ends_it_at_once_and_the_next_run_takes_over() {
     crate::site::until("a batch is held", Duration::from_secs(60), || {
         number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
     });
+    // By now its signing has begun, and takes 13 seconds.
+    thread::sleep(Duration::from_millis(500));
     process.signal(Signal::TERM);
     thread::sleep(Duration::from_millis(300));
     assert!(process.is_running(), "it finishes what it has in hand");

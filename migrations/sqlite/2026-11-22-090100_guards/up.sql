@@ -37,7 +37,7 @@ CREATE TRIGGER signing_key_no_delete BEFORE DELETE ON signing_key BEGIN
     SELECT RAISE(ABORT, 'signwave: a key cannot be deleted, only retired');
 END;
 
-CREATE TRIGGER signing_key_identity BEFORE UPDATE OF id, fingerprint, public_key, bits, created_at ON signing_key BEGIN
+CREATE TRIGGER signing_key_identity BEFORE UPDATE OF fingerprint, public_key, bits, created_at ON signing_key BEGIN
     SELECT RAISE(ABORT, 'signwave: what a key is cannot be changed');
 END;
 
@@ -46,9 +46,10 @@ WHEN OLD.state = 'retired' AND NEW.state IS NOT 'retired' BEGIN
     SELECT RAISE(ABORT, 'signwave: a retired key stays retired');
 END;
 
-CREATE TRIGGER signing_key_only_rises BEFORE UPDATE OF last_leased, signature_count ON signing_key
-WHEN NEW.last_leased < OLD.last_leased OR NEW.signature_count < OLD.signature_count BEGIN
-    SELECT RAISE(ABORT, 'signwave: last_leased and signature_count only rise');
+-- Not UPDATE OF id: a stranger may call it rowid.
+CREATE TRIGGER signing_key_only_rises BEFORE UPDATE ON signing_key
+WHEN NEW.id <> OLD.id OR NEW.last_leased < OLD.last_leased OR NEW.signature_count < OLD.signature_count BEGIN
+    SELECT RAISE(ABORT, 'signwave: the id of a key stays, its last_leased and signature_count only rise');
 END;
 
 -- batch: formed once, then open -> leased -> signed, or back to open.
@@ -69,14 +70,13 @@ CREATE TRIGGER batch_no_delete BEFORE DELETE ON batch BEGIN
     SELECT RAISE(ABORT, 'signwave: a batch cannot be deleted');
 END;
 
-CREATE TRIGGER batch_is_formed_once
-BEFORE UPDATE OF id, first_record, last_record, runs, record_count, opened_at ON batch BEGIN
+CREATE TRIGGER batch_is_formed_once BEFORE UPDATE OF first_record, last_record, runs, record_count, opened_at ON batch BEGIN
     SELECT RAISE(ABORT, 'signwave: a batch is formed once');
 END;
 
 -- The EXISTS: UPDATE OR REPLACE would delete the other batch that is leased with the key.
 CREATE TRIGGER batch_transitions BEFORE UPDATE ON batch
-WHEN CASE OLD.state
+WHEN NEW.id <> OLD.id OR CASE OLD.state
         WHEN 'open' THEN NEW.state = 'leased' AND NEW.epoch = OLD.epoch + 1
             AND NOT EXISTS (SELECT 1 FROM batch WHERE key_id = NEW.key_id AND state = 'leased')
         WHEN 'leased' THEN (NEW.state = 'open' AND NEW.epoch = OLD.epoch + 1)
@@ -113,7 +113,7 @@ WHEN EXISTS (SELECT 1 FROM node WHERE id = NEW.id) BEGIN
     SELECT RAISE(ABORT, 'signwave: this node is there already');
 END;
 
-CREATE TRIGGER node_identity BEFORE UPDATE OF id ON node BEGIN
+CREATE TRIGGER node_identity BEFORE UPDATE ON node WHEN NEW.id <> OLD.id BEGIN
     SELECT RAISE(ABORT, 'signwave: the id of a node cannot be changed');
 END;
 

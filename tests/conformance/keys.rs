@@ -1,0 +1,72 @@
+//! The key pool.
+
+use signwave::{
+    domain::{KeyId, KeyState},
+    store::{AddKeyVerdict, KeyStateVerdict},
+};
+
+use crate::support::{add_keys, add_records, lease, new_key, open_all, register, worlds::World};
+
+pub fn a_key_is_added_once(world: &World) {
+    let store = &*world.store;
+    assert_eq!(store.add_key(&new_key(7)).unwrap(), AddKeyVerdict::Added(KeyId(1)));
+    assert_eq!(store.add_key(&new_key(8)).unwrap(), AddKeyVerdict::Added(KeyId(2)));
+    assert_eq!(store.add_key(&new_key(7)).unwrap(), AddKeyVerdict::AlreadyThere(KeyId(1)));
+    let keys = store.keys().unwrap();
+    assert_eq!(
+        keys.iter().map(|key| key.fingerprint).collect::<Vec<_>>(),
+        [7, 8].map(|n| new_key(n).fingerprint)
+    );
+    let key = &keys[0];
+    assert_eq!((key.bits, key.state, key.last_leased, key.signature_count), (2048, KeyState::Active, 0, 0));
+    assert_eq!((&key.public_key, &key.state_reason, key.leased_batch), (&new_key(7).public_key, &None, None));
+}
+
+pub fn key_states_follow_the_rule_and_retired_is_final(world: &World) {
+    let store = &*world.store;
+    add_keys(store, 4);
+    for (from, key) in KeyState::ALL.into_iter().zip((1..).map(KeyId)) {
+        let set = |state| store.set_key_state(key, state, Some("because")).unwrap();
+        assert_eq!(set(from), KeyStateVerdict::Changed(KeyState::Active));
+        for next in KeyState::ALL {
+            if from.may_become(next) && next != KeyState::Retired {
+                assert_eq!(set(next), KeyStateVerdict::Changed(from));
+                assert_eq!(set(from), KeyStateVerdict::Changed(next));
+            } else if !from.may_become(next) {
+                assert_eq!(set(next), KeyStateVerdict::Refused(from));
+            }
+        }
+    }
+    let keys = store.keys().unwrap();
+    assert_eq!(keys.iter().map(|key| key.state).collect::<Vec<_>>(), KeyState::ALL);
+    assert!(keys.iter().all(|key| key.state_reason.as_deref() == Some("because")));
+    assert_eq!(store.status().unwrap().keys, [1, 1, 1, 1]);
+    store.set_key_state(KeyId(2), KeyState::Active, None).unwrap();
+    assert_eq!(store.keys().unwrap()[1].state_reason, None);
+    let unknown = store.set_key_state(KeyId(9), KeyState::Active, None).unwrap();
+    assert_eq!(unknown, KeyStateVerdict::NoSuchKey);
+}
+
+pub fn only_active_keys_are_leased(world: &World) {
+    let store = &*world.store;
+    for (state, key) in KeyState::ALL.into_iter().zip(add_keys(store, 4)) {
+        store.set_key_state(key, state, None).unwrap();
+    }
+    add_records(store, 4);
+    open_all(store, 1);
+    let leases = lease(store, register(store), 9);
+    assert_eq!(leases.iter().map(|lease| lease.key).collect::<Vec<_>>(), [KeyId(1)]);
+}
+
+pub fn a_stored_key_comes_back_as_it_was(world: &World) {
+    let store = &*world.store;
+    add_keys(store, 2);
+    let key = store.stored_key(KeyId(2)).unwrap().unwrap();
+    let expected = new_key(2);
+    assert_eq!(
+        (key.id, key.fingerprint, &key.public_key),
+        (KeyId(2), expected.fingerprint, &expected.public_key)
+    );
+    assert_eq!(key.sealed_key, Some(expected.sealed_key));
+    assert!(store.stored_key(KeyId(3)).unwrap().is_none());
+}

@@ -1,0 +1,134 @@
+//! Leasing and giving back.
+
+use signwave::{
+    domain::{BatchId, Epoch, KeyId, KeyState, KeyUse, NodeId, Scheme, least_recently_used},
+    store::{Store, StoreError},
+};
+
+use crate::support::{
+    add_keys, add_records, commit_one, lease, open_all, promises::Promises, register, sign, worlds::World,
+};
+
+fn setup(world: &World, keys: u8, batches: usize) -> NodeId {
+    let store = &*world.store;
+    add_keys(store, keys);
+    add_records(store, batches);
+    open_all(store, 1);
+    register(store)
+}
+
+pub fn oldest_batches_are_paired_with_least_recently_used_keys(world: &World) {
+    let store = &*world.store;
+    let node = setup(world, 3, 6);
+    let leases = store.lease(node, Scheme::Rs512, 2).unwrap();
+    let pairs: Vec<_> = leases.iter().map(|lease| (lease.batch.0, lease.key.0)).collect();
+    assert_eq!(pairs, [(1, 1), (2, 2)]);
+    for (lease, row) in leases.into_iter().zip(store.batches(BatchId(0), 2).unwrap()) {
+        assert_eq!((lease.node, lease.epoch, lease.scheme), (node, Epoch(1), Scheme::Rs512));
+        assert_eq!((row.key, row.node, row.scheme), (Some(lease.key), Some(node), Some(Scheme::Rs512)));
+        assert_eq!((row.epoch, &row.records), (lease.epoch, &lease.records));
+        commit_one(store, sign(lease));
+    }
+    let pairs: Vec<_> = lease(store, node, 9).iter().map(|lease| (lease.batch.0, lease.key.0)).collect();
+    assert_eq!(pairs, [(3, 3), (4, 1), (5, 2)], "in the order of use");
+    let order: Vec<_> = store.keys().unwrap().iter().map(|key| key.last_leased).collect();
+    assert_eq!(order, [4, 5, 3], "which rises in the order of pairing");
+}
+
+/// Random leases, releases, commits and changes of state; each lease must be what the rule says.
+pub fn the_order_of_keys_is_that_of_the_domain_rule(world: &World) {
+    let store = &*world.store;
+    let node = setup(world, 7, 150);
+    let mut held = Vec::new();
+    let mut random = 42_u64;
+    println!("seed {random}");
+    for _ in 0..60 {
+        let mut dice = |sides: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % sides
+        };
+        match dice(4) {
+            0 if !held.is_empty() => {
+                drop(commit_one(store, sign(held.swap_remove(dice(held.len() as u64) as usize))))
+            }
+            1 if !held.is_empty() => {
+                let lease: signwave::domain::Lease = held.swap_remove(dice(held.len() as u64) as usize);
+                assert_eq!(store.release(&[(lease.batch, lease.epoch)]).unwrap(), 1);
+            }
+            2 => {
+                let state = [KeyState::Active, KeyState::Disabled, KeyState::Suspended][dice(3) as usize];
+                store.set_key_state(KeyId(1 + dice(7) as i64), state, None).unwrap();
+            }
+            _ => {
+                let limit = dice(4) as usize;
+                let expected = least_recently_used(uses(store), limit);
+                let leases = lease(store, node, limit);
+                assert_eq!(leases.iter().map(|lease| lease.key).collect::<Vec<_>>(), expected);
+                held.extend(leases);
+            }
+        }
+    }
+    Promises::default().check(store);
+}
+
+fn uses(store: &dyn Store) -> Vec<KeyUse> {
+    let keys = store.keys().unwrap();
+    keys.iter()
+        .map(|key| KeyUse {
+            id: key.id,
+            state: key.state,
+            leased: key.leased_batch.is_some(),
+            last_leased: key.last_leased,
+        })
+        .collect()
+}
+
+pub fn a_key_in_use_is_not_leased_again(world: &World) {
+    let store = &*world.store;
+    let node = setup(world, 1, 3);
+    let other = register(store);
+    let mut leases = lease(store, node, 3);
+    assert_eq!(leases.len(), 1);
+    assert_eq!(lease(store, node, 3), []);
+    assert_eq!(lease(store, other, 3), []);
+    commit_one(store, sign(leases.remove(0)));
+    assert_eq!(lease(store, other, 3).len(), 1);
+}
+
+pub fn fewer_are_leased_when_batches_or_keys_run_out(world: &World) {
+    let store = &*world.store;
+    let node = setup(world, 4, 2);
+    assert_eq!(lease(store, node, 0), []);
+    assert_eq!(lease(store, node, usize::MAX).len(), 2);
+    assert_eq!(lease(store, node, 1), []);
+}
+
+pub fn a_node_that_is_not_registered_leases_nothing(world: &World) {
+    let store = &*world.store;
+    let node = setup(world, 1, 1);
+    let stranger = NodeId(node.0 + 1);
+    assert!(matches!(store.lease(stranger, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
+    store.remove_node(node).unwrap();
+    assert!(matches!(store.lease(node, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
+    assert_eq!(store.status().unwrap().batches, [1, 0, 0]);
+}
+
+pub fn a_release_counts_only_what_still_stood(world: &World) {
+    let store = &*world.store;
+    let node = setup(world, 3, 3);
+    let mut leases = lease(store, node, 3);
+    let ids: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
+    commit_one(store, sign(leases.remove(0)));
+    assert_eq!(store.release(&[]).unwrap(), 0);
+    assert_eq!(
+        store.release(&[(ids[1].0, Epoch(0)), (ids[1].0, Epoch(2)), (BatchId(99), Epoch(1))]).unwrap(),
+        0
+    );
+    assert_eq!(store.release(&ids).unwrap(), 2, "the first one is signed");
+    assert_eq!(store.release(&ids).unwrap(), 0, "and now all are lost");
+    let again = lease(store, node, 3);
+    assert_eq!(
+        again.iter().map(|lease| (lease.batch.0, lease.epoch.0)).collect::<Vec<_>>(),
+        [(2, 3), (3, 3)]
+    );
+}

@@ -1,0 +1,119 @@
+//! Nodes: leases that run out, processes that die.
+
+use std::time::Duration;
+
+use signwave::{
+    domain::{BatchState, CommitVerdict, Epoch, NodeId, Scheme},
+    store::{Reclaimed, RenewVerdict, Store, StoreError},
+};
+
+use crate::support::{
+    MINUTE, add_keys, add_records, commit_one, lease, open_all, register, sign, worlds::World,
+};
+
+const GRACE: Duration = Duration::from_secs(5);
+
+fn setup(world: &World) {
+    add_keys(&*world.store, 4);
+    add_records(&*world.store, 8);
+    open_all(&*world.store, 2);
+}
+
+fn reclaimed(node: NodeId, batches: u64) -> Vec<Reclaimed> {
+    vec![Reclaimed { node, name: "node".to_owned(), batches }]
+}
+
+pub fn a_renewed_lease_stands_and_a_removed_node_is_gone(world: &World) {
+    let store = &*world.store;
+    let node = store.register_node("a name", MINUTE).unwrap();
+    let before = store.status().unwrap().nodes.remove(0);
+    assert_eq!((before.id, before.name.as_str(), before.batches), (node, "a name", 0));
+    assert!(before.started_at < before.lease_until && before.started_at.len() == 24);
+    assert_eq!(store.renew_node(node, MINUTE * 60).unwrap(), RenewVerdict::Renewed);
+    assert!(store.status().unwrap().nodes[0].lease_until > before.lease_until);
+    assert_eq!(store.renew_node(node, Duration::MAX).unwrap(), RenewVerdict::Renewed);
+    assert_eq!(store.remove_node(node).unwrap(), 0);
+    assert_eq!(store.renew_node(node, MINUTE).unwrap(), RenewVerdict::Gone);
+    assert_eq!(store.remove_node(node).unwrap(), 0, "once more is harmless");
+    assert_eq!(store.status().unwrap().nodes, []);
+}
+
+pub fn removing_a_node_gives_back_what_it_holds(world: &World) {
+    setup(world);
+    let store = &*world.store;
+    let (node, other) = (register(store), register(store));
+    lease(store, node, 2);
+    lease(store, other, 1);
+    assert_eq!(store.remove_node(node).unwrap(), 2);
+    let status = store.status().unwrap();
+    assert_eq!((status.batches, status.nodes.len(), status.nodes[0].batches), ([3, 1, 0], 1, 1));
+    assert_eq!(lease(store, other, 1)[0].epoch, Epoch(3));
+}
+
+pub fn a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out(world: &World) {
+    setup(world);
+    let store = &*world.store;
+    let (node, me) = (register(store), register(store));
+    lease(store, node, 3);
+    world.let_time_pass(MINUTE - GRACE);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), [], "its lease stands");
+    world.let_time_pass(GRACE + GRACE / 2);
+    assert_eq!(store.reclaim(Some(me), MINUTE).unwrap(), [], "the grace has not run out");
+    store.renew_node(me, MINUTE).unwrap();
+    world.let_time_pass(GRACE);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), reclaimed(node, 3));
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), []);
+    assert_eq!(store.status().unwrap().batches, [4, 0, 0]);
+    store.renew_node(me, MINUTE).unwrap();
+    assert_eq!(store.renew_node(node, MINUTE).unwrap(), RenewVerdict::Gone);
+}
+
+pub fn a_node_whose_process_died_is_reclaimed_at_once(world: &World) {
+    setup(world);
+    let store = &*world.store;
+    let other = world.other();
+    let (node, me) = (register(&*other), register(store));
+    lease(&*other, node, 2);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), [], "it lives");
+    world.kill(other, node);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), reclaimed(node, 2));
+    assert_eq!(store.reclaim(None, GRACE).unwrap(), [], "its own nodes are alive");
+}
+
+pub fn a_reclaimed_node_can_neither_lease_nor_commit(world: &World) {
+    setup(world);
+    let store = &*world.store;
+    let node = register(store);
+    let late = lease(store, node, 1).remove(0);
+    world.let_time_pass(MINUTE * 2);
+    assert_eq!(store.reclaim(None, GRACE).unwrap(), reclaimed(node, 1));
+    assert!(matches!(store.lease(node, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
+    let fenced = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(2), node: None };
+    assert_eq!(commit_one(store, sign(late)), fenced);
+    let again = lease(store, register(store), 1).remove(0);
+    assert_eq!(again.epoch, Epoch(3));
+    assert_eq!(commit_one(store, sign(again)), CommitVerdict::Committed);
+}
+
+pub fn nobody_reclaims_itself(world: &World) {
+    setup(world);
+    let store = &*world.store;
+    let node = register(store);
+    lease(store, node, 1);
+    world.let_time_pass(MINUTE * 2);
+    assert_eq!(store.reclaim(Some(node), GRACE).unwrap(), []);
+    assert_eq!(store.renew_node(node, MINUTE).unwrap(), RenewVerdict::Renewed, "late, but not too late");
+    assert_eq!(store.reclaim(None, GRACE).unwrap(), []);
+}
+
+pub fn node_ids_are_never_used_twice(world: &World) {
+    let store = &*world.store;
+    let ids: Vec<_> = (0..3)
+        .map(|_| {
+            let node = register(store);
+            store.remove_node(node).unwrap();
+            node
+        })
+        .collect();
+    assert_eq!(ids, [NodeId(1), NodeId(2), NodeId(3)]);
+}

@@ -1,0 +1,76 @@
+//! One suite that every store must pass: in memory, in SQLite, and through a fault plan.
+
+mod conformance;
+mod support;
+
+use conformance::{batches, commits, keys, leases, nodes, records, together};
+
+/// Runs each test in each world.
+macro_rules! in_every_world {
+    ($($module:ident: $($test:ident),+;)+) => {
+        in_every_world!(@world memory: $($module: $($test),+;)+);
+        in_every_world!(@world sqlite: $($module: $($test),+;)+);
+        in_every_world!(@world faulty: $($module: $($test),+;)+);
+    };
+    (@world $world:ident: $($module:ident: $($test:ident),+;)+) => {
+        mod $world {
+            $($(
+                #[test]
+                fn $test() {
+                    let world = super::support::worlds::World::$world();
+                    super::$module::$test(&world);
+                    super::support::promises::Promises::default().check(&*world.store);
+                }
+            )+)+
+        }
+    };
+}
+
+in_every_world! {
+    records:
+        records_get_rising_ids_and_named_ones_are_added_once,
+        a_conflict_ends_the_insert_and_what_came_before_it_is_stored,
+        payloads_are_read_byte_for_byte_in_order,
+        reading_a_payload_that_is_missing_is_an_error,
+        unsigned_records_are_shown_without_a_signature;
+    batches:
+        batches_are_formed_full_until_enough_are_open,
+        a_partial_batch_is_formed_only_when_asked_for,
+        nothing_waits_only_when_nothing_is_left,
+        gaps_in_ids_become_runs,
+        no_record_can_appear_below_the_frontier,
+        batches_are_listed_in_pages;
+    leases:
+        oldest_batches_are_paired_with_least_recently_used_keys,
+        the_order_of_keys_is_that_of_the_domain_rule,
+        a_key_in_use_is_not_leased_again,
+        fewer_are_leased_when_batches_or_keys_run_out,
+        a_node_that_is_not_registered_leases_nothing,
+        a_release_counts_only_what_still_stood;
+    commits:
+        a_commit_stores_every_signature_of_a_batch,
+        a_batch_of_any_size_is_committed,
+        a_commit_is_fenced_by_epoch_node_and_state,
+        a_fenced_batch_does_not_hinder_the_others,
+        the_same_batch_twice_in_one_commit_is_stored_once,
+        after_a_lost_reply_the_outcome_can_be_read_back,
+        a_batch_that_does_not_exist_is_an_error;
+    nodes:
+        a_renewed_lease_stands_and_a_removed_node_is_gone,
+        removing_a_node_gives_back_what_it_holds,
+        a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out,
+        a_node_whose_process_died_is_reclaimed_at_once,
+        a_reclaimed_node_can_neither_lease_nor_commit,
+        nobody_reclaims_itself,
+        node_ids_are_never_used_twice;
+    keys:
+        a_key_is_added_once,
+        key_states_follow_the_rule_and_retired_is_final,
+        only_active_keys_are_leased,
+        a_stored_key_comes_back_as_it_was;
+    together:
+        of_many_threads_exactly_one_leases_each_batch,
+        of_many_commits_of_one_batch_exactly_one_is_stored,
+        of_many_reclaimers_exactly_one_gets_each_node,
+        all_promises_hold_after_each_of_many_random_steps;
+}

@@ -1,0 +1,101 @@
+//! A store, and what only the outside can do to it: time, death, and other processes.
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::{
+    Connection, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query,
+};
+use signwave::{
+    domain::{NodeId, RecordId},
+    store::{self, DatabaseUrl, FaultyStore, MemoryStore, Store, StoreError},
+};
+use tempfile::TempDir;
+
+pub struct World {
+    pub store: Arc<dyn Store>,
+    inside: Inside,
+}
+
+enum Inside {
+    Memory(Arc<MemoryStore>),
+    Sqlite(TempDir),
+}
+
+impl World {
+    pub fn memory() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self { store: store.clone(), inside: Inside::Memory(store) }
+    }
+
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = url(&folder);
+        assert!(!store::migrate(&url).unwrap().is_empty());
+        Self { store: store::open(&url).unwrap(), inside: Inside::Sqlite(folder) }
+    }
+
+    /// SQLite again, through a fault plan that is empty.
+    pub fn faulty() -> Self {
+        let Self { store, inside } = Self::sqlite();
+        Self { store: Arc::new(FaultyStore::new(store)), inside }
+    }
+
+    /// Another process' view of the same database.
+    pub fn other(&self) -> Arc<dyn Store> {
+        match &self.inside {
+            Inside::Memory(store) => store.clone(),
+            Inside::Sqlite(folder) => store::open(&url(folder)).unwrap(),
+        }
+    }
+
+    /// Ends that other process, which registered `node`, without a good-bye.
+    pub fn kill(&self, other: Arc<dyn Store>, node: NodeId) {
+        if let Inside::Memory(store) = &self.inside {
+            store.declare_dead(node);
+        }
+        assert!(Arc::strong_count(&other) == 1 || matches!(self.inside, Inside::Memory(_)));
+        drop(other);
+    }
+
+    /// The database's clock moves on, for the leases of nodes at least.
+    pub fn let_time_pass(&self, time: Duration) {
+        match &self.inside {
+            Inside::Memory(store) => store.advance(time),
+            Inside::Sqlite(folder) => {
+                let shift = format!(
+                    "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', lease_until, '-{} seconds')",
+                    time.as_secs()
+                );
+                foreign(folder).batch_execute(&shift).unwrap();
+            }
+        }
+    }
+
+    /// Adds a record under an id that another process chose.
+    pub fn insert_at(&self, id: i64) -> Result<(), StoreError> {
+        match &self.inside {
+            Inside::Memory(store) => store.insert_at(RecordId(id), b"payload"),
+            Inside::Sqlite(folder) => {
+                let sql = format!("INSERT INTO record (id, payload) VALUES ({id}, 'payload')");
+                let done: QueryResult<usize> = sql_query(sql).execute(&mut foreign(folder));
+                done.map(|_| ()).map_err(|error| StoreError::Refused(error.to_string()))
+            }
+        }
+    }
+}
+
+fn url(folder: &TempDir) -> DatabaseUrl {
+    DatabaseUrl::Sqlite(folder.path().join("signwave.db"))
+}
+
+/// A connection of somebody who knows nothing of Sign Wave.
+fn foreign(folder: &TempDir) -> SqliteConnection {
+    let path = folder.path().join("signwave.db");
+    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    connection
+        .batch_execute(
+            "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF",
+        )
+        .unwrap();
+    connection
+}
