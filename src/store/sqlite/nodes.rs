@@ -124,6 +124,12 @@ fn suspects(connection: &mut SqliteConnection, grace: &str) -> Result<Vec<(NodeI
     Ok(nodes.into_iter().map(|(id, name, expired)| (NodeId(id), name, expired)).collect())
 }
 
+/// Changes nothing, as only one who may write can do.
+pub(super) fn delete_none(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    execute::<DeleteNode>(connection, &[Value::Integer(0)])?;
+    Ok(())
+}
+
 /// A modifier of SQLite's date functions. Ten years are as good as for ever, and cannot overflow.
 fn after(time: Duration) -> String {
     const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
