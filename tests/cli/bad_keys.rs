@@ -37,8 +37,8 @@ fn each_kind_of_bad_key_file_is_refused_with_its_reason() {
     openssl(&sandbox, "rsa -in good.pem -traditional -aes128 -passout pass:x -out traditional.pem");
     openssl(&sandbox, "pkcs8 -topk8 -in good.pem -v2 aes-256-cbc -passout pass:sesame -out encrypted.pem");
     for (file, reason) in [
-        ("missing.pem", "cannot be read"),
-        ("folder", "cannot be read"),
+        ("missing.pem", "it cannot be read: No such file"),
+        ("folder", "it cannot be read: Is a directory"),
         ("empty", "this is not an RSA private key"),
         ("garbage", "this is not an RSA private key"),
         ("truncated.pem", "this is not an RSA private key"),

@@ -74,10 +74,11 @@ fn an_export_that_fails_leaves_no_file_behind() {
     let before = sandbox.files();
     let arguments = [
         "-c",
-        "trap '' XFSZ; ulimit -f 8; exec \"$@\"",
+        "trap '' XFSZ; ulimit -f 70; exec \"$@\"",
         "sh",
         env!("CARGO_BIN_EXE_signwave"),
         "export",
+        "--with-payload",
         "-o",
         "out.jsonl",
     ];

@@ -111,8 +111,8 @@ fn a_record_that_no_batch_has() {
         "UPDATE batch SET runs = '1-4,6-10', record_count = 9 WHERE id = 1",
         &[
             "key 1: it counts 20 signatures, but its signed batches have 19",
-            "signatures: the batches add up to 59, but there are 60",
             "records in batches: the batches add up to 59, but there are 60",
+            "signatures: the batches add up to 59, but there are 60",
         ],
     );
 }
@@ -143,9 +143,9 @@ fn runs_that_are_not_what_the_batch_says() {
         &[
             "a batch after batch 2 cannot be read: batch 3: '10-1' does not run upwards from 1 or more",
             "key 3: it counts 20 signatures, but its signed batches have 10",
-            "signatures: the batches add up to 50, but there are 60",
-            "records in batches: the batches add up to 50, but there are 60",
             "batches: the batches add up to 5, but there are 6",
+            "records in batches: the batches add up to 50, but there are 60",
+            "signatures: the batches add up to 50, but there are 60",
         ],
     );
 }
