@@ -5,9 +5,10 @@ use std::{path::Path, time::Duration};
 use diesel::{
     Connection, ConnectionError, SqliteConnection,
     connection::SimpleConnection,
-    r2d2::{ConnectionManager, CustomizeConnection, Error as R2d2Error, Pool},
+    r2d2::{ConnectionManager, Error as R2d2Error},
     sql_types::{BigInt, Text},
 };
+use r2d2::{CustomizeConnection, Pool};
 
 use super::{
     errors::{Failure, classify_message},
