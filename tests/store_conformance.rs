@@ -2,6 +2,8 @@
 
 mod conformance;
 mod support;
+#[path = "support/worlds.rs"]
+mod worlds;
 
 use conformance::{batches, commits, keys, leases, nodes, records, together};
 
@@ -17,7 +19,7 @@ macro_rules! in_every_world {
             $($(
                 #[test]
                 fn $test() {
-                    let world = super::support::worlds::World::$world();
+                    let world = super::worlds::World::$world();
                     super::$module::$test(&world);
                     super::support::promises::Promises::default().check(&*world.store);
                 }

@@ -5,7 +5,8 @@ use signwave::{
     store::OpenedBatches,
 };
 
-use crate::support::{add_keys, add_records, lease, open, open_all, register, worlds::World};
+use crate::support::{add_keys, add_records, lease, open, open_all, register};
+use crate::worlds::World;
 
 fn runs(world: &World) -> Vec<String> {
     let batches = world.store.batches(BatchId(0), usize::MAX).unwrap();

@@ -5,10 +5,9 @@ use signwave::{
     store::StoreError,
 };
 
-use crate::support::{
-    WIDTH, add_keys, add_records, commit_one, copy, lease, open_all, promises::Promises, register, sign,
-    worlds::World,
-};
+use super::{commit_one, copy};
+use crate::support::{WIDTH, add_keys, add_records, lease, open_all, promises::Promises, register, sign};
+use crate::worlds::World;
 
 fn setup(world: &World, batches: usize, batch_size: usize) -> NodeId {
     let store = &*world.store;

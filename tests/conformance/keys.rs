@@ -5,7 +5,8 @@ use signwave::{
     store::{AddKeyVerdict, KeyStateVerdict},
 };
 
-use crate::support::{add_keys, add_records, lease, new_key, open_all, register, worlds::World};
+use crate::support::{add_keys, add_records, lease, new_key, open_all, register};
+use crate::worlds::World;
 
 pub fn a_key_is_added_once(world: &World) {
     let store = &*world.store;

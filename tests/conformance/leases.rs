@@ -5,9 +5,9 @@ use signwave::{
     store::{Store, StoreError},
 };
 
-use crate::support::{
-    add_keys, add_records, commit_one, lease, open_all, promises::Promises, register, sign, worlds::World,
-};
+use super::commit_one;
+use crate::support::{add_keys, add_records, lease, open_all, promises::Promises, register, sign};
+use crate::worlds::World;
 
 fn setup(world: &World, keys: u8, batches: usize) -> NodeId {
     let store = &*world.store;
@@ -49,7 +49,7 @@ pub fn the_order_of_keys_is_that_of_the_domain_rule(world: &World) {
         };
         match dice(4) {
             0 if !held.is_empty() => {
-                drop(commit_one(store, sign(held.swap_remove(dice(held.len() as u64) as usize))))
+                commit_one(store, sign(held.swap_remove(dice(held.len() as u64) as usize)));
             }
             1 if !held.is_empty() => {
                 let lease: signwave::domain::Lease = held.swap_remove(dice(held.len() as u64) as usize);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use signwave::{
     domain::{BatchState, CommitVerdict, Epoch, NodeId, Scheme},
-    store::{Reclaimed, RenewVerdict, Store, StoreError},
+    store::{Reclaimed, RenewVerdict, StoreError},
 };
 
-use crate::support::{
-    MINUTE, add_keys, add_records, commit_one, lease, open_all, register, sign, worlds::World,
-};
+use super::commit_one;
+use crate::support::{MINUTE, add_keys, add_records, lease, open_all, register, sign};
+use crate::worlds::World;
 
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -5,7 +5,8 @@ use signwave::{
     store::{NewRecord, StoreError},
 };
 
-use crate::support::{add_records, worlds::World};
+use crate::support::add_records;
+use crate::worlds::World;
 
 fn named<'a>(external_id: &'a str, payload: &'a [u8]) -> NewRecord<'a> {
     NewRecord { external_id: Some(external_id), payload }

@@ -11,10 +11,11 @@ use signwave::{
     store::{NewRecord, Store},
 };
 
+use super::copy;
 use crate::support::{
-    MINUTE, add_keys, add_records, copy, lease, open, open_all, promises::Promises, register, sign,
-    worlds::World,
+    MINUTE, add_keys, add_records, lease, open, open_all, promises::Promises, register, sign,
 };
+use crate::worlds::World;
 
 const THREADS: usize = 8;
 
@@ -133,7 +134,7 @@ pub fn all_promises_hold_after_each_of_many_random_steps(world: &World) {
             11 => {
                 let (dies, lives) = if dice(2) == 0 { (0, 1) } else { (1, 0) };
                 world.let_time_pass(MINUTE * 3);
-                store.reclaim(Some(nodes[lives]), MINUTE).unwrap();
+                store.reclaim(Some(nodes[lives]), MINUTE / 2).unwrap();
                 store.renew_node(nodes[lives], MINUTE).unwrap();
                 nodes[dies] = register(store);
             }

@@ -2,14 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod promises;
-pub mod worlds;
 
 use std::time::Duration;
 
 use signwave::{
     domain::{
-        CommitVerdict, Custody, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, RecordId, Scheme,
-        SignatureBuf, SignedBatch,
+        Custody, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, RecordId, Scheme, SignatureBuf,
+        SignedBatch,
     },
     store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, Store},
 };
@@ -73,16 +72,4 @@ pub fn sign(lease: Lease) -> SignedBatch {
         signature[16..24].copy_from_slice(&lease.key.0.to_be_bytes());
     }
     lease.signed(signatures).unwrap()
-}
-
-/// The same lease once more, as only a test may have it.
-pub fn copy(lease: &Lease) -> Lease {
-    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
-    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
-}
-
-pub fn commit_one(store: &dyn Store, batch: SignedBatch) -> CommitVerdict {
-    let verdicts = store.commit(&[batch]).unwrap();
-    assert_eq!(verdicts.len(), 1);
-    verdicts[0]
 }

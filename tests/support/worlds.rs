@@ -1,5 +1,7 @@
 //! A store, and what only the outside can do to it: time, death, and other processes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{sync::Arc, time::Duration};
 
 use diesel::{

@@ -20,16 +20,30 @@ pub(super) fn audit(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let expected = expected_schema().map_err(|failure| failure.0)?;
     store.read(|connection| {
         let mut problems = compare(&expected, &schema(connection)?);
-        let integrity: Vec<String> = rows::<QuickCheck, _>(connection, &[])?;
-        problems.extend(
-            integrity.into_iter().filter(|line| line != "ok").map(|line| format!("integrity: {line}")),
-        );
-        let orphans: Vec<(String, Option<i64>, String)> = rows::<OrphanCheck, _>(connection, &[])?;
-        problems.extend(orphans.into_iter().map(|(table, row, parent)| {
-            format!("{table} {} refers to a {parent} that is not there", row.unwrap_or_default())
-        }));
+        problems.extend(integrity(connection)?);
         Ok(problems)
     })
+}
+
+/// Damage to the file may end the checks themselves, which is a finding too.
+fn integrity(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
+    match damage(connection).and_then(|damage| Ok([damage, orphans(connection)?].concat())) {
+        Err(Failure(StoreError::Corrupt(problem))) => Ok(vec![format!("integrity: {problem}")]),
+        other => other,
+    }
+}
+
+fn damage(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
+    let lines: Vec<String> = rows::<QuickCheck, _>(connection, &[])?;
+    Ok(lines.into_iter().filter(|line| line != "ok").map(|line| format!("integrity: {line}")).collect())
+}
+
+fn orphans(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
+    let orphans: Vec<(String, Option<i64>, String)> = rows::<OrphanCheck, _>(connection, &[])?;
+    let sentence = |(table, row, parent): (String, Option<i64>, String)| {
+        format!("{table} {} refers to a {parent} that is not there", row.unwrap_or_default())
+    };
+    Ok(orphans.into_iter().map(sentence).collect())
 }
 
 /// Kind and name of each object of a schema, with the SQL that made it.

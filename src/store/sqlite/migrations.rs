@@ -1,6 +1,12 @@
 //! The schema's versions: what a file holds, making it, bringing it up to date, taking it back.
 
-use std::{fs::OpenOptions, io::ErrorKind, path::Path};
+use std::{
+    fs::OpenOptions,
+    io::ErrorKind,
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use diesel::{
     SqliteConnection, migration::MigrationSource, sql_types::BigInt, sql_types::Text, sqlite::Sqlite,
@@ -20,16 +26,18 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// See [`crate::store::migrate`].
 pub(in crate::store) fn migrate(path: &Path) -> Result<Vec<String>, StoreError> {
     create_private(path)?;
-    on_file(path, |connection| {
-        refuse_others(connection)?;
-        prepare_writer(connection)?;
-        // What if we die here? The file is there, empty or of the version it had: run it again.
-        // All that is missing is added in one transaction, so that no version lies in between, and two
-        // processes that do this at the same time wait for each other.
-        Ok(write_on(connection, |connection| {
+    patiently(|| {
+        on_file(path, |connection| {
             refuse_others(connection)?;
-            run_pending(connection)
-        })?)
+            prepare_writer(connection)?;
+            // What if we die here? The file is there, empty or of the version it had: run it again. All
+            // that is missing is added in one transaction, so that no version lies in between, and two
+            // processes that do this at the same time wait for each other.
+            Ok(write_on(connection, |connection| {
+                refuse_others(connection)?;
+                run_pending(connection)
+            })?)
+        })
     })
 }
 
@@ -76,6 +84,18 @@ fn refuse_others(connection: &mut SqliteConnection) -> Result<(), Failure> {
     match applied.into_iter().find(|version| !known.iter().any(|(known, _)| known == version)) {
         Some(unknown) => Err(Failure(StoreError::NewerSchema(unknown))),
         None => Ok(()),
+    }
+}
+
+/// SQLite does not wait, whatever `busy_timeout` says, while two processes turn the same new file to
+/// write-ahead logging.
+fn patiently<T>(act: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match act() {
+            Err(StoreError::Busy) if Instant::now() < deadline => sleep(Duration::from_millis(20)),
+            result => return result,
+        }
     }
 }
 

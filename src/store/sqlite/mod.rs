@@ -14,6 +14,8 @@ mod progress;
 mod reading;
 mod records;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::{
@@ -62,9 +64,10 @@ impl SqliteStore {
     }
 }
 
-/// Takes the write lock for a moment: only that tells whether one may write.
+/// SQLite opens a file that it may only read without a word, and even begins to write; the first
+/// statement that could change a row tells.
 fn refuse_read_only(connection: &mut diesel::SqliteConnection) -> Result<(), errors::Failure> {
-    match transaction::write_on(connection, |_| Ok(())) {
+    match transaction::write_on(connection, nodes::delete_none) {
         Err(error) if error != StoreError::Busy => Err(error.into()),
         _ => Ok(()),
     }

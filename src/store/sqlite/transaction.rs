@@ -13,20 +13,13 @@ use super::{
 };
 use crate::store::StoreError;
 
-type Begin = &'static str;
-
-/// Takes the write lock at once: upgrading from read to write would fail without waiting.
-const WRITE: Begin = "BEGIN IMMEDIATE";
-/// One snapshot for several statements.
-const READ: Begin = "BEGIN DEFERRED";
-
 impl SqliteStore {
     /// Runs `body` in one transaction that writes. Its error rolls everything back.
     pub(super) fn write<T>(
         &self,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        self.named(transaction(&mut *checkout(&self.writers)?, WRITE, body))
+        self.named(write_on(&mut *checkout(&self.writers)?, body))
     }
 
     /// Runs `body` on one snapshot of the database.
@@ -34,7 +27,7 @@ impl SqliteStore {
         &self,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        self.named(transaction(&mut *checkout(&self.readers)?, READ, body))
+        self.named(read_on(&mut *checkout(&self.readers)?, body))
     }
 
     /// Runs `body`, a single statement, which is a snapshot in itself.
@@ -60,22 +53,16 @@ pub(super) fn with_path(error: StoreError, path: &std::path::Path) -> StoreError
     }
 }
 
-/// A transaction that writes, on a connection outside the pool.
+/// One transaction that writes. It takes the write lock at once: upgrading from read to write would
+/// fail without waiting.
+///
+/// What if we die here? Before the COMMIT: nothing happened, SQLite's recovery drops what the log
+/// holds of it. After: all of it happened. Within: one of the two, which only reading back can tell.
 pub(super) fn write_on<T>(
     connection: &mut SqliteConnection,
     body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
-    transaction(connection, WRITE, body)
-}
-
-/// What if we die here? Before the COMMIT: nothing happened, SQLite's recovery drops what the log
-/// holds of it. After: all of it happened. Within: one of the two, which only reading back can tell.
-fn transaction<T>(
-    connection: &mut SqliteConnection,
-    begin: Begin,
-    body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
-) -> Result<T, StoreError> {
-    AnsiTransactionManager::begin_transaction_sql(connection, begin).map_err(|error| classify(&error))?;
+    begin(connection, "BEGIN IMMEDIATE")?;
     match body(connection) {
         Ok(value) => {
             AnsiTransactionManager::commit_transaction(connection)
@@ -83,12 +70,31 @@ fn transaction<T>(
             Ok(value)
         }
         Err(failure) => {
-            // SQLite may have rolled back by itself (disk full), and then answers an error to this. If
-            // it is still in the transaction, the pool sees that and drops the connection.
-            let _ = AnsiTransactionManager::rollback_transaction(connection);
+            roll_back(connection);
             Err(failure.0)
         }
     }
+}
+
+/// One snapshot for several statements.
+fn read_on<T>(
+    connection: &mut SqliteConnection,
+    body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+) -> Result<T, StoreError> {
+    begin(connection, "BEGIN DEFERRED")?;
+    let result = body(connection).map_err(|failure| failure.0);
+    roll_back(connection);
+    result
+}
+
+fn begin(connection: &mut SqliteConnection, sql: &str) -> Result<(), StoreError> {
+    AnsiTransactionManager::begin_transaction_sql(connection, sql).map_err(|error| classify(&error))
+}
+
+/// SQLite may have rolled back by itself (disk full), and then answers an error to this. Should it
+/// still be in the transaction, the pool sees that and drops the connection.
+fn roll_back(connection: &mut SqliteConnection) {
+    let _ = AnsiTransactionManager::rollback_transaction(connection);
 }
 
 fn checkout(pool: &SqlitePool) -> Result<PooledConnection<ConnectionManager<SqliteConnection>>, StoreError> {
