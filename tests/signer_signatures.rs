@@ -100,7 +100,7 @@ fn openssl_verify(scheme: Scheme) -> String {
     } else {
         "-sigopt rsa_padding_mode:pkcs1"
     };
-    let bits = scheme.digest().len() * 8;
+    let bits = scheme.digest().output_len() * 8;
     format!("dgst -sha{bits} {padding} -verify public.pem -signature signature message")
 }
 

@@ -36,6 +36,9 @@ pub fn check_record(
     engine: Engine,
     record: RecordId,
 ) -> Result<RecordVerdict, StoreError> {
+    if record.0 < 1 {
+        return Ok(RecordVerdict::NoSuchRecord);
+    }
     let one: Runs = [record].into_iter().collect();
     let Some(batch) = store.batch_of(record)? else {
         let mut verdict = RecordVerdict::NoSuchRecord;

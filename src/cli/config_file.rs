@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use clap::CommandFactory;
 use serde::Deserialize;
 
@@ -52,7 +52,10 @@ impl ConfigFile {
                 Ok(Self::default())
             }
             Err(error) => {
-                Err(error).with_context(|| format!("cannot read the settings file '{}'", path.display()))
+                bail!(
+                    "the settings file '{}' cannot be read: {error}; name another with --config",
+                    path.display()
+                )
             }
         }
     }

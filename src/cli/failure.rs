@@ -20,8 +20,8 @@ pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut causes: Vec<_> = error.chain().map(ToString::to_string).collect();
-    // An error that only passes its source on says the same twice.
-    causes.dedup();
+    // A sentence that names its cause already need not be followed by it.
+    causes.dedup_by(|cause, sentence| sentence.contains(cause.as_str()));
     let text = if verbose { causes.join("\n  because: ") } else { causes.swap_remove(0) };
     if json {
         log::error!("{text}");

@@ -2,12 +2,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
 use diesel::{
-    Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query,
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    sql_query,
     sql_types::{BigInt, Text},
 };
 use tempfile::TempDir;
@@ -79,10 +81,11 @@ impl Sandbox {
 
     fn prepare(&self, command: &mut Command) {
         command.current_dir(self.0.path()).stdin(Stdio::null()).env_remove("DATABASE_URL");
-        let settings = std::env::vars_os().map(|(name, _)| name);
-        settings
-            .filter(|name| name.to_string_lossy().starts_with("SIGNWAVE_"))
-            .for_each(|name| drop(command.env_remove(name)));
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SIGNWAVE_"))
+        {
+            command.env_remove(name);
+        }
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
@@ -128,10 +131,6 @@ impl Sandbox {
             fs::copy(self.path(&name), copy.path(&name)).unwrap();
         }
         copy
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.0.path()
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use clap::Args;
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::{
     cli::{context::Context, progress::Unit},
@@ -59,20 +59,25 @@ pub fn generate_keys(
     let threads = thread::available_parallelism().map_or(1, usize::from).min(count);
     let (to_store, keys) = bounded(threads);
     let begun = AtomicUsize::new(0);
-    let generate = || -> Result<(), SignerError> {
+    let generate = |to_store: Sender<NewKey>| -> Result<(), SignerError> {
         while begun.fetch_add(1, Ordering::Relaxed) < count {
-            let key = signer::generate(bits)?;
-            if to_store.send(sealed(master, &key)?).is_err() {
+            if to_store.send(sealed(master, &signer::generate(bits)?)?).is_err() {
                 break; // the store has failed, and says why
             }
         }
         Ok(())
     };
     let fingerprints = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(generate)).collect();
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let (to_store, generate) = (to_store.clone(), &generate);
+                scope.spawn(move || generate(to_store))
+            })
+            .collect();
+        // From here on only workers can send: when all have ended there are no more keys.
+        drop(to_store);
         let stored: Result<Vec<_>> = keys
             .iter()
-            .take(count)
             .map(|key| {
                 add(store, &key)?;
                 progress.add(1);

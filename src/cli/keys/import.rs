@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use zeroize::Zeroizing;
 
@@ -76,7 +76,8 @@ impl Import {
             (None, Err(env::VarError::NotPresent)) => Ok(None),
             (None, Err(_)) => bail!(Usage(format!("{PASSPHRASE} is not text: set it anew"))),
             (Some(path), Err(_)) => {
-                let bytes = read_secret(path)?;
+                let bytes = read_secret(path)
+                    .with_context(|| format!("the passphrase file '{}' cannot be read", path.display()))?;
                 let text = std::str::from_utf8(&bytes).ok().and_then(|text| text.lines().next());
                 let text = text
                     .with_context(|| format!("'{}' has no passphrase in its first line", path.display()))?;
@@ -99,7 +100,7 @@ fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         file.take(MAX_FILE).read_to_end(&mut bytes)?;
         io::Result::Ok(bytes)
     };
-    read().with_context(|| format!("'{}' cannot be read", path.display()))
+    read().map_err(|error| anyhow!("it cannot be read: {error}"))
 }
 
 type Named = (String, PublicKey);

@@ -131,7 +131,8 @@ pub(super) fn on_file<T>(
         ErrorKind::NotFound => StoreError::NotFound(path.display().to_string()),
         _ => StoreError::Unavailable(format!("cannot open '{}': {error}", path.display())),
     })?;
-    if !file.is_file() {
+    // SQLite takes a file shorter than its smallest page for an empty database, and overwrites it.
+    if !file.is_file() || (1..512).contains(&file.len()) {
         return Err(StoreError::NotADatabase(path.display().to_string()));
     }
     connect(path).and_then(|mut connection| body(&mut connection).map_err(|failure| failure.0)).map_err(

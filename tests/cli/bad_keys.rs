@@ -1,0 +1,94 @@
+//! Key files of every kind that must be refused, each with its reason.
+
+use std::{fs, path::Path};
+
+use crate::sandbox::{Sandbox, failed};
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
+}
+
+fn openssl(sandbox: &Sandbox, arguments: &str) {
+    let arguments: Vec<_> = arguments.split(' ').collect();
+    let output = sandbox.program("openssl", &arguments).output().unwrap();
+    assert!(output.status.success(), "{output:#?}");
+}
+
+/// A folder with a database and the key `good.pem`.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::migrated();
+    sandbox.write("good.pem", fixture("signer/rsa2048.pem"));
+    sandbox
+}
+
+#[test]
+fn each_kind_of_bad_key_file_is_refused_with_its_reason() {
+    let sandbox = sandbox();
+    sandbox.write("empty", "");
+    sandbox.write("garbage", "once upon a time");
+    let good = sandbox.read("good.pem");
+    sandbox.write("truncated.pem", &good[..good.len() / 2]);
+    sandbox.write("huge", vec![b'x'; 4 << 20]);
+    fs::create_dir(sandbox.path("folder")).unwrap();
+    openssl(&sandbox, "pkey -in good.pem -pubout -out public.pem");
+    openssl(&sandbox, "req -x509 -key good.pem -subj /CN=x -out certificate.pem");
+    openssl(&sandbox, "ecparam -name prime256v1 -genkey -noout -out ec.pem");
+    openssl(&sandbox, "genrsa -out short.pem 1024");
+    openssl(&sandbox, "rsa -in good.pem -traditional -aes128 -passout pass:x -out traditional.pem");
+    openssl(&sandbox, "pkcs8 -topk8 -in good.pem -v2 aes-256-cbc -passout pass:sesame -out encrypted.pem");
+    for (file, reason) in [
+        ("missing.pem", "it cannot be read: No such file"),
+        ("folder", "it cannot be read: Is a directory"),
+        ("empty", "this is not an RSA private key"),
+        ("garbage", "this is not an RSA private key"),
+        ("truncated.pem", "this is not an RSA private key"),
+        ("huge", "bytes, which no key has"),
+        ("public.pem", "this is a public key, which cannot sign"),
+        ("certificate.pem", "this is a certificate, which cannot sign"),
+        ("ec.pem", "this is a key of another kind"),
+        ("short.pem", "this key is refused: it has 1024 bits"),
+        ("traditional.pem", "the key is encrypted in the traditional PEM form"),
+        ("encrypted.pem", "the key is encrypted: give its passphrase"),
+    ] {
+        // One bad file, and the good one is not imported either.
+        let error = sandbox.fails(1, &["keys", "import", "good.pem", file]);
+        assert!(error.starts_with(&format!("'{file}' was not imported: ")), "{error}");
+        assert!(error.contains(reason), "{file}: {error}");
+        assert_eq!(sandbox.number("SELECT count(*) FROM signing_key"), 0, "{file}");
+    }
+}
+
+#[test]
+fn an_encrypted_key_opens_with_its_passphrase_from_either_place() {
+    let sandbox = sandbox();
+    openssl(&sandbox, "pkcs8 -topk8 -in good.pem -v2 aes-256-cbc -passout pass:sesame -out encrypted.pem");
+    sandbox.write("wrong", "open barley\n");
+    sandbox.write("right", "sesame\n");
+    let import = ["keys", "import", "encrypted.pem"];
+    let error = sandbox.fails(1, &[&import[..], &["--passphrase-file", "wrong"]].concat());
+    assert!(error.contains("the passphrase does not open the key"), "{error}");
+    let mut both = sandbox.command(&[&import[..], &["--passphrase-file", "right"]].concat());
+    let error = failed(2, &both.env("SIGNWAVE_PASSPHRASE", "sesame").output().unwrap());
+    assert!(error.starts_with("both --passphrase-file and SIGNWAVE_PASSPHRASE are given"), "{error}");
+    let fingerprint = sandbox.ok(&[&import[..], &["--passphrase-file", "right"]].concat());
+    let again = sandbox.command(&import).env("SIGNWAVE_PASSPHRASE", "sesame").output().unwrap();
+    assert!(failed(1, &again).contains("it is there already, as key 1"));
+    assert!(sandbox.ok(&["keys", "show", "1"]).contains(fingerprint.trim()));
+}
+
+#[test]
+fn a_key_that_is_there_or_shares_a_prime_is_refused() {
+    let sandbox = sandbox();
+    sandbox.write("one.pem", fixture("cli/shared-prime-1.pem"));
+    sandbox.write("two.pem", fixture("cli/shared-prime-2.pem"));
+    let error = sandbox.fails(1, &["keys", "import", "one.pem", "two.pem"]);
+    assert!(error.starts_with("'two.pem' was not imported: it shares a prime with one.pem"), "{error}");
+    let error = sandbox.fails(1, &["keys", "import", "good.pem", "good.pem"]);
+    assert_eq!(error, "'good.pem' was not imported: it is there already, as good.pem");
+    sandbox.ok(&["keys", "import", "good.pem", "one.pem"]);
+    let error = sandbox.fails(1, &["keys", "import", "two.pem"]);
+    assert!(error.starts_with("'two.pem' was not imported: it shares a prime with key 2"), "{error}");
+    let error = sandbox.fails(1, &["keys", "import", "good.pem"]);
+    assert_eq!(error, "'good.pem' was not imported: it is there already, as key 1");
+    assert_eq!(sandbox.number("SELECT count(*) FROM signing_key"), 2);
+}
