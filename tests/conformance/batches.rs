@@ -101,6 +101,6 @@ pub fn batches_are_listed_in_pages(world: &World) {
     };
     assert_eq!(ids(0, 2), [1, 2]);
     assert_eq!(ids(2, 9), [3, 4, 5]);
-    assert_eq!(ids(5, 9), []);
-    assert_eq!(ids(0, 0), []);
+    assert!(ids(5, 9).is_empty());
+    assert!(ids(0, 0).is_empty());
 }
