@@ -98,7 +98,7 @@ impl Settings {
     }
 
     /// Records in hand beyond those being signed.
-    const RECORDS_AHEAD: usize = 256;
+    pub const RECORDS_AHEAD: usize = 256;
 }
 
 #[cfg(test)]

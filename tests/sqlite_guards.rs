@@ -41,6 +41,7 @@ fn records_are_append_only() {
             "INSERT INTO record (id, payload) VALUES (9223372036854775807, 'new')",
             "INSERT INTO record (payload) VALUES (5)",
             "INSERT INTO record (payload) VALUES (1.5)",
+            "INSERT INTO record (external_id, payload) VALUES (x'00', '')",
         ],
     );
     database.refuses("NOT NULL constraint failed", &["INSERT INTO record (payload) VALUES (NULL)"]);

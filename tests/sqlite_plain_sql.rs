@@ -96,6 +96,17 @@ fn a_payload_given_as_text_is_signed_as_its_bytes() {
 }
 
 #[test]
+fn an_external_id_that_is_no_text_does_not_stop_a_reader() {
+    let database = Database::new();
+    database
+        .allows("INSERT INTO record (external_id, payload) VALUES (CAST(x'61ff' AS TEXT), 'a'), (5, 'b')");
+    let mut names = Vec::new();
+    let mut visit = |row: store::SignedRow<'_>| names.push(row.external_id.map(str::to_owned));
+    database.store.read_signed(&"10-11".parse().unwrap(), &mut visit).unwrap();
+    assert_eq!(names, [Some("a\u{fffd}".to_owned()), Some("5".to_owned())]);
+}
+
+#[test]
 fn an_audit_names_whatever_is_missing_changed_or_strange() {
     let database = Database::new();
     assert_eq!(database.store.audit().unwrap(), Vec::<String>::new());

@@ -72,14 +72,14 @@ impl Db {
     }
 }
 
-/// Sends a database message and waits for its reply. A reply that never comes (the executor is
-/// gone) says nothing about what was stored.
+/// Sends a database message and waits for its reply. An executor that is gone is no reason to try
+/// again: the run ends, and whatever it had stored by then is found by the next.
 pub(super) async fn ask<M, T>(to: &Recipient<M>, message: M) -> Result<T, StoreError>
 where
     M: Message<Result = Result<T, StoreError>> + Send,
     T: Send + 'static,
 {
-    to.send(message).await.unwrap_or_else(|error| {
-        Err(StoreError::UnknownOutcome(format!("the database actor is gone: {error}")))
-    })
+    to.send(message)
+        .await
+        .unwrap_or_else(|error| Err(StoreError::Other(format!("the database actor is gone: {error}"))))
 }

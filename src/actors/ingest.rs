@@ -3,7 +3,9 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, SpawnHandle, WrapFuture,
+};
 use tokio::sync::oneshot;
 
 use super::{
@@ -45,6 +47,7 @@ pub struct Ingest {
     keyless: bool,
     /// How long to wait after an attempt that came to nothing.
     pause: Duration,
+    planned: Option<SpawnHandle>,
     settlers: Vec<oneshot::Sender<()>>,
 }
 
@@ -95,6 +98,7 @@ impl Ingest {
             again: false,
             keyless: false,
             pause: settings.poll_interval,
+            planned: None,
             settlers: Vec::new(),
         }
     }
@@ -126,8 +130,15 @@ impl Ingest {
         }
     }
 
+    /// At most one such attempt is planned at a time.
     fn try_later(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_later(self.pause, Self::pump);
+        if let Some(planned) = self.planned.take() {
+            ctx.cancel_future(planned);
+        }
+        self.planned = Some(ctx.run_later(self.pause, |actor, ctx| {
+            actor.planned = None;
+            actor.pump(ctx);
+        }));
     }
 
     fn lease(&mut self, node: NodeId, free: usize, ctx: &mut Context<Self>) {
@@ -224,8 +235,12 @@ impl Ingest {
             actor.settling = false;
             match result {
                 Ok(settled) => actor.settled(&unsigned, &finished, &settled, ctx),
-                // Nothing can be said about these: they stay held, and go back with the node.
-                Err(error) => actor.links.ends.end(End::Failed(error.into())),
+                // Nothing more can be said about these: the run ends, and they go back with the node.
+                Err(error) => {
+                    actor.links.ends.end(End::Failed(error.into()));
+                    let given_up = finished.iter().map(|batch| (batch.lease().batch, batch.lease().epoch));
+                    given_up.chain(unsigned).for_each(|lease| _ = actor.held.remove(&lease));
+                }
             }
             actor.pump(ctx);
         }));

@@ -5,7 +5,7 @@ mod door;
 mod error;
 mod faulty;
 mod memory;
-mod schema;
+mod schema; // as diesel prints it, which tests/migrations.rs keeps true
 mod sqlite;
 mod url;
 
@@ -20,7 +20,8 @@ pub use url::DatabaseUrl;
 
 use std::sync::Arc;
 
-/// Opens a database that exists and is up to date. Never creates or changes anything.
+/// Opens a database that exists and is up to date. It never makes one, and changes nothing in it (an
+/// SQLite file that keeps no write-ahead log is made to).
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::NotADatabase`], [`StoreError::NewerSchema`],

@@ -1,5 +1,5 @@
 //! The real binary, as people and scripts use it.
-#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
 mod bad_keys;

@@ -7,7 +7,7 @@ CREATE TABLE record (
     -- be reported as a full disk.
     id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT CHECK (id > 0 AND id < 9223372036854775807),
     -- The caller's own name for the record: adding it again is harmless.
-    external_id TEXT UNIQUE,
+    external_id TEXT UNIQUE CHECK (typeof(external_id) IN ('text', 'null')),
     -- The signed bytes. A text stands for its UTF-8 bytes: readers CAST(payload AS BLOB).
     payload     BLOB NOT NULL CHECK (typeof(payload) IN ('blob', 'text')),
     created_at  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))

@@ -45,6 +45,8 @@ pub struct Template {
 pub struct Measured {
     /// From its start to its end, in seconds.
     pub seconds: f64,
+    /// Processor time of the whole process meanwhile, in seconds.
+    pub cpu_seconds: f64,
     /// The rate in its last tenth ÷ the rate in its first.
     pub last_to_first: f64,
     /// The database, with all its records signed.
@@ -93,11 +95,13 @@ impl<'a> Lab<'a> {
         let progress = Arc::new(Progress::default());
         let (watched, records) = (Arc::clone(&progress), template.records);
         let watch = thread::spawn(move || watch(&watched, records));
+        let cpu = cpu_seconds();
         let run = run_watched(self.context, &database, settings, opener, Mode::Drain, progress)?;
         ensure!(run.ending != Ending::Stopped, "stopped in the middle of a measurement");
         ensure!(run.progress.signed() == template.records, "not every record was signed");
+        let cpu_seconds = cpu_seconds() - cpu;
         let last_to_first = watch.join().unwrap_or_else(|panic| resume_unwind(panic));
-        Ok(Measured { seconds: run.took.as_secs_f64(), last_to_first, store: database.store })
+        Ok(Measured { seconds: run.took.as_secs_f64(), cpu_seconds, last_to_first, store: database.store })
     }
 
     /// The raw speed of a template's keys.
@@ -105,6 +109,11 @@ impl<'a> Lab<'a> {
         let database = Context::open_at(DatabaseUrl::Sqlite(template.path.clone()))?;
         RawSpeed::open(database.store.as_ref(), template.keyring.as_ref(), settings)
     }
+}
+
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// Watches until all `records` are signed; returns the rate in the last tenth ÷ that in the first.

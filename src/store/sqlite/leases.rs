@@ -34,9 +34,9 @@ pub(super) fn lease(
         if !may_lease(connection, node)? {
             return Ok(Vec::new());
         }
-        let limit = [Value::Integer(sql_limit(limit))];
-        let keys: Vec<i64> = rows::<LeastRecentlyUsed, _>(connection, &limit)?;
-        let batches: Vec<OpenBatch> = rows::<OldestOpen, _>(connection, &limit)?;
+        let keys: Vec<i64> = rows::<LeastRecentlyUsed, _>(connection, &[Value::Integer(sql_limit(limit))])?;
+        let batches: Vec<OpenBatch> =
+            rows::<OldestOpen, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
         let mut last_leased = row::<LastLeased, i64>(connection, &[])?.unwrap_or_default();
         let pairs = batches.into_iter().zip(keys);
         pairs

@@ -40,10 +40,15 @@ impl NodeLocks {
         }
     }
 
-    /// Lets go of a node's lock, if it is held here, and deletes its file.
+    /// Lets go of a node's lock, so that its process looks dead.
+    pub(super) fn let_go(&self, node: NodeId) {
+        self.held().remove(&node);
+    }
+
+    /// Deletes the file of a node that is no more, and lets go of its lock if it is held here.
     pub(super) fn forget(&self, node: NodeId) {
         self.remove_file(node);
-        self.held().remove(&node);
+        self.let_go(node);
     }
 
     /// The lock of a node whose process is gone: proof of its death as long as it is kept. `None`

@@ -21,17 +21,24 @@ use crate::{
 
 /// See [`crate::store::Store::register_node`].
 pub(super) fn register(store: &SqliteStore, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+    let mut held = None;
     // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks
     // for. After it the lock died with us: anybody may reclaim the node at once.
-    store.write(|connection| {
+    let result = store.write(|connection| {
         let values = [Value::Text(name), Value::Text(&after(ttl))];
         let Some(id) = row::<InsertNode, i64>(connection, &values)? else {
             return Err(Failure(StoreError::RowCount { what: "registering a node", expected: 1, found: 0 }));
         };
         // Before the COMMIT, so that no other process sees the node without its lock.
         store.locks.hold(NodeId(id));
+        held = Some(NodeId(id));
         Ok(NodeId(id))
-    })
+    });
+    if let (Err(_), Some(node)) = (&result, held) {
+        // Should it have been registered all the same, it is reclaimed at once.
+        store.locks.let_go(node);
+    }
+    result
 }
 
 /// See [`crate::store::Store::renew_node`].

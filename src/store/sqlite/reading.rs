@@ -59,7 +59,7 @@ pub(super) fn read_signed(
             for (id, external_id, payload, batch, signature) in &page {
                 visit(SignedRow {
                     record: RecordId(*id),
-                    external_id: external_id.as_deref(),
+                    external_id: external_id.as_deref().map(String::from_utf8_lossy).as_deref(),
                     payload,
                     signature: batch.map(BatchId).zip(signature.as_deref()),
                 });
@@ -69,7 +69,8 @@ pub(super) fn read_signed(
     Ok(())
 }
 
-type RawSigned = (i64, Option<String>, Vec<u8>, Option<i64>, Option<Vec<u8>>);
+/// The `external_id` as bytes: SQLite takes any, and one of them must not stop an export.
+type RawSigned = (i64, Option<Vec<u8>>, Vec<u8>, Option<i64>, Option<Vec<u8>>);
 
 fn page(connection: &mut diesel::SqliteConnection, values: &[Value<'_>]) -> Result<Vec<RawSigned>, Failure> {
     let (mut page, mut bytes) = (Vec::new(), 0);
@@ -143,10 +144,10 @@ impl Sql for BatchOf {
 /// A signature is shown only when its batch is signed, as in the view `signed_record`.
 struct SignedBetween;
 impl Sql for SignedBetween {
-    const TEXT: &'static str = "SELECT record.id, external_id, CAST(payload AS BLOB), batch.id, \
+    const TEXT: &'static str = "SELECT record.id, CAST(external_id AS BLOB), CAST(payload AS BLOB), batch.id, \
          CASE WHEN batch.id IS NOT NULL THEN value END \
          FROM record LEFT JOIN signature ON signature.record_id = record.id \
          LEFT JOIN batch ON batch.id = signature.batch_id AND batch.state = 'signed' \
          WHERE record.id BETWEEN ? AND ? ORDER BY record.id LIMIT ?";
-    type Columns = (BigInt, Nullable<Text>, Binary, Nullable<BigInt>, Nullable<Binary>);
+    type Columns = (BigInt, Nullable<Binary>, Binary, Nullable<BigInt>, Nullable<Binary>);
 }
