@@ -121,6 +121,21 @@ fn batches_follow_their_life_and_nothing_else() {
     database.refuses("a batch cannot be deleted", &["DELETE FROM batch WHERE id = 3", "DELETE FROM batch"]);
 }
 
+/// The index holds it alone, should the trigger be gone; so does the primary key of `signature`.
+#[test]
+fn a_key_is_never_leased_twice_and_a_record_never_signed_twice_even_without_triggers() {
+    let database = Database::new();
+    database.allows("DROP TRIGGER batch_transitions; DROP TRIGGER signature_of_leased_batch");
+    database.refuses(
+        "UNIQUE constraint failed: batch.key_id",
+        &["UPDATE batch SET state = 'leased', key_id = 2, node_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3"],
+    );
+    database.refuses(
+        "UNIQUE constraint failed: signature.record_id",
+        &["INSERT INTO signature VALUES (1, 1, x'00')"],
+    );
+}
+
 #[test]
 fn batches_are_formed_above_the_frontier_and_without_gaps() {
     let database = Database::new();

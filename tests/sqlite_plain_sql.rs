@@ -90,6 +90,8 @@ fn a_payload_given_as_text_is_signed_as_its_bytes() {
     database.allows("INSERT INTO record (external_id, payload) VALUES ('t', 'é')");
     assert_eq!(database.store.insert_records(&[again]).unwrap(), [InsertVerdict::AlreadyThere]);
     assert_eq!(database.store.batch_of(RecordId(10)).unwrap(), None);
+    let bytes = "SELECT count(*) AS n FROM signed_record WHERE typeof(payload) = 'blob'";
+    assert_eq!(count(&mut database.stranger(), bytes), 2, "record 1 was written as text");
     let view = "SELECT payload FROM signed_record ORDER BY record_id";
     let shown: Vec<Payload> = sql_query(view).load(&mut database.stranger()).unwrap();
     assert_eq!(shown.iter().map(|row| row.payload.as_slice()).collect::<Vec<_>>(), [b"old", b"old"]);

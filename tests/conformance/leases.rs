@@ -106,11 +106,15 @@ pub fn fewer_are_leased_when_batches_or_keys_run_out(world: &World) {
 pub fn a_node_that_is_not_registered_leases_nothing(world: &World) {
     let store = &*world.store;
     let node = setup(world, 1, 1);
-    let stranger = NodeId(node.0 + 1);
+    let stranger = NodeId(node.0 + 100);
     assert!(matches!(store.lease(stranger, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
     store.remove_node(node).unwrap();
     assert!(matches!(store.lease(node, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
     assert_eq!(store.status().unwrap().batches, [1, 0, 0]);
+    let last = register(store);
+    assert_eq!(lease(store, last, 1).len(), 1);
+    let idle = store.lease(stranger, Scheme::Ps256, 1);
+    assert!(matches!(idle, Err(StoreError::Refused(_))), "though nothing is left to lease: {idle:?}");
 }
 
 pub fn a_release_counts_only_what_still_stood(world: &World) {

@@ -27,7 +27,11 @@ impl Database {
         for number in 1..=3 {
             store.add_key(&key(number)).unwrap();
         }
-        store.insert_records(&[NewRecord { external_id: None, payload: b"old" }; 8]).unwrap();
+        // One as text, which a stranger may write.
+        let mut plain = SqliteConnection::establish(folder.path().join("s.db").to_str().unwrap()).unwrap();
+        plain.batch_execute("INSERT INTO record (payload) VALUES ('old')").unwrap();
+        drop(plain);
+        store.insert_records(&[NewRecord { external_id: None, payload: b"old" }; 7]).unwrap();
         store.insert_records(&[NewRecord { external_id: Some("name"), payload: b"old" }]).unwrap();
         store.open_batches(OpenBatches { batch_size: 2, keep_open: 3, partial: false }).unwrap();
         let node = store.register_node("node", Duration::from_secs(60)).unwrap();
