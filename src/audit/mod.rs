@@ -1,8 +1,8 @@
 //! Layer 3, the proof: every signature and every promise, checked against the database with the
 //! public keys alone.
 //!
-//! It may run beside processes that sign. What rises meanwhile (counts) is read before and after,
-//! and what was seen between must lie between; on a database at rest that leaves no room at all.
+//! It may run beside processes that sign: what looks wrong only because it changed meanwhile is read
+//! again before it is called a problem.
 
 mod batches;
 mod findings;
@@ -21,12 +21,12 @@ pub use report::Report;
 
 use crate::{
     signer::Engine,
-    store::{Store, StoreError},
+    store::{Counts, Store, StoreError},
 };
 use batches::Scan;
 use findings::Findings;
 use keys::KeyRing;
-use totals::Totals;
+use totals::{Totals, check_counts};
 
 /// Checks the whole database on `threads` threads with `engine`, and tells `progress` of every
 /// piece done: how many records it had.
@@ -40,18 +40,26 @@ pub fn check_all(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report, StoreError> {
     let findings = Findings::default();
-    let (before, keys_before) = (store.counts()?, store.keys()?);
+    let keys_before = store.keys()?;
     let ring = KeyRing::new(store, engine, &keys_before, &findings);
     let mut totals = Totals::default();
-    let verified = thread::scope(|scope| {
-        // The database checks itself meanwhile: it would take as long as a tenth of all the rest.
-        let schema = scope.spawn(|| store.audit());
-        let verified = Scan { store, ring: &ring, findings: &findings, progress }.run(threads, &mut totals);
-        let schema = schema.join().unwrap_or_else(|panic| resume_unwind(panic));
-        schema?.into_iter().for_each(|sentence| findings.add(Problem::Schema(sentence)));
-        verified
+    let (verified, counts) = thread::scope(|scope| {
+        // The database checks itself meanwhile: that takes as long as a tenth of all the rest.
+        let whole = scope.spawn(|| check_whole(store, &findings));
+        let verified =
+            Scan { store, ring: &ring, findings: &findings, progress }.run(threads, &mut totals)?;
+        let counts = whole.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok::<_, StoreError>((verified, counts))
     })?;
-    let (after, keys_after) = (store.counts()?, store.keys()?);
-    totals.compare((before, &keys_before), (after, &keys_after), &findings);
-    Ok(Report::new(&totals, verified, after, keys_after.len(), findings))
+    let keys = store.keys()?;
+    totals.check_keys(&keys_before, &keys, &findings);
+    Ok(Report::new(totals.batches, verified, counts, keys.len(), findings))
+}
+
+/// What is not a matter of single batches: the schema, and the number of rows.
+fn check_whole(store: &dyn Store, findings: &Findings) -> Result<Counts, StoreError> {
+    store.audit()?.into_iter().for_each(|sentence| findings.add(Problem::Schema(sentence)));
+    let counts = store.counts()?;
+    check_counts(counts, findings);
+    Ok(counts)
 }

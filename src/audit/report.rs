@@ -1,6 +1,6 @@
 //! What a check of the whole database came to.
 
-use super::{Problem, findings::Findings, totals::Totals};
+use super::{Problem, findings::Findings};
 use crate::store::Counts;
 
 /// What was checked, and what is wrong with it.
@@ -24,22 +24,15 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(
-        totals: &Totals,
+        batches: [u64; 3],
         verified: u64,
         counts: Counts,
         keys: usize,
         findings: Findings,
     ) -> Self {
         let (problems, problem_count) = findings.take();
-        Self {
-            records: counts.records,
-            verified,
-            waiting: counts.records.saturating_sub(totals.signed_records()),
-            batches: totals.batches(),
-            keys,
-            problems,
-            problem_count,
-        }
+        let waiting = counts.records.saturating_sub(counts.in_signed);
+        Self { records: counts.records, verified, waiting, batches, keys, problems, problem_count }
     }
 
     /// Whether nothing is wrong.

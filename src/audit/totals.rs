@@ -1,4 +1,4 @@
-//! Sums over all batches, to hold against the rows that are really there.
+//! What all rows add up to.
 
 use std::collections::HashMap;
 
@@ -8,13 +8,22 @@ use crate::{
     store::{BatchRow, Counts, KeyRow},
 };
 
+/// Rows, and what the batches say of them, were counted at one moment: they must be equal.
+pub(super) fn check_counts(counts: Counts, findings: &Findings) {
+    let check = |what, expected, found| {
+        if expected != found {
+            findings.add(Problem::WrongTotal { what, expected, found });
+        }
+    };
+    check("signatures", counts.in_signed, counts.signatures);
+    check("records in batches", counts.in_batches, counts.records.saturating_sub(counts.unbatched));
+}
+
 /// What the batches seen so far add up to.
 #[derive(Default)]
 pub(super) struct Totals {
     /// Batches by state: open, leased, signed.
-    batches: [u64; 3],
-    /// Their records, by state.
-    records: [u64; 3],
+    pub(super) batches: [u64; 3],
     /// Records of signed batches by key.
     by_key: HashMap<KeyId, u64>,
 }
@@ -23,44 +32,19 @@ impl Totals {
     pub(super) fn add(&mut self, batch: &BatchRow) {
         let (_, _, count) = batch.stored_span;
         self.batches[batch.state as usize] += 1;
-        self.records[batch.state as usize] += count;
         if let (BatchState::Signed, Some(key)) = (batch.state, batch.key) {
             *self.by_key.entry(key).or_default() += count;
         }
     }
 
-    pub(super) fn batches(&self) -> [u64; 3] {
-        self.batches
-    }
-
-    pub(super) fn signed_records(&self) -> u64 {
-        self.records[BatchState::Signed as usize]
-    }
-
-    /// Whatever was summed up lies between what was counted before and what was counted after, since
-    /// batches and signatures only ever come.
-    pub(super) fn compare(
-        &self,
-        (before, keys_before): (Counts, &[KeyRow]),
-        (after, keys_after): (Counts, &[KeyRow]),
-        findings: &Findings,
-    ) {
-        let total = |what, expected: u64, before: u64, after: u64| {
-            let found = if expected < before { before } else { after };
-            if !(before..=after).contains(&expected) {
-                findings.add(Problem::WrongTotal { what, expected, found });
-            }
-        };
-        let in_batches = |counts: Counts| counts.records.saturating_sub(counts.unbatched);
-        total("signatures", self.signed_records(), before.signatures, after.signatures);
-        total("records in batches", self.records.iter().sum(), in_batches(before), in_batches(after));
-        total("batches", self.batches.iter().sum(), before.batches, after.batches);
-
-        let counted: HashMap<_, _> = keys_before.iter().map(|key| (key.id, key.signature_count)).collect();
-        for key in keys_after {
+    /// Each key's sum lies between what the key counted before and what it counted after, since
+    /// signatures only ever come. At rest that leaves no room.
+    pub(super) fn check_keys(&self, before: &[KeyRow], after: &[KeyRow], findings: &Findings) {
+        let before: HashMap<_, _> = before.iter().map(|key| (key.id, key.signature_count)).collect();
+        for key in after {
             let expected = self.by_key.get(&key.id).copied().unwrap_or(0);
-            let before = counted.get(&key.id).copied().unwrap_or(0);
-            if !(before..=key.signature_count).contains(&i64::try_from(expected).unwrap_or(i64::MAX)) {
+            let possible = before.get(&key.id).copied().unwrap_or(0)..=key.signature_count;
+            if !i64::try_from(expected).is_ok_and(|expected| possible.contains(&expected)) {
                 let stored = key.signature_count;
                 findings.add(Problem::WrongSignatureCount { key: key.id, stored, expected });
             }

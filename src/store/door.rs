@@ -87,10 +87,12 @@ pub trait Store: Send + Sync {
     /// The batch under which a record was signed; `None` when it is not signed.
     fn batch_of(&self, record: RecordId) -> Result<Option<BatchRow>, StoreError>;
 
-    /// Shows each of the records that is there, in id order, with its signature if it has one.
+    /// Shows each of the records that is there, in id order, with its signature if it has one: all
+    /// that is stored, also a signature that should not be there. Whoever passes it on checks that
+    /// its batch is signed.
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError>;
 
-    /// Counts rows for real, one by one, and the records above the frontier.
+    /// Counts rows for real, one by one, and what they must add up to: all at one moment.
     fn counts(&self) -> Result<Counts, StoreError>;
 
     /// Checks the database itself: its integrity, and that every table, constraint, trigger and view
@@ -325,4 +327,8 @@ pub struct Counts {
     pub batches: u64,
     /// Rows of `record` above the frontier.
     pub unbatched: u64,
+    /// What the batches' record counts add up to.
+    pub in_batches: u64,
+    /// What the record counts of signed batches add up to.
+    pub in_signed: u64,
 }

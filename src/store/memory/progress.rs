@@ -40,6 +40,8 @@ impl State {
             signatures: self.signatures.len() as u64,
             batches: self.batches.len() as u64,
             unbatched: self.above_frontier().count() as u64,
+            in_batches: self.batches.values().map(|batch| batch.records.len()).sum(),
+            in_signed: self.in_state(BatchState::Signed).map(|batch| batch.records.len()).sum(),
         }
     }
 

@@ -75,14 +75,12 @@ fn nodes(connection: &mut SqliteConnection) -> Result<Vec<NodeRow>, Failure> {
 /// See [`crate::store::Store::counts`].
 pub(super) fn counts(store: &SqliteStore) -> Result<Counts, StoreError> {
     store.query(|connection| {
-        let (records, signatures, batches, unbatched) =
-            row::<RealCounts, (i64, i64, i64, i64)>(connection, &[])?.unwrap_or_default();
-        Ok(Counts {
-            records: records as u64,
-            signatures: signatures as u64,
-            batches: batches as u64,
-            unbatched: unbatched as u64,
-        })
+        let [records, signatures, batches, unbatched, in_batches, in_signed] =
+            row::<RealCounts, (i64, i64, i64, i64, i64, i64)>(connection, &[])?
+                .map(<[i64; 6]>::from)
+                .unwrap_or_default()
+                .map(|count| count as u64);
+        Ok(Counts { records, signatures, batches, unbatched, in_batches, in_signed })
     })
 }
 
@@ -125,6 +123,8 @@ struct RealCounts;
 impl Sql for RealCounts {
     const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
          (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
-         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0))";
-    type Columns = (BigInt, BigInt, BigInt, BigInt);
+         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)), \
+         (SELECT coalesce(sum(record_count), 0) FROM batch), \
+         (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'signed')";
+    type Columns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
 }
