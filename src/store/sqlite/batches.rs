@@ -115,13 +115,13 @@ impl Sql for SurveyBatches {
 
 struct CountAbove;
 impl Sql for CountAbove {
-    const TEXT: &'static str = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id > ? LIMIT ?)";
+    const TEXT: &'static str = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id > ? LIMIT +?)";
     type Columns = BigInt;
 }
 
 struct IdsAbove;
 impl Sql for IdsAbove {
-    const TEXT: &'static str = "SELECT id FROM record WHERE id > ? ORDER BY id LIMIT ?";
+    const TEXT: &'static str = "SELECT id FROM record WHERE id > ? ORDER BY id LIMIT +?";
     type Columns = BigInt;
 }
 

@@ -114,13 +114,13 @@ struct LeastRecentlyUsed;
 impl Sql for LeastRecentlyUsed {
     const TEXT: &'static str = "SELECT id FROM signing_key WHERE state = 'active' \
          AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased') \
-         ORDER BY last_leased, id LIMIT ?";
+         ORDER BY last_leased, id LIMIT +?";
     type Columns = BigInt;
 }
 
 struct OldestOpen;
 impl Sql for OldestOpen {
-    const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT ?";
+    const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT +?";
     type Columns = (BigInt, BigInt, Text);
 }
 

@@ -108,7 +108,7 @@ struct Unbatched;
 impl Sql for Unbatched {
     const TEXT: &'static str = "SELECT count(*), coalesce(max(id), 0), \
          coalesce((SELECT max(id) FROM record), 0) FROM (SELECT id FROM record \
-         WHERE id > coalesce((SELECT last_record FROM batch ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT ?)";
+         WHERE id > coalesce((SELECT last_record FROM batch ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT +?)";
     type Columns = (BigInt, BigInt, BigInt);
 }
 

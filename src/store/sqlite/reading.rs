@@ -129,7 +129,7 @@ type BatchColumns = (
 struct BatchesAfter;
 impl Sql for BatchesAfter {
     const TEXT: &'static str = "SELECT id, first_record, last_record, runs, record_count, state, epoch, key_id, \
-         node_id, scheme, signed_at FROM batch WHERE id > ? ORDER BY id LIMIT ?";
+         node_id, scheme, signed_at FROM batch WHERE id > ? ORDER BY id LIMIT +?";
     type Columns = BatchColumns;
 }
 
@@ -146,6 +146,6 @@ struct SignedBetween;
 impl Sql for SignedBetween {
     const TEXT: &'static str = "SELECT record.id, CAST(external_id AS BLOB), CAST(payload AS BLOB), batch_id, value \
          FROM record LEFT JOIN signature ON signature.record_id = record.id \
-         WHERE record.id BETWEEN ? AND ? ORDER BY record.id LIMIT ?";
+         WHERE record.id BETWEEN ? AND ? ORDER BY record.id LIMIT +?";
     type Columns = (BigInt, Nullable<Binary>, Binary, Nullable<BigInt>, Nullable<Binary>);
 }

@@ -17,7 +17,8 @@ use diesel::{
 
 /// One SQL text, named by its type.
 pub(super) trait Sql: 'static {
-    /// The text, with a `?` for each value and nowhere else.
+    /// The text, with a `?` for each value and nowhere else. A limit is written `LIMIT +?`: SQLite
+    /// compiles a statement anew for each value of a bare `LIMIT ?`, in search of a better plan.
     const TEXT: &'static str;
     /// The types of the columns that it returns; `()` for none.
     type Columns: 'static;
