@@ -32,7 +32,7 @@ pub(super) fn open_batches(store: &SqliteStore, request: OpenBatches) -> Result<
     }
     // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
     // and the next call forms them.
-    store.write(|connection| form(connection, request))
+    store.write_unsynced(|connection| form(connection, request))
 }
 
 /// Reads the ids within the transaction: an id that another process chose may still appear above the

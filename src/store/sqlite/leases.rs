@@ -30,7 +30,7 @@ pub(super) fn lease(
     }
     // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
     // go back to `open` when the node is reclaimed: nothing is signed for them yet.
-    store.write(|connection| {
+    store.write_unsynced(|connection| {
         if !may_lease(connection, node)? {
             return Ok(Vec::new());
         }
@@ -86,7 +86,7 @@ pub(super) fn release(store: &SqliteStore, leases: &[(BatchId, Epoch)]) -> Resul
         return Ok(0);
     }
     // What if we die here? The leases stand until the node is reclaimed, which does the same.
-    store.write(|connection| {
+    store.write_unsynced(|connection| {
         let mut released = 0;
         for (batch, epoch) in leases {
             released +=

@@ -20,7 +20,7 @@ use super::{
     errors::Failure,
     locks::NodeLocks,
     migrations,
-    statement::{Sql, Value, execute, rows},
+    statement::{Sql, Value, execute, row, rows},
 };
 use crate::{
     domain::NodeId,
@@ -161,6 +161,31 @@ fn an_error_within_a_transaction_rolls_it_back() {
 fn the_writer_is_durable_and_strict() {
     let (_folder, store) = database();
     assert_eq!(pragma_values(&store), expected_pragmas());
+}
+
+#[test]
+fn every_commit_waits_for_the_disk_except_forming_leasing_and_releasing() {
+    let (_folder, store) = database();
+    let within = |connection: &mut SqliteConnection| Ok(row::<Synchronous, i64>(connection, &[])?);
+    for _ in 0..2 {
+        assert_eq!(store.write_unsynced(within), Ok(Some(1)));
+        assert_eq!(store.write(within), Ok(Some(2)), "whatever came before");
+    }
+    let uses = |source: &str| source.matches("write_unsynced(").count();
+    assert_eq!([include_str!("batches.rs"), include_str!("leases.rs")].map(uses), [1, 2]);
+    let durable = [
+        include_str!("commit.rs"),
+        include_str!("keys.rs"),
+        include_str!("nodes.rs"),
+        include_str!("records.rs"),
+    ];
+    assert_eq!(durable.map(uses), [0; 4]);
+}
+
+struct Synchronous;
+impl Sql for Synchronous {
+    const TEXT: &'static str = "SELECT synchronous FROM pragma_synchronous";
+    type Columns = BigInt;
 }
 
 fn expected_pragmas() -> Vec<(String, String)> {
