@@ -222,6 +222,46 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::{
+        domain::{Custody, Fingerprint, Scheme, SignatureBuf},
+        signer::Engine,
+        store::{MemoryStore, NewKey, NewRecord, OpenBatches},
+    };
+
+    #[test]
+    fn a_key_that_went_from_one_batch_to_the_next_meanwhile_is_not_in_use_twice() {
+        let store = MemoryStore::new();
+        let record = NewRecord { external_id: None, payload: b"" };
+        store.insert_records(&[record, record]).unwrap();
+        store.open_batches(OpenBatches { batch_size: 1, keep_open: 2, partial: true }).unwrap();
+        let key = NewKey {
+            fingerprint: Fingerprint([0; 32]),
+            public_key: vec![0],
+            bits: 2048,
+            custody: Custody::Database,
+            sealed_key: vec![0],
+        };
+        store.add_key(&key).unwrap();
+        let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();
+        let lease = || store.lease(node, Scheme::Ps256, 1).unwrap().remove(0);
+
+        let first = lease();
+        let first_row = store.batches(BatchId(0), 1).unwrap().remove(0);
+        let mut signatures = SignatureBuf::with_capacity(256, 1);
+        signatures.push_zeroed();
+        store.commit(&[first.signed(signatures).unwrap()]).unwrap();
+        lease();
+        let second_row = store.batches(BatchId(1), 1).unwrap().remove(0);
+        assert_eq!((first_row.state, first_row.key), (second_row.state, second_row.key));
+
+        let findings = Findings::default();
+        let ring = KeyRing::new(&store, Engine::default(), &[], &findings);
+        let scan = Scan { store: &store, ring: &ring, findings: &findings, progress: &|_| {} };
+        let mut rows = Rows::default();
+        assert_eq!(rows.check(&scan, &first_row), Ok(true));
+        assert_eq!(rows.check(&scan, &second_row), Ok(true));
+        assert_eq!(findings.take(), (vec![], 0));
+    }
 
     proptest! {
         #[test]

@@ -95,12 +95,12 @@ fn a_full_device_is_an_error_and_a_reader_that_has_enough_is_none() {
     let error = failed(1, &sandbox.command(&["export"]).stdout(full).output().unwrap());
     assert_eq!(error, "the output cannot be written: No space left on device (os error 28)");
 
-    let mut child = sandbox
-        .command(&["export", "--with-payload"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    // More than a pipe holds, so that the reader is gone before all is written.
+    let large = Sandbox::new();
+    large.ok(&["seed", "--records", "20", "--keys", "1", "--payload-size", "100000"]);
+    large.ok(&["sign"]);
+    let mut export = large.command(&["export", "--with-payload"]);
+    let mut child = export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 10];
     let mut reader = child.stdout.take().unwrap();
     reader.read_exact(&mut first).unwrap();
