@@ -36,6 +36,10 @@ pub struct Ingest {
     unsigned: Vec<(BatchId, Epoch)>,
     leasing: bool,
     settling: bool,
+    /// What is done waits for more, since less than [`GATHER`].
+    gathering: bool,
+    /// It has waited long enough.
+    gathered: bool,
     /// The last lease came back short of what Emit had promised.
     stale: bool,
     /// This node may hold leases that it does not know of: it takes nothing more until it has
@@ -50,6 +54,9 @@ pub struct Ingest {
     planned: Option<SpawnHandle>,
     settlers: Vec<oneshot::Sender<()>>,
 }
+
+/// How long signatures wait at most for others to be stored with them.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Whom Ingest talks to.
 #[derive(Clone)]
@@ -93,6 +100,8 @@ impl Ingest {
             unsigned: Vec::new(),
             leasing: false,
             settling: false,
+            gathering: false,
+            gathered: false,
             stale: false,
             uncertain: false,
             again: false,
@@ -118,7 +127,16 @@ impl Ingest {
 
     fn settle_what_is_done(&mut self, ctx: &mut Context<Self>) {
         if !self.settling && (!self.finished.is_empty() || !self.unsigned.is_empty()) {
-            self.settle(ctx);
+            if self.is_worth_a_transaction() {
+                self.settle(ctx);
+            } else if !self.gathering {
+                self.gathering = true;
+                ctx.run_later(GATHER, |actor, ctx| {
+                    actor.gathering = false;
+                    actor.gathered = true;
+                    actor.settle_what_is_done(ctx);
+                });
+            }
         }
         if self.held.is_empty() && !self.leasing {
             for settler in self.settlers.drain(..) {
@@ -128,6 +146,13 @@ impl Ingest {
                 self.change_identity(ctx);
             }
         }
+    }
+
+    /// A transaction costs about as much as two RSA operations: while the signers have enough to do, a
+    /// few batches are gathered for it, for a moment that nobody notices.
+    fn is_worth_a_transaction(&self) -> bool {
+        let done = self.finished.len() + self.unsigned.len();
+        self.gathered || 2 * done >= self.held.len() || !self.links.standing.is_running()
     }
 
     /// At most one such attempt is planned at a time.
@@ -218,6 +243,7 @@ impl Ingest {
     /// Stores what is finished, all of it in one transaction, and gives back what was not signed.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         self.settling = true;
+        self.gathered = false;
         let finished: Arc<[SignedBatch]> = std::mem::take(&mut self.finished).into();
         let unsigned = std::mem::take(&mut self.unsigned);
         let (links, batches, given_back) = (self.links.clone(), Arc::clone(&finished), unsigned.clone());
