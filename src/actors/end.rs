@@ -65,6 +65,11 @@ impl Ends {
         drop(self.sender.send(end));
     }
 
+    /// Whether troubles are waited out, however long they last.
+    pub fn is_patient(&self) -> bool {
+        self.patient
+    }
+
     /// Whether to try again after `error`.
     pub fn tolerates(&self, error: &StoreError) -> bool {
         error.is_transient() && (self.patient || *error != StoreError::Full)

@@ -109,6 +109,9 @@ fn settled(outcome: Outcome) -> Settled {
     }
 }
 
+/// How often a command tries before it gives up; a service never does.
+const ATTEMPTS: u32 = 12;
+
 /// Pauses that double from 10 ms to a second.
 #[derive(Default)]
 struct Backoff {
@@ -123,7 +126,8 @@ impl Backoff {
         ends: &Ends,
         what: &str,
     ) -> Result<(), StoreError> {
-        if standing.is_interrupting() || !ends.tolerates(error) {
+        let tired = !ends.is_patient() && self.failures >= ATTEMPTS;
+        if tired || standing.is_interrupting() || !ends.tolerates(error) {
             return Err(error.clone());
         }
         if self.failures.is_power_of_two() {

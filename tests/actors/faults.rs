@@ -101,6 +101,16 @@ async fn a_full_disk_ends_a_command_and_is_waited_out_by_a_service() {
 }
 
 #[actix_rt::test]
+async fn a_command_does_not_try_for_ever() {
+    let world = world();
+    let broken = || StoreError::Unavailable("disk I/O error".into());
+    (1..=100).for_each(|nth| world.store.fail(Method::Commit, nth, Fault::NotPersisted(broken())));
+    assert_eq!(world.drain().await, Err(RunError::Store(broken())));
+    world.check();
+    assert_eq!(world.leased(), 0, "the batches went back");
+}
+
+#[actix_rt::test]
 async fn a_panic_on_the_database_thread_is_survived() {
     for method in [Method::OpenBatches, Method::Lease, Method::ReadPayloads, Method::Commit] {
         let world = world();
