@@ -12,7 +12,8 @@ pub fn signed() -> Sandbox {
     let signed = SIGNED.get_or_init(|| {
         let sandbox = Sandbox::new();
         sandbox.ok(&["seed", "--records", "60", "--keys", "3"]);
-        sandbox.ok(&["sign", "--batch-size", "10"]);
+        // Two batches in hand of three keys: whatever the timing, each key in its turn.
+        sandbox.ok(&["sign", "--batch-size", "10", "--signers", "1", "--prefetch", "1"]);
         sandbox.ok(&["seed", "--records", "65"]);
         sandbox
     });
