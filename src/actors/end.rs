@@ -37,9 +37,6 @@ pub enum RunError {
     /// The operating system has no thread to give.
     #[error("cannot start the signing threads: {0}")]
     Threads(String),
-    /// A part of the service ended that must not.
-    #[error("the service broke down: {0}")]
-    Broken(String),
     /// A second signal came: everything was dropped where it was.
     #[error("stopped at once; whatever was being signed is signed again by the next run")]
     Aborted,

@@ -1,6 +1,6 @@
 //! The one place where the actors are started, watched and stopped.
 
-use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Context, SyncArbiter};
 use actix_rt::time::{sleep, timeout};
@@ -74,7 +74,6 @@ pub struct Service {
     ingest: Addr<Ingest>,
     heartbeat: Addr<Heartbeat>,
     ended: UnboundedReceiver<End>,
-    threads: Vec<JoinHandle<()>>,
     stop_grace: Duration,
 }
 
@@ -97,7 +96,7 @@ impl Service {
         pulse.reclaim().await?;
         pulse.register().await?;
 
-        let (pool, threads) =
+        let pool =
             SigningPool::start(settings.signers).map_err(|error| RunError::Threads(error.to_string()))?;
         let draining = mode == Mode::Drain;
         let (ends, ended) = Ends::new(!draining);
@@ -126,7 +125,7 @@ impl Service {
             ends,
         };
         let ingest = ingest.run(Ingest::new(settings, draining, links));
-        Ok(Self { standing, ingest, heartbeat, ended, threads, stop_grace: settings.stop_grace })
+        Ok(Self { standing, ingest, heartbeat, ended, stop_grace: settings.stop_grace })
     }
 
     /// Lets the actors work until the run ends or is stopped, then stops them in order.
@@ -174,8 +173,5 @@ impl Service {
                 log::warn!("this node could not be removed in time, its lease will run out")
             }
         }
-        // The threads end with the pool, which ends with the actors; an operation in progress may
-        // outlast us, and is dropped.
-        self.threads.clear();
     }
 }

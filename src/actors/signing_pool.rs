@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread,
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -46,18 +46,19 @@ pub(super) struct Done {
 }
 
 impl SigningPool {
-    /// Starts the threads. They end when the pool and all its clones of the queue are dropped.
+    /// Starts the threads. They end with the pool, that is, with the actors that use it; an operation
+    /// in progress at exit is dropped.
     ///
     /// # Errors
     /// When the operating system has no thread to give.
-    pub fn start(threads: usize) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
+    pub fn start(threads: usize) -> std::io::Result<Self> {
         let (queue, jobs) = unbounded();
         let spawn = |i| {
             let jobs = jobs.clone();
             thread::Builder::new().name(format!("sign-{i}")).spawn(move || work(&jobs))
         };
-        let handles = (0..threads).map(spawn).collect::<Result<_, _>>()?;
-        Ok((Self { queue }, handles))
+        (0..threads).try_for_each(|i| spawn(i).map(drop))?;
+        Ok(Self { queue })
     }
 
     pub(super) fn submit(&self, job: Job) {
