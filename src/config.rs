@@ -98,7 +98,7 @@ impl Settings {
     }
 
     /// Records in hand beyond those being signed.
-    pub const RECORDS_AHEAD: usize = 256;
+    pub const RECORDS_AHEAD: usize = 512;
 }
 
 #[cfg(test)]
@@ -122,6 +122,6 @@ mod tests {
     #[test]
     fn small_batches_are_leased_in_greater_number() {
         let hold = |batch_size| Settings { batch_size, signers: 2, ..Settings::default() }.leases_at_most();
-        assert_eq!((hold(1000), hold(100), hold(1)), (4, 5, 258));
+        assert_eq!((hold(1000), hold(100), hold(1)), (4, 8, 514));
     }
 }

@@ -56,7 +56,7 @@ pub struct Ingest {
 }
 
 /// How long signatures wait at most for others to be stored with them.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(25);
 
 /// Whom Ingest talks to.
 #[derive(Clone)]

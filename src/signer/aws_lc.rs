@@ -1,5 +1,7 @@
 //! The default engine, aws-lc: constant time, blinded, each result checked against fault attacks.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::{
     digest,
     rsa::KeyPair,
@@ -46,24 +48,30 @@ impl Signer for AwsLcSigner {
     }
 }
 
-/// Verifies with aws-lc: the key is parsed once per scheme, when it is opened.
+/// Verifies with aws-lc: the key is parsed once for each scheme that is used.
 pub(super) struct AwsLcVerifier {
-    keys: [(Scheme, ParsedPublicKey); 6],
+    spki: Vec<u8>,
+    keys: [OnceLock<Option<ParsedPublicKey>>; Scheme::ALL.len()],
 }
 
 impl AwsLcVerifier {
     /// `None` if the library does not take the key.
     pub(super) fn new(key: &PublicKey) -> Option<Self> {
-        let parse = |scheme| Some((scheme, ParsedPublicKey::new(parameters(scheme), key.spki()).ok()?));
-        let keys = Scheme::ALL.into_iter().map(parse).collect::<Option<Vec<_>>>()?;
-        Some(Self { keys: keys.try_into().ok()? })
+        let verifier = Self { spki: key.spki().to_vec(), keys: Default::default() };
+        verifier.key(Scheme::default())?;
+        Some(verifier)
+    }
+
+    fn key(&self, scheme: Scheme) -> Option<&ParsedPublicKey> {
+        let parse = || ParsedPublicKey::new(parameters(scheme), &self.spki).ok();
+        self.keys[scheme as usize].get_or_init(parse).as_ref()
     }
 }
 
 impl Verifier for AwsLcVerifier {
     fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool {
-        let key = self.keys.iter().find(|(of, _)| *of == scheme).map(|(_, key)| key);
-        key.zip(import(digest)).is_some_and(|(key, digest)| key.verify_digest_sig(&digest, signature).is_ok())
+        let key = self.key(scheme).zip(import(digest));
+        key.is_some_and(|(key, digest)| key.verify_digest_sig(&digest, signature).is_ok())
     }
 }
 

@@ -82,7 +82,7 @@ pub enum Suite {
 }
 
 /// How long a raw rate is measured on each side of an end-to-end run.
-const SLICE: Duration = Duration::from_secs(2);
+const SLICE: Duration = Duration::from_secs(4);
 
 impl Bench {
     /// Runs the command.
