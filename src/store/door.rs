@@ -95,9 +95,29 @@ pub trait Store: Send + Sync {
     /// Counts rows for real, one by one, and what they must add up to: all at one moment.
     fn counts(&self) -> Result<Counts, StoreError>;
 
+    /// Somebody who hears at once when other processes add records or form batches; `None` where the
+    /// database cannot tell, so that looking again and again is the only way.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        Ok(None)
+    }
+
     /// Checks the database itself: its integrity, and that every table, constraint, trigger and view
     /// of the schema is still in place. Each sentence is a problem.
     fn audit(&self) -> Result<Vec<String>, StoreError>;
+}
+
+/// Hears of news: records that were added, batches that became open. It may miss some, and invent
+/// some: whoever is told looks for himself.
+pub trait Listener: Send {
+    /// Waits for news, at most for `timeout`; returns whether there may be any. After an error the next
+    /// call tries to reach the database anew, and counts that as news.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    fn wait(&mut self, timeout: Duration) -> Result<bool, StoreError>;
 }
 
 /// How to form batches.
@@ -105,7 +125,8 @@ pub trait Store: Send + Sync {
 pub struct OpenBatches {
     /// Records per batch, at least 1.
     pub batch_size: usize,
-    /// How many open batches there should be afterwards: none is formed beyond that.
+    /// How many open batches there should be afterwards: none is formed beyond that. With 0 it is
+    /// only told how many there are.
     pub keep_open: usize,
     /// Whether a last batch may be formed of fewer than `batch_size` records.
     pub partial: bool,

@@ -10,7 +10,7 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, NewKey, NewRecord, NodeRow, OpenBatches,
+    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches,
     OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
 };
 pub use error::StoreError;
