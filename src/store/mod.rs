@@ -5,13 +5,15 @@ mod door;
 mod error;
 mod faulty;
 mod memory;
+mod postgres;
 mod schema; // as diesel prints it, which tests/migrations.rs keeps true
+mod sql;
 mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches,
-    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
+    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow,
+    OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
 };
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
@@ -25,23 +27,35 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::NotADatabase`], [`StoreError::NewerSchema`],
-/// [`StoreError::OlderSchema`], [`StoreError::ReadOnly`], [`StoreError::UnsafeSqlite`].
+/// [`StoreError::OlderSchema`], [`StoreError::ReadOnly`], [`StoreError::UnsafeSqlite`],
+/// [`StoreError::BadUrl`] for a server, or a way to it, that would break a promise, ..
 pub fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
+    open_with(url, CONNECTIONS)
+}
+
+/// As [`open`], with so many connections to a server for short transactions. SQLite has one.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(url: &DatabaseUrl, connections: u32) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path)?)),
-        DatabaseUrl::Postgres(_) => Err(sqlite_only(url)),
+        DatabaseUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(url, connections)?)),
     }
 }
 
-/// Makes the database if there is none (mode 0600), runs the migrations that it lacks, and returns
-/// their names. A file that holds something else is refused.
+/// Connections to a server for short transactions, unless told otherwise.
+pub const CONNECTIONS: u32 = 4;
+
+/// Makes an SQLite file if there is none (mode 0600), runs the migrations that the database lacks, and
+/// returns their names. One that holds something else is refused.
 ///
 /// # Errors
 /// [`StoreError::NotADatabase`], [`StoreError::NewerSchema`], [`StoreError::ReadOnly`], ..
 pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::migrate(path),
-        DatabaseUrl::Postgres(_) => Err(sqlite_only(url)),
+        DatabaseUrl::Postgres(url) => postgres::migrate(url),
     }
 }
 
@@ -52,12 +66,6 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
 pub fn revert(url: &DatabaseUrl) -> Result<String, StoreError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::revert(path),
-        DatabaseUrl::Postgres(_) => Err(sqlite_only(url)),
+        DatabaseUrl::Postgres(url) => postgres::revert(url),
     }
-}
-
-fn sqlite_only(url: &DatabaseUrl) -> StoreError {
-    StoreError::BadUrl(format!(
-        "cannot open '{url}': this version speaks SQLite only, give the path of a file"
-    ))
 }

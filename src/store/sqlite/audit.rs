@@ -7,13 +7,9 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use super::{
-    SqliteStore,
-    errors::Failure,
-    migrations::run_pending,
-    statement::{Sql, rows},
-};
+use super::{SqliteStore, errors::Failure, migrations::run_pending};
 use crate::store::StoreError;
+use crate::store::sql::{Sql, rows};
 
 /// See [`crate::store::Store::audit`].
 pub(super) fn audit(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
@@ -34,12 +30,12 @@ fn integrity(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> 
 }
 
 fn damage(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
-    let lines: Vec<String> = rows::<QuickCheck, _>(connection, &[])?;
+    let lines: Vec<String> = rows::<QuickCheck, _, _>(connection, &[])?;
     Ok(lines.into_iter().filter(|line| line != "ok").map(|line| format!("integrity: {line}")).collect())
 }
 
 fn orphans(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
-    let orphans: Vec<(String, Option<i64>, String)> = rows::<OrphanCheck, _>(connection, &[])?;
+    let orphans: Vec<(String, Option<i64>, String)> = rows::<OrphanCheck, _, _>(connection, &[])?;
     let sentence = |(table, row, parent): (String, Option<i64>, String)| {
         format!("{table} {} refers to a {parent} that is not there", row.unwrap_or_default())
     };
@@ -58,7 +54,7 @@ fn expected_schema() -> Result<Schema, Failure> {
 }
 
 fn schema(connection: &mut SqliteConnection) -> Result<Schema, Failure> {
-    let objects: Vec<(String, String, Option<String>)> = rows::<Objects, _>(connection, &[])?;
+    let objects: Vec<(String, String, Option<String>)> = rows::<Objects, _, _>(connection, &[])?;
     Ok(objects.into_iter().map(|(kind, name, sql)| ((kind, name), sql.unwrap_or_default())).collect())
 }
 

@@ -2,11 +2,8 @@
 
 use diesel::{SqliteConnection, sql_types::BigInt};
 
-use super::{
-    SqliteStore,
-    errors::{Failure, expect_rows},
-    statement::{Sql, Value, execute, row, rows},
-};
+use super::{SqliteStore, errors::Failure};
+use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit};
 use crate::{
     domain::{RecordId, Runs},
     store::{OpenBatches, OpenedBatches, StoreError},
@@ -71,7 +68,7 @@ fn insert_batch(connection: &mut SqliteConnection, runs: &Runs) -> Result<Record
         Value::Text(&runs.to_string()),
         Value::Integer(runs.len() as i64),
     ];
-    expect_rows("forming a batch", 1, execute::<InsertBatch>(connection, &values)?)?;
+    expect_rows("forming a batch", 1, execute::<InsertBatch, _>(connection, &values)?)?;
     Ok(last)
 }
 
@@ -85,23 +82,18 @@ struct Survey {
 
 fn survey(connection: &mut SqliteConnection) -> Result<Survey, Failure> {
     let (open, leased, frontier) =
-        row::<SurveyBatches, (i64, i64, i64)>(connection, &[])?.unwrap_or_default();
+        row::<SurveyBatches, (i64, i64, i64), _>(connection, &[])?.unwrap_or_default();
     Ok(Survey { open: open as usize, leased: leased as usize, frontier })
 }
 
 /// How many records there are above `frontier`, counted up to `limit`.
 fn records_above(connection: &mut SqliteConnection, frontier: i64, limit: usize) -> Result<usize, Failure> {
     let values = [Value::Integer(frontier), Value::Integer(sql_limit(limit))];
-    Ok(row::<CountAbove, i64>(connection, &values)?.unwrap_or_default() as usize)
+    Ok(row::<CountAbove, i64, _>(connection, &values)?.unwrap_or_default() as usize)
 }
 
 fn ids_above(connection: &mut SqliteConnection, frontier: i64, limit: usize) -> Result<Vec<i64>, Failure> {
-    Ok(rows::<IdsAbove, _>(connection, &[Value::Integer(frontier), Value::Integer(sql_limit(limit))])?)
-}
-
-/// SQL takes a negative limit for none.
-pub(super) fn sql_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
+    Ok(rows::<IdsAbove, _, _>(connection, &[Value::Integer(frontier), Value::Integer(sql_limit(limit))])?)
 }
 
 /// Batches are formed in id order, so that the last one reaches furthest.

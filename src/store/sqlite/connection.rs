@@ -10,11 +10,9 @@ use diesel::{
 };
 use r2d2::{CustomizeConnection, Pool};
 
-use super::{
-    errors::{Failure, classify_message},
-    statement::{Sql, row},
-};
+use super::errors::{Failure, classify_message};
 use crate::store::StoreError;
+use crate::store::sql::{Sql, row};
 
 pub(super) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;
 
@@ -108,7 +106,7 @@ impl CustomizeConnection<SqliteConnection, R2d2Error> for Role {
 /// does not know, and answers another mode where write-ahead logging cannot work.
 pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Failure> {
     connection.batch_execute(BUSY_TIMEOUT)?;
-    let mode: Option<String> = row::<JournalMode, _>(connection, &[])?;
+    let mode: Option<String> = row::<JournalMode, _, _>(connection, &[])?;
     if mode.as_deref() != Some("wal") {
         return Err(Failure(StoreError::Other(format!(
             "write-ahead logging does not work here (journal mode '{}'): is the database on a network file \
@@ -117,7 +115,7 @@ pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Fa
         ))));
     }
     WRITER.iter().try_for_each(|pragma| connection.batch_execute(pragma))?;
-    let answers: Option<(i64, i64, i64, i64, String)> = row::<WriterAnswers, _>(connection, &[])?;
+    let answers: Option<(i64, i64, i64, i64, String)> = row::<WriterAnswers, _, _>(connection, &[])?;
     if answers != Some((2, 1, 1, 0, "UTF-8".to_owned())) {
         return Err(Failure(StoreError::Other(format!(
             "SQLite ignored a pragma, or texts are not UTF-8: {answers:?}"
@@ -153,7 +151,7 @@ impl Sql for Version {
 }
 
 fn refuse_unsafe_sqlite(connection: &mut SqliteConnection) -> Result<(), Failure> {
-    let version: String = row::<Version, _>(connection, &[])?.unwrap_or_default();
+    let version: String = row::<Version, _, _>(connection, &[])?.unwrap_or_default();
     if is_safe(&version) { Ok(()) } else { Err(Failure(StoreError::UnsafeSqlite(version))) }
 }
 

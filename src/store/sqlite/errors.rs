@@ -77,12 +77,3 @@ pub(super) fn classify_message(message: &str) -> StoreError {
         _ => StoreError::Other(owned()),
     }
 }
-
-/// A statement must have changed exactly so many rows.
-pub(super) fn expect_rows(what: &'static str, expected: usize, found: usize) -> Result<(), StoreError> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(StoreError::RowCount { what, expected: expected as u64, found: found as u64 })
-    }
-}

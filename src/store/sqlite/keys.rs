@@ -1,15 +1,11 @@
 //! The key pool.
 
-use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
-use super::{
-    SqliteStore,
-    errors::{Failure, expect_rows},
-    reading::corrupt,
-    statement::{Sql, Value, execute, row, rows},
-};
+use super::{SqliteStore, errors::Failure};
+use crate::store::sql::{KeyColumns, RawKey, Sql, Value, corrupt, execute, expect_rows, key_row, row, rows};
 use crate::{
-    domain::{BatchId, KeyId, KeyState},
+    domain::{KeyId, KeyState},
     store::{AddKeyVerdict, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey},
 };
 
@@ -18,7 +14,7 @@ pub(super) fn add(store: &SqliteStore, key: &NewKey) -> Result<AddKeyVerdict, St
     let fingerprint = key.fingerprint.to_string();
     // What if we die here? The key is there or it is not; adding it again says which.
     store.write(|connection| {
-        if let Some(id) = row::<FindKey, i64>(connection, &[Value::Text(&fingerprint)])? {
+        if let Some(id) = row::<FindKey, i64, _>(connection, &[Value::Text(&fingerprint)])? {
             return Ok(AddKeyVerdict::AlreadyThere(KeyId(id)));
         }
         let values = [
@@ -28,7 +24,7 @@ pub(super) fn add(store: &SqliteStore, key: &NewKey) -> Result<AddKeyVerdict, St
             Value::Text(key.custody.name()),
             Value::Blob(&key.sealed_key),
         ];
-        match row::<InsertKey, i64>(connection, &values)? {
+        match row::<InsertKey, i64, _>(connection, &values)? {
             Some(id) => Ok(AddKeyVerdict::Added(KeyId(id))),
             None => Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 })),
         }
@@ -38,37 +34,8 @@ pub(super) fn add(store: &SqliteStore, key: &NewKey) -> Result<AddKeyVerdict, St
 /// See [`crate::store::Store::keys`].
 pub(super) fn keys(store: &SqliteStore) -> Result<Vec<KeyRow>, StoreError> {
     store.query(|connection| {
-        let rows: Vec<RawKey> = rows::<AllKeys, _>(connection, &[])?;
-        rows.into_iter().map(key_row).collect()
-    })
-}
-
-type RawKey = (i64, String, Vec<u8>, i32, String, Option<String>, Option<i64>, i64, i64, String);
-
-fn key_row(raw: RawKey) -> Result<KeyRow, Failure> {
-    let (
-        id,
-        fingerprint,
-        public_key,
-        bits,
-        state,
-        state_reason,
-        batch,
-        last_leased,
-        signature_count,
-        created_at,
-    ) = raw;
-    Ok(KeyRow {
-        id: KeyId(id),
-        fingerprint: fingerprint.parse().map_err(|error| corrupt("key", id, &error))?,
-        public_key,
-        bits: u32::try_from(bits).map_err(|error| corrupt("key", id, &error))?,
-        state: state.parse().map_err(|error| corrupt("key", id, &error))?,
-        state_reason,
-        leased_batch: batch.map(BatchId),
-        last_leased,
-        signature_count,
-        created_at,
+        let rows: Vec<RawKey> = rows::<AllKeys, _, _>(connection, &[])?;
+        Ok(rows.into_iter().map(key_row).collect::<Result<_, _>>()?)
     })
 }
 
@@ -76,7 +43,7 @@ fn key_row(raw: RawKey) -> Result<KeyRow, Failure> {
 pub(super) fn stored(store: &SqliteStore, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
     store.query(|connection| {
         let found: Option<(String, Vec<u8>, Option<Vec<u8>>)> =
-            row::<OneKey, _>(connection, &[Value::Integer(key.0)])?;
+            row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
         found
             .map(|(fingerprint, public_key, sealed_key)| {
                 let fingerprint = fingerprint.parse().map_err(|error| corrupt("key", key.0, &error))?;
@@ -95,7 +62,7 @@ pub(super) fn set_state(
 ) -> Result<KeyStateVerdict, StoreError> {
     // What if we die here? The state has changed or it has not; asking again is harmless.
     store.write(|connection| {
-        let Some(before) = row::<StateOf, String>(connection, &[Value::Integer(key.0)])? else {
+        let Some(before) = row::<StateOf, String, _>(connection, &[Value::Integer(key.0)])? else {
             return Ok(KeyStateVerdict::NoSuchKey);
         };
         let before: KeyState = before.parse().map_err(|error| corrupt("key", key.0, &error))?;
@@ -103,7 +70,7 @@ pub(super) fn set_state(
             return Ok(KeyStateVerdict::Refused(before));
         }
         let values = [Value::Text(state.name()), Value::OptionalText(reason), Value::Integer(key.0)];
-        expect_rows("changing the state of a key", 1, execute::<SetState>(connection, &values)?)?;
+        expect_rows("changing the state of a key", 1, execute::<SetState, _>(connection, &values)?)?;
         Ok(KeyStateVerdict::Changed(before))
     })
 }
@@ -126,8 +93,7 @@ impl Sql for AllKeys {
     const TEXT: &'static str = "SELECT id, fingerprint, public_key, bits, state, state_reason, \
          (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
          last_leased, signature_count, created_at FROM signing_key ORDER BY id";
-    type Columns =
-        (BigInt, Text, Binary, Integer, Text, Nullable<Text>, Nullable<BigInt>, BigInt, BigInt, Text);
+    type Columns = KeyColumns;
 }
 
 struct OneKey;

@@ -5,13 +5,8 @@ use diesel::{
     sql_types::{BigInt, Bool, Text},
 };
 
-use super::{
-    SqliteStore,
-    batches::sql_limit,
-    errors::{Failure, expect_rows},
-    reading::parse_runs,
-    statement::{Sql, Value, execute, row, rows},
-};
+use super::{SqliteStore, errors::Failure};
+use crate::store::sql::{Sql, Value, execute, expect_rows, parse_runs, row, rows, sql_limit};
 use crate::{
     domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
     store::StoreError,
@@ -34,10 +29,11 @@ pub(super) fn lease(
         if !may_lease(connection, node)? {
             return Ok(Vec::new());
         }
-        let keys: Vec<i64> = rows::<LeastRecentlyUsed, _>(connection, &[Value::Integer(sql_limit(limit))])?;
+        let keys: Vec<i64> =
+            rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
         let batches: Vec<OpenBatch> =
-            rows::<OldestOpen, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
-        let mut last_leased = row::<LastLeased, i64>(connection, &[])?.unwrap_or_default();
+            rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
+        let mut last_leased = row::<LastLeased, i64, _>(connection, &[])?.unwrap_or_default();
         let pairs = batches.into_iter().zip(keys);
         pairs
             .map(|(batch, key)| {
@@ -66,15 +62,15 @@ fn lease_one(
         Value::Integer(id),
         Value::Integer(epoch),
     ];
-    expect_rows("leasing a batch", 1, execute::<LeaseBatch>(connection, &values)?)?;
+    expect_rows("leasing a batch", 1, execute::<LeaseBatch, _>(connection, &values)?)?;
     let values = [Value::Integer(last_leased), Value::Integer(key.0)];
-    expect_rows("noting the use of a key", 1, execute::<UseKey>(connection, &values)?)?;
+    expect_rows("noting the use of a key", 1, execute::<UseKey, _>(connection, &values)?)?;
     Ok(Lease { batch, key, node, epoch: Epoch(epoch).next(), scheme, records: parse_runs(batch, &runs)? })
 }
 
 /// Whether there is an open batch; refuses a node that is not registered.
 fn may_lease(connection: &mut SqliteConnection, node: NodeId) -> Result<bool, Failure> {
-    match row::<MayLease, (bool, bool)>(connection, &[Value::Integer(node.0)])? {
+    match row::<MayLease, (bool, bool), _>(connection, &[Value::Integer(node.0)])? {
         Some((true, has_open)) => Ok(has_open),
         _ => Err(Failure(StoreError::Refused(format!("node {node} is not registered (any more)")))),
     }
@@ -90,7 +86,7 @@ pub(super) fn release(store: &SqliteStore, leases: &[(BatchId, Epoch)]) -> Resul
         let mut released = 0;
         for (batch, epoch) in leases {
             released +=
-                execute::<ReleaseBatch>(connection, &[Value::Integer(batch.0), Value::Integer(epoch.0)])?
+                execute::<ReleaseBatch, _>(connection, &[Value::Integer(batch.0), Value::Integer(epoch.0)])?
                     as u64;
         }
         Ok(released)
@@ -99,7 +95,7 @@ pub(super) fn release(store: &SqliteStore, leases: &[(BatchId, Epoch)]) -> Resul
 
 /// Gives back everything that a node holds.
 pub(super) fn release_all_of(connection: &mut SqliteConnection, node: NodeId) -> Result<u64, Failure> {
-    Ok(execute::<ReleaseAllOf>(connection, &[Value::Integer(node.0)])? as u64)
+    Ok(execute::<ReleaseAllOf, _>(connection, &[Value::Integer(node.0)])? as u64)
 }
 
 struct MayLease;

@@ -16,10 +16,10 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use super::{
     connection::{connect, prepare_writer},
     errors::{Failure, classify, classify_message},
-    statement::{Sql, row, rows},
     transaction::{with_path, write_on},
 };
 use crate::store::StoreError;
+use crate::store::sql::{Sql, row, rows};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -162,14 +162,14 @@ fn name_of(version: &str) -> String {
 }
 
 fn applied(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
-    match row::<HasVersions, i64>(connection, &[])? {
-        Some(1) => Ok(rows::<Versions, _>(connection, &[])?),
+    match row::<HasVersions, i64, _>(connection, &[])? {
+        Some(1) => Ok(rows::<Versions, _, _>(connection, &[])?),
         _ => Ok(Vec::new()),
     }
 }
 
 fn has_objects(connection: &mut SqliteConnection) -> Result<bool, Failure> {
-    Ok(row::<Objects, i64>(connection, &[])?.is_some_and(|count| count > 0))
+    Ok(row::<Objects, i64, _>(connection, &[])?.is_some_and(|count| count > 0))
 }
 
 struct HasVersions;

@@ -13,7 +13,6 @@ mod nodes;
 mod progress;
 mod reading;
 mod records;
-mod statement;
 #[cfg(test)]
 mod tests;
 mod transaction;

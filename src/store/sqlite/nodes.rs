@@ -8,12 +8,8 @@ use diesel::{
     sql_types::{BigInt, Bool, Text},
 };
 
-use super::{
-    SqliteStore,
-    errors::{Failure, expect_rows},
-    leases::release_all_of,
-    statement::{Sql, Value, execute, row, rows},
-};
+use super::{SqliteStore, errors::Failure, leases::release_all_of};
+use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows};
 use crate::{
     domain::NodeId,
     store::{Reclaimed, RenewVerdict, StoreError},
@@ -26,7 +22,7 @@ pub(super) fn register(store: &SqliteStore, name: &str, ttl: Duration) -> Result
     // for. After it the lock died with us: anybody may reclaim the node at once.
     let result = store.write(|connection| {
         let values = [Value::Text(name), Value::Text(&after(ttl))];
-        let Some(id) = row::<InsertNode, i64>(connection, &values)? else {
+        let Some(id) = row::<InsertNode, i64, _>(connection, &values)? else {
             return Err(Failure(StoreError::RowCount { what: "registering a node", expected: 1, found: 0 }));
         };
         // Before the COMMIT, so that no other process sees the node without its lock.
@@ -47,7 +43,7 @@ pub(super) fn renew(store: &SqliteStore, node: NodeId, ttl: Duration) -> Result<
     // that we are gone.
     store.write(|connection| {
         let values = [Value::Text(&after(ttl)), Value::Integer(node.0)];
-        Ok(match execute::<RenewNode>(connection, &values)? {
+        Ok(match execute::<RenewNode, _>(connection, &values)? {
             0 => RenewVerdict::Gone,
             _ => RenewVerdict::Renewed,
         })
@@ -59,7 +55,7 @@ pub(super) fn remove(store: &SqliteStore, node: NodeId) -> Result<u64, StoreErro
     // What if we die here? The node is reclaimed, which does the same.
     let released = store.write(|connection| {
         let released = release_all_of(connection, node)?;
-        execute::<DeleteNode>(connection, &[Value::Integer(node.0)])?;
+        execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
         Ok(released)
     })?;
     store.locks.forget(node);
@@ -116,24 +112,24 @@ fn reclaim_one(
     grace: &str,
 ) -> Result<Option<Reclaimed>, Failure> {
     let values = [Value::Text(grace), Value::Integer(suspect.node.0)];
-    let expired: Option<bool> = row::<IsExpired, _>(connection, &values)?;
+    let expired: Option<bool> = row::<IsExpired, _, _>(connection, &values)?;
     if expired.is_none() || (expired == Some(false) && suspect.proof.is_none()) {
         return Ok(None);
     }
     let batches = release_all_of(connection, suspect.node)?;
-    let deleted = execute::<DeleteNode>(connection, &[Value::Integer(suspect.node.0)])?;
+    let deleted = execute::<DeleteNode, _>(connection, &[Value::Integer(suspect.node.0)])?;
     expect_rows("removing a dead node", 1, deleted)?;
     Ok(Some(Reclaimed { node: suspect.node, name: suspect.name.clone(), batches }))
 }
 
 fn suspects(connection: &mut SqliteConnection, grace: &str) -> Result<Vec<(NodeId, String, bool)>, Failure> {
-    let nodes: Vec<(i64, String, bool)> = rows::<Nodes, _>(connection, &[Value::Text(grace)])?;
+    let nodes: Vec<(i64, String, bool)> = rows::<Nodes, _, _>(connection, &[Value::Text(grace)])?;
     Ok(nodes.into_iter().map(|(id, name, expired)| (NodeId(id), name, expired)).collect())
 }
 
 /// Changes nothing, as only one who may write can do.
 pub(super) fn delete_none(connection: &mut SqliteConnection) -> Result<(), Failure> {
-    execute::<DeleteNode>(connection, &[Value::Integer(0)])?;
+    execute::<DeleteNode, _>(connection, &[Value::Integer(0)])?;
     Ok(())
 }
 

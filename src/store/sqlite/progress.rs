@@ -5,12 +5,8 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{
-    SqliteStore,
-    errors::Failure,
-    reading::{corrupt, parse_state},
-    statement::{Sql, Value, row, rows},
-};
+use super::{SqliteStore, errors::Failure};
+use crate::store::sql::{Sql, Value, corrupt, parse_state, row, rows};
 use crate::{
     domain::{BatchState, KeyState, NodeId},
     store::{Counts, NodeRow, Status, StoreError},
@@ -28,13 +24,13 @@ pub(super) fn status(store: &SqliteStore) -> Result<Status, StoreError> {
     store.read(|connection| {
         let mut status =
             Status { nodes: nodes(connection)?, unbatched: unbatched(connection)?, ..Status::default() };
-        let keys: Vec<(String, i64, i64)> = rows::<KeysByState, _>(connection, &[])?;
+        let keys: Vec<(String, i64, i64)> = rows::<KeysByState, _, _>(connection, &[])?;
         for (name, keys, signatures) in keys {
             let state: KeyState = name.parse().map_err(|error| corrupt("key in state", keys, &error))?;
             status.keys[state as usize] = keys as u64;
             status.signed += signatures as u64;
         }
-        let batches: Vec<(String, i64, i64)> = rows::<UnsignedBatches, _>(connection, &[])?;
+        let batches: Vec<(String, i64, i64)> = rows::<UnsignedBatches, _, _>(connection, &[])?;
         for (name, batches, records) in batches {
             let state = parse_state(&name)?;
             status.batches[state as usize] = batches as u64;
@@ -43,7 +39,7 @@ pub(super) fn status(store: &SqliteStore) -> Result<Status, StoreError> {
                 _ => status.leased = records as u64,
             }
         }
-        let all = row::<HighestBatch, i64>(connection, &[])?.unwrap_or_default() as u64;
+        let all = row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default() as u64;
         status.batches[BatchState::Signed as usize] = all.saturating_sub(status.batches.iter().sum());
         Ok(status)
     })
@@ -53,13 +49,13 @@ pub(super) fn status(store: &SqliteStore) -> Result<Status, StoreError> {
 /// where a user chose them.
 fn unbatched(connection: &mut SqliteConnection) -> Result<u64, Failure> {
     let (counted, reached, highest) =
-        row::<Unbatched, (i64, i64, i64)>(connection, &[Value::Integer(COUNTED)])?.unwrap_or_default();
+        row::<Unbatched, (i64, i64, i64), _>(connection, &[Value::Integer(COUNTED)])?.unwrap_or_default();
     let rest = if counted < COUNTED { 0 } else { highest - reached };
     Ok((counted + rest) as u64)
 }
 
 fn nodes(connection: &mut SqliteConnection) -> Result<Vec<NodeRow>, Failure> {
-    let nodes: Vec<(i64, String, String, String, i64)> = rows::<Nodes, _>(connection, &[])?;
+    let nodes: Vec<(i64, String, String, String, i64)> = rows::<Nodes, _, _>(connection, &[])?;
     Ok(nodes
         .into_iter()
         .map(|(id, name, started_at, lease_until, batches)| NodeRow {
@@ -76,7 +72,7 @@ fn nodes(connection: &mut SqliteConnection) -> Result<Vec<NodeRow>, Failure> {
 pub(super) fn counts(store: &SqliteStore) -> Result<Counts, StoreError> {
     store.query(|connection| {
         let [records, signatures, batches, unbatched, in_batches, in_signed] =
-            row::<RealCounts, (i64, i64, i64, i64, i64, i64)>(connection, &[])?
+            row::<RealCounts, (i64, i64, i64, i64, i64, i64), _>(connection, &[])?
                 .map(<[i64; 6]>::from)
                 .unwrap_or_default()
                 .map(|count| count as u64);

@@ -3,15 +3,15 @@
 use std::ops::ControlFlow;
 
 use diesel::{
-    SqliteConnection,
+    QueryResult, SqliteConnection,
+    connection::{DefaultLoadingMode, LoadConnection},
+    row::{Field, Row},
     sql_types::{BigInt, Binary, Bool, Text},
+    sqlite::Sqlite,
 };
 
-use super::{
-    SqliteStore,
-    errors::Failure,
-    statement::{Sql, Value, each_blob, row},
-};
+use super::{SqliteStore, errors::Failure};
+use crate::store::sql::{Sql, Value, bound, row};
 use crate::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{NewRecord, StoreError},
@@ -28,7 +28,7 @@ pub(super) fn insert(
     // What if we die here? All are stored or none is; a caller that names its records by external_id
     // adds them again, and those that are there are skipped.
     store.write(|connection| {
-        let now: String = row::<Now, _>(connection, &[])?.unwrap_or_default();
+        let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
         let mut verdicts = Vec::with_capacity(records.len());
         for record in records {
             verdicts.push(insert_one(connection, record, &now)?);
@@ -47,14 +47,14 @@ fn insert_one(
     now: &str,
 ) -> Result<InsertVerdict, Failure> {
     let values = [Value::OptionalText(record.external_id), Value::Blob(record.payload), Value::Text(now)];
-    match row::<InsertRecord, i64>(connection, &values) {
+    match row::<InsertRecord, i64, _>(connection, &values) {
         Ok(Some(id)) => Ok(InsertVerdict::Inserted(RecordId(id))),
         Ok(None) => Ok(InsertVerdict::AlreadyThere),
         Err(error) => {
             let failure = Failure::from(error);
             let is_conflict = matches!(failure.0, StoreError::Refused(_))
                 && match record.external_id {
-                    Some(name) => row::<IsThere, bool>(connection, &[Value::Text(name)])?.unwrap_or(false),
+                    Some(name) => row::<IsThere, bool, _>(connection, &[Value::Text(name)])?.unwrap_or(false),
                     None => false,
                 };
             if is_conflict { Ok(InsertVerdict::Conflict) } else { Err(failure) }
@@ -89,6 +89,26 @@ pub(super) fn read_payloads(
         }
         Ok(())
     })
+}
+
+/// Shows the rows of a statement that returns an id and bytes, one by one and without copying the
+/// bytes, until the visitor says stop.
+fn each_blob<S: Sql<Columns = (BigInt, Binary)>>(
+    connection: &mut SqliteConnection,
+    values: &[Value<'_>],
+    mut visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
+) -> QueryResult<()> {
+    for row in LoadConnection::<DefaultLoadingMode>::load(connection, bound::<S>(values))? {
+        let row = row?;
+        let (Some(id), Some(bytes)) = (Row::<Sqlite>::get(&row, 0), Row::<Sqlite>::get(&row, 1)) else {
+            break;
+        };
+        let (Some(mut id), Some(mut bytes)) = (id.value(), bytes.value()) else { break };
+        if visit(id.read_long(), bytes.read_blob()).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 struct Now;

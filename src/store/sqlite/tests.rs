@@ -15,13 +15,8 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{
-    SqliteStore, connection,
-    errors::Failure,
-    locks::NodeLocks,
-    migrations,
-    statement::{Sql, Value, execute, row, rows},
-};
+use super::{SqliteStore, connection, errors::Failure, locks::NodeLocks, migrations};
+use crate::store::sql::{Sql, Value, execute, row, rows};
 use crate::{
     domain::NodeId,
     store::{OpenBatches, Store, StoreError},
@@ -43,7 +38,7 @@ fn on_writer(store: &SqliteStore, sql: &str) {
 }
 
 fn insert(store: &SqliteStore, payload: &[u8]) -> Result<usize, StoreError> {
-    store.write(|connection| Ok(execute::<Insert>(connection, &[Value::Blob(payload)])?))
+    store.write(|connection| Ok(execute::<Insert, _>(connection, &[Value::Blob(payload)])?))
 }
 
 struct Insert;
@@ -83,7 +78,7 @@ fn a_database_that_cannot_be_written_is_read_only() {
     let (_folder, store) = database();
     on_writer(&store, "PRAGMA query_only = ON");
     assert_eq!(insert(&store, b"a"), Err(StoreError::ReadOnly(store.path.display().to_string())));
-    let reader = store.read(|connection| Ok(execute::<Insert>(connection, &[Value::Blob(b"a")])?));
+    let reader = store.read(|connection| Ok(execute::<Insert, _>(connection, &[Value::Blob(b"a")])?));
     assert!(matches!(reader, Err(StoreError::ReadOnly(_))), "readers never write");
 }
 
@@ -136,7 +131,7 @@ fn a_panic_within_a_transaction_rolls_it_back_and_the_store_goes_on() {
     let (_folder, store) = database();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _: Result<(), StoreError> = store.write(|connection| {
-            execute::<Insert>(connection, &[Value::Blob(b"a")])?;
+            execute::<Insert, _>(connection, &[Value::Blob(b"a")])?;
             panic!("on purpose")
         });
     }));
@@ -150,7 +145,7 @@ fn a_panic_within_a_transaction_rolls_it_back_and_the_store_goes_on() {
 fn an_error_within_a_transaction_rolls_it_back() {
     let (_folder, store) = database();
     let result: Result<(), _> = store.write(|connection| {
-        execute::<Insert>(connection, &[Value::Blob(b"a")])?;
+        execute::<Insert, _>(connection, &[Value::Blob(b"a")])?;
         Err(Failure(StoreError::Corrupt("on purpose".to_owned())))
     });
     assert_eq!(result, Err(StoreError::Corrupt("on purpose".to_owned())));
@@ -166,7 +161,7 @@ fn the_writer_is_durable_and_strict() {
 #[test]
 fn every_commit_waits_for_the_disk_except_forming_leasing_and_releasing() {
     let (_folder, store) = database();
-    let within = |connection: &mut SqliteConnection| Ok(row::<Synchronous, i64>(connection, &[])?);
+    let within = |connection: &mut SqliteConnection| Ok(row::<Synchronous, i64, _>(connection, &[])?);
     for _ in 0..2 {
         assert_eq!(store.write_unsynced(within), Ok(Some(1)));
         assert_eq!(store.write(within), Ok(Some(2)), "whatever came before");
@@ -202,7 +197,7 @@ fn expected_pragmas() -> Vec<(String, String)> {
 }
 
 fn pragma_values(store: &SqliteStore) -> Vec<(String, String)> {
-    rows::<Pragmas, _>(&mut store.writers.get().unwrap(), &[]).unwrap()
+    rows::<Pragmas, _, _>(&mut store.writers.get().unwrap(), &[]).unwrap()
 }
 
 struct Pragmas;
@@ -239,7 +234,8 @@ fn the_write_ahead_log_does_not_grow_without_bound() {
 fn no_step_of_the_work_scans_a_table_that_grows() {
     let (_folder, store) = database();
     let plan: Vec<(i64, i64, i64, String)> =
-        rows::<Plan, _>(&mut store.readers.get().unwrap(), &[Value::Integer(1), Value::Integer(1)]).unwrap();
+        rows::<Plan, _, _>(&mut store.readers.get().unwrap(), &[Value::Integer(1), Value::Integer(1)])
+            .unwrap();
     let steps: Vec<_> = plan.into_iter().map(|(.., step)| step).collect();
     assert!(
         steps.iter().all(|step| !step.starts_with("SCAN record") && !step.starts_with("SCAN signature")),

@@ -1,0 +1,7 @@
+DROP VIEW signed_record;
+DROP TABLE gap;
+DROP TABLE signature;
+DROP TABLE batch;
+DROP TABLE node;
+DROP TABLE signing_key;
+DROP TABLE record;

@@ -1,0 +1,166 @@
+-- Everything that Sign Wave keeps. Users insert into `record` and read `signed_record`; the rest is
+-- Sign Wave's own.
+
+CREATE TABLE record (
+    -- ALWAYS: whoever names an id of his own would bypass the order in which ids are drawn, on which
+    -- finding records that become visible late depends (see `gap`).
+    id          BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
+    external_id TEXT UNIQUE
+        CONSTRAINT record_external_id_is_at_most_1024_bytes CHECK (octet_length(external_id) <= 1024),
+    payload     BYTEA NOT NULL,
+    created_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE signing_key (
+    id              BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
+    fingerprint     TEXT NOT NULL UNIQUE CHECK (fingerprint ~ '^[0-9a-f]{64}$'),
+    public_key      BYTEA NOT NULL,
+    bits            INTEGER NOT NULL CHECK (bits > 0),
+    custody         TEXT NOT NULL CHECK (custody IN ('database')),
+    sealed_key      BYTEA,
+    state           TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'disabled', 'retired', 'suspended')),
+    state_reason    TEXT,
+    last_leased     BIGINT NOT NULL DEFAULT 0 CHECK (last_leased >= 0),
+    signature_count BIGINT NOT NULL DEFAULT 0 CHECK (signature_count >= 0),
+    created_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    CHECK (custody <> 'database' OR sealed_key IS NOT NULL)
+-- Rows are few and change all the time. Without an index on what changes, and with room on the page,
+-- their versions stay where they are.
+) WITH (fillfactor = 25, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
+
+CREATE TABLE node (
+    id          BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
+    name        TEXT NOT NULL,
+    started_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    lease_until TIMESTAMPTZ NOT NULL
+) WITH (fillfactor = 25);
+
+CREATE TABLE batch (
+    -- Without gaps, so that the highest id is also the number of batches.
+    id           BIGINT NOT NULL PRIMARY KEY CHECK (id > 0),
+    -- No two batches' ranges of ids begin alike, or end alike.
+    first_record BIGINT NOT NULL UNIQUE,
+    last_record  BIGINT NOT NULL UNIQUE,
+    runs         TEXT NOT NULL CHECK (length(runs) > 0),
+    record_count BIGINT NOT NULL,
+    state        TEXT NOT NULL DEFAULT 'open',
+    epoch        BIGINT NOT NULL DEFAULT 0 CHECK (epoch >= 0),
+    key_id       BIGINT REFERENCES signing_key (id),
+    node_id      BIGINT REFERENCES node (id),
+    scheme       TEXT CHECK (scheme IN ('PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512')),
+    opened_at    TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    leased_at    TIMESTAMPTZ,
+    signed_at    TIMESTAMPTZ,
+    CHECK (first_record > 0 AND first_record <= last_record),
+    CHECK (record_count > 0 AND record_count <= last_record - first_record + 1),
+    CHECK (
+        CASE state
+            WHEN 'open' THEN
+                key_id IS NULL AND node_id IS NULL AND scheme IS NULL AND leased_at IS NULL AND signed_at IS NULL
+            WHEN 'leased' THEN
+                key_id IS NOT NULL AND node_id IS NOT NULL AND scheme IS NOT NULL AND leased_at IS NOT NULL
+                AND signed_at IS NULL
+            WHEN 'signed' THEN
+                key_id IS NOT NULL AND node_id IS NULL AND scheme IS NOT NULL AND leased_at IS NOT NULL
+                AND signed_at IS NOT NULL
+            ELSE FALSE
+        END
+    )
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.01);
+
+-- A key never signs two batches at a time, whatever the code does.
+CREATE UNIQUE INDEX batch_one_lease_per_key ON batch (key_id) WHERE state = 'leased';
+CREATE INDEX batch_of_node ON batch (node_id) WHERE node_id IS NOT NULL;
+-- Open batches, oldest first.
+CREATE INDEX batch_open ON batch (id) WHERE state = 'open';
+
+CREATE TABLE signature (
+    -- A record has one signature at most, whatever the code does.
+    record_id BIGINT NOT NULL PRIMARY KEY,
+    -- That there is such a batch, and that it is leased, a trigger checks for all rows at once: a
+    -- foreign key would ask, and lock, for each.
+    batch_id  BIGINT NOT NULL,
+    value     BYTEA NOT NULL CHECK (length(value) > 0)
+);
+
+CREATE TABLE gap (
+    first_record BIGINT NOT NULL PRIMARY KEY CHECK (first_record > 0),
+    last_record  BIGINT NOT NULL,
+    writers      TEXT[] NOT NULL,
+    noted_at     TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    CHECK (first_record <= last_record)
+);
+
+CREATE VIEW signed_record AS
+SELECT
+    record.id AS record_id,
+    record.external_id,
+    record.payload,
+    signature.value AS signature,
+    signing_key.fingerprint,
+    batch.scheme,
+    batch.signed_at
+FROM signature
+JOIN record ON record.id = signature.record_id
+JOIN batch ON batch.id = signature.batch_id AND batch.state = 'signed'
+JOIN signing_key ON signing_key.id = batch.key_id;
+
+COMMENT ON TABLE record IS 'What is to be signed; append-only. Insert (external_id, payload) here.';
+COMMENT ON COLUMN record.id IS 'Assigned by the database, rising, never reused.';
+COMMENT ON COLUMN record.external_id IS 'The caller''s own name for the record, unique: adding it again with ON CONFLICT DO NOTHING is harmless.';
+COMMENT ON COLUMN record.payload IS 'The signed bytes, exactly.';
+COMMENT ON COLUMN record.created_at IS 'When it was added.';
+
+COMMENT ON TABLE signing_key IS 'The RSA keys. One batch at a time is signed with each.';
+COMMENT ON COLUMN signing_key.id IS 'Assigned by the database.';
+COMMENT ON COLUMN signing_key.fingerprint IS 'SHA-256 of public_key in lower-case hex: the key''s name everywhere.';
+COMMENT ON COLUMN signing_key.public_key IS 'DER SubjectPublicKeyInfo.';
+COMMENT ON COLUMN signing_key.bits IS 'Bits of the modulus.';
+COMMENT ON COLUMN signing_key.custody IS 'Where the private half is kept.';
+COMMENT ON COLUMN signing_key.sealed_key IS 'The private half, sealed with AES-256-GCM under the master key.';
+COMMENT ON COLUMN signing_key.state IS 'active: may sign. disabled: set aside by a person. suspended: set aside after failures. retired: never again.';
+COMMENT ON COLUMN signing_key.state_reason IS 'Why it is in that state, for people to read.';
+COMMENT ON COLUMN signing_key.last_leased IS 'Its place in the order of use: the higher, the more recent; 0 is never.';
+COMMENT ON COLUMN signing_key.signature_count IS 'Signatures stored; rises in the transaction that stores them.';
+COMMENT ON COLUMN signing_key.created_at IS 'When it was added.';
+
+COMMENT ON TABLE node IS 'Processes that sign. One whose lease has run out is removed by the others.';
+COMMENT ON COLUMN node.id IS 'A new one for each start.';
+COMMENT ON COLUMN node.name IS 'What people call it.';
+COMMENT ON COLUMN node.started_at IS 'When it registered.';
+COMMENT ON COLUMN node.lease_until IS 'Until when it may be silent, by this server''s clock.';
+
+COMMENT ON TABLE batch IS 'Sets of records, formed once: open -> leased -> signed, or back to open.';
+COMMENT ON COLUMN batch.id IS 'Numbered without gaps.';
+COMMENT ON COLUMN batch.first_record IS 'The lowest id in runs.';
+COMMENT ON COLUMN batch.last_record IS 'The highest id in runs. The highest of all batches is the frontier: new batches are formed above it.';
+COMMENT ON COLUMN batch.runs IS 'The records'' ids, such as 1-10,12,15-20.';
+COMMENT ON COLUMN batch.record_count IS 'How many records that is.';
+COMMENT ON COLUMN batch.state IS 'open: waits for a key. leased: being signed. signed: all signatures are stored.';
+COMMENT ON COLUMN batch.epoch IS 'The lease number: it rises with each lease, release and reclaim, and fences off whoever held it before.';
+COMMENT ON COLUMN batch.key_id IS 'The key that signs or signed it.';
+COMMENT ON COLUMN batch.node_id IS 'The node that holds it, while it is leased.';
+COMMENT ON COLUMN batch.scheme IS 'How it is or was signed, as in RFC 7518.';
+COMMENT ON COLUMN batch.opened_at IS 'When it was formed.';
+COMMENT ON COLUMN batch.leased_at IS 'When it was leased last.';
+COMMENT ON COLUMN batch.signed_at IS 'When its signatures were stored.';
+
+COMMENT ON TABLE signature IS 'The signatures; write-once. Read them through signed_record.';
+COMMENT ON COLUMN signature.record_id IS 'The record.';
+COMMENT ON COLUMN signature.batch_id IS 'The batch it was signed in, which names key and scheme.';
+COMMENT ON COLUMN signature.value IS 'The signature.';
+
+COMMENT ON TABLE gap IS 'Ids below the frontier that no batch has, because no record of such an id was visible when its neighbours were batched. Looked at again when every transaction that may have drawn one of them has ended.';
+COMMENT ON COLUMN gap.first_record IS 'The lowest id of the gap.';
+COMMENT ON COLUMN gap.last_record IS 'The highest id of the gap.';
+COMMENT ON COLUMN gap.writers IS 'The transactions (pg_locks.virtualtransaction) that were writing to record when the gap was noted.';
+COMMENT ON COLUMN gap.noted_at IS 'When it was noted.';
+
+COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';
+COMMENT ON COLUMN signed_record.record_id IS 'The record.';
+COMMENT ON COLUMN signed_record.external_id IS 'The caller''s own name for it.';
+COMMENT ON COLUMN signed_record.payload IS 'The signed bytes.';
+COMMENT ON COLUMN signed_record.signature IS 'The signature.';
+COMMENT ON COLUMN signed_record.fingerprint IS 'The key: SHA-256 of its DER SubjectPublicKeyInfo.';
+COMMENT ON COLUMN signed_record.scheme IS 'How it was signed, as in RFC 7518.';
+COMMENT ON COLUMN signed_record.signed_at IS 'When the signature was stored.';

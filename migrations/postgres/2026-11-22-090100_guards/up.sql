@@ -1,0 +1,155 @@
+-- What no process may do, Sign Wave itself included. ENABLE ALWAYS: also where a session says that it
+-- only replays what happened elsewhere (session_replication_role).
+
+CREATE FUNCTION signwave_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING MESSAGE = 'signwave: ' || TG_ARGV[0], ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+COMMENT ON FUNCTION signwave_refuse() IS 'Refuses what a trigger was made against.';
+
+CREATE TRIGGER record_no_update BEFORE UPDATE ON record FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a record cannot be changed');
+
+CREATE TRIGGER record_no_delete BEFORE DELETE ON record FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a record cannot be deleted');
+
+CREATE TRIGGER record_no_truncate BEFORE TRUNCATE ON record FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a record cannot be deleted');
+
+CREATE TRIGGER signing_key_no_delete BEFORE DELETE ON signing_key FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a key cannot be deleted, only retired');
+
+CREATE TRIGGER signing_key_no_truncate BEFORE TRUNCATE ON signing_key FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a key cannot be deleted, only retired');
+
+CREATE TRIGGER batch_no_delete BEFORE DELETE ON batch FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a batch cannot be deleted');
+
+CREATE TRIGGER batch_no_truncate BEFORE TRUNCATE ON batch FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a batch cannot be deleted');
+
+CREATE TRIGGER signature_no_update BEFORE UPDATE ON signature FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a signature cannot be changed');
+
+CREATE TRIGGER signature_no_delete BEFORE DELETE ON signature FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a signature cannot be deleted');
+
+CREATE TRIGGER signature_no_truncate BEFORE TRUNCATE ON signature FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a signature cannot be deleted');
+
+CREATE TRIGGER signing_key_identity BEFORE UPDATE ON signing_key FOR EACH ROW
+WHEN ((OLD.id, OLD.fingerprint, OLD.public_key, OLD.bits, OLD.created_at)
+    IS DISTINCT FROM (NEW.id, NEW.fingerprint, NEW.public_key, NEW.bits, NEW.created_at))
+EXECUTE FUNCTION signwave_refuse('what a key is cannot be changed');
+
+CREATE TRIGGER signing_key_retired_is_final BEFORE UPDATE ON signing_key FOR EACH ROW
+WHEN (OLD.state = 'retired' AND NEW.state <> 'retired')
+EXECUTE FUNCTION signwave_refuse('a retired key stays retired');
+
+CREATE TRIGGER signing_key_only_rises BEFORE UPDATE ON signing_key FOR EACH ROW
+WHEN (NEW.last_leased < OLD.last_leased OR NEW.signature_count < OLD.signature_count)
+EXECUTE FUNCTION signwave_refuse('the last_leased and signature_count of a key only rise');
+
+CREATE TRIGGER node_identity BEFORE UPDATE ON node FOR EACH ROW
+WHEN (NEW.id <> OLD.id)
+EXECUTE FUNCTION signwave_refuse('the id of a node cannot be changed');
+
+CREATE TRIGGER batch_formed_open BEFORE INSERT ON batch FOR EACH ROW
+WHEN (NEW.state <> 'open' OR NEW.epoch <> 0)
+EXECUTE FUNCTION signwave_refuse('a batch is formed open, with epoch 0');
+
+CREATE TRIGGER batch_is_formed_once BEFORE UPDATE ON batch FOR EACH ROW
+WHEN ((OLD.id, OLD.first_record, OLD.last_record, OLD.runs, OLD.record_count, OLD.opened_at)
+    IS DISTINCT FROM (NEW.id, NEW.first_record, NEW.last_record, NEW.runs, NEW.record_count, NEW.opened_at))
+EXECUTE FUNCTION signwave_refuse('a batch is formed once');
+
+CREATE TRIGGER batch_transitions BEFORE UPDATE ON batch FOR EACH ROW
+WHEN ((CASE OLD.state
+    WHEN 'open' THEN NEW.state = 'leased' AND NEW.epoch = OLD.epoch + 1
+    WHEN 'leased' THEN (NEW.state = 'open' AND NEW.epoch = OLD.epoch + 1)
+        OR (NEW.state = 'signed' AND NEW.epoch = OLD.epoch AND NEW.key_id = OLD.key_id
+            AND NEW.scheme = OLD.scheme AND NEW.leased_at = OLD.leased_at)
+    ELSE FALSE
+END) IS NOT TRUE)
+EXECUTE FUNCTION signwave_refuse('a batch goes from open to leased (epoch + 1) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
+
+CREATE FUNCTION signwave_check_batches() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM formed WHERE id > 1 AND NOT EXISTS (SELECT FROM batch WHERE batch.id = formed.id - 1)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: batches are numbered without gaps';
+    END IF;
+    PERFORM pg_notify('signwave', '');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_batches() IS 'Keeps batches dense, and tells the nodes that some are open.';
+
+CREATE TRIGGER batch_ids_are_dense AFTER INSERT ON batch REFERENCING NEW TABLE AS formed FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_check_batches();
+
+-- A batch's signatures are stored by one statement, all of them, while it is leased. Batches do not
+-- share records, and one that is signed stays so: hence nobody can add to what is stored.
+CREATE FUNCTION signwave_check_signatures() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    stored RECORD;
+BEGIN
+    FOR stored IN
+        SELECT batch_id, min(record_id) AS first_record, max(record_id) AS last_record, count(*) AS record_count
+        FROM added GROUP BY batch_id
+    LOOP
+        PERFORM FROM batch
+        WHERE id = stored.batch_id AND state = 'leased' AND first_record = stored.first_record
+            AND last_record = stored.last_record AND record_count = stored.record_count;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+                MESSAGE = 'signwave: the signatures of a batch are stored once, together, while it is leased';
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_signatures() IS 'Signatures are stored batch by batch, each as a whole, while it is leased.';
+
+CREATE TRIGGER signature_of_leased_batch AFTER INSERT ON signature REFERENCING NEW TABLE AS added FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_check_signatures();
+
+-- Wakes the nodes: once for each statement, and heard when its transaction commits.
+CREATE FUNCTION signwave_tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('signwave', '');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_tell() IS 'Tells the nodes that there may be something to do.';
+
+CREATE TRIGGER record_news AFTER INSERT ON record FOR EACH STATEMENT EXECUTE FUNCTION signwave_tell();
+
+-- The tables that a guard looks at are those beside it, whatever a session calls so.
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION signwave_check_batches() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_signatures() SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
+ALTER TABLE record ENABLE ALWAYS TRIGGER record_no_update;
+ALTER TABLE record ENABLE ALWAYS TRIGGER record_no_delete;
+ALTER TABLE record ENABLE ALWAYS TRIGGER record_no_truncate;
+ALTER TABLE signing_key ENABLE ALWAYS TRIGGER signing_key_no_delete;
+ALTER TABLE signing_key ENABLE ALWAYS TRIGGER signing_key_no_truncate;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_no_delete;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_no_truncate;
+ALTER TABLE signature ENABLE ALWAYS TRIGGER signature_no_update;
+ALTER TABLE signature ENABLE ALWAYS TRIGGER signature_no_delete;
+ALTER TABLE signature ENABLE ALWAYS TRIGGER signature_no_truncate;
+ALTER TABLE signing_key ENABLE ALWAYS TRIGGER signing_key_identity;
+ALTER TABLE signing_key ENABLE ALWAYS TRIGGER signing_key_retired_is_final;
+ALTER TABLE signing_key ENABLE ALWAYS TRIGGER signing_key_only_rises;
+ALTER TABLE node ENABLE ALWAYS TRIGGER node_identity;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_formed_open;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_is_formed_once;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_transitions;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_ids_are_dense;
+ALTER TABLE signature ENABLE ALWAYS TRIGGER signature_of_leased_batch;

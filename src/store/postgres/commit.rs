@@ -1,0 +1,203 @@
+//! Committing signatures, and reading back what became of a commit.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
+
+use diesel::{
+    ExecuteCopyFromDsl, PgConnection, copy_from,
+    pg::CopyFormat,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{PostgresStore, batches::array, errors::Failure};
+use crate::{
+    domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, SignedBatch},
+    store::{
+        StoreError,
+        schema::signature,
+        sql::{Sql, Value, expect_rows, parse_state, row, rows},
+    },
+};
+
+/// See [`crate::store::Store::commit`].
+pub(super) fn commit(
+    store: &PostgresStore,
+    batches: &[SignedBatch],
+) -> Result<Vec<CommitVerdict>, StoreError> {
+    if batches.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
+    // signed anew, and nobody has seen the first signatures. After it all are stored, and whoever
+    // looks finds the batches signed.
+    store.write(|connection| {
+        let (verdicts, standing) = judge(connection, batches)?;
+        if !standing.is_empty() {
+            store_signatures(connection, &standing)?;
+            mark_signed(connection, &standing)?;
+        }
+        Ok(verdicts)
+    })
+}
+
+/// Says of each batch whether its lease stands. From here to the end of the transaction nobody can
+/// change that.
+fn judge<'a>(
+    connection: &mut PgConnection,
+    batches: &'a [SignedBatch],
+) -> Result<(Vec<CommitVerdict>, Vec<&'a SignedBatch>), Failure> {
+    let mut found = standings::<HoldBatches>(connection, batches.iter().map(|batch| batch.lease().batch))?;
+    let (mut verdicts, mut standing) = (Vec::with_capacity(batches.len()), Vec::new());
+    for batch in batches {
+        let lease = batch.lease();
+        let now = found.get_mut(&lease.batch).ok_or_else(|| no_batch(lease.batch))?;
+        if *now == (BatchState::Leased, lease.epoch, Some(lease.node)) {
+            verdicts.push(CommitVerdict::Committed);
+            standing.push(batch);
+            // Should it come twice, the second is too late.
+            *now = (BatchState::Signed, lease.epoch, None);
+        } else {
+            let (state, epoch, node) = *now;
+            verdicts.push(CommitVerdict::Fenced { state, epoch, node });
+        }
+    }
+    Ok((verdicts, standing))
+}
+
+/// All in one COPY, which the schema expects: it takes the signatures of a batch as a whole.
+fn store_signatures(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<(), Failure> {
+    let columns = (signature::record_id, signature::batch_id, signature::value);
+    let copied = copy_from(signature::table)
+        .from_raw_data(columns, |out: &mut dyn Write| write_rows(out, batches))
+        .with_format(CopyFormat::Binary)
+        .execute(connection)
+        .map_err(|CopyError(error)| error)?;
+    let expected = batches.iter().map(|batch| batch.signatures().count()).sum();
+    Ok(expect_rows("storing signatures", expected, copied)?)
+}
+
+/// The binary format of COPY, as PostgreSQL's manual lays it down: signature, flags, no extension;
+/// for each row the number of fields, and each field after its length; in the end, -1.
+fn write_rows(out: &mut dyn Write, batches: &[&SignedBatch]) -> Result<(), CopyError> {
+    /// What is handed over to libpq at a time.
+    const CHUNK: usize = 64 << 10;
+    let mut buffer = Vec::with_capacity(2 * CHUNK);
+    buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+    for batch in batches {
+        let id = batch.lease().batch.0;
+        for (record, signature) in batch.signatures() {
+            buffer.extend_from_slice(&3_i16.to_be_bytes());
+            for number in [record.0, id] {
+                buffer.extend_from_slice(&8_i32.to_be_bytes());
+                buffer.extend_from_slice(&number.to_be_bytes());
+            }
+            buffer.extend_from_slice(&(signature.len() as i32).to_be_bytes());
+            buffer.extend_from_slice(signature);
+            if buffer.len() >= CHUNK {
+                out.write_all(&buffer)?;
+                buffer.clear();
+            }
+        }
+    }
+    buffer.extend_from_slice(&(-1_i16).to_be_bytes());
+    Ok(out.write_all(&buffer)?)
+}
+
+/// What can go wrong within a COPY.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?}")]
+struct CopyError(Failure);
+
+impl From<diesel::result::Error> for CopyError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<io::Error> for CopyError {
+    fn from(error: io::Error) -> Self {
+        Self(StoreError::Unavailable(error.to_string()).into())
+    }
+}
+
+/// Conditional on the leases once more, though nobody can have changed them within this transaction:
+/// this is the statement that holds the promise, and it must not depend on the one before it.
+fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<(), Failure> {
+    let leases = || batches.iter().map(|batch| batch.lease());
+    let arrays = [
+        array(leases().map(|lease| lease.batch.0)),
+        array(leases().map(|lease| lease.epoch.0)),
+        array(leases().map(|lease| lease.node.0)),
+        array(leases().map(|lease| lease.key.0)),
+        array(leases().map(|lease| lease.records.len())),
+    ];
+    let values = arrays.each_ref().map(|array| Value::Text(array));
+    let (signed, counted) = row::<MarkSigned, (i64, i64), _>(connection, &values)?.unwrap_or_default();
+    expect_rows("marking batches as signed", batches.len(), signed as usize)?;
+    let signatures = batches.iter().map(|batch| batch.signatures().count()).sum();
+    Ok(expect_rows("counting signatures of keys", signatures, counted as usize)?)
+}
+
+/// See [`crate::store::Store::outcomes`].
+///
+/// It waits for the commit in question, should the server still be at it: that one holds its batches.
+pub(super) fn outcomes(store: &PostgresStore, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+    store.write(|connection| {
+        let found = standings::<HoldBatches>(connection, sent.iter().map(|(batch, _)| *batch))?;
+        let outcome = |(batch, sent): &(BatchId, Epoch)| {
+            let (state, epoch, _) = *found.get(batch).ok_or_else(|| no_batch(*batch))?;
+            Ok(Outcome::of(*sent, state, epoch))
+        };
+        sent.iter().map(outcome).collect()
+    })
+}
+
+type Standing = (BatchState, Epoch, Option<NodeId>);
+
+fn standings<S>(
+    connection: &mut PgConnection,
+    batches: impl Iterator<Item = BatchId>,
+) -> Result<HashMap<BatchId, Standing>, Failure>
+where
+    S: Sql<Columns = (BigInt, Text, BigInt, Nullable<BigInt>)>,
+{
+    let ids = array(batches.map(|batch| batch.0));
+    let found: Vec<(i64, String, i64, Option<i64>)> = rows::<S, _, _>(connection, &[Value::Text(&ids)])?;
+    found
+        .into_iter()
+        .map(|(id, state, epoch, node)| {
+            Ok((BatchId(id), (parse_state(&state)?, Epoch(epoch), node.map(NodeId))))
+        })
+        .collect()
+}
+
+fn no_batch(batch: BatchId) -> StoreError {
+    StoreError::Corrupt(format!("there is no batch {batch}"))
+}
+
+/// In the order of ids, so that two transactions never wait for each other.
+struct HoldBatches;
+impl Sql for HoldBatches {
+    const TEXT: &'static str = "SELECT id, state, epoch, node_id FROM batch WHERE id = ANY (?::text::bigint[]) \
+         ORDER BY id FOR NO KEY UPDATE";
+    type Columns = (BigInt, Text, BigInt, Nullable<BigInt>);
+}
+
+struct MarkSigned;
+impl Sql for MarkSigned {
+    const TEXT: &'static str = "WITH signed AS (\
+             UPDATE batch SET state = 'signed', node_id = NULL, signed_at = clock_timestamp() \
+             FROM unnest(?::text::bigint[], ?::text::bigint[], ?::text::bigint[], ?::text::bigint[], \
+                 ?::text::bigint[]) AS sent (id, epoch, node_id, key_id, record_count) \
+             WHERE batch.id = sent.id AND batch.state = 'leased' AND batch.epoch = sent.epoch \
+             AND batch.node_id = sent.node_id AND batch.key_id = sent.key_id \
+             AND batch.record_count = sent.record_count \
+             RETURNING batch.key_id, batch.record_count), \
+         counted AS (UPDATE signing_key SET signature_count = signature_count + made.signatures \
+             FROM (SELECT key_id, sum(record_count)::bigint AS signatures FROM signed GROUP BY key_id) AS made \
+             WHERE signing_key.id = made.key_id RETURNING made.signatures) \
+         SELECT (SELECT count(*) FROM signed), (SELECT coalesce(sum(signatures), 0)::bigint FROM counted)";
+    type Columns = (BigInt, BigInt);
+}

@@ -1,0 +1,219 @@
+//! Connections: how they are opened, what is set on each, and the pools that keep them.
+
+use std::time::Duration;
+
+use diesel::{
+    Connection, ConnectionError, PgConnection,
+    connection::SimpleConnection,
+    r2d2::{ConnectionManager, Error as R2d2Error},
+    sql_types::{BigInt, Bool, Integer, Text},
+};
+use r2d2::{CustomizeConnection, NopErrorHandler, Pool};
+
+use super::errors::{Failure, classify_message};
+use crate::store::{
+    DatabaseUrl, StoreError,
+    sql::{Sql, row},
+};
+
+pub(super) type PgPool = Pool<ConnectionManager<PgConnection>>;
+
+/// How long a thread waits for one of this process' connections, a new one included.
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Parameters of libpq for those that the URL does not set: a server that fell silent is noticed
+/// within half a minute, not within two hours.
+const PARAMETERS: [(&str, &str); 6] = [
+    ("connect_timeout", "4"),
+    ("keepalives_idle", "10"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "20000"),
+    ("fallback_application_name", "signwave"),
+];
+
+/// What every connection sets. Whoever holds a lock and falls silent must not hold up all others, so
+/// the server ends a transaction that idles. A durable commit is one of the promises: `off` becomes `on`
+/// here, while a stricter mode of a replicated server stays. Plans of short statements gain nothing
+/// from JIT.
+const SESSION: &str = "SET lock_timeout = '5s'; \
+    SET idle_in_transaction_session_timeout = '10s'; \
+    SET client_min_messages = 'warning'; \
+    SET jit = off; \
+    SET datestyle = 'ISO'; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
+    SELECT set_config('lc_messages', 'C', false) WHERE current_setting('lc_messages') NOT IN ('C', 'POSIX') \
+        AND current_setting('lc_messages') NOT LIKE 'en%' \
+        AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+
+/// A short transaction that takes longer than this hangs.
+const SHORT: &str = "SET statement_timeout = '30s'";
+
+/// Opens a connection of its own, outside the pools.
+pub(super) fn connect(url: &str) -> Result<PgConnection, StoreError> {
+    let mut connection = PgConnection::establish(&with_parameters(url)).map_err(|error| match error {
+        ConnectionError::BadConnection(message) => match classify_message(&message) {
+            StoreError::Other(message) => StoreError::Unavailable(message),
+            error => error,
+        },
+        error => StoreError::BadUrl(format!("'{}': {error}", DatabaseUrl::Postgres(url.to_owned()))),
+    })?;
+    connection.batch_execute(SESSION).map_err(Failure::from)?;
+    Ok(connection)
+}
+
+/// Adds what the URL does not say itself.
+fn with_parameters(url: &str) -> String {
+    let given = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    let is_given = |name: &str| given.split('&').any(|given| given.split('=').next() == Some(name));
+    let mut separator = if url.contains('?') { '&' } else { '?' };
+    let mut url = url.to_owned();
+    for (name, value) in PARAMETERS {
+        if !is_given(name) {
+            url.push_str(&format!("{separator}{name}={value}"));
+            separator = '&';
+        }
+    }
+    url
+}
+
+/// What a pool is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    /// Short transactions.
+    Short,
+    /// Reading at length, for as long as it takes.
+    Reader,
+}
+
+/// A pool of at most `size` connections, opened when they are needed. None is tested at check-out:
+/// one that was lost is noticed where it is used, and replaced.
+pub(super) fn pool(url: &str, size: u32, role: Role) -> Result<PgPool, StoreError> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        .test_on_check_out(false)
+        .max_lifetime(None)
+        .idle_timeout(Some(Duration::from_secs(600)))
+        .connection_timeout(CHECKOUT_TIMEOUT)
+        .connection_customizer(Box::new(role))
+        // Whoever waits for a connection is told; the same once a second in the log says no more.
+        .error_handler(Box::new(NopErrorHandler))
+        .build(ConnectionManager::new(with_parameters(url)))
+        .map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+impl CustomizeConnection<PgConnection, R2d2Error> for Role {
+    fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), R2d2Error> {
+        let setup = match self {
+            Self::Short => format!("{SESSION}; {SHORT}"),
+            Self::Reader => SESSION.to_owned(),
+        };
+        connection.batch_execute(&setup).map_err(R2d2Error::QueryError)
+    }
+}
+
+/// Refuses a server, or a way to it, on which a promise could not be kept.
+pub(super) fn check_server(url: &str) -> Result<(), StoreError> {
+    let mut connection = connect(url)?;
+    let facts: Option<(bool, bool, i32, String, bool)> =
+        row::<Facts, _, _>(&mut connection, &[]).map_err(Failure::from)?;
+    let (replica, read_only, version, encoding, durable) = facts.unwrap_or_default();
+    let shown = DatabaseUrl::Postgres(url.to_owned());
+    if version < OLDEST {
+        return Err(StoreError::BadUrl(format!(
+            "'{shown}' is PostgreSQL {}: 12 or later is needed",
+            version / 10_000
+        )));
+    }
+    if replica {
+        return Err(StoreError::BadUrl(format!(
+            "'{shown}' is a read-only replica: name the primary server, for example with \
+             target_session_attrs=read-write and all hosts in the URL"
+        )));
+    }
+    if read_only {
+        return Err(StoreError::ReadOnly(shown.to_string()));
+    }
+    if encoding != "UTF8" {
+        return Err(StoreError::BadUrl(format!(
+            "the encoding of '{shown}' is {encoding}: make a database with ENCODING 'UTF8'"
+        )));
+    }
+    if !durable {
+        log::warn!(
+            "{shown} runs with fsync or full_page_writes off: a power cut can undo signatures that were seen"
+        );
+    }
+    refuse_pooler(&mut connection, url, &shown)
+}
+
+const OLDEST: i32 = 120_000;
+
+/// A pooler that lends out server connections by the transaction would lose what a session has set
+/// (timeouts, durability), what it listens to, and its prepared statements. It shows when two
+/// connections are open at a time: one is served where the other was, or moves.
+fn refuse_pooler(first: &mut PgConnection, url: &str, shown: &DatabaseUrl) -> Result<(), StoreError> {
+    let pid = |connection: &mut PgConnection| -> Result<i32, StoreError> {
+        Ok(row::<BackendPid, i32, _>(connection, &[]).map_err(Failure::from)?.unwrap_or_default())
+    };
+    let before = pid(first)?;
+    let mut second = connect(url)?;
+    second.batch_execute("BEGIN").map_err(Failure::from)?;
+    let other = pid(&mut second)?;
+    if other == before || pid(first)? != before {
+        return Err(StoreError::BadUrl(format!(
+            "'{shown}' is reached through a pooler in transaction mode, which loses timeouts, durability settings and \
+             LISTEN: name the server itself, or a pool in session mode"
+        )));
+    }
+    Ok(())
+}
+
+struct Facts;
+impl Sql for Facts {
+    const TEXT: &'static str = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean, \
+         current_setting('server_version_num')::integer, current_setting('server_encoding'), \
+         current_setting('fsync')::boolean AND current_setting('full_page_writes')::boolean";
+    type Columns = (Bool, Bool, Integer, Text, Bool);
+}
+
+struct BackendPid;
+impl Sql for BackendPid {
+    const TEXT: &'static str = "SELECT pg_backend_pid()";
+    type Columns = Integer;
+}
+
+/// The sequence of record ids hands them out one by one: an id that a session kept for later could
+/// appear after its gap was closed.
+pub(super) fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
+    match row::<SequenceCache, i64, _>(connection, &[])? {
+        Some(1) => Ok(()),
+        cache => Err(StoreError::Refused(format!(
+            "the sequence of record.id keeps {} ids per session, so that records would be missed: ALTER SEQUENCE .. \
+             CACHE 1",
+            cache.unwrap_or_default()
+        ))
+        .into()),
+    }
+}
+
+struct SequenceCache;
+impl Sql for SequenceCache {
+    const TEXT: &'static str =
+        "SELECT seqcache FROM pg_sequence WHERE seqrelid = pg_get_serial_sequence('record', 'id')::regclass";
+    type Columns = BigInt;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_of_the_url_come_first() {
+        let url = with_parameters("postgres://h/d");
+        assert!(url.starts_with("postgres://h/d?connect_timeout=4&keepalives_idle=10"), "{url}");
+        let url = with_parameters("postgres://h/d?connect_timeout=9");
+        assert!(url.starts_with("postgres://h/d?connect_timeout=9&keepalives_idle=10"), "{url}");
+    }
+}

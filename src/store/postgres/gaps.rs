@@ -1,0 +1,139 @@
+//! Records that become visible late.
+//!
+//! Ids come from a sequence when rows are inserted, but rows become visible when their transactions
+//! commit: a lower id may appear after a higher one was batched. So, when batches are formed, the ids
+//! missing between theirs are noted as gaps, each with the transactions that are writing to `record` at
+//! that moment: those that hold a ROW EXCLUSIVE lock on it.
+//!
+//! That is enough, because of an order of events. An id that is missing was drawn before a higher one,
+//! which was seen: so it was drawn before the ids were read. Whoever drew it took that lock before, and
+//! keeps it until the end of its transaction (or, with the id, gives it up in a subtransaction that is
+//! rolled back). The locks are read *after* the ids. So the drawer is either among the writers noted,
+//! or has ended since. Once none of them holds the lock any more, whatever was drawn has become visible
+//! or never will: the gap is looked at once, and is gone.
+//!
+//! A transaction that is prepared (PREPARE TRANSACTION) goes on under another name, `-1/..`; when
+//! the writers noted have gone, such a gap waits for all that are prepared at that moment.
+
+use diesel::{
+    PgConnection,
+    sql_types::{BigInt, Bool, Nullable},
+};
+
+use super::{batches::array, errors::Failure};
+use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit};
+
+/// Notes the ids that are missing above `frontier` among `ids`, which rise; returns whether there are
+/// any. To be called after `ids` were read.
+pub(super) fn note(connection: &mut PgConnection, frontier: i64, ids: &[i64]) -> Result<bool, Failure> {
+    let befores = std::iter::once(frontier).chain(ids.iter().copied());
+    let gaps: Vec<_> = befores.zip(ids).filter(|(before, id)| before + 1 < **id).collect();
+    if gaps.is_empty() {
+        return Ok(false);
+    }
+    let firsts = array(gaps.iter().map(|(before, _)| before + 1));
+    let lasts = array(gaps.iter().map(|(_, id)| **id - 1));
+    let noted = execute::<NoteGaps, _>(connection, &[Value::Text(&firsts), Value::Text(&lasts)])?;
+    expect_rows("noting gaps", gaps.len(), noted)?;
+    Ok(true)
+}
+
+/// Whether a gap can be looked at: nobody can fill it any more.
+pub(super) fn any_closed(connection: &mut PgConnection) -> Result<bool, Failure> {
+    Ok(row::<AnyClosed, bool, _>(connection, &[])?.unwrap_or(false))
+}
+
+/// The ids, up to `limit`, that have become visible in gaps that nobody can fill any more. These gaps
+/// are gone then, or shrunk to what is beyond the last id taken.
+pub(super) fn take_late(connection: &mut PgConnection, limit: usize) -> Result<Vec<i64>, Failure> {
+    execute::<AwaitPrepared, _>(connection, &[])?;
+    let found: Vec<(i64, i64, Option<i64>)> =
+        rows::<LateIds, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
+    let ids: Vec<i64> = found.iter().filter_map(|(_, _, id)| *id).collect();
+    let mut closed: Vec<i64> = found.iter().map(|(first, ..)| *first).collect();
+    closed.dedup();
+    // Only the last gap can have more than was asked for.
+    if let Some((first, last, Some(id))) = found.last().copied()
+        && found.len() >= limit
+        && id < last
+    {
+        closed.pop();
+        let values = [Value::Integer(id + 1), Value::Integer(first)];
+        expect_rows("shrinking a gap", 1, execute::<ShrinkGap, _>(connection, &values)?)?;
+    }
+    let deleted = execute::<DeleteGaps, _>(connection, &[Value::Text(&array(closed.iter()))])?;
+    expect_rows("closing gaps", closed.len(), deleted)?;
+    Ok(ids)
+}
+
+/// Who is writing to `record`: every transaction that has inserted, or is about to.
+macro_rules! writers {
+    ($filter:literal) => {
+        concat!(
+            "(SELECT coalesce(array_agg(virtualtransaction), '{}') FROM pg_locks WHERE locktype = 'relation' \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+             AND relation = 'record'::regclass AND mode = 'RowExclusiveLock' AND granted",
+            $filter,
+            ")"
+        )
+    };
+}
+
+struct NoteGaps;
+impl Sql for NoteGaps {
+    const TEXT: &'static str = concat!(
+        "INSERT INTO gap (first_record, last_record, writers) SELECT first_record, last_record, writers.writers FROM \
+         unnest(?::text::bigint[], ?::text::bigint[]) AS noted (first_record, last_record), ",
+        writers!(""),
+        " AS writers (writers)"
+    );
+    type Columns = ();
+}
+
+struct AnyClosed;
+impl Sql for AnyClosed {
+    const TEXT: &'static str =
+        concat!("SELECT EXISTS (SELECT FROM gap WHERE NOT writers && ", writers!(""), "::text[])");
+    type Columns = Bool;
+}
+
+/// Whoever was noted under another name may be among those that are prepared now.
+struct AwaitPrepared;
+impl Sql for AwaitPrepared {
+    const TEXT: &'static str = concat!(
+        "UPDATE gap SET writers = now.prepared FROM ",
+        "(SELECT ",
+        writers!(""),
+        " AS all_writers, ",
+        writers!(" AND virtualtransaction LIKE '-1/%'"),
+        " AS prepared) AS now WHERE NOT gap.writers && now.all_writers AND cardinality(now.prepared) > 0 \
+         AND EXISTS (SELECT FROM unnest(gap.writers) AS writer WHERE writer NOT LIKE '-1/%')"
+    );
+    type Columns = ();
+}
+
+/// A gap without any record is shown with none.
+struct LateIds;
+impl Sql for LateIds {
+    const TEXT: &'static str = concat!(
+        "SELECT closed.first_record, closed.last_record, late.id FROM (SELECT first_record, last_record FROM gap \
+         WHERE NOT writers && ",
+        writers!(""),
+        "::text[] ORDER BY first_record) AS closed LEFT JOIN LATERAL (SELECT id FROM record \
+         WHERE id BETWEEN closed.first_record AND closed.last_record ORDER BY id) AS late ON TRUE \
+         ORDER BY closed.first_record, late.id LIMIT ?"
+    );
+    type Columns = (BigInt, BigInt, Nullable<BigInt>);
+}
+
+struct ShrinkGap;
+impl Sql for ShrinkGap {
+    const TEXT: &'static str = "UPDATE gap SET first_record = ? WHERE first_record = ?";
+    type Columns = ();
+}
+
+struct DeleteGaps;
+impl Sql for DeleteGaps {
+    const TEXT: &'static str = "DELETE FROM gap WHERE first_record = ANY (?::text::bigint[])";
+    type Columns = ();
+}

@@ -1,0 +1,117 @@
+//! The key pool.
+
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+
+use super::PostgresStore;
+use crate::{
+    domain::{KeyId, KeyState},
+    store::{
+        AddKeyVerdict, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey,
+        sql::{KeyColumns, RawKey, Sql, Value, corrupt, execute, expect_rows, key_row, row, rows},
+    },
+};
+
+/// See [`crate::store::Store::add_key`].
+pub(super) fn add(store: &PostgresStore, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+    let fingerprint = key.fingerprint.to_string();
+    let values = [
+        Value::Text(&fingerprint),
+        Value::Blob(&key.public_key),
+        Value::Integer(key.bits.into()),
+        Value::Text(key.custody.name()),
+        Value::Blob(&key.sealed_key),
+    ];
+    // What if we die here? The key is there or it is not; adding it again says which.
+    store.write(|connection| {
+        if let Some(id) = row::<InsertKey, i64, _>(connection, &values)? {
+            return Ok(AddKeyVerdict::Added(KeyId(id)));
+        }
+        let found = row::<FindKey, i64, _>(connection, &values[..1])?;
+        expect_rows("adding a key", 1, usize::from(found.is_some()))?;
+        Ok(AddKeyVerdict::AlreadyThere(KeyId(found.unwrap_or_default())))
+    })
+}
+
+/// See [`crate::store::Store::keys`].
+pub(super) fn keys(store: &PostgresStore) -> Result<Vec<KeyRow>, StoreError> {
+    store.query(|connection| {
+        let rows: Vec<RawKey> = rows::<AllKeys, _, _>(connection, &[])?;
+        Ok(rows.into_iter().map(key_row).collect::<Result<_, _>>()?)
+    })
+}
+
+/// See [`crate::store::Store::stored_key`].
+pub(super) fn stored(store: &PostgresStore, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
+    store.query(|connection| {
+        let found: Option<(String, Vec<u8>, Option<Vec<u8>>)> =
+            row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
+        found
+            .map(|(fingerprint, public_key, sealed_key)| {
+                let fingerprint = fingerprint.parse().map_err(|error| corrupt("key", key.0, &error))?;
+                Ok(StoredKey { id: key, fingerprint, public_key, sealed_key })
+            })
+            .transpose()
+    })
+}
+
+/// See [`crate::store::Store::set_key_state`].
+pub(super) fn set_state(
+    store: &PostgresStore,
+    key: KeyId,
+    state: KeyState,
+    reason: Option<&str>,
+) -> Result<KeyStateVerdict, StoreError> {
+    // What if we die here? The state has changed or it has not; asking again is harmless.
+    store.write(|connection| {
+        let Some(before) = row::<StateOf, String, _>(connection, &[Value::Integer(key.0)])? else {
+            return Ok(KeyStateVerdict::NoSuchKey);
+        };
+        let before: KeyState = before.parse().map_err(|error| corrupt("key", key.0, &error))?;
+        if !before.may_become(state) {
+            return Ok(KeyStateVerdict::Refused(before));
+        }
+        let values = [Value::Text(state.name()), Value::OptionalText(reason), Value::Integer(key.0)];
+        expect_rows("changing the state of a key", 1, execute::<SetState, _>(connection, &values)?)?;
+        Ok(KeyStateVerdict::Changed(before))
+    })
+}
+
+struct FindKey;
+impl Sql for FindKey {
+    const TEXT: &'static str = "SELECT id FROM signing_key WHERE fingerprint = ?";
+    type Columns = BigInt;
+}
+
+struct InsertKey;
+impl Sql for InsertKey {
+    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key) \
+         VALUES (?, ?, ?::bigint, ?, ?) ON CONFLICT (fingerprint) DO NOTHING RETURNING id";
+    type Columns = BigInt;
+}
+
+struct AllKeys;
+impl Sql for AllKeys {
+    const TEXT: &'static str = "SELECT id, fingerprint, public_key, bits, state, state_reason, \
+         (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
+         last_leased, signature_count, \
+         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM signing_key ORDER BY signing_key.id";
+    type Columns = KeyColumns;
+}
+
+struct OneKey;
+impl Sql for OneKey {
+    const TEXT: &'static str = "SELECT fingerprint, public_key, sealed_key FROM signing_key WHERE id = ?";
+    type Columns = (Text, Binary, Nullable<Binary>);
+}
+
+struct StateOf;
+impl Sql for StateOf {
+    const TEXT: &'static str = "SELECT state FROM signing_key WHERE id = ? FOR NO KEY UPDATE";
+    type Columns = Text;
+}
+
+struct SetState;
+impl Sql for SetState {
+    const TEXT: &'static str = "UPDATE signing_key SET state = ?, state_reason = ? WHERE id = ?";
+    type Columns = ();
+}

@@ -1,0 +1,66 @@
+//! Hearing of news by NOTIFY.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use diesel::{PgConnection, connection::SimpleConnection};
+
+use super::{connection::connect, errors::Failure};
+use crate::store::{Listener, StoreError};
+
+/// How often to look for what the server has sent: libpq hands it over without waiting for more, and
+/// diesel does not lend its socket out to wait on.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// A connection of its own that listens.
+pub(super) struct PostgresListener {
+    url: String,
+    connection: Option<PgConnection>,
+}
+
+impl PostgresListener {
+    /// Listens from now on.
+    pub(super) fn new(url: &str) -> Result<Self, StoreError> {
+        Ok(Self { url: url.to_owned(), connection: Some(listen(url)?) })
+    }
+}
+
+fn listen(url: &str) -> Result<PgConnection, StoreError> {
+    let mut connection = connect(url)?;
+    connection.batch_execute("LISTEN signwave").map_err(Failure::from)?;
+    Ok(connection)
+}
+
+/// Whether the server has sent something; all of it is taken.
+fn has_news(connection: &mut PgConnection) -> Result<bool, Failure> {
+    let mut any = false;
+    for notification in connection.notifications_iter() {
+        notification?;
+        any = true;
+    }
+    Ok(any)
+}
+
+impl Listener for PostgresListener {
+    fn wait(&mut self, timeout: Duration) -> Result<bool, StoreError> {
+        let Some(connection) = &mut self.connection else {
+            self.connection = Some(listen(&self.url)?);
+            // Whatever was said meanwhile was not heard.
+            return Ok(true);
+        };
+        let begun = Instant::now();
+        loop {
+            match has_news(connection) {
+                Ok(true) => return Ok(true),
+                Ok(false) if begun.elapsed() >= timeout => return Ok(false),
+                Ok(false) => sleep(LOOK.min(timeout)),
+                Err(failure) => {
+                    self.connection = None;
+                    return Err(failure.into());
+                }
+            }
+        }
+    }
+}

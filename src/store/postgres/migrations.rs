@@ -1,0 +1,119 @@
+//! The schema's versions: what a database holds, bringing it up to date, taking it back.
+
+use diesel::{
+    PgConnection,
+    migration::MigrationSource,
+    pg::Pg,
+    sql_types::{Bool, Text},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{
+    connection::{check_server, connect},
+    errors::{Failure, classify_message},
+    transaction::{Turn, write_in_turn_on},
+};
+use crate::store::{
+    DatabaseUrl, StoreError,
+    sql::{Sql, row, rows},
+};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// See [`crate::store::migrate`].
+pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
+    check_server(url)?;
+    let mut connection = connect(url)?;
+    // Without a word to the schema when there is nothing to do: the service need not own it.
+    if is_current(&mut connection, url)? {
+        return Ok(Vec::new());
+    }
+    // What if we die here? All that is missing is added in one transaction: run it again.
+    write_in_turn_on(&mut connection, Turn::Migrate, |connection| {
+        is_current(connection, url)?;
+        let versions = connection.run_pending_migrations(MIGRATIONS).map_err(migration_failure)?;
+        Ok(versions.iter().map(|version| name_of(&version.to_string())).collect())
+    })
+}
+
+/// See [`crate::store::revert`].
+pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
+    check_server(url)?;
+    write_in_turn_on(&mut connect(url)?, Turn::Migrate, |connection| {
+        is_current(connection, url)?;
+        if applied(connection)?.is_empty() {
+            return Err(StoreError::Refused("there is no migration to revert".to_owned()).into());
+        }
+        let version = connection.revert_last_migration(MIGRATIONS).map_err(migration_failure)?;
+        Ok(name_of(&version.to_string()))
+    })
+}
+
+/// Accepts a database of exactly this version.
+pub(super) fn check_version(connection: &mut PgConnection, url: &str) -> Result<(), StoreError> {
+    if is_current(connection, url)? {
+        Ok(())
+    } else if applied(connection)?.is_empty() {
+        Err(StoreError::NotFound(DatabaseUrl::Postgres(url.to_owned()).to_string()))
+    } else {
+        Err(StoreError::OlderSchema)
+    }
+}
+
+/// Whether every migration was run. Refuses a database of a newer version, and tables of others.
+fn is_current(connection: &mut PgConnection, url: &str) -> Result<bool, Failure> {
+    let (applied, known) = (applied(connection)?, known());
+    if let Some(unknown) = applied.iter().find(|version| !known.iter().any(|(known, _)| known == *version)) {
+        return Err(StoreError::NewerSchema(unknown.clone()).into());
+    }
+    if applied.is_empty() && row::<HasRecord, bool, _>(connection, &[])?.unwrap_or(false) {
+        return Err(StoreError::NotADatabase(DatabaseUrl::Postgres(url.to_owned()).to_string()).into());
+    }
+    Ok(known.iter().all(|(version, _)| applied.contains(version)))
+}
+
+/// Each migration's version, as diesel stores it, and name, oldest first.
+fn known() -> Vec<(String, String)> {
+    let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap_or_default();
+    let mut known: Vec<_> =
+        migrations.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect();
+    known.sort();
+    known
+}
+
+fn name_of(version: &str) -> String {
+    known().into_iter().find(|(known, _)| known == version).map_or(version.to_owned(), |(_, name)| name)
+}
+
+fn applied(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
+    match row::<HasVersions, bool, _>(connection, &[])? {
+        Some(true) => Ok(rows::<Versions, _, _>(connection, &[])?),
+        _ => Ok(Vec::new()),
+    }
+}
+
+struct HasVersions;
+impl Sql for HasVersions {
+    const TEXT: &'static str = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL";
+    type Columns = Bool;
+}
+
+struct Versions;
+impl Sql for Versions {
+    const TEXT: &'static str = "SELECT version::text FROM __diesel_schema_migrations ORDER BY version";
+    type Columns = Text;
+}
+
+struct HasRecord;
+impl Sql for HasRecord {
+    const TEXT: &'static str = "SELECT to_regclass('record') IS NOT NULL OR to_regclass('batch') IS NOT NULL";
+    type Columns = Bool;
+}
+
+/// Diesel boxes what went wrong in a migration, in a type that it keeps to itself.
+fn migration_failure(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
+    let text = error.to_string();
+    Failure::Store(classify_message(
+        text.rsplit_once(" with: ").map_or(text.as_str(), |(_, message)| message),
+    ))
+}

@@ -1,0 +1,130 @@
+//! Nodes: registering, renewing, removing, and reclaiming what the dead held. All times are compared
+//! on the server, by its clock at that moment (`now()` would be the start of the transaction).
+
+use std::time::Duration;
+
+use diesel::{
+    PgConnection,
+    sql_types::{BigInt, Text},
+};
+
+use super::{PostgresStore, errors::Failure, leases::release_all_of};
+use crate::{
+    domain::NodeId,
+    store::{
+        Reclaimed, RenewVerdict, StoreError,
+        sql::{Sql, Value, execute, expect_rows, row, rows},
+    },
+};
+
+/// See [`crate::store::Store::register_node`].
+pub(super) fn register(store: &PostgresStore, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+    // What if we die here? A node may be left behind, which holds nothing and is removed when its lease
+    // runs out.
+    store.write(|connection| {
+        let values = [Value::Text(name), Value::Integer(micros(ttl))];
+        let id = row::<InsertNode, i64, _>(connection, &values)?;
+        expect_rows("registering a node", 1, usize::from(id.is_some()))?;
+        Ok(NodeId(id.unwrap_or_default()))
+    })
+}
+
+/// See [`crate::store::Store::renew_node`].
+pub(super) fn renew(store: &PostgresStore, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+    // What if we die here? The lease runs for a little longer, or not.
+    store.write(|connection| {
+        let values = [Value::Integer(micros(ttl)), Value::Integer(node.0)];
+        Ok(match execute::<RenewNode, _>(connection, &values)? {
+            0 => RenewVerdict::Gone,
+            _ => RenewVerdict::Renewed,
+        })
+    })
+}
+
+/// See [`crate::store::Store::remove_node`].
+pub(super) fn remove(store: &PostgresStore, node: NodeId) -> Result<u64, StoreError> {
+    // What if we die here? The node is reclaimed, which does the same.
+    store.write(|connection| {
+        // Locked first, so that a lease on its way comes to its end, or finds no node.
+        row::<HoldNode, String, _>(connection, &[Value::Integer(node.0)])?;
+        let released = release_all_of(connection, node)?;
+        execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
+        Ok(released)
+    })
+}
+
+/// See [`crate::store::Store::reclaim`].
+pub(super) fn reclaim(
+    store: &PostgresStore,
+    me: Option<NodeId>,
+    grace: Duration,
+) -> Result<Vec<Reclaimed>, StoreError> {
+    // Nobody has the id 0.
+    let values = [Value::Integer(micros(grace)), Value::Integer(me.map_or(0, |node| node.0))];
+    // Without a transaction while all are alive, which is nearly always.
+    if store.query(|connection| Ok(rows::<Dead, (i64, String), _>(connection, &values)?))?.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
+    // After it its batches are open.
+    store.write(|connection| {
+        // Those that another is reclaiming at this moment are left to it; one that renewed its lease
+        // meanwhile is looked at again, as it is now, before it is taken.
+        let dead: Vec<(i64, String)> = rows::<TakeDead, _, _>(connection, &values)?;
+        dead.into_iter().map(|(id, name)| reclaim_one(connection, NodeId(id), name)).collect()
+    })
+}
+
+fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Result<Reclaimed, Failure> {
+    let batches = release_all_of(connection, node)?;
+    let deleted = execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
+    expect_rows("removing a dead node", 1, deleted)?;
+    Ok(Reclaimed { node, name, batches })
+}
+
+/// Ten years are as good as for ever, and cannot overflow.
+fn micros(time: Duration) -> i64 {
+    const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
+    time.min(TEN_YEARS).as_micros() as i64
+}
+
+struct InsertNode;
+impl Sql for InsertNode {
+    const TEXT: &'static str = "INSERT INTO node (name, lease_until) \
+         VALUES (?, clock_timestamp() + ? * interval '1 microsecond') RETURNING id";
+    type Columns = BigInt;
+}
+
+struct RenewNode;
+impl Sql for RenewNode {
+    const TEXT: &'static str =
+        "UPDATE node SET lease_until = clock_timestamp() + ? * interval '1 microsecond' WHERE id = ?";
+    type Columns = ();
+}
+
+struct HoldNode;
+impl Sql for HoldNode {
+    const TEXT: &'static str = "SELECT name FROM node WHERE id = ? FOR UPDATE";
+    type Columns = Text;
+}
+
+struct DeleteNode;
+impl Sql for DeleteNode {
+    const TEXT: &'static str = "DELETE FROM node WHERE id = ?";
+    type Columns = ();
+}
+
+struct Dead;
+impl Sql for Dead {
+    const TEXT: &'static str = "SELECT id, name FROM node \
+         WHERE lease_until + ? * interval '1 microsecond' < clock_timestamp() AND id <> ? ORDER BY id";
+    type Columns = (BigInt, Text);
+}
+
+struct TakeDead;
+impl Sql for TakeDead {
+    const TEXT: &'static str = "SELECT id, name FROM node \
+         WHERE lease_until + ? * interval '1 microsecond' < clock_timestamp() AND id <> ? \
+         ORDER BY id FOR UPDATE SKIP LOCKED";
+    type Columns = (BigInt, Text);
+}

@@ -1,0 +1,132 @@
+//! How far the work is: cheaply, and counted for real.
+
+use diesel::{
+    PgConnection,
+    sql_types::{BigInt, Text},
+};
+
+use super::{PostgresStore, errors::Failure};
+use crate::{
+    domain::{BatchState, KeyState, NodeId},
+    store::{
+        Counts, NodeRow, Status, StoreError,
+        sql::{Sql, Value, corrupt, parse_state, row, rows},
+    },
+};
+
+/// Beyond so many records above the frontier, the rest is taken from their ids.
+const COUNTED: i64 = 100_000;
+
+/// See [`crate::store::Store::status`].
+///
+/// Nothing here reads a row per signed batch or record: what is signed is the sum of the keys'
+/// `signature_count`, which rises in the transaction that stores signatures, and batches are numbered
+/// without gaps.
+pub(super) fn status(store: &PostgresStore) -> Result<Status, StoreError> {
+    store.read(|connection| {
+        let mut status =
+            Status { nodes: nodes(connection)?, unbatched: unbatched(connection)?, ..Status::default() };
+        let keys: Vec<(String, i64, i64)> = rows::<KeysByState, _, _>(connection, &[])?;
+        for (name, keys, signatures) in keys {
+            let state: KeyState = name.parse().map_err(|error| corrupt("key in state", keys, &error))?;
+            status.keys[state as usize] = keys as u64;
+            status.signed += signatures as u64;
+        }
+        let batches: Vec<(String, i64, i64)> = rows::<UnsignedBatches, _, _>(connection, &[])?;
+        for (name, batches, records) in batches {
+            let state = parse_state(&name)?;
+            status.batches[state as usize] = batches as u64;
+            match state {
+                BatchState::Open => status.open = records as u64,
+                _ => status.leased = records as u64,
+            }
+        }
+        let all = row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default() as u64;
+        status.batches[BatchState::Signed as usize] = all.saturating_sub(status.batches.iter().sum());
+        Ok(status)
+    })
+}
+
+/// Counts up to [`COUNTED`] of them, and those in gaps; the rest of a longer backlog by its ids.
+fn unbatched(connection: &mut PgConnection) -> Result<u64, Failure> {
+    let (counted, reached, highest, late) =
+        row::<Unbatched, (i64, i64, i64, i64), _>(connection, &[Value::Integer(COUNTED)])?
+            .unwrap_or_default();
+    let rest = if counted < COUNTED { 0 } else { highest - reached };
+    Ok((counted + rest + late) as u64)
+}
+
+fn nodes(connection: &mut PgConnection) -> Result<Vec<NodeRow>, Failure> {
+    let nodes: Vec<(i64, String, String, String, i64)> = rows::<Nodes, _, _>(connection, &[])?;
+    let node = |(id, name, started_at, lease_until, batches)| NodeRow {
+        id: NodeId(id),
+        name,
+        started_at,
+        lease_until,
+        batches: batches as u64,
+    };
+    Ok(nodes.into_iter().map(node).collect())
+}
+
+/// See [`crate::store::Store::counts`].
+pub(super) fn counts(store: &PostgresStore) -> Result<Counts, StoreError> {
+    store.long_query(|connection| {
+        let [records, signatures, batches, unbatched, in_batches, in_signed] =
+            row::<RealCounts, (i64, i64, i64, i64, i64, i64), _>(connection, &[])?
+                .map(<[i64; 6]>::from)
+                .unwrap_or_default()
+                .map(|count| count as u64);
+        Ok(Counts { records, signatures, batches, unbatched, in_batches, in_signed })
+    })
+}
+
+struct KeysByState;
+impl Sql for KeysByState {
+    const TEXT: &'static str =
+        "SELECT state, count(*), sum(signature_count)::bigint FROM signing_key GROUP BY state";
+    type Columns = (Text, BigInt, BigInt);
+}
+
+struct UnsignedBatches;
+impl Sql for UnsignedBatches {
+    const TEXT: &'static str = "SELECT state, count(*), sum(record_count)::bigint FROM batch \
+         WHERE state = 'open' GROUP BY state UNION ALL \
+         SELECT state, count(*), sum(record_count)::bigint FROM batch WHERE state = 'leased' GROUP BY state";
+    type Columns = (Text, BigInt, BigInt);
+}
+
+struct HighestBatch;
+impl Sql for HighestBatch {
+    const TEXT: &'static str = "SELECT coalesce(max(id), 0) FROM batch";
+    type Columns = BigInt;
+}
+
+struct Unbatched;
+impl Sql for Unbatched {
+    const TEXT: &'static str = "SELECT count(*), coalesce(max(id), 0), coalesce((SELECT max(id) FROM record), 0), \
+         (SELECT count(*) FROM gap JOIN record ON record.id BETWEEN gap.first_record AND gap.last_record) \
+         FROM (SELECT id FROM record WHERE id > coalesce((SELECT max(last_record) FROM batch), 0) \
+             ORDER BY id LIMIT ?) AS above";
+    type Columns = (BigInt, BigInt, BigInt, BigInt);
+}
+
+struct Nodes;
+impl Sql for Nodes {
+    const TEXT: &'static str = "SELECT id, name, \
+         to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
+         to_char(lease_until AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
+         (SELECT count(*) FROM batch WHERE batch.node_id = node.id) FROM node ORDER BY id";
+    type Columns = (BigInt, Text, Text, Text, BigInt);
+}
+
+/// Records in no batch are those above the frontier, and those in gaps: a batch has taken all others.
+struct RealCounts;
+impl Sql for RealCounts {
+    const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
+         (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
+         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)) \
+         + (SELECT count(*) FROM gap JOIN record ON record.id BETWEEN gap.first_record AND gap.last_record), \
+         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch), \
+         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch WHERE state = 'signed')";
+    type Columns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
+}

@@ -1,0 +1,124 @@
+//! Stored rows as domain values.
+
+use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+
+use crate::{
+    domain::{BatchId, BatchState, Epoch, KeyId, NodeId, RecordId, Runs, Scheme},
+    store::{BatchRow, KeyRow, SignedRow, StoreError},
+};
+
+/// A batch as its columns come.
+pub(in crate::store) type RawBatch =
+    ((i64, i64, i64, String, i64), (String, i64, Option<i64>, Option<i64>, Option<String>, Option<String>));
+
+/// Gives a batch its meaning.
+pub(in crate::store) fn batch_row(raw: RawBatch) -> Result<BatchRow, StoreError> {
+    let ((id, first, last, runs, count), (state, epoch, key, node, scheme, signed_at)) = raw;
+    let scheme: Option<Scheme> =
+        scheme.map(|name| name.parse()).transpose().map_err(|error| corrupt("batch", id, &error))?;
+    let count = u64::try_from(count).map_err(|error| corrupt("batch", id, &error))?;
+    Ok(BatchRow {
+        id: BatchId(id),
+        records: parse_runs(BatchId(id), &runs)?,
+        stored_span: (RecordId(first), RecordId(last), count),
+        state: parse_state(&state)?,
+        epoch: Epoch(epoch),
+        key: key.map(KeyId),
+        node: node.map(NodeId),
+        scheme,
+        signed_at,
+    })
+}
+
+pub(in crate::store) fn parse_runs(batch: BatchId, runs: &str) -> Result<Runs, StoreError> {
+    runs.parse().map_err(|error| corrupt("batch", batch.0, &error))
+}
+
+pub(in crate::store) fn parse_state(state: &str) -> Result<BatchState, StoreError> {
+    state.parse().map_err(|error: crate::domain::UnknownBatchState| StoreError::Corrupt(error.to_string()))
+}
+
+/// Says which row it was.
+pub(in crate::store) fn corrupt(table: &str, id: i64, error: &dyn std::error::Error) -> StoreError {
+    StoreError::Corrupt(format!("{table} {id}: {error}"))
+}
+
+/// The columns of [`RawBatch`].
+pub(in crate::store) type BatchColumns = (
+    (BigInt, BigInt, BigInt, Text, BigInt),
+    (Text, BigInt, Nullable<BigInt>, Nullable<BigInt>, Nullable<Text>, Nullable<Text>),
+);
+
+/// A key as its columns come.
+pub(in crate::store) type RawKey =
+    (i64, String, Vec<u8>, i32, String, Option<String>, Option<i64>, i64, i64, String);
+
+/// Gives a key its meaning.
+pub(in crate::store) fn key_row(raw: RawKey) -> Result<KeyRow, StoreError> {
+    let (
+        id,
+        fingerprint,
+        public_key,
+        bits,
+        state,
+        state_reason,
+        batch,
+        last_leased,
+        signature_count,
+        created_at,
+    ) = raw;
+    Ok(KeyRow {
+        id: KeyId(id),
+        fingerprint: fingerprint.parse().map_err(|error| corrupt("key", id, &error))?,
+        public_key,
+        bits: u32::try_from(bits).map_err(|error| corrupt("key", id, &error))?,
+        state: state.parse().map_err(|error| corrupt("key", id, &error))?,
+        state_reason,
+        leased_batch: batch.map(BatchId),
+        last_leased,
+        signature_count,
+        created_at,
+    })
+}
+
+/// The columns of [`RawKey`].
+pub(in crate::store) type KeyColumns =
+    (BigInt, Text, Binary, Integer, Text, Nullable<Text>, Nullable<BigInt>, BigInt, BigInt, Text);
+
+/// A record and its signature as their columns come. The `external_id` as bytes: SQLite takes any, and
+/// one of them must not stop an export.
+pub(in crate::store) type RawSigned = (i64, Option<Vec<u8>>, Vec<u8>, Option<i64>, Option<Vec<u8>>);
+
+/// The columns of [`RawSigned`].
+pub(in crate::store) type SignedColumns =
+    (BigInt, Nullable<Binary>, Binary, Nullable<BigInt>, Nullable<Binary>);
+
+/// Shows a page of records.
+pub(in crate::store) fn visit_signed(page: &[RawSigned], visit: &mut dyn FnMut(SignedRow<'_>)) {
+    for (id, external_id, payload, batch, signature) in page {
+        visit(SignedRow {
+            record: RecordId(*id),
+            external_id: external_id.as_deref().map(String::from_utf8_lossy).as_deref(),
+            payload,
+            signature: batch.map(BatchId).zip(signature.as_deref()),
+        });
+    }
+}
+
+/// SQL takes a negative limit for none, or for an error.
+pub(in crate::store) fn sql_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A statement must have changed exactly so many rows.
+pub(in crate::store) fn expect_rows(
+    what: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), StoreError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(StoreError::RowCount { what, expected: expected as u64, found: found as u64 })
+    }
+}
