@@ -1,39 +1,17 @@
-//! The servers and proxies that other tests rely on do what they claim to.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-#[path = "support/postgres/mod.rs"]
-mod postgres;
+//! Servers that start, crash, follow, encrypt and pool, and go away.
 
 use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use diesel::{
-    Connection, PgConnection, QueryResult, QueryableByName, RunQueryDsl, connection::SimpleConnection,
-    sql_query, sql_types::Text,
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
+
+use crate::{
+    ask, connect,
+    postgres::{self, Cluster, Stop, USER, database_of},
+    refusal,
 };
-use postgres::{Cluster, Stop, USER, database_of};
-
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Text)]
-    answer: String,
-}
-
-/// The one text that a query selects.
-fn ask(connection: &mut PgConnection, query: &str) -> QueryResult<String> {
-    let query = format!("SELECT ({query})::text AS answer");
-    sql_query(query).get_result::<Answer>(connection).map(|row| row.answer)
-}
-
-fn connect(url: &str) -> PgConnection {
-    PgConnection::establish(url).unwrap_or_else(|error| panic!("{url}: {error}"))
-}
-
-fn refusal(url: &str) -> String {
-    PgConnection::establish(url).err().expect("it is refused").to_string()
-}
 
 #[test]
 fn each_test_has_a_database_of_its_own_on_a_durable_server() {
@@ -96,7 +74,7 @@ fn holds_a_server_until_it_is_killed() {
 #[test]
 fn a_killed_process_leaves_no_server_behind() {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "holds_a_server_until_it_is_killed", "--nocapture"])
+        .args(["--ignored", "--exact", "servers::holds_a_server_until_it_is_killed", "--nocapture"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
