@@ -35,7 +35,8 @@ const LINES_AT_MOST: usize = 400;
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    let rust = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"));
+    rust.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
 /// Every source file with the part of the crate that it belongs to.

@@ -1,6 +1,8 @@
-//! One suite that every store must pass: in memory, in SQLite, and through a fault plan.
+//! One suite that every store must pass: in memory, in SQLite, through a fault plan, and in PostgreSQL.
 
 mod conformance;
+#[path = "support/postgres/mod.rs"]
+mod postgres;
 mod support;
 #[path = "support/worlds.rs"]
 mod worlds;
@@ -9,13 +11,18 @@ use conformance::{batches, commits, keys, leases, nodes, records, together};
 
 /// Runs each test in each world.
 macro_rules! in_every_world {
-    ($($module:ident: $($test:ident),+;)+) => {
-        in_every_world!(@world memory: $($module: $($test),+;)+);
-        in_every_world!(@world sqlite: $($module: $($test),+;)+);
-        in_every_world!(@world faulty: $($module: $($test),+;)+);
+    ($($tests:tt)+) => {
+        in_world!(memory in memory: $($tests)+);
+        in_world!(sqlite in sqlite: $($tests)+);
+        in_world!(faulty in faulty: $($tests)+);
+        in_world!(postgresql in postgres: $($tests)+);
     };
-    (@world $world:ident: $($module:ident: $($test:ident),+;)+) => {
-        mod $world {
+}
+
+/// Runs each test in one world.
+macro_rules! in_world {
+    ($name:ident in $world:ident: $($module:ident: $($test:ident),+;)+) => {
+        mod $name {
             $($(
                 #[test]
                 fn $test() {
@@ -40,7 +47,6 @@ in_every_world! {
         a_partial_batch_is_formed_only_when_asked_for,
         nothing_waits_only_when_nothing_is_left,
         gaps_in_ids_become_runs,
-        no_record_can_appear_below_the_frontier,
         batches_are_listed_in_pages;
     leases:
         oldest_batches_are_paired_with_least_recently_used_keys,
@@ -61,7 +67,6 @@ in_every_world! {
         a_renewed_lease_stands_and_a_removed_node_is_gone,
         removing_a_node_gives_back_what_it_holds,
         a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out,
-        a_node_whose_process_died_is_reclaimed_at_once,
         a_reclaimed_node_can_neither_lease_nor_commit,
         nobody_reclaims_itself,
         node_ids_are_never_used_twice;
@@ -75,4 +80,21 @@ in_every_world! {
         of_many_commits_of_one_batch_exactly_one_is_stored,
         of_many_reclaimers_exactly_one_gets_each_node,
         all_promises_hold_after_each_of_many_random_steps;
+}
+
+/// What holds on one host: ids are assigned and become visible in one order, and a process that died
+/// shows at once.
+macro_rules! in_every_world_of_one_host {
+    ($($tests:tt)+) => {
+        in_world!(memory_on_one_host in memory: $($tests)+);
+        in_world!(sqlite_on_one_host in sqlite: $($tests)+);
+        in_world!(faulty_on_one_host in faulty: $($tests)+);
+    };
+}
+
+in_every_world_of_one_host! {
+    batches:
+        no_record_can_appear_below_the_frontier;
+    nodes:
+        a_node_whose_process_died_is_reclaimed_at_once;
 }

@@ -2,16 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use diesel::{
-    Connection, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query,
+    Connection, PgConnection, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
+    sql_query,
 };
 use signwave::{
     domain::{NodeId, RecordId},
     store::{self, DatabaseUrl, FaultyStore, MemoryStore, Store, StoreError},
 };
 use tempfile::TempDir;
+
+use crate::postgres::{Cluster, database_of};
 
 pub struct World {
     pub store: Arc<dyn Store>,
@@ -21,6 +27,7 @@ pub struct World {
 enum Inside {
     Memory(Arc<MemoryStore>),
     Sqlite(TempDir),
+    Postgres(DatabaseUrl, Mutex<PgConnection>),
 }
 
 impl World {
@@ -36,6 +43,16 @@ impl World {
         Self { store: store::open(&url).unwrap(), inside: Inside::Sqlite(folder) }
     }
 
+    /// A database of its own on a server that the tests share.
+    pub fn postgres() -> Self {
+        let cluster = Cluster::shared();
+        let url = cluster.database("world");
+        let admin = cluster.admin(database_of(&url));
+        let url = DatabaseUrl::parse(&url).unwrap();
+        assert!(!store::migrate(&url).unwrap().is_empty());
+        Self { store: store::open(&url).unwrap(), inside: Inside::Postgres(url, admin.into()) }
+    }
+
     /// SQLite again, through a fault plan that is empty.
     pub fn faulty() -> Self {
         let Self { store, inside } = Self::sqlite();
@@ -47,6 +64,7 @@ impl World {
         match &self.inside {
             Inside::Memory(store) => store.clone(),
             Inside::Sqlite(folder) => store::open(&url(folder)).unwrap(),
+            Inside::Postgres(url, _) => store::open(url).unwrap(),
         }
     }
 
@@ -70,6 +88,11 @@ impl World {
                 );
                 foreign(folder).batch_execute(&shift).unwrap();
             }
+            Inside::Postgres(_, admin) => {
+                let shift =
+                    format!("UPDATE node SET lease_until = lease_until - interval '{} s'", time.as_secs());
+                admin.lock().unwrap().batch_execute(&shift).unwrap();
+            }
         }
     }
 
@@ -81,6 +104,14 @@ impl World {
                 let sql = format!("INSERT INTO record (id, payload) VALUES ({id}, 'payload')");
                 let done: QueryResult<usize> = sql_query(sql).execute(&mut foreign(folder));
                 done.map(|_| ()).map_err(|error| StoreError::Refused(error.to_string()))
+            }
+            Inside::Postgres(_, admin) => {
+                let sql = format!(
+                    "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES ({id}, 'payload'); \
+                     SELECT setval(pg_get_serial_sequence('record', 'id'), (SELECT max(id) FROM record))"
+                );
+                let done = admin.lock().unwrap().batch_execute(&sql);
+                done.map_err(|error| StoreError::Refused(error.to_string()))
             }
         }
     }

@@ -72,7 +72,7 @@ fn form(connection: &mut PgConnection, request: OpenBatches) -> Result<OpenedBat
             break;
         }
     }
-    result.waiting = waiting(connection, survey, request.batch_size)?.count();
+    result.waiting = waiting(connection, survey, 1)?.count();
     Ok(result)
 }
 
