@@ -18,6 +18,7 @@ pub use door::{
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
 pub use memory::MemoryStore;
+pub use postgres::Scratch;
 pub use url::DatabaseUrl;
 
 use std::sync::Arc;

@@ -3,13 +3,13 @@
 use std::{
     fs,
     panic::resume_unwind,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::super::{
@@ -20,22 +20,27 @@ use crate::{
     config::Settings,
     domain::Fingerprint,
     signer::{Engine, Keyring, MasterKey, NoopSigner, OpenSigner, PublicKey, Signer, SignerError},
-    store::{DatabaseUrl, Store},
+    store::{DatabaseUrl, Scratch, Store},
 };
 
 /// Bytes per payload.
-const PAYLOAD: usize = 256;
+pub const PAYLOAD: usize = 256;
 
-/// A folder for databases, which is removed in the end.
+/// A place for databases, which are removed in the end.
 pub struct Lab<'a> {
     context: &'a Context,
-    folder: TempDir,
+    place: Place,
     engine: Engine,
+}
+
+enum Place {
+    Folder(TempDir),
+    Server(Scratch),
 }
 
 /// A database with keys and records, to be copied for each measurement.
 pub struct Template {
-    path: PathBuf,
+    url: DatabaseUrl,
     keyring: Arc<Keyring>,
     /// How many records there are.
     pub records: u64,
@@ -47,6 +52,8 @@ pub struct Measured {
     pub seconds: f64,
     /// Processor time of the whole process meanwhile, in seconds.
     pub cpu_seconds: f64,
+    /// Processor time of the database's server meanwhile, if it is one on this host, in seconds.
+    pub server_cpu_seconds: Option<f64>,
     /// The rate in its last tenth ÷ the rate in its first.
     pub last_to_first: f64,
     /// The database, with all its records signed.
@@ -62,51 +69,116 @@ pub enum Signing {
     Noop,
 }
 
+impl Signing {
+    /// What opens keys for it.
+    pub fn opener(self, template: &Template) -> Arc<dyn OpenSigner> {
+        match self {
+            Self::Real => template.keyring.clone(),
+            Self::Noop => Arc::new(NoopOpener),
+        }
+    }
+}
+
 impl<'a> Lab<'a> {
-    /// Measures in a new folder inside `folder`: on the device that is to be measured.
+    /// Measures on the server that the context's database is on, or else in a new folder inside
+    /// `folder`: on the device that is to be measured.
     pub fn new(context: &'a Context, folder: &Path, engine: Engine) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("signwave-bench-").tempdir_in(folder);
-        Ok(Self { context, folder: folder.context("cannot make a folder to measure in")?, engine })
+        let place = match context.url()? {
+            DatabaseUrl::Postgres(url) => Place::Server(Scratch::new(&url)?),
+            DatabaseUrl::Sqlite(_) => {
+                let folder = tempfile::Builder::new().prefix("signwave-bench-").tempdir_in(folder);
+                Place::Folder(folder.context("cannot make a folder to measure in")?)
+            }
+        };
+        Ok(Self { context, place, engine })
+    }
+
+    /// Whether it measures on a server.
+    pub fn is_server(&self) -> bool {
+        matches!(self.place, Place::Server(_))
     }
 
     /// A database with `records` records and `keys` new keys.
     pub fn template(&self, records: u64, keys: usize, bits: u32) -> Result<Template> {
-        let path = self.folder.path().join(format!("template-{records}"));
-        let (url, master) = (DatabaseUrl::Sqlite(path.clone()), MasterKey::generate());
-        let store = Context::create_at(url)?.store;
+        let url = match &self.place {
+            Place::Folder(folder) => DatabaseUrl::Sqlite(folder.path().join(format!("template-{records}"))),
+            Place::Server(scratch) => scratch.database(None)?,
+        };
+        let (store, master) = (Context::create_at(url.clone())?.store, MasterKey::generate());
         generate_keys(self.context, store.as_ref(), &master, keys, bits)?;
         add_records(self.context, store.as_ref(), records, PAYLOAD)?;
-        // The last connection to close writes the log back: the file alone is the database then.
-        Ok(Template { path, keyring: Arc::new(Keyring::new(self.engine, master)), records })
+        // The last connection to close writes an SQLite log back: the file alone is the database then.
+        Ok(Template { url, keyring: Arc::new(Keyring::new(self.engine, master)), records })
+    }
+
+    /// A copy of `template`; on disk there is one at a time.
+    pub fn copy(&self, template: &Template) -> Result<DatabaseUrl> {
+        match (&self.place, &template.url) {
+            (Place::Folder(folder), DatabaseUrl::Sqlite(template)) => {
+                let path = folder.path().join("measured");
+                for suffix in ["", "-wal", "-shm"] {
+                    let _ = fs::remove_file(format!("{}{suffix}", path.display())); // of the run before
+                }
+                fs::copy(template, &path)?;
+                Ok(DatabaseUrl::Sqlite(path))
+            }
+            (Place::Server(scratch), template) => Ok(scratch.database(Some(template))?),
+            (Place::Folder(_), DatabaseUrl::Postgres(_)) => bail!("the template is on a server"),
+        }
+    }
+
+    /// Removes a copy that was measured.
+    pub fn discard(&self, url: &DatabaseUrl) -> Result<()> {
+        match &self.place {
+            Place::Folder(_) => Ok(()),
+            Place::Server(scratch) => Ok(scratch.drop_database(url)?),
+        }
+    }
+
+    /// Processor seconds of the server so far.
+    pub fn server_cpu_seconds(&self) -> Option<f64> {
+        match &self.place {
+            Place::Folder(_) => None,
+            Place::Server(scratch) => scratch.server_cpu_seconds(),
+        }
     }
 
     /// Signs a copy of `template` to the end.
     pub fn sign(&self, template: &Template, settings: &Settings, signing: Signing) -> Result<Measured> {
-        let path = self.folder.path().join("measured");
-        for suffix in ["", "-wal", "-shm"] {
-            let _ = fs::remove_file(format!("{}{suffix}", path.display())); // of the run before
-        }
-        fs::copy(&template.path, &path)?;
-        let database = Context::open_at(DatabaseUrl::Sqlite(path))?;
-        let opener: Arc<dyn OpenSigner> = match signing {
-            Signing::Real => template.keyring.clone(),
-            Signing::Noop => Arc::new(NoopOpener),
-        };
+        let url = self.copy(template)?;
+        let measured = self.sign_at(&url, template, template.records, settings, signing)?;
+        self.discard(&url)?;
+        Ok(measured)
+    }
+
+    /// Signs the `records` records that wait in the database at `url`, a copy of `template`.
+    pub fn sign_at(
+        &self,
+        url: &DatabaseUrl,
+        template: &Template,
+        records: u64,
+        settings: &Settings,
+        signing: Signing,
+    ) -> Result<Measured> {
+        let database = Context::open_at(url.clone())?;
+        let opener = signing.opener(template);
         let progress = Arc::new(Progress::default());
-        let (watched, records) = (Arc::clone(&progress), template.records);
+        let watched = Arc::clone(&progress);
         let watch = thread::spawn(move || watch(&watched, records));
-        let cpu = cpu_seconds();
+        let (cpu, server) = (cpu_seconds(), self.server_cpu_seconds());
         let run = run_watched(self.context, &database, settings, opener, Mode::Drain, progress)?;
         ensure!(run.ending != Ending::Stopped, "stopped in the middle of a measurement");
-        ensure!(run.progress.signed() == template.records, "not every record was signed");
+        ensure!(run.progress.signed() == records, "not every record was signed");
         let cpu_seconds = cpu_seconds() - cpu;
+        let server_cpu_seconds = self.server_cpu_seconds().zip(server).map(|(after, before)| after - before);
         let last_to_first = watch.join().unwrap_or_else(|panic| resume_unwind(panic));
-        Ok(Measured { seconds: run.took.as_secs_f64(), cpu_seconds, last_to_first, store: database.store })
+        let (seconds, store) = (run.took.as_secs_f64(), database.store);
+        Ok(Measured { seconds, cpu_seconds, server_cpu_seconds, last_to_first, store })
     }
 
     /// The raw speed of a template's keys.
     pub fn raw_speed(&self, template: &Template, settings: &Settings) -> Result<RawSpeed> {
-        let database = Context::open_at(DatabaseUrl::Sqlite(template.path.clone()))?;
+        let database = Context::open_at(template.url.clone())?;
         RawSpeed::open(database.store.as_ref(), template.keyring.as_ref(), settings)
     }
 }
@@ -129,7 +201,8 @@ fn watch(progress: &Progress, records: u64) -> f64 {
     ((n - n9) as f64 / (end - t9)) / (n1 as f64 / t1)
 }
 
-struct NoopOpener;
+/// Opens every key as one that does nothing.
+pub struct NoopOpener;
 
 impl OpenSigner for NoopOpener {
     fn open(

@@ -3,6 +3,7 @@
 mod figure;
 mod lab;
 mod raw_verify;
+mod server;
 
 use std::{
     io::{self, Write},
@@ -12,11 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::context::Context;
+use super::{context::Context, failure::Usage};
 use crate::{
     audit,
     config::Settings,
@@ -30,7 +31,8 @@ use lab::{Lab, Measured, Signing, Template};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Every rate is measured in turns with the raw rate of the same signer, keys and threads, on databases of
-their own that are removed afterwards. All suites take about ten minutes.
+their own that are removed afterwards: in --folder, or, with --database postgres://.., beside that one on
+its server. All suites take about ten minutes.
 
 Examples:
   signwave bench
@@ -61,6 +63,12 @@ pub struct Bench {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
+    /// Sign what waits in the database with the no-op signer
+    #[arg(long, hide = true)]
+    no_op_node: bool,
+    /// Records that are signed already, for the suite 'large'
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, hide = true)]
+    signed: u64,
     /// Sign this many records once with the no-op signer, and print the peak memory in bytes
     #[arg(long, value_name = "N", hide = true)]
     peak_memory_of: Option<u64>,
@@ -79,6 +87,13 @@ pub enum Suite {
     Memory,
     /// The rate of `verify` ÷ the raw verification rate
     Verify,
+    /// One node and three, with a signer that does nothing; PostgreSQL only
+    Nodes,
+    /// The time from an INSERT to its signature, while the service idles; PostgreSQL only
+    Latency,
+    /// The rate when 10,000,000 records are signed already ÷ the rate on an empty database; PostgreSQL
+    /// only, takes a quarter of an hour and 10 GB, and is measured only when asked for
+    Large,
 }
 
 /// How long a raw rate is measured on each side of an end-to-end run.
@@ -87,21 +102,31 @@ const SLICE: Duration = Duration::from_secs(4);
 impl Bench {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
+        if self.no_op_node {
+            return server::no_op_node(context);
+        }
         let lab = Lab::new(context, &self.folder, self.signer)?;
         if let Some(records) = self.peak_memory_of {
             return self.print_peak_memory(&lab, records);
         }
-        let suites = if self.suites.is_empty() { Suite::value_variants() } else { &self.suites };
+        let suites = self.suites(&lab)?;
         let mut figures = Vec::new();
         let needs_records = |suite: &Suite| *suite != Suite::Memory;
         if suites.iter().any(needs_records) {
             let template = lab.template(self.records, self.keys, self.bits)?;
-            for suite in suites {
+            for suite in &suites {
                 figures.extend(match suite {
                     Suite::Batches => self.batches(&lab, &template)?,
                     Suite::Threads => self.threads(&lab, &template)?,
                     Suite::Ceiling => self.ceiling(&lab, &template)?,
                     Suite::Verify => self.verify(&lab, &template)?,
+                    Suite::Nodes => server::nodes(
+                        &lab,
+                        &lab.template(self.records * 10, self.keys, self.bits)?,
+                        self.repeat,
+                    )?,
+                    Suite::Latency => server::latency(&lab, &template)?,
+                    Suite::Large => server::large(context, &lab, &template, self.signed, self.repeat)?,
                     Suite::Memory => vec![],
                 });
             }
@@ -118,9 +143,27 @@ impl Bench {
         Ok(())
     }
 
+    /// What was asked for; otherwise everything that can be measured here, and does not take too long.
+    fn suites(&self, lab: &Lab<'_>) -> Result<Vec<Suite>> {
+        let measurable = |suite: &Suite| match suite {
+            Suite::Nodes | Suite::Latency | Suite::Large => lab.is_server(),
+            Suite::Memory => !lab.is_server(),
+            _ => true,
+        };
+        if let Some(suite) = self.suites.iter().find(|suite| !measurable(suite)) {
+            bail!(Usage(format!("{suite:?} cannot be measured on this kind of database")));
+        }
+        let quick = |suite: &Suite| measurable(suite) && *suite != Suite::Large;
+        let all = Suite::value_variants().iter().copied().filter(quick);
+        Ok(if self.suites.is_empty() { all.collect() } else { self.suites.clone() })
+    }
+
     fn batches(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
         let mut figures = Vec::new();
-        for (batch_size, goal) in [(1000, 0.97), (100, 0.96), (10, 0.90), (1, 0.60)] {
+        for (batch_size, goal, server_goal) in
+            [(1000, 0.97, Some(0.93)), (100, 0.96, Some(0.91)), (10, 0.90, Some(0.80)), (1, 0.60, None)]
+        {
+            let goal = if lab.is_server() { server_goal } else { Some(goal) };
             let settings = Settings { batch_size, ..Settings::default() };
             let (mut rates, mut ratios) = (Vec::new(), Vec::new());
             for round in 1..=self.repeat {
@@ -137,11 +180,7 @@ impl Bench {
                 ratios.push(rate / raw);
             }
             figures.push(Figure::new(format!("signed records/s, batch {batch_size}"), None, rates));
-            figures.push(Figure::new(
-                format!("÷ raw, batch {batch_size}"),
-                Some(Goal::AtLeast(goal)),
-                ratios,
-            ));
+            figures.push(Figure::new(format!("÷ raw, batch {batch_size}"), goal.map(Goal::AtLeast), ratios));
         }
         Ok(figures)
     }
@@ -166,15 +205,20 @@ impl Bench {
         for (batch_size, template) in [(1000, &large), (100, template), (10, template), (1, template)] {
             let settings = Settings { batch_size, ..Settings::default() };
             let (mut rates, mut costs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+            let mut server_costs = Vec::new();
             for _ in 0..self.repeat {
                 let measured = lab.sign(template, &settings, Signing::Noop)?;
                 rates.push(template.records as f64 / measured.seconds);
                 costs.push(measured.cpu_seconds * 1e6 / template.records as f64);
+                server_costs
+                    .extend(measured.server_cpu_seconds.map(|cpu| cpu * 1e6 / template.records as f64));
                 ratios.push(measured.last_to_first);
             }
-            let (mut goal, mut steady) = (None, None);
+            let (mut goal, mut steady, mut server_goal) = (None, None, None);
             if batch_size == 1000 {
-                (goal, steady) = (Some(Goal::AtLeast(80_000.0)), Some(Goal::AtLeast(0.95)));
+                let least = if lab.is_server() { 50_000.0 } else { 80_000.0 };
+                (goal, steady) = (Some(Goal::AtLeast(least)), Some(Goal::AtLeast(0.95)));
+                server_goal = Some(Goal::AtMost(12.0));
             }
             figures.push(Figure::new(
                 format!("records/s with a no-op signer, batch {batch_size}"),
@@ -182,13 +226,18 @@ impl Bench {
                 rates,
             ));
             figures.push(Figure::new("· CPU µs per record", None, costs));
+            if !server_costs.is_empty() {
+                figures.push(Figure::new("· CPU µs per record of the server", server_goal, server_costs));
+            }
             figures.push(Figure::new("· last tenth ÷ first tenth", steady, ratios));
         }
         Ok(figures)
     }
 
     fn verify(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
-        let Measured { store, .. } = lab.sign(template, &Settings::default(), Signing::Real)?;
+        let url = lab.copy(template)?;
+        let Measured { store, .. } =
+            lab.sign_at(&url, template, template.records, &Settings::default(), Signing::Real)?;
         let (keys, mut verifiers, mut records) = (store.keys()?, Vec::new(), Vec::new());
         for key in &keys {
             verifiers.push(self.signer.verifier(&PublicKey::from_spki(&key.public_key)?)?);

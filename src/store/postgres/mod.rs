@@ -14,6 +14,7 @@ mod nodes;
 mod progress;
 mod reading;
 mod records;
+mod scratch;
 mod transaction;
 
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::domain::{
 };
 use connection::{PgPool, Role, check_sequence, check_server, connect, pool};
 pub(super) use migrations::{migrate, revert};
+pub use scratch::Scratch;
 
 /// Threads of this process that read at length at the same time.
 const READERS: u32 = 4;
