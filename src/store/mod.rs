@@ -10,8 +10,8 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches,
-    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
+    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow,
+    OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
 };
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};

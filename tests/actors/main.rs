@@ -4,6 +4,7 @@
 mod faults;
 mod keys;
 mod leases;
+mod listening;
 mod selection;
 mod signers;
 mod stand_in;
