@@ -24,7 +24,7 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
-    config::Settings,
+    config::{Roles, Settings},
     signer::OpenSigner,
     store::{Listener, Store},
 };
@@ -68,8 +68,7 @@ pub async fn run(
 ) -> Result<Ending, RunError> {
     // A run that drains ends when nothing is left; it has no use for news.
     let listener = if mode == Mode::Serve { store.listener()? } else { None };
-    // One writer: SQLite has no use for two.
-    let executor = SyncArbiter::start(1, move || DbExecutor::new(Arc::clone(&store)));
+    let executor = SyncArbiter::start(settings.connections, move || DbExecutor::new(Arc::clone(&store)));
     let mut service =
         Service::start(settings, Db::of(&executor), opener, mode, progress, clock::boottime()).await?;
     if let Some(listener) = listener {
@@ -102,15 +101,17 @@ impl Service {
         progress: Arc<Progress>,
         clock: Clock,
     ) -> Result<Self, RunError> {
+        let draining = mode == Mode::Drain;
+        let roles = if draining { Roles::Both } else { settings.roles };
+        let settings = &Settings { roles, ..settings.clone() };
         settings.check()?;
         let standing = Standing::new(clock);
         let pulse = Pulse::new(settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
 
-        let pool =
-            SigningPool::start(settings.signers).map_err(|error| RunError::Threads(error.to_string()))?;
-        let draining = mode == Mode::Drain;
+        let signers = if roles.signs() { settings.signers } else { 0 };
+        let pool = SigningPool::start(signers).map_err(|error| RunError::Threads(error.to_string()))?;
         let (ends, ended) = Ends::new(!draining);
 
         // Ingest is told of the others and they of it: its address comes first, the actor last.

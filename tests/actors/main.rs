@@ -5,6 +5,7 @@ mod faults;
 mod keys;
 mod leases;
 mod listening;
+mod roles;
 mod selection;
 mod signers;
 mod stand_in;

@@ -69,6 +69,19 @@ impl World {
         world
     }
 
+    /// Another process at the same database.
+    pub fn twin(&self) -> Self {
+        Self {
+            memory: self.memory.clone(),
+            store: self.store.clone(),
+            script: self.script.clone(),
+            signers: self.signers.clone(),
+            progress: Arc::default(),
+            settings: self.settings.clone(),
+            seconds: self.seconds.clone(),
+        }
+    }
+
     pub fn insert(&self, records: usize) {
         let there = self.memory.counts().unwrap().records as usize;
         let payloads: Vec<_> = (there..there + records).map(|i| format!("record {i}")).collect();

@@ -73,7 +73,7 @@ impl<'a> Lab<'a> {
     pub fn template(&self, records: u64, keys: usize, bits: u32) -> Result<Template> {
         let path = self.folder.path().join(format!("template-{records}"));
         let (url, master) = (DatabaseUrl::Sqlite(path.clone()), MasterKey::generate());
-        let store = Context::create_at(url)?.store;
+        let store = self.context.create_at(url)?.store;
         generate_keys(self.context, store.as_ref(), &master, keys, bits)?;
         add_records(self.context, store.as_ref(), records, PAYLOAD)?;
         // The last connection to close writes the log back: the file alone is the database then.
@@ -87,7 +87,7 @@ impl<'a> Lab<'a> {
             let _ = fs::remove_file(format!("{}{suffix}", path.display())); // of the run before
         }
         fs::copy(&template.path, &path)?;
-        let database = Context::open_at(DatabaseUrl::Sqlite(path))?;
+        let database = self.context.open_at(DatabaseUrl::Sqlite(path))?;
         let opener: Arc<dyn OpenSigner> = match signing {
             Signing::Real => template.keyring.clone(),
             Signing::Noop => Arc::new(NoopOpener),
@@ -106,7 +106,7 @@ impl<'a> Lab<'a> {
 
     /// The raw speed of a template's keys.
     pub fn raw_speed(&self, template: &Template, settings: &Settings) -> Result<RawSpeed> {
-        let database = Context::open_at(DatabaseUrl::Sqlite(template.path.clone()))?;
+        let database = self.context.open_at(DatabaseUrl::Sqlite(template.path.clone()))?;
         RawSpeed::open(database.store.as_ref(), template.keyring.as_ref(), settings)
     }
 }
