@@ -8,10 +8,11 @@ use super::{
     db::{Db, ask},
     end::Ends,
     messages::{Feed, Open, Tick, Wake},
+    outage::Outage,
     standing::Standing,
 };
 use crate::{
-    config::Settings,
+    config::{Roles, Settings},
     store::{OpenBatches, OpenedBatches, StoreError},
 };
 
@@ -27,7 +28,9 @@ pub struct Emit {
     /// Since when records wait for their batch to fill up.
     waiting_since: Option<Duration>,
     ticking: bool,
-    trouble: Option<StoreError>,
+    /// A look is planned for when the linger is over.
+    lingering: bool,
+    outage: Outage,
 }
 
 /// Where Emit's messages go.
@@ -43,6 +46,8 @@ pub struct Outlet {
 }
 
 struct Rules {
+    roles: Roles,
+    open_at_most: usize,
     batch_size: usize,
     linger: Duration,
     poll_interval: Duration,
@@ -56,12 +61,23 @@ impl Emit {
     /// `draining`: an incomplete batch waits for nothing.
     pub fn new(settings: &Settings, draining: bool, outlet: Outlet) -> Self {
         let rules = Rules {
+            roles: settings.roles,
+            open_at_most: settings.open_at_most(),
             batch_size: settings.batch_size,
             linger: settings.linger,
             poll_interval: settings.poll_interval,
             draining,
         };
-        Self { outlet, rules, stock: 0, hungry: true, waiting_since: None, ticking: false, trouble: None }
+        Self {
+            outlet,
+            rules,
+            stock: 0,
+            hungry: true,
+            waiting_since: None,
+            ticking: false,
+            lingering: false,
+            outage: Outage::default(),
+        }
     }
 
     fn request(&self, want: usize) -> OpenBatches {
@@ -69,7 +85,12 @@ impl Emit {
         let lingered = self.waiting_since.is_some_and(|since| now >= since + self.rules.linger);
         OpenBatches {
             batch_size: self.rules.batch_size,
-            keep_open: want.max(RECORDS_AHEAD / self.rules.batch_size),
+            keep_open: match self.rules.roles {
+                Roles::Both => want.max(RECORDS_AHEAD / self.rules.batch_size),
+                Roles::Emit => self.rules.open_at_most,
+                // It forms none, and is told how many others have formed.
+                Roles::Sign => 0,
+            },
             partial: self.rules.draining || self.hungry || lingered,
         }
     }
@@ -85,12 +106,28 @@ impl Emit {
                     (None, _) => None,
                 };
             }
-            Err(error) if self.trouble.as_ref() != Some(error) => log::warn!("cannot form batches: {error}"),
-            Err(_) => {}
+            Err(error) => self.outlet.ends.report(error),
         }
-        self.trouble = result.as_ref().err().cloned();
-        if let Some(error) = &self.trouble {
-            self.outlet.ends.report(error);
+        self.outage.note("form batches", result);
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if !self.ticking {
+            self.ticking = true;
+            ctx.notify(Tick);
+        }
+    }
+
+    /// Where nobody asks for batches, an incomplete one is formed when the linger is over, however
+    /// long the poll interval.
+    fn look_when_lingered(&mut self, ctx: &mut Context<Self>) {
+        let has_room = self.stock + 1 < self.rules.open_at_most;
+        if !self.rules.roles.signs() && self.waiting_since.is_some() && has_room && !self.lingering {
+            self.lingering = true;
+            ctx.run_later(self.rules.linger, |actor, ctx| {
+                actor.lingering = false;
+                actor.look(ctx);
+            });
         }
     }
 }
@@ -99,12 +136,11 @@ impl Actor for Emit {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(self.rules.poll_interval, |actor, ctx| {
-            if !actor.ticking {
-                actor.ticking = true;
-                ctx.notify(Tick);
-            }
-        });
+        ctx.run_interval(self.rules.poll_interval, Self::look);
+        if !self.rules.roles.signs() {
+            // No Ingest will ask.
+            self.look(ctx);
+        }
     }
 }
 
@@ -135,16 +171,24 @@ impl Handler<Tick> for Emit {
 
     fn handle(&mut self, _: Tick, _: &mut Self::Context) -> Self::Result {
         self.ticking = false;
-        let busy = !self.hungry && self.stock > 0;
+        let signs = self.rules.roles.signs();
+        let busy = signs && !self.hungry && self.stock > 0;
         if busy || !self.outlet.standing.is_running() {
             return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
         }
         let (open, request) = (self.outlet.db.open.clone(), self.request(1));
         let (ingest, hungry) = (self.outlet.ingest.clone(), self.hungry);
         AtomicResponse::new(Box::pin(async move { ask(&open, Open(request)).await }.into_actor(self).then(
-            move |result, actor, _| {
-                actor.note(0, &result);
-                actor.hungry = hungry;
+            move |result, actor, ctx| {
+                if signs {
+                    // Only Ingest knows whether signers are idle.
+                    actor.note(0, &result);
+                    actor.hungry = hungry;
+                } else {
+                    // Elsewhere they are idle when nothing is open.
+                    actor.note(1, &result);
+                    actor.look_when_lingered(ctx);
+                }
                 let found = result.is_ok_and(|opened| opened.open > 0);
                 async move {
                     if found {

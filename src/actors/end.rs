@@ -35,7 +35,7 @@ pub enum RunError {
         waiting: u64,
     },
     /// The operating system has no thread to give.
-    #[error("cannot start the signing threads: {0}")]
+    #[error("cannot start another thread: {0}")]
     Threads(String),
     /// A second signal came: everything was dropped where it was.
     #[error("stopped at once; whatever was being signed is signed again by the next run")]

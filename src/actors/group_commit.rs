@@ -87,10 +87,17 @@ async fn read_back(
 }
 
 fn judge((verdict, batch): (CommitVerdict, &SignedBatch)) -> Settled {
+    let lease = batch.lease();
     match verdict {
         CommitVerdict::Committed => Settled::Committed,
+        // The first of two attempts was still running when it was read back, and has happened since:
+        // nobody else can have signed the batch at our epoch.
+        CommitVerdict::Fenced { state, epoch, .. }
+            if Outcome::of(lease.epoch, state, epoch) == Outcome::Stored =>
+        {
+            Settled::Committed
+        }
         CommitVerdict::Fenced { state, epoch, node } => {
-            let lease = batch.lease();
             log::warn!(
                 "fenced: the signatures of batch {} at epoch {} were dropped, for it is {state} at epoch {epoch}{}",
                 lease.batch,

@@ -58,6 +58,9 @@ pub struct Ingest {
 /// How long signatures wait at most for others to be stored with them.
 const GATHER: Duration = Duration::from_millis(25);
 
+/// It tries again that soon, also where polls are rare because news are heard.
+const PAUSE_AT_MOST: Duration = Duration::from_secs(1);
+
 /// Whom Ingest talks to.
 #[derive(Clone)]
 pub struct Links {
@@ -93,7 +96,7 @@ impl Ingest {
         Self {
             links,
             scheme: settings.scheme,
-            limit: settings.leases_at_most(),
+            limit: if settings.roles.signs() { settings.leases_at_most() } else { 0 },
             draining,
             held: HashSet::new(),
             finished: Vec::new(),
@@ -106,7 +109,7 @@ impl Ingest {
             uncertain: false,
             again: false,
             keyless: false,
-            pause: settings.poll_interval,
+            pause: settings.poll_interval.min(PAUSE_AT_MOST),
             planned: None,
             settlers: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Addr, AsyncContext, Context, SyncArbiter};
+use actix::{Actor, Addr, AsyncContext, Context, Recipient, SyncArbiter};
 use actix_rt::time::{sleep, timeout};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -15,14 +15,19 @@ use super::{
     heartbeat::{Heartbeat, Pulse},
     ingest::{Ingest, Links},
     key_actor::KeyTools,
-    messages::{Leave, Settle},
+    listening::Listening,
+    messages::{Leave, Settle, Tick},
     progress::Progress,
     signing_pool::SigningPool,
     standing::{Standing, StopLevel},
     stop::Stop,
     supervisor::Supervisor,
 };
-use crate::{config::Settings, signer::OpenSigner, store::Store};
+use crate::{
+    config::{Roles, Settings},
+    signer::OpenSigner,
+    store::{Listener, Store},
+};
 
 /// When a run ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +66,14 @@ pub async fn run(
     progress: Arc<Progress>,
     stop: Stop,
 ) -> Result<Ending, RunError> {
-    // One writer: SQLite has no use for two.
-    let executor = SyncArbiter::start(1, move || DbExecutor::new(Arc::clone(&store)));
-    let service =
+    // A run that drains ends when nothing is left; it has no use for news.
+    let listener = if mode == Mode::Serve { store.listener()? } else { None };
+    let executor = SyncArbiter::start(settings.connections, move || DbExecutor::new(Arc::clone(&store)));
+    let mut service =
         Service::start(settings, Db::of(&executor), opener, mode, progress, clock::boottime()).await?;
+    if let Some(listener) = listener {
+        service.listen(listener)?;
+    }
     service.run_until(stop).await
 }
 
@@ -73,6 +82,8 @@ pub struct Service {
     standing: Arc<Standing>,
     ingest: Addr<Ingest>,
     heartbeat: Addr<Heartbeat>,
+    emit: Recipient<Tick>,
+    listening: Option<Listening>,
     ended: UnboundedReceiver<End>,
     stop_grace: Duration,
 }
@@ -90,15 +101,17 @@ impl Service {
         progress: Arc<Progress>,
         clock: Clock,
     ) -> Result<Self, RunError> {
+        let draining = mode == Mode::Drain;
+        let roles = if draining { Roles::Both } else { settings.roles };
+        let settings = &Settings { roles, ..settings.clone() };
         settings.check()?;
         let standing = Standing::new(clock);
         let pulse = Pulse::new(settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
 
-        let pool =
-            SigningPool::start(settings.signers).map_err(|error| RunError::Threads(error.to_string()))?;
-        let draining = mode == Mode::Drain;
+        let signers = if roles.signs() { settings.signers } else { 0 };
+        let pool = SigningPool::start(signers).map_err(|error| RunError::Threads(error.to_string()))?;
         let (ends, ended) = Ends::new(!draining);
 
         // Ingest is told of the others and they of it: its address comes first, the actor last.
@@ -116,7 +129,7 @@ impl Service {
         let heartbeat = Heartbeat::new(pulse, ingest.address().recipient(), emit.clone().recipient()).start();
         let links = Links {
             db,
-            feed: emit.recipient(),
+            feed: emit.clone().recipient(),
             sign: supervisor.recipient(),
             doubt: heartbeat.clone().recipient(),
             reregister: heartbeat.clone().recipient(),
@@ -125,7 +138,26 @@ impl Service {
             ends,
         };
         let ingest = ingest.run(Ingest::new(settings, draining, links));
-        Ok(Self { standing, ingest, heartbeat, ended, stop_grace: settings.stop_grace })
+        Ok(Self {
+            standing,
+            ingest,
+            heartbeat,
+            emit: emit.recipient(),
+            listening: None,
+            ended,
+            stop_grace: settings.stop_grace,
+        })
+    }
+
+    /// Has Emit look whenever `listener` has news, and not only at its polls.
+    ///
+    /// # Errors
+    /// When the operating system has no thread to give.
+    pub fn listen(&mut self, listener: Box<dyn Listener>) -> Result<(), RunError> {
+        let listening = Listening::start(listener, self.emit.clone())
+            .map_err(|error| RunError::Threads(error.to_string()))?;
+        self.listening = Some(listening);
+        Ok(())
     }
 
     /// Lets the actors work until the run ends or is stopped, then stops them in order.

@@ -2,6 +2,7 @@
 
 use std::{
     env, fs, io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use super::{
     args::Cli,
     failure::Usage,
-    options::{Common, LogFormat, Reading, Signing},
+    options::{Common, LogFormat, Reading, Serving, Signing},
 };
 
 /// The settings file. Unknown keys are errors.
@@ -21,12 +22,16 @@ use super::{
 pub struct ConfigFile {
     /// As `--database`.
     pub database: Option<String>,
+    /// As `--connections`.
+    pub connections: Option<NonZeroUsize>,
     /// As `--master-key-file`.
     pub master_key_file: Option<PathBuf>,
     /// As `--log-format`.
     pub log_format: Option<LogFormat>,
     /// How to sign.
     pub signing: Signing,
+    /// What a service does.
+    pub serve: Serving,
     /// How to read records.
     pub import: Reading,
 }

@@ -9,11 +9,11 @@ use super::{
     config_file::{ConfigFile, MASTER_KEY},
     failure::Usage,
     master_key,
-    options::{Common, Reading, Signing},
+    options::{Common, Reading, Serving, Signing},
     progress::{Progress, Unit},
 };
 use crate::{
-    config::Settings,
+    config::{Roles, Settings},
     signer::{Engine, MasterKey},
     store::{self, DatabaseUrl, Store},
 };
@@ -24,6 +24,9 @@ pub struct Context {
     file: ConfigFile,
     bars: MultiProgress,
 }
+
+/// Connections to a PostgreSQL server unless told otherwise: a lease, a commit and a heartbeat need not wait
+/// for each other.
 
 /// A database that is open.
 pub struct Database {
@@ -47,12 +50,13 @@ impl Context {
 
     /// Opens the database that is there. Never makes one.
     pub fn open(&self) -> Result<Database> {
-        Self::open_at(self.url()?)
+        self.open_at(self.url()?)
     }
 
     /// Opens the database at `url`. Never makes one.
-    pub fn open_at(url: DatabaseUrl) -> Result<Database> {
-        Ok(Database { store: store::open(&url)?, url })
+    pub fn open_at(&self, url: DatabaseUrl) -> Result<Database> {
+        let store = store::open_with(&url, self.connections(&url))?;
+        Ok(Database { store, url })
     }
 
     /// Whether a flag, or the variable of the same name, says where the database is.
@@ -62,15 +66,15 @@ impl Context {
 
     /// Makes the database if there is none, brings it up to date, and opens it.
     pub fn create(&self) -> Result<Database> {
-        Self::create_at(self.url()?)
+        self.create_at(self.url()?)
     }
 
     /// Makes the database at `url` if there is none, brings it up to date, and opens it.
-    pub fn create_at(url: DatabaseUrl) -> Result<Database> {
+    pub fn create_at(&self, url: DatabaseUrl) -> Result<Database> {
         for migration in store::migrate(&url)? {
             log::info!("database {url}: ran migration {migration}");
         }
-        Ok(Database { store: store::open(&url)?, url })
+        self.open_at(url)
     }
 
     /// The master key of the database, proven to open its keys.
@@ -87,11 +91,26 @@ impl Context {
         master_key::obtain(file.map(|path| path.as_path()), text, database)
     }
 
+    /// How many transactions may run at a time in the database at `url`.
+    pub fn connections(&self, url: &DatabaseUrl) -> usize {
+        match url {
+            DatabaseUrl::Sqlite(_) => 1,
+            DatabaseUrl::Postgres(_) => {
+                self.common.connections.or(self.file.connections).map_or(store::CONNECTIONS, usize::from)
+            }
+        }
+    }
+
+    /// What a service does of the work.
+    pub fn roles(&self, given: Serving) -> Roles {
+        given.roles.or(self.file.serve.roles).unwrap_or_default()
+    }
+
     /// The settings of the service, checked, and the engine that signs.
     pub fn signing(&self, given: &Signing) -> Result<(Settings, Engine)> {
         let given = given.clone().over(&self.file.signing);
         let engine = given.signer.unwrap_or_default();
-        let settings = given.settings();
+        let settings = Settings { connections: self.connections(&self.url()?), ..given.settings() };
         settings.check()?;
         Ok((settings, engine))
     }

@@ -63,7 +63,7 @@ impl Demo {
             return self.run_on(context, &context.create()?);
         }
         let folder = tempfile::Builder::new().prefix("signwave-demo-").tempdir_in(env::current_dir()?)?;
-        let database = Context::create_at(DatabaseUrl::Sqlite(folder.path().join("demo.db")))?;
+        let database = context.create_at(DatabaseUrl::Sqlite(folder.path().join("demo.db")))?;
         let result = self.run_on(context, &database);
         drop(database);
         folder.close()?;

@@ -6,7 +6,11 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::{config::Settings, domain::Scheme, signer::Engine};
+use crate::{
+    config::{Roles, Settings},
+    domain::Scheme,
+    signer::Engine,
+};
 
 /// What every command understands.
 #[derive(Args, Clone, Debug, Default)]
@@ -15,6 +19,9 @@ pub struct Common {
     /// The database: a path, sqlite://PATH or postgres://.. [default: signwave.db]
     #[arg(long, global = true, value_name = "URL|PATH", env = "SIGNWAVE_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
+    /// Connections to a PostgreSQL server, each for one transaction at a time [default: 4]
+    #[arg(long, global = true, value_name = "N", env = "SIGNWAVE_CONNECTIONS", hide_env_values = true)]
+    pub connections: Option<NonZeroUsize>,
     /// The settings file [default: signwave.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE", env = "SIGNWAVE_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
@@ -87,7 +94,7 @@ pub struct Signing {
     #[arg(long, value_name = "TIME", value_parser = duration, env = "SIGNWAVE_STOP_GRACE", hide_env_values = true)]
     #[serde(deserialize_with = "parsed_duration")]
     pub stop_grace: Option<Duration>,
-    /// What this process is called in 'signwave status' [default: signwave]
+    /// What this process is called in 'signwave status' [default: host name and process id]
     #[arg(long, value_name = "NAME", env = "SIGNWAVE_NODE_NAME", hide_env_values = true)]
     pub node_name: Option<String>,
 }
@@ -115,6 +122,8 @@ impl Signing {
     pub fn settings(self) -> Settings {
         let default = Settings::default();
         Settings {
+            roles: default.roles,
+            connections: default.connections,
             batch_size: self.batch_size.unwrap_or(default.batch_size),
             scheme: self.scheme.unwrap_or(default.scheme),
             signers: self.signers.unwrap_or(default.signers),
@@ -127,6 +136,16 @@ impl Signing {
             node_name: self.node_name.unwrap_or(default.node_name),
         }
     }
+}
+
+/// What a service does.
+#[derive(Args, Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Serving {
+    /// What to do of the work: emit (form batches), sign, or both [default: emit,sign]
+    #[arg(long, value_name = "ROLES", env = "SIGNWAVE_ROLES", hide_env_values = true)]
+    #[serde(deserialize_with = "parsed")]
+    pub roles: Option<Roles>,
 }
 
 /// How to read records.

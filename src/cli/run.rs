@@ -59,6 +59,7 @@ pub fn run_watched(
     progress: Arc<Progress>,
 ) -> Result<Run> {
     let stop = Stop::default();
+    let settings = &Settings { connections: context.connections(&database.url), ..settings.clone() };
     let total = match mode {
         Mode::Serve => 0,
         Mode::Drain => database.store.status()?.waiting(),

@@ -38,7 +38,7 @@ pub fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_with(url: &DatabaseUrl, connections: u32) -> Result<Arc<dyn Store>, StoreError> {
+pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path)?)),
         DatabaseUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(url, connections)?)),
@@ -46,7 +46,7 @@ pub fn open_with(url: &DatabaseUrl, connections: u32) -> Result<Arc<dyn Store>, 
 }
 
 /// Connections to a server for short transactions, unless told otherwise.
-pub const CONNECTIONS: u32 = 4;
+pub const CONNECTIONS: usize = 4;
 
 /// Makes an SQLite file if there is none (mode 0600), runs the migrations that the database lacks, and
 /// returns their names. One that holds something else is refused.

@@ -66,6 +66,23 @@ async fn reading_back_may_fail_too() {
 }
 
 #[actix_rt::test]
+async fn a_first_commit_that_ends_after_it_was_read_back_counts_as_ours() {
+    let world = world();
+    // The connection breaks; the batch is read back as not stored, and sent again; and just then the
+    // first transaction ends.
+    let lost = StoreError::UnknownOutcome("as planned".into());
+    world.store.fail(Method::Commit, 1, Fault::NotPersisted(lost));
+    let (script, memory) = (world.script.clone(), world.memory.clone());
+    let late = move || script.store_what_was_sent(memory.as_ref());
+    world.store.fail(Method::Commit, 2, Fault::First(Box::new(late)));
+    assert_eq!(world.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
+    assert_eq!((world.progress.signed(), world.progress.fenced()), (200, 0));
+    world.check_all_signed();
+    world.check_no_work_done_twice();
+    assert_eq!(world.store.count(Method::RenewNode), 0, "no reason to doubt the lease");
+}
+
+#[actix_rt::test]
 async fn a_run_that_cannot_begin_says_why() {
     for method in AT_START {
         let world = world();

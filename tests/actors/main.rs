@@ -4,6 +4,8 @@
 mod faults;
 mod keys;
 mod leases;
+mod listening;
+mod roles;
 mod selection;
 mod signers;
 mod stand_in;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use actix::{Actor, Context, Handler, ResponseFuture};
 use signwave::{
     actors::messages::*,
-    domain::KeyState,
+    domain::{KeyState, SignedBatch},
     signer,
     store::{FaultyStore, Method, Store},
 };
@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 #[derive(Default)]
 pub struct Script {
     holds: Mutex<Vec<Hold>>,
+    /// What was last sent to be stored.
+    sent: Mutex<Option<Arc<[SignedBatch]>>>,
 }
 
 struct Hold {
@@ -52,6 +54,12 @@ impl Script {
         Held { arrived: on_arrival, go_on: on_go }
     }
 
+    /// What was last sent to be stored is stored now, as by a COMMIT that takes its time.
+    pub fn store_what_was_sent(&self, store: &dyn Store) {
+        let sent = self.sent.lock().unwrap().clone().expect("a commit was sent");
+        store.commit(&sent).unwrap();
+    }
+
     fn due(&self, method: Method) -> Option<Hold> {
         let mut holds = self.holds.lock().unwrap();
         holds.iter_mut().filter(|hold| hold.method == method).for_each(|hold| hold.nth -= 1);
@@ -70,6 +78,27 @@ impl Actor for StandIn {
     type Context = Context<Self>;
 }
 
+async fn wait(hold: Option<Hold>) {
+    if let Some(hold) = hold {
+        hold.arrived.send(()).expect("the test waits for this call");
+        hold.go_on.await.expect("the test lets this call go on");
+    }
+}
+
+impl Handler<Commit> for StandIn {
+    type Result = ResponseFuture<<Commit as actix::Message>::Result>;
+
+    fn handle(&mut self, Commit(batches): Commit, _: &mut Self::Context) -> Self::Result {
+        let (store, script) = (Arc::clone(&self.store), Arc::clone(&self.script));
+        let hold = script.due(Method::Commit);
+        Box::pin(async move {
+            wait(hold).await;
+            *script.sent.lock().unwrap() = Some(Arc::clone(&batches));
+            store.commit(&batches)
+        })
+    }
+}
+
 macro_rules! answers {
     ($($message:ty, $method:ident, $store:ident, $request:pat => $call:expr;)*) => {$(
         impl Handler<$message> for StandIn {
@@ -78,10 +107,7 @@ macro_rules! answers {
             fn handle(&mut self, $request: $message, _: &mut Self::Context) -> Self::Result {
                 let ($store, hold) = (Arc::clone(&self.store), self.script.due(Method::$method));
                 Box::pin(async move {
-                    if let Some(hold) = hold {
-                        hold.arrived.send(()).expect("the test waits for this call");
-                        hold.go_on.await.expect("the test lets this call go on");
-                    }
+                    wait(hold).await;
                     $call
                 })
             }
@@ -100,7 +126,6 @@ answers! {
         };
         leases.into_iter().map(hash).collect()
     });
-    Commit, Commit, store, Commit(batches) => store.commit(&batches);
     ReadOutcomes, Outcomes, store, ReadOutcomes(sent) => store.outcomes(&sent);
     Release, Release, store, Release(leases) => store.release(&leases);
     Register, RegisterNode, store, Register { name, ttl } => store.register_node(&name, ttl);

@@ -17,7 +17,7 @@ use signwave::{
     config::Settings,
     domain::{BatchId, BatchState, Custody, DigestAlgorithm, Fingerprint, NodeId},
     signer,
-    store::{FaultyStore, MemoryStore, NewKey, NewRecord, Store},
+    store::{FaultyStore, Listener, MemoryStore, NewKey, NewRecord, Store},
 };
 
 use crate::{
@@ -69,6 +69,19 @@ impl World {
         world
     }
 
+    /// Another process at the same database.
+    pub fn twin(&self) -> Self {
+        Self {
+            memory: self.memory.clone(),
+            store: self.store.clone(),
+            script: self.script.clone(),
+            signers: self.signers.clone(),
+            progress: Arc::default(),
+            settings: self.settings.clone(),
+            seconds: self.seconds.clone(),
+        }
+    }
+
     pub fn insert(&self, records: usize) {
         let there = self.memory.counts().unwrap().records as usize;
         let payloads: Vec<_> = (there..there + records).map(|i| format!("record {i}")).collect();
@@ -97,9 +110,19 @@ impl World {
     }
 
     pub fn start(&self, mode: Mode) -> Running {
+        self.start_with(mode, None)
+    }
+
+    /// As [`World::start`], with somebody who hears of news.
+    pub fn start_listening(&self, mode: Mode, listener: Box<dyn Listener>) -> Running {
+        self.start_with(mode, Some(listener))
+    }
+
+    fn start_with(&self, mode: Mode, listener: Option<Box<dyn Listener>>) -> Running {
         let stop = Stop::default();
         let db = Db::of(&StandIn { store: self.store.clone(), script: self.script.clone() }.start());
-        Running { run: actix_rt::spawn(self.service(db, mode, stop.clone())), stop }
+        let service = self.service_with(db, mode, listener, stop.clone());
+        Running { run: actix_rt::spawn(service), stop }
     }
 
     /// The service over `db`, until it ends.
@@ -109,11 +132,24 @@ impl World {
         mode: Mode,
         stop: Stop,
     ) -> impl Future<Output = Result<Ending, RunError>> + 'static {
+        self.service_with(db, mode, None, stop)
+    }
+
+    fn service_with(
+        &self,
+        db: Db,
+        mode: Mode,
+        listener: Option<Box<dyn Listener>>,
+        stop: Stop,
+    ) -> impl Future<Output = Result<Ending, RunError>> + 'static {
         let (settings, opener) = (self.settings.clone(), Arc::new(Opener(self.signers.clone())));
         let (progress, seconds) = (self.progress.clone(), self.seconds.clone());
         let clock: Clock = Arc::new(move || Duration::from_secs(seconds.load(SeqCst)));
         async move {
-            let service = Service::start(&settings, db, opener, mode, progress, clock).await?;
+            let mut service = Service::start(&settings, db, opener, mode, progress, clock).await?;
+            if let Some(listener) = listener {
+                service.listen(listener)?;
+            }
             service.run_until(stop).await
         }
     }

@@ -68,6 +68,43 @@ fn what_is_unknown_or_out_of_range_is_an_error_everywhere() {
 }
 
 #[test]
+fn roles_are_read_from_everywhere_and_an_unknown_one_is_an_error() {
+    let sandbox = Sandbox::migrated();
+    for value in ["", "emits", "emit,"] {
+        let mut serve = sandbox.command(&["serve"]);
+        let output = serve.env("SIGNWAVE_ROLES", value).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{value}");
+        assert!(
+            error.contains(&format!("'{value}' names no role: write emit,sign or emit or sign")),
+            "{error}"
+        );
+    }
+    sandbox.write("signwave.toml", "[serve]\nroles = 'none'");
+    assert!(sandbox.fails(2, &["serve"]).starts_with("signwave.toml:2: 'none' names no role"));
+}
+
+#[test]
+fn an_emitter_needs_no_master_key_and_has_a_name_of_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "12", "--keys", "1"]);
+    std::fs::remove_file(sandbox.path("signwave.db.master")).unwrap();
+    assert!(sandbox.fails(1, &["serve"]).starts_with("the master key file"));
+    let mut serve = sandbox.command(&["serve", "--roles", "emit"]).spawn().unwrap();
+    while sandbox.number("SELECT count(*) FROM batch") == 0 {
+        assert_eq!(serve.try_wait().unwrap(), None);
+    }
+    let (id, name) = sandbox.rows("SELECT id AS number, name AS text FROM node").remove(0);
+    let shown: serde_json::Value = serde_json::from_str(&sandbox.ok(&["status", "--json"])).unwrap();
+    assert_eq!((&shown["nodes"][0]["id"], &shown["nodes"][0]["name"]), (&id.into(), &name.clone().into()));
+    assert!(name.ends_with(&format!("-{}", serve.id())), "{name}");
+    assert!(name.len() > format!("-{}", serve.id()).len(), "{name}");
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert_eq!(sandbox.rows("SELECT id AS number, state AS text FROM batch"), [(1, "open".to_owned())]);
+}
+
+#[test]
 fn programs_get_json_and_people_get_causes() {
     let sandbox = Sandbox::new();
     let output = sandbox.run(&["status", "--log-format", "json"]);

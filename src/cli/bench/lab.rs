@@ -104,7 +104,7 @@ impl<'a> Lab<'a> {
             Place::Folder(folder) => DatabaseUrl::Sqlite(folder.path().join(format!("template-{records}"))),
             Place::Server(scratch) => scratch.database(None)?,
         };
-        let (store, master) = (Context::create_at(url.clone())?.store, MasterKey::generate());
+        let (store, master) = (self.context.create_at(url.clone())?.store, MasterKey::generate());
         generate_keys(self.context, store.as_ref(), &master, keys, bits)?;
         add_records(self.context, store.as_ref(), records, PAYLOAD)?;
         // The last connection to close writes an SQLite log back: the file alone is the database then.
@@ -160,7 +160,7 @@ impl<'a> Lab<'a> {
         settings: &Settings,
         signing: Signing,
     ) -> Result<Measured> {
-        let database = Context::open_at(url.clone())?;
+        let database = self.context.open_at(url.clone())?;
         let opener = signing.opener(template);
         let progress = Arc::new(Progress::default());
         let watched = Arc::clone(&progress);
@@ -178,7 +178,7 @@ impl<'a> Lab<'a> {
 
     /// The raw speed of a template's keys.
     pub fn raw_speed(&self, template: &Template, settings: &Settings) -> Result<RawSpeed> {
-        let database = Context::open_at(template.url.clone())?;
+        let database = self.context.open_at(template.url.clone())?;
         RawSpeed::open(database.store.as_ref(), template.keyring.as_ref(), settings)
     }
 }

@@ -121,11 +121,12 @@ impl Bench {
                     Suite::Ceiling => self.ceiling(&lab, &template)?,
                     Suite::Verify => self.verify(&lab, &template)?,
                     Suite::Nodes => server::nodes(
+                        context,
                         &lab,
                         &lab.template(self.records * 10, self.keys, self.bits)?,
                         self.repeat,
                     )?,
-                    Suite::Latency => server::latency(&lab, &template)?,
+                    Suite::Latency => server::latency(context, &lab, &template)?,
                     Suite::Large => server::large(context, &lab, &template, self.signed, self.repeat)?,
                     Suite::Memory => vec![],
                 });

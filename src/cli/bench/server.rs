@@ -29,7 +29,7 @@ pub fn no_op_node(context: &Context) -> Result<()> {
 }
 
 /// One node, and three, each a process of its own, with the no-op signer.
-pub fn nodes(lab: &Lab<'_>, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
+pub fn nodes(context: &Context, lab: &Lab<'_>, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
     let rate = |nodes: usize| -> Result<f64> {
         let url = lab.copy(template)?;
         let DatabaseUrl::Postgres(address) = &url else { return Ok(0.0) };
@@ -43,7 +43,7 @@ pub fn nodes(lab: &Lab<'_>, template: &Template, repeat: u16) -> Result<Vec<Figu
             ensure!(node.wait()?.success(), "a node failed");
         }
         let seconds = begun.elapsed().as_secs_f64();
-        let signed = Context::open_at(url.clone())?.store.counts()?.signatures;
+        let signed = context.open_at(url.clone())?.store.counts()?.signatures;
         ensure!(signed == template.records, "not every record was signed");
         lab.discard(&url)?;
         Ok(template.records as f64 / seconds)
@@ -72,7 +72,7 @@ pub fn large(
     let settings = Settings::default();
     let full = lab.copy(template)?;
     let fill = |total: u64| -> Result<()> {
-        let store = Context::open_at(full.clone())?.store;
+        let store = context.open_at(full.clone())?.store;
         add_records(context, store.as_ref(), total, PAYLOAD)?;
         Ok(())
     };
@@ -99,10 +99,10 @@ pub fn large(
 const SAMPLES: usize = 300;
 
 /// The time from the commit of one record to the commit of its signature, on a service that idles.
-pub fn latency(lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
+pub fn latency(context: &Context, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
     let url = lab.copy(template)?;
     // Signs what waits, so that every key is open and the service idles.
-    let (store, other) = (Context::open_at(url.clone())?.store, Context::open_at(url.clone())?.store);
+    let (store, other) = (context.open_at(url.clone())?.store, context.open_at(url.clone())?.store);
     let stop = Stop::default();
     let opener = Signing::Real.opener(template);
     let mut times = thread::scope(|scope| -> Result<Vec<f64>> {

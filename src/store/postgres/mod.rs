@@ -43,14 +43,14 @@ pub(super) struct PostgresStore {
 
 impl PostgresStore {
     /// See [`super::open`].
-    pub(super) fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
+    pub(super) fn open(url: &str, connections: usize) -> Result<Self, StoreError> {
         check_server(url)?;
         let mut connection = connect(url)?;
         migrations::check_version(&mut connection, url)?;
         check_sequence(&mut connection)?;
         Ok(Self {
             url: url.to_owned(),
-            short: pool(url, connections, Role::Short)?,
+            short: pool(url, u32::try_from(connections).unwrap_or(u32::MAX), Role::Short)?,
             readers: pool(url, READERS, Role::Reader)?,
         })
     }

@@ -1,0 +1,33 @@
+//! An outage is told once, and once more each time it has lasted twice as long; so is its end.
+
+use crate::store::StoreError;
+
+/// How often in a row something did not work.
+#[derive(Debug, Default)]
+pub struct Outage {
+    failures: u32,
+}
+
+impl Outage {
+    /// Notes how an attempt to do `what` ended, and logs what nobody knows yet.
+    pub fn note<T>(&mut self, what: &str, result: &Result<T, StoreError>) {
+        match result {
+            Ok(_) if self.failures > 0 => {
+                log::info!("can {what} again, after {} failures", self.failures);
+                self.failures = 0;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures.is_power_of_two() {
+                    log::warn!("cannot {what} yet: {error}");
+                }
+            }
+        }
+    }
+
+    /// How often in a row it failed until now.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+}

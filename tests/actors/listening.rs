@@ -1,0 +1,114 @@
+//! News from the database, and what comes of them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    time::Duration,
+};
+
+use actix_rt::time::timeout;
+use signwave::{
+    actors::{Ending, Mode},
+    store::{Listener, Method, StoreError},
+};
+
+use crate::world::{Running, World};
+
+type Heard = Result<bool, StoreError>;
+
+/// Hears what the test says.
+struct Scripted {
+    said: Receiver<Heard>,
+    heard: Arc<AtomicUsize>,
+    _gone: Sender<()>,
+}
+
+/// The test's end of it.
+struct Voice {
+    say: Sender<Heard>,
+    heard: Arc<AtomicUsize>,
+    /// Its other end goes with the listener.
+    gone: Receiver<()>,
+}
+
+impl Listener for Scripted {
+    fn wait(&mut self, timeout: Duration) -> Heard {
+        let Ok(said) = self.said.recv_timeout(timeout) else { return Ok(false) };
+        self.heard.fetch_add(1, SeqCst);
+        said
+    }
+}
+
+/// A service that would look at its database again in a minute only, and has looked once.
+async fn listening(world: &mut World) -> (Running, Voice) {
+    world.settings.poll_interval = Duration::from_secs(60);
+    let ((say, said), (_gone, gone), heard) = (channel(), channel(), Arc::<AtomicUsize>::default());
+    let listener = Box::new(Scripted { said, heard: Arc::clone(&heard), _gone });
+    let running = world.start_listening(Mode::Serve, listener);
+    world.until(|world| world.store.count(Method::OpenBatches) == 1).await;
+    (running, Voice { say, heard, gone })
+}
+
+async fn soon(world: &World, condition: impl Fn(&World) -> bool) {
+    timeout(Duration::from_secs(20), world.until(condition))
+        .await
+        .expect("it happens long before the next poll");
+}
+
+#[actix_rt::test]
+async fn news_are_looked_at_at_once() {
+    let mut world = World::new(0, 2, 10);
+    let (running, voice) = listening(&mut world).await;
+    for round in 1..=3 {
+        world.insert(7);
+        voice.say.send(Ok(true)).unwrap();
+        soon(&world, |world| world.progress.signed() == 7 * round).await;
+    }
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn an_error_does_not_end_the_listening() {
+    let mut world = World::new(0, 2, 10);
+    let (running, voice) = listening(&mut world).await;
+    for _ in 0..3 {
+        voice.say.send(Err(StoreError::Unavailable("the server went away".into()))).unwrap();
+    }
+    world.insert(7);
+    voice.say.send(Ok(true)).unwrap();
+    soon(&world, |world| world.progress.signed() == 7).await;
+    running.stopped().await.unwrap();
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn many_news_at_once_are_one_look_more() {
+    let mut world = World::new(0, 2, 10);
+    let (running, voice) = listening(&mut world).await;
+    let mut look = world.script.hold(Method::OpenBatches, 1);
+    voice.say.send(Ok(true)).unwrap();
+    look.arrived().await;
+    // They are heard while Emit looks.
+    (0..1000).for_each(|_| voice.say.send(Ok(true)).unwrap());
+    soon(&world, |_| voice.heard.load(SeqCst) == 1001).await;
+    look.go_on();
+    world.insert(7);
+    voice.say.send(Ok(true)).unwrap();
+    soon(&world, |world| world.progress.signed() == 7).await;
+    running.stopped().await.unwrap();
+    let looks = world.store.count(Method::OpenBatches);
+    assert!(looks < 50, "{looks} looks");
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn the_listener_is_gone_soon_after_the_run() {
+    let mut world = World::new(0, 2, 10);
+    let (running, voice) = listening(&mut world).await;
+    running.stopped().await.unwrap();
+    assert_eq!(voice.gone.recv_timeout(Duration::from_secs(5)), Err(RecvTimeoutError::Disconnected));
+}
