@@ -25,9 +25,6 @@ pub struct Context {
     bars: MultiProgress,
 }
 
-/// Connections to a PostgreSQL server unless told otherwise: a lease, a commit and a heartbeat need not wait
-/// for each other.
-
 /// A database that is open.
 pub struct Database {
     /// Where it is.

@@ -45,7 +45,8 @@ pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>
     }
 }
 
-/// Connections to a server for short transactions, unless told otherwise.
+/// Connections to a server for short transactions, unless told otherwise: a lease, a commit and a
+/// heartbeat need not wait for each other.
 pub const CONNECTIONS: usize = 4;
 
 /// Makes an SQLite file if there is none (mode 0600), runs the migrations that the database lacks, and

@@ -2,7 +2,7 @@
 
 use diesel::{
     PgConnection,
-    sql_types::{BigInt, Bool, Nullable, Text},
+    sql_types::{BigInt, Bool, Text},
 };
 
 use super::{PostgresStore, batches::array, errors::Failure, transaction::Turn};
@@ -44,25 +44,36 @@ fn not_registered(node: NodeId) -> StoreError {
     StoreError::Refused(format!("node {node} is not registered (any more)"))
 }
 
-type Leased = (i64, i64, i64, String);
-
 fn lease_batches(
     connection: &mut PgConnection,
     node: NodeId,
     scheme: Scheme,
     limit: usize,
 ) -> Result<Vec<Lease>, Failure> {
-    let limit = Value::Integer(sql_limit(limit));
-    let values = [limit, limit, Value::Integer(node.0), Value::Text(scheme.name())];
-    let leased: Vec<(Option<i64>, Leased)> = rows::<LeaseBatches, _, _>(connection, &values)?;
-    let mut leases = Vec::with_capacity(leased.len());
-    for (place, (id, key, epoch, runs)) in leased {
-        expect_rows("noting the use of a key", 1, usize::from(place.is_some()))?;
-        let batch = BatchId(id);
-        let records = parse_runs(batch, &runs)?;
-        leases.push(Lease { batch, key: KeyId(key), node, epoch: Epoch(epoch), scheme, records });
-    }
-    Ok(leases)
+    let keys: Vec<(i64, i64)> =
+        rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
+    let batches: Vec<(i64, i64, String)> =
+        rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
+    let pairs = || batches.iter().zip(&keys);
+    let count = pairs().count();
+    let arrays = [
+        array(pairs().map(|((id, ..), _)| id)),
+        array(pairs().map(|((_, epoch, _), _)| epoch)),
+        array(pairs().map(|(_, (key, _))| key)),
+        array(pairs().zip(1..).map(|((_, (_, last_leased)), place)| last_leased + place)),
+    ];
+    let [ids, epochs, key_ids, places] = arrays.each_ref().map(|array| Value::Text(array));
+    let values = [Value::Integer(node.0), Value::Text(scheme.name()), ids, epochs, key_ids, key_ids, places];
+    let (leased, used) = row::<LeaseBatches, (i64, i64), _>(connection, &values)?.unwrap_or_default();
+    expect_rows("leasing batches", count, leased as usize)?;
+    expect_rows("noting the use of keys", count, used as usize)?;
+    pairs()
+        .map(|((id, epoch, runs), (key, _))| {
+            let batch = BatchId(*id);
+            let records = parse_runs(batch, runs)?;
+            Ok(Lease { batch, key: KeyId(*key), node, epoch: Epoch(*epoch).next(), scheme, records })
+        })
+        .collect()
 }
 
 /// See [`crate::store::Store::release`].
@@ -96,25 +107,33 @@ impl Sql for HoldNode {
     type Columns = BigInt;
 }
 
-/// Pairs in the same order as [`crate::domain::least_recently_used`].
+/// The same order as [`crate::domain::least_recently_used`]; each with the highest place in it so far.
+struct LeastRecentlyUsed;
+impl Sql for LeastRecentlyUsed {
+    const TEXT: &'static str = "SELECT id, (SELECT max(last_leased) FROM signing_key) FROM signing_key \
+         WHERE state = 'active' \
+         AND NOT EXISTS (SELECT FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased') \
+         ORDER BY last_leased, id LIMIT ?";
+    type Columns = (BigInt, BigInt);
+}
+
+struct OldestOpen;
+impl Sql for OldestOpen {
+    const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT ?";
+    type Columns = (BigInt, BigInt, Text);
+}
+
 struct LeaseBatches;
 impl Sql for LeaseBatches {
-    const TEXT: &'static str = "WITH idle AS MATERIALIZED (\
-             SELECT id, row_number() OVER (ORDER BY last_leased, id) AS place FROM signing_key WHERE state = 'active' \
-             AND NOT EXISTS (SELECT FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased') \
-             ORDER BY last_leased, id LIMIT ?), \
-         oldest AS MATERIALIZED (SELECT id, epoch, row_number() OVER (ORDER BY id) AS place \
-             FROM batch WHERE state = 'open' ORDER BY id LIMIT ?), \
-         leased AS (UPDATE batch SET state = 'leased', epoch = batch.epoch + 1, key_id = idle.id, node_id = ?, \
-             scheme = ?, leased_at = clock_timestamp() FROM oldest JOIN idle USING (place) \
-             WHERE batch.id = oldest.id AND batch.state = 'open' AND batch.epoch = oldest.epoch \
-             RETURNING batch.id, batch.key_id, batch.epoch, batch.runs, place), \
-         used AS (UPDATE signing_key \
-             SET last_leased = (SELECT max(last_leased) FROM signing_key) + leased.place \
-             FROM leased WHERE signing_key.id = leased.key_id RETURNING leased.place) \
-         SELECT used.place, leased.id, leased.key_id, leased.epoch, leased.runs \
-         FROM leased LEFT JOIN used USING (place) ORDER BY leased.place";
-    type Columns = (Nullable<BigInt>, (BigInt, BigInt, BigInt, Text));
+    const TEXT: &'static str = "WITH leased AS (UPDATE batch SET state = 'leased', epoch = batch.epoch + 1, \
+             key_id = pair.key_id, node_id = ?, scheme = ?, leased_at = clock_timestamp() \
+             FROM unnest(?::text::bigint[], ?::text::bigint[], ?::text::bigint[]) AS pair (id, epoch, key_id) \
+             WHERE batch.id = pair.id AND batch.state = 'open' AND batch.epoch = pair.epoch RETURNING batch.id), \
+         used AS (UPDATE signing_key SET last_leased = chosen.place \
+             FROM unnest(?::text::bigint[], ?::text::bigint[]) AS chosen (id, place) \
+             WHERE signing_key.id = chosen.id RETURNING signing_key.id) \
+         SELECT (SELECT count(*) FROM leased), (SELECT count(*) FROM used)";
+    type Columns = (BigInt, BigInt);
 }
 
 struct ReleaseBatches;
