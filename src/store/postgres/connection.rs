@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use diesel::{
-    Connection, ConnectionError, PgConnection,
+    Connection, ConnectionError, PgConnection, QueryableByName, RunQueryDsl,
     connection::SimpleConnection,
     r2d2::{ConnectionManager, Error as R2d2Error},
+    sql_query,
     sql_types::{BigInt, Bool, Integer, Text},
 };
 use r2d2::{CustomizeConnection, NopErrorHandler, Pool};
@@ -120,11 +121,12 @@ impl CustomizeConnection<PgConnection, R2d2Error> for Role {
 
 /// Refuses a server, or a way to it, on which a promise could not be kept.
 pub(super) fn check_server(url: &str) -> Result<(), StoreError> {
+    let shown = DatabaseUrl::Postgres(url.to_owned());
+    refuse_pooler(url, &shown)?;
     let mut connection = connect(url)?;
     let facts: Option<(bool, bool, i32, String, bool)> =
         row::<Facts, _, _>(&mut connection, &[]).map_err(Failure::from)?;
     let (replica, read_only, version, encoding, durable) = facts.unwrap_or_default();
-    let shown = DatabaseUrl::Postgres(url.to_owned());
     if version < OLDEST {
         return Err(StoreError::BadUrl(format!(
             "'{shown}' is PostgreSQL {}: 12 or later is needed",
@@ -150,7 +152,7 @@ pub(super) fn check_server(url: &str) -> Result<(), StoreError> {
             "{shown} runs with fsync or full_page_writes off: a power cut can undo signatures that were seen"
         );
     }
-    refuse_pooler(&mut connection, url, &shown)
+    Ok(())
 }
 
 const OLDEST: i32 = 120_000;
@@ -158,21 +160,34 @@ const OLDEST: i32 = 120_000;
 /// A pooler that lends out server connections by the transaction would lose what a session has set
 /// (timeouts, durability), what it listens to, and its prepared statements. It shows when two
 /// connections are open at a time: one is served where the other was, or moves.
-fn refuse_pooler(first: &mut PgConnection, url: &str, shown: &DatabaseUrl) -> Result<(), StoreError> {
+fn refuse_pooler(url: &str, shown: &DatabaseUrl) -> Result<(), StoreError> {
+    // In transactions of their own, and not prepared: nothing else gets through such a pooler.
     let pid = |connection: &mut PgConnection| -> Result<i32, StoreError> {
-        Ok(row::<BackendPid, i32, _>(connection, &[]).map_err(Failure::from)?.unwrap_or_default())
+        connection.batch_execute("BEGIN").map_err(Failure::from)?;
+        let backend: Backend =
+            sql_query("SELECT pg_backend_pid() AS pid").get_result(connection).map_err(Failure::from)?;
+        Ok(backend.pid)
     };
-    let before = pid(first)?;
+    let end = |connection: &mut PgConnection| connection.batch_execute("ROLLBACK").map_err(Failure::from);
+    let mut first = connect(url)?;
+    let before = pid(&mut first)?;
+    end(&mut first)?;
     let mut second = connect(url)?;
-    second.batch_execute("BEGIN").map_err(Failure::from)?;
     let other = pid(&mut second)?;
-    if other == before || pid(first)? != before {
+    if other == before || pid(&mut first)? != before {
         return Err(StoreError::BadUrl(format!(
             "'{shown}' is reached through a pooler in transaction mode, which loses timeouts, durability settings and \
              LISTEN: name the server itself, or a pool in session mode"
         )));
     }
-    Ok(())
+    end(&mut first)?;
+    Ok(end(&mut second)?)
+}
+
+#[derive(QueryableByName)]
+struct Backend {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
 }
 
 struct Facts;
@@ -181,12 +196,6 @@ impl Sql for Facts {
          current_setting('server_version_num')::integer, current_setting('server_encoding'), \
          current_setting('fsync')::boolean AND current_setting('full_page_writes')::boolean";
     type Columns = (Bool, Bool, Integer, Text, Bool);
-}
-
-struct BackendPid;
-impl Sql for BackendPid {
-    const TEXT: &'static str = "SELECT pg_backend_pid()";
-    type Columns = Integer;
 }
 
 /// The sequence of record ids hands them out one by one: an id that a session kept for later could

@@ -12,8 +12,8 @@
 //! or has ended since. Once none of them holds the lock any more, whatever was drawn has become visible
 //! or never will: the gap is looked at once, and is gone.
 //!
-//! A transaction that is prepared (PREPARE TRANSACTION) goes on under another name, `-1/..`; when
-//! the writers noted have gone, such a gap waits for all that are prepared at that moment.
+//! (A transaction that was prepared, PREPARE TRANSACTION, would go on under another name. But one that
+//! has inserted records cannot be prepared: it has executed NOTIFY.)
 
 use diesel::{
     PgConnection,
@@ -46,7 +46,6 @@ pub(super) fn any_closed(connection: &mut PgConnection) -> Result<bool, Failure>
 /// The ids, up to `limit`, that have become visible in gaps that nobody can fill any more. These gaps
 /// are gone then, or shrunk to what is beyond the last id taken.
 pub(super) fn take_late(connection: &mut PgConnection, limit: usize) -> Result<Vec<i64>, Failure> {
-    execute::<AwaitPrepared, _>(connection, &[])?;
     let found: Vec<(i64, i64, Option<i64>)> =
         rows::<LateIds, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
     let ids: Vec<i64> = found.iter().filter_map(|(_, _, id)| *id).collect();
@@ -68,14 +67,10 @@ pub(super) fn take_late(connection: &mut PgConnection, limit: usize) -> Result<V
 
 /// Who is writing to `record`: every transaction that has inserted, or is about to.
 macro_rules! writers {
-    ($filter:literal) => {
-        concat!(
-            "(SELECT coalesce(array_agg(virtualtransaction), '{}') FROM pg_locks WHERE locktype = 'relation' \
-             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-             AND relation = 'record'::regclass AND mode = 'RowExclusiveLock' AND granted",
-            $filter,
-            ")"
-        )
+    () => {
+        "(SELECT coalesce(array_agg(virtualtransaction), '{}') FROM pg_locks WHERE locktype = 'relation' \
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND relation = 'record'::regclass AND mode = 'RowExclusiveLock' AND granted)"
     };
 }
 
@@ -84,7 +79,7 @@ impl Sql for NoteGaps {
     const TEXT: &'static str = concat!(
         "INSERT INTO gap (first_record, last_record, writers) SELECT first_record, last_record, writers.writers FROM \
          unnest(?::text::bigint[], ?::text::bigint[]) AS noted (first_record, last_record), ",
-        writers!(""),
+        writers!(),
         " AS writers (writers)"
     );
     type Columns = ();
@@ -93,23 +88,8 @@ impl Sql for NoteGaps {
 struct AnyClosed;
 impl Sql for AnyClosed {
     const TEXT: &'static str =
-        concat!("SELECT EXISTS (SELECT FROM gap WHERE NOT writers && ", writers!(""), "::text[])");
+        concat!("SELECT EXISTS (SELECT FROM gap WHERE NOT writers && ", writers!(), "::text[])");
     type Columns = Bool;
-}
-
-/// Whoever was noted under another name may be among those that are prepared now.
-struct AwaitPrepared;
-impl Sql for AwaitPrepared {
-    const TEXT: &'static str = concat!(
-        "UPDATE gap SET writers = now.prepared FROM ",
-        "(SELECT ",
-        writers!(""),
-        " AS all_writers, ",
-        writers!(" AND virtualtransaction LIKE '-1/%'"),
-        " AS prepared) AS now WHERE NOT gap.writers && now.all_writers AND cardinality(now.prepared) > 0 \
-         AND EXISTS (SELECT FROM unnest(gap.writers) AS writer WHERE writer NOT LIKE '-1/%')"
-    );
-    type Columns = ();
 }
 
 /// A gap without any record is shown with none.
@@ -118,7 +98,7 @@ impl Sql for LateIds {
     const TEXT: &'static str = concat!(
         "SELECT closed.first_record, closed.last_record, late.id FROM (SELECT first_record, last_record FROM gap \
          WHERE NOT writers && ",
-        writers!(""),
+        writers!(),
         "::text[] ORDER BY first_record) AS closed LEFT JOIN LATERAL (SELECT id FROM record \
          WHERE id BETWEEN closed.first_record AND closed.last_record ORDER BY id) AS late ON TRUE \
          ORDER BY closed.first_record, late.id LIMIT ?"

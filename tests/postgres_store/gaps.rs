@@ -1,0 +1,136 @@
+//! Records that become visible late, one situation at a time. `tests/process` has them all at random.
+
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
+
+use crate::{
+    Database, run,
+    support::{add_keys, lease, open_all, register, sign},
+};
+
+const ONE: &str = "INSERT INTO record (payload) VALUES ('late')";
+
+#[test]
+fn a_record_that_commits_below_the_frontier_is_batched_once_its_writer_has_ended() {
+    let database = Database::new("late");
+    let (store, mut early, mut late) = (&*database.store, database.stranger(), database.stranger());
+    run(&mut late, &format!("BEGIN; {ONE}"));
+    run(&mut early, ONE);
+    assert_eq!(open_all(store, 10), 1);
+    assert_eq!(open_all(store, 10), 0, "its writer is still at work");
+    assert_eq!(store.status().unwrap().unbatched, 0);
+    run(&mut late, "COMMIT");
+    assert_eq!(store.status().unwrap().unbatched, 1, "it waits");
+    assert_eq!(store.counts().unwrap().unbatched, 1);
+    assert_eq!(open_all(store, 10), 1);
+    assert_eq!(database.runs(), ["2", "1"]);
+    assert_eq!(open_all(store, 10), 0);
+
+    // Late batches are signed like all others.
+    add_keys(store, 2);
+    let node = register(store);
+    let batches: Vec<_> = lease(store, node, 9).into_iter().map(sign).collect();
+    store.commit(&batches).unwrap();
+    assert_eq!(store.status().unwrap().signed, 2);
+}
+
+#[test]
+fn a_gap_waits_for_the_writers_of_its_time_and_for_nobody_else() {
+    let database = Database::new("writers");
+    let (store, mut early, mut late) = (&*database.store, database.stranger(), database.stranger());
+    let (mut reader, mut next) = (database.stranger(), database.stranger());
+    run(&mut reader, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM record");
+    run(&mut late, &format!("BEGIN; {ONE}"));
+    run(&mut early, ONE);
+    assert_eq!(open_all(store, 10), 1);
+    // Neither one who only reads, nor one who begins to write after the gap was noted.
+    run(&mut next, &format!("BEGIN; {ONE}"));
+    run(&mut late, "COMMIT");
+    assert_eq!(open_all(store, 10), 1);
+    assert_eq!(database.runs(), ["2", "1"]);
+    run(&mut next, "COMMIT");
+    assert_eq!(open_all(store, 10), 1);
+    assert_eq!(database.runs()[2], "3");
+}
+
+#[test]
+fn ids_that_were_rolled_back_are_looked_for_once_and_forgotten() {
+    let database = Database::new("rolled_back");
+    let (store, mut early, mut late) = (&*database.store, database.stranger(), database.stranger());
+    run(&mut late, &format!("BEGIN; {ONE}; SAVEPOINT s; {ONE}; ROLLBACK TO s"));
+    run(&mut early, ONE);
+    assert_eq!(open_all(store, 10), 1);
+    run(&mut late, "ROLLBACK");
+    assert_eq!(open_all(store, 10), 0);
+    assert_eq!(database.runs(), ["3"]);
+    assert_eq!(gaps(&database), Vec::<String>::new());
+}
+
+#[test]
+fn a_savepoint_keeps_its_gap_waiting_for_the_whole_transaction() {
+    let database = Database::new("savepoint");
+    let (store, mut early, mut late) = (&*database.store, database.stranger(), database.stranger());
+    run(&mut late, &format!("BEGIN; SAVEPOINT a; {ONE}; RELEASE a; SAVEPOINT b; {ONE}"));
+    run(&mut early, ONE);
+    assert_eq!(open_all(store, 10), 1);
+    run(&mut late, "ROLLBACK TO b");
+    assert_eq!(open_all(store, 10), 0);
+    run(&mut late, "COMMIT");
+    assert_eq!(open_all(store, 10), 1);
+    assert_eq!(database.runs(), ["3", "1"]);
+}
+
+#[test]
+fn a_gap_can_hold_more_than_is_read_at_a_time() {
+    let database = Database::new("large_gap");
+    let (store, mut early, mut late) = (&*database.store, database.stranger(), database.stranger());
+    run(&mut late, "BEGIN; INSERT INTO record (payload) SELECT 'late' FROM generate_series(1, 20000)");
+    run(&mut early, ONE);
+    assert_eq!(open_all(store, 1000), 1);
+    run(&mut late, "COMMIT");
+    let formed: usize = (0..30).map(|_| crate::support::open(store, 1000, usize::MAX, true).opened).sum();
+    assert_eq!(formed, 20);
+    assert_eq!(store.status().unwrap().open, 20_001);
+    assert_eq!(gaps(&database), Vec::<String>::new());
+}
+
+#[test]
+fn a_transaction_that_has_inserted_records_cannot_be_prepared() {
+    let cluster = crate::postgres::Cluster::start_with("max_prepared_transactions = 5");
+    let url = cluster.database("prepared");
+    crate::migrate(&url);
+    let mut writer = PgConnection::establish(&url).unwrap();
+    run(&mut writer, &format!("BEGIN; {ONE}"));
+    let error = writer.batch_execute("PREPARE TRANSACTION 'p'").unwrap_err().to_string();
+    assert!(error.contains("NOTIFY"), "{error}");
+}
+
+#[test]
+fn a_record_under_an_id_that_somebody_chose_is_missed_and_counted() {
+    let database = Database::new("chosen");
+    let mut stranger = database.stranger();
+    assert!(stranger.batch_execute("INSERT INTO record (id, payload) VALUES (7, 'x')").is_err());
+    run(&mut stranger, &format!("{ONE}; {ONE}"));
+    run(&mut stranger, "ALTER TABLE record ALTER id RESTART WITH 10");
+    run(&mut stranger, ONE);
+    open_all(&*database.store, 10);
+    open_all(&*database.store, 10);
+    // Whoever overrides the database gets what he asked for; `verify` finds it.
+    run(&mut stranger, "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES (7, 'x')");
+    assert_eq!(open_all(&*database.store, 10), 0);
+    let counts = database.store.counts().unwrap();
+    assert_eq!((counts.records - counts.unbatched, counts.in_batches), (4, 3));
+}
+
+#[test]
+fn a_sequence_that_keeps_ids_for_later_is_refused() {
+    let database = Database::new("cache");
+    run(&mut database.stranger(), "ALTER TABLE record ALTER id SET CACHE 50");
+    let error = signwave::store::open(&crate::parse(&database.url)).err().unwrap().to_string();
+    assert!(error.contains("CACHE 1"), "{error}");
+    let problems = database.store.audit().unwrap();
+    assert!(problems.iter().any(|problem| problem.contains("CACHE 1")), "{problems:?}");
+}
+
+fn gaps(database: &Database) -> Vec<String> {
+    crate::lines(&mut database.stranger(), "SELECT first_record || '-' || last_record AS line FROM gap")
+}

@@ -1,0 +1,202 @@
+//! What the schema refuses, whoever asks: the owner of the tables, and a superuser who says that he
+//! only replays what happened elsewhere.
+
+use diesel::connection::SimpleConnection;
+use signwave::domain::Scheme;
+
+use crate::{
+    Database, lines, run,
+    support::{add_keys, add_records, open_all, register, sign},
+};
+
+/// Records 1 to 9: batch 1 (1-2) signed, batch 2 (3-4) leased, batches 3 to 5 open.
+fn database() -> Database {
+    let database = Database::new("guards");
+    let store = &*database.store;
+    add_keys(store, 3);
+    add_records(store, 9);
+    open_all(store, 2);
+    let node = register(store);
+    let lease = store.lease(node, Scheme::Ps256, 2).unwrap().remove(0);
+    store.commit(&[sign(lease)]).unwrap();
+    database
+}
+
+/// `because` is part of the message, so that no statement is refused for another reason.
+fn refuses(database: &Database, because: &str, statements: &[&str]) {
+    for sql in statements {
+        for always in ["", "SET session_replication_role = replica; "] {
+            let mut connection = if always.is_empty() { database.stranger() } else { database.admin() };
+            let before = dump(database);
+            let error = connection.batch_execute(&format!("{always}{sql}")).expect_err(sql).to_string();
+            assert!(error.contains(because), "{sql}: {error}");
+            assert_eq!(dump(database), before, "{sql}");
+        }
+    }
+}
+
+fn dump(database: &Database) -> Vec<String> {
+    let all = "SELECT 'record ' || record::text AS line FROM record UNION ALL \
+               SELECT 'key ' || signing_key::text FROM signing_key UNION ALL \
+               SELECT 'batch ' || batch::text FROM batch UNION ALL \
+               SELECT 'signature ' || signature::text FROM signature UNION ALL \
+               SELECT 'node ' || node::text FROM node ORDER BY 1";
+    lines(&mut database.admin(), all)
+}
+
+#[test]
+fn records_and_signatures_are_written_once() {
+    let database = database();
+    refuses(
+        &database,
+        "a record cannot be changed",
+        &["UPDATE record SET payload = 'x'", "UPDATE record SET external_id = 'x' WHERE id = 9"],
+    );
+    refuses(&database, "a record cannot be deleted", &["DELETE FROM record WHERE id = 9", "TRUNCATE record"]);
+    refuses(
+        &database,
+        "a signature cannot be changed",
+        &[
+            "UPDATE signature SET value = 'x' WHERE record_id = 1",
+            "INSERT INTO signature VALUES (1, 1, 'x') ON CONFLICT (record_id) DO UPDATE SET value = 'x'",
+        ],
+    );
+    refuses(
+        &database,
+        "a signature cannot be deleted",
+        &["DELETE FROM signature", "TRUNCATE signature", "TRUNCATE signature CASCADE"],
+    );
+}
+
+#[test]
+fn signatures_are_stored_by_the_batch_while_it_is_leased() {
+    let database = database();
+    refuses(
+        &database,
+        "stored once, together, while it is leased",
+        &[
+            "INSERT INTO signature VALUES (3, 2, 'x')",
+            "INSERT INTO signature VALUES (3, 2, 'x'), (5, 2, 'x')",
+            "INSERT INTO signature VALUES (5, 3, 'x'), (6, 3, 'x')",
+            "INSERT INTO signature VALUES (99, 1, 'x')",
+            "INSERT INTO signature VALUES (99, 99, 'x')",
+            "CREATE TEMP TABLE batch AS SELECT 3::bigint AS id, 'leased' AS state, 5::bigint AS first_record, \
+             6::bigint AS last_record, 2::bigint AS record_count; \
+             INSERT INTO signature VALUES (5, 3, 'x'), (6, 3, 'x')",
+        ],
+    );
+    refuses(&database, "signature_pkey", &["INSERT INTO signature VALUES (1, 2, 'x'), (4, 2, 'x')"]);
+    refuses(&database, "signature_value_check", &["INSERT INTO signature VALUES (3, 2, ''), (4, 2, 'x')"]);
+    run(&mut database.stranger(), "INSERT INTO signature VALUES (3, 2, 'x'), (4, 2, 'x')");
+}
+
+#[test]
+fn a_batch_goes_its_way_and_no_other() {
+    let database = database();
+    refuses(
+        &database,
+        "a batch goes from open to leased",
+        &[
+            "UPDATE batch SET state = 'open', epoch = 2, key_id = NULL, node_id = NULL, scheme = NULL, \
+             leased_at = NULL, signed_at = NULL WHERE id = 1",
+            "UPDATE batch SET epoch = epoch - 1 WHERE id = 2",
+            "UPDATE batch SET epoch = epoch + 1 WHERE id = 2",
+            "UPDATE batch SET key_id = 3 WHERE id = 2",
+            "UPDATE batch SET key_id = 3 WHERE id = 1",
+            "UPDATE batch SET state = 'signed', node_id = NULL, signed_at = now(), key_id = 3 WHERE id = 2",
+            "UPDATE batch SET state = 'open', key_id = NULL, node_id = NULL, scheme = NULL, leased_at = NULL \
+             WHERE id = 2",
+        ],
+    );
+    refuses(
+        &database,
+        "batch_one_lease_per_key",
+        &["UPDATE batch SET state = 'leased', epoch = 1, key_id = 2, node_id = 1, scheme = 'PS256', \
+           leased_at = now() WHERE id = 3"],
+    );
+    refuses(
+        &database,
+        "a batch is formed once",
+        &["UPDATE batch SET runs = '5' WHERE id = 3", "UPDATE batch SET id = 9 WHERE id = 5"],
+    );
+    refuses(
+        &database,
+        "a batch cannot be deleted",
+        &["DELETE FROM batch WHERE id = 5", "TRUNCATE batch CASCADE"],
+    );
+    let form = |columns: &str, values: &str| {
+        format!(
+            "INSERT INTO batch (id, first_record, last_record, runs, record_count{columns}) VALUES ({values})"
+        )
+    };
+    refuses(&database, "without gaps", &[&form("", "7, 50, 51, '50-51', 2")]);
+    refuses(&database, "formed open", &[&form(", epoch", "6, 50, 51, '50-51', 2, 4")]);
+    refuses(&database, "batch_first_record_key", &[&form("", "6, 5, 51, '5-51', 47")]);
+    refuses(&database, "batch_check", &[&form("", "6, 51, 50, '50', 1"), &form("", "6, 50, 50, '50', 2")]);
+    refuses(&database, "batch_pkey", &[&form("", "5, 50, 50, '50', 1")]);
+}
+
+#[test]
+fn keys_and_nodes_keep_what_they_are() {
+    let database = database();
+    refuses(
+        &database,
+        "only retired",
+        &["DELETE FROM signing_key WHERE id = 3", "TRUNCATE signing_key CASCADE"],
+    );
+    refuses(
+        &database,
+        "what a key is cannot be changed",
+        &[
+            "UPDATE signing_key SET public_key = 'x' WHERE id = 3",
+            "UPDATE signing_key SET fingerprint = repeat('0', 64) WHERE id = 3",
+            "UPDATE signing_key SET bits = 4096 WHERE id = 3",
+        ],
+    );
+    refuses(
+        &database,
+        "only rise",
+        &[
+            "UPDATE signing_key SET last_leased = 0 WHERE id = 1",
+            "UPDATE signing_key SET signature_count = signature_count - 1 WHERE id = 1",
+        ],
+    );
+    refuses(&database, "signing_key_state_check", &["UPDATE signing_key SET state = 'x' WHERE id = 3"]);
+    run(&mut database.stranger(), "UPDATE signing_key SET state = 'retired' WHERE id = 3");
+    refuses(&database, "retired key stays", &["UPDATE signing_key SET state = 'active' WHERE id = 3"]);
+    // Foreign keys hold for everybody but one who replays.
+    let error = database.stranger().batch_execute("DELETE FROM node").unwrap_err().to_string();
+    assert!(error.contains("batch_node_id_fkey"), "{error}");
+}
+
+#[test]
+fn what_was_changed_in_the_schema_is_named() {
+    for (change, named) in [
+        ("DROP TRIGGER signature_no_update ON signature", "trigger signature signature_no_update is missing"),
+        (
+            "ALTER TABLE signature DISABLE TRIGGER signature_no_delete",
+            "trigger signature signature_no_delete was changed",
+        ),
+        ("DROP INDEX batch_one_lease_per_key", "index batch batch_one_lease_per_key is missing"),
+        (
+            "ALTER TABLE signature DROP CONSTRAINT signature_pkey",
+            "constraint signature signature_pkey is missing",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION signwave_refuse() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN RETURN NULL; END'",
+            "function  signwave_refuse was changed",
+        ),
+        (
+            "CREATE TRIGGER mine BEFORE INSERT ON signature FOR EACH ROW EXECUTE FUNCTION signwave_tell()",
+            "trigger signature mine is not Sign Wave's",
+        ),
+        ("ALTER TABLE record ALTER payload DROP NOT NULL", "column record payload was changed"),
+    ] {
+        let database = Database::new("changed");
+        assert_eq!(database.store.audit().unwrap(), Vec::<String>::new());
+        run(&mut database.stranger(), change);
+        let problems = database.store.audit().unwrap();
+        assert!(problems.contains(&named.to_owned()), "{change}: {problems:?}");
+    }
+}
