@@ -9,18 +9,19 @@ use actix::{
 use tokio::sync::oneshot;
 
 use super::{
-    db::{Db, ask},
+    db::Db,
     end::{End, Ends, RunError},
     group_commit::{self, Settled},
-    messages::{Doubt, Feed, LeaseBatches, Leased, ReadStatus, Reregister, Settle, Sign, SignFailed, Wake},
+    harvest::{Harvest, harvest},
+    messages::{Doubt, Feed, LeaseBatches, Leased, Reregister, Settle, Sign, SignFailed, Wake},
     outage::Outage,
     progress::Progress,
     standing::Standing,
 };
 use crate::{
     config::Settings,
-    domain::{BatchId, Epoch, KeyState, NodeId, Scheme, SignedBatch},
-    store::{OpenedBatches, StoreError},
+    domain::{BatchId, Epoch, NodeId, Scheme, SignedBatch},
+    store::StoreError,
 };
 
 /// The owner of this node's leases. At most `limit` batches are in hand at any time: being signed,
@@ -87,14 +88,6 @@ pub struct Links {
     pub progress: Arc<Progress>,
     /// The run's end.
     pub ends: Ends,
-}
-
-/// What an attempt to lease came to.
-enum Harvest {
-    NotFed,
-    Leased(OpenedBatches, Vec<Leased>),
-    NoActiveKey { waiting: u64 },
-    Failed(StoreError),
 }
 
 impl Ingest {
@@ -348,30 +341,6 @@ impl Ingest {
                 actor.pump(ctx);
             },
         ));
-    }
-}
-
-/// Has batches formed, then leases them. `idle`: nothing is in hand, so that finding no key may
-/// mean that there is none.
-async fn harvest(links: &Links, request: LeaseBatches, feed: Feed, idle: bool) -> Harvest {
-    let opened = match links.feed.send(feed).await {
-        Ok(Ok(opened)) => opened,
-        // Emit has said so, and tries again.
-        Ok(Err(_)) | Err(_) => return Harvest::NotFed,
-    };
-    if opened.open == 0 {
-        return Harvest::Leased(opened, vec![]);
-    }
-    match ask(&links.db.lease, request).await {
-        Ok(leased) if leased.is_empty() && idle => match ask(&links.db.status, ReadStatus).await {
-            Ok(status) if status.keys[KeyState::Active as usize] == 0 => {
-                Harvest::NoActiveKey { waiting: status.waiting() }
-            }
-            Ok(_) => Harvest::Leased(opened, leased),
-            Err(error) => Harvest::Failed(error),
-        },
-        Ok(leased) => Harvest::Leased(opened, leased),
-        Err(error) => Harvest::Failed(error),
     }
 }
 
