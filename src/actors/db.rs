@@ -74,12 +74,19 @@ impl Db {
 
 /// Sends a database message and waits for its reply. An executor that is gone is no reason to try
 /// again: the run ends, and whatever it had stored by then is found by the next.
+///
+/// See [`is_gone`] for how to tell.
 pub(super) async fn ask<M, T>(to: &Recipient<M>, message: M) -> Result<T, StoreError>
 where
     M: Message<Result = Result<T, StoreError>> + Send,
     T: Send + 'static,
 {
-    to.send(message)
-        .await
-        .unwrap_or_else(|error| Err(StoreError::Other(format!("the database actor is gone: {error}"))))
+    to.send(message).await.unwrap_or_else(|_| Err(StoreError::Other(GONE.to_owned())))
+}
+
+const GONE: &str = "the database actor is gone";
+
+/// Whether it is not the database that fails, but the actor in front of it: that never passes.
+pub(super) fn is_gone(error: &StoreError) -> bool {
+    matches!(error, StoreError::Other(text) if text == GONE)
 }

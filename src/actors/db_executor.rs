@@ -82,7 +82,7 @@ macro_rules! handles {
 handles! {
     Open, store, Open(request) => store.open_batches(request);
     LeaseBatches, store, request => lease(store, &request);
-    Commit, store, Commit(batches) => store.commit(&batches);
+    Commit, store, Commit(batches, part) => store.commit(&batches[part]);
     ReadOutcomes, store, ReadOutcomes(sent) => store.outcomes(&sent);
     Release, store, Release(leases) => store.release(&leases);
     Register, store, Register { name, ttl } => store.register_node(&name, ttl);

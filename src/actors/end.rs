@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::db::is_gone;
 use crate::{config::SettingsError, store::StoreError};
 
 /// Why a run ended.
@@ -50,7 +51,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// `patient`: a full disk is waited out (a service) rather than an end (a command).
+    /// `patient`: troubles are waited out (a service) rather than an end (a command).
     pub fn new(patient: bool) -> (Self, UnboundedReceiver<End>) {
         let (sender, receiver) = unbounded_channel();
         (Self { sender, patient }, receiver)
@@ -67,9 +68,16 @@ impl Ends {
         self.patient
     }
 
-    /// Whether to try again after `error`.
+    /// Whether to try again after `error`. A service outlasts whatever may pass without anybody
+    /// touching it: a full disk, a server that is read-only while another takes over, and an error that
+    /// nobody foresaw, for there are many that a database makes up when it goes away. It ends when the
+    /// data is not what it must be.
     pub fn tolerates(&self, error: &StoreError) -> bool {
-        error.is_transient() && (self.patient || *error != StoreError::Full)
+        match error {
+            StoreError::Full | StoreError::ReadOnly(_) => self.patient,
+            StoreError::Other(_) => self.patient && !is_gone(error),
+            error => error.is_transient(),
+        }
     }
 
     /// Ends the run unless trying again may help.

@@ -1,6 +1,6 @@
 //! Storing batches until it is known what became of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use super::{
     db::{Db, ask},
@@ -14,16 +14,22 @@ use crate::{
 };
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// Its signatures are stored.
     Committed,
     /// Its lease had ended, and its signatures were dropped.
     Fenced,
+    /// The schema does not take its signatures; its lease still stands.
+    Refused(StoreError),
 }
 
+/// Records in one transaction, unless a single batch has more: the lease must be renewed between two.
+const RECORDS_AT_A_TIME: u64 = 10_000;
+
 /// Stores the batches. An error is answered by reading back: stored is stored, what is not stored
-/// is sent again, the same bytes. Nothing is ever signed again because a reply was lost.
+/// is sent again, the same bytes. Nothing is ever signed again because a reply was lost. A batch that
+/// the schema refuses does not hinder the others: they are sent without it.
 ///
 /// # Errors
 /// When trying again cannot help, or the service is told to stop at once.
@@ -33,19 +39,56 @@ pub async fn commit(
     ends: &Ends,
     batches: Arc<[SignedBatch]>,
 ) -> Result<Vec<Settled>, StoreError> {
+    let (mut parts, mut settled) = (parts(&batches), Vec::with_capacity(batches.len()));
+    while let Some(part) = parts.pop_front() {
+        match commit_part(db, standing, ends, &batches, &part).await {
+            Ok(more) => settled.extend(more),
+            Err(error @ StoreError::Refused(_)) if part.len() == 1 => settled.push(Settled::Refused(error)),
+            // Nothing of it was stored. One by one, in the same order, they show which it is.
+            Err(StoreError::Refused(_)) => part.rev().for_each(|i| parts.push_front(i..i + 1)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(settled)
+}
+
+/// Cuts the batches into what is stored in one transaction each.
+fn parts(batches: &[SignedBatch]) -> VecDeque<Range<usize>> {
+    let (mut parts, mut records) = (VecDeque::<Range<usize>>::new(), 0);
+    for (i, batch) in batches.iter().enumerate() {
+        records += batch.lease().records.len();
+        match parts.back_mut() {
+            Some(part) if records <= RECORDS_AT_A_TIME => part.end = i + 1,
+            _ => {
+                records = batch.lease().records.len();
+                parts.push_back(i..i + 1);
+            }
+        }
+    }
+    parts
+}
+
+async fn commit_part(
+    db: &Db,
+    standing: &Standing,
+    ends: &Ends,
+    batches: &Arc<[SignedBatch]>,
+    part: &Range<usize>,
+) -> Result<Vec<Settled>, StoreError> {
+    let sent = &batches[part.clone()];
     let mut backoff = Backoff::default();
     loop {
         // If we die here: before COMMIT the leases are reclaimed and others sign; after it, the
         // signatures are stored and nobody signs again.
-        let error = match ask(&db.commit, Commit(Arc::clone(&batches))).await {
-            Ok(verdicts) => return Ok(verdicts.into_iter().zip(&*batches).map(judge).collect()),
+        let error = match ask(&db.commit, Commit(Arc::clone(batches), part.clone())).await {
+            Ok(verdicts) => return Ok(verdicts.into_iter().zip(sent).map(judge).collect()),
             Err(error) => error,
         };
         backoff.wait_after(&error, standing, ends, "store signatures").await?;
         if !matches!(error, StoreError::UnknownOutcome(_)) {
             continue;
         }
-        let sent: Vec<_> = batches.iter().map(|batch| (batch.lease().batch, batch.lease().epoch)).collect();
+        let sent = sent.iter().map(|batch| (batch.lease().batch, batch.lease().epoch)).collect();
         let outcomes = read_back(db, standing, ends, sent).await?;
         // One transaction carried them all: if any batch still waits, none of them was stored by it.
         if !outcomes.contains(&Outcome::NotStored) {

@@ -7,6 +7,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handle
 use super::{
     db::{Db, ask},
     messages::{Doubt, Leave, Reclaim, Register, Remove, Renew, Reregister, Tick, Wake},
+    outage::Outage,
     standing::Standing,
 };
 use crate::{
@@ -19,6 +20,8 @@ pub struct Heartbeat {
     pulse: Pulse,
     ingest: Recipient<Wake>,
     emit: Recipient<Tick>,
+    renewing: Outage,
+    reclaiming: Outage,
 }
 
 /// What it takes to register, renew and reclaim.
@@ -68,9 +71,9 @@ impl Pulse {
     }
 
     /// Extends the lease, or registers anew where it was taken away.
-    async fn renew(&self) {
+    async fn renew(&self) -> Result<(), StoreError> {
         let sent_at = self.standing.now();
-        let result = match self.standing.registered() {
+        match self.standing.registered() {
             None => self.register().await,
             Some(node) => match ask(&self.db.renew, Renew { node, ttl: self.ttl }).await {
                 Ok(RenewVerdict::Renewed) => {
@@ -84,14 +87,11 @@ impl Pulse {
                 }
                 Err(error) => Err(error),
             },
-        };
-        if let Err(error) = result {
-            log::warn!("cannot renew this node's lease yet: {error}");
         }
     }
 
     /// Gives up this id together with everything that it holds, and takes a new one.
-    async fn reregister(&self) {
+    async fn reregister(&self) -> Result<(), StoreError> {
         if let Some(node) = self.standing.registered() {
             self.standing.lost();
             if let Err(error) = ask(&self.db.remove, Remove(node)).await {
@@ -99,7 +99,7 @@ impl Pulse {
                 log::warn!("node {node} could not be removed: {error}");
             }
         }
-        self.renew().await;
+        self.renew().await
     }
 
     async fn leave(&self) -> Result<(), StoreError> {
@@ -114,39 +114,48 @@ impl Pulse {
 impl Heartbeat {
     /// Keeps `pulse` going; wakes `ingest` when there is a lease again, `emit` when batches came back.
     pub fn new(pulse: Pulse, ingest: Recipient<Wake>, emit: Recipient<Tick>) -> Self {
-        Self { pulse, ingest, emit }
+        Self { pulse, ingest, emit, renewing: Outage::default(), reclaiming: Outage::default() }
     }
 
     /// Renews, one renewal at a time, and plans the next: soon, when this one did not succeed.
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let pulse = self.pulse.clone();
-        ctx.wait(renew_and_wake(pulse, self.ingest.clone()).into_actor(self).map(|(), actor, ctx| {
+        ctx.wait(renew_and_wake(pulse, self.ingest.clone()).into_actor(self).map(|renewed, actor, ctx| {
+            actor.renewed(&renewed);
             let Pulse { ttl, standing, .. } = &actor.pulse;
             let pause = if standing.node().is_some() { *ttl / 3 } else { (*ttl / 10).min(LOOK_FOR_DEAD) };
             ctx.run_later(pause, Self::beat);
         }));
     }
 
+    fn renewed(&mut self, renewed: &Result<(), StoreError>) {
+        self.renewing.note("renew this node's lease", renewed);
+    }
+
     fn look_for_dead(&mut self, ctx: &mut Context<Self>) {
         let (pulse, emit) = (self.pulse.clone(), self.emit.clone());
         let looking = async move {
-            match pulse.reclaim().await {
-                Ok(true) => drop(emit.send(Tick).await),
-                Ok(false) => {}
-                Err(error) => log::warn!("cannot look for dead nodes yet: {error}"),
+            let found = pulse.reclaim().await;
+            if found == Ok(true) {
+                // Emit is gone only when the run is over.
+                let _ = emit.send(Tick).await;
             }
+            found
         };
-        ctx.wait(looking.into_actor(self));
+        ctx.wait(looking.into_actor(self).map(|found, actor, _| {
+            actor.reclaiming.note("look for dead nodes", &found);
+        }));
     }
 }
 
-async fn renew_and_wake(pulse: Pulse, ingest: Recipient<Wake>) {
+async fn renew_and_wake(pulse: Pulse, ingest: Recipient<Wake>) -> Result<(), StoreError> {
     let before = pulse.standing.node();
-    pulse.renew().await;
+    let renewed = pulse.renew().await;
     if pulse.standing.node().is_some() && pulse.standing.node() != before {
         // Ingest is gone only when the run is over.
         let _ = ingest.send(Wake).await;
     }
+    renewed
 }
 
 impl Actor for Heartbeat {
@@ -163,7 +172,9 @@ impl Handler<Doubt> for Heartbeat {
 
     fn handle(&mut self, _: Doubt, _: &mut Self::Context) -> Self::Result {
         let renewal = renew_and_wake(self.pulse.clone(), self.ingest.clone());
-        AtomicResponse::new(Box::pin(renewal.into_actor(self)))
+        AtomicResponse::new(Box::pin(
+            renewal.into_actor(self).map(|renewed, actor, _| actor.renewed(&renewed)),
+        ))
     }
 }
 
@@ -172,7 +183,11 @@ impl Handler<Reregister> for Heartbeat {
 
     fn handle(&mut self, _: Reregister, _: &mut Self::Context) -> Self::Result {
         let pulse = self.pulse.clone();
-        AtomicResponse::new(Box::pin(async move { pulse.reregister().await }.into_actor(self)))
+        AtomicResponse::new(Box::pin(
+            async move { pulse.reregister().await }
+                .into_actor(self)
+                .map(|renewed, actor, _| actor.renewed(&renewed)),
+        ))
     }
 }
 

@@ -9,17 +9,19 @@ use actix::{
 use tokio::sync::oneshot;
 
 use super::{
-    db::{Db, ask},
+    db::Db,
     end::{End, Ends, RunError},
     group_commit::{self, Settled},
-    messages::{Doubt, Feed, LeaseBatches, Leased, ReadStatus, Reregister, Settle, Sign, SignFailed, Wake},
+    harvest::{Harvest, harvest},
+    messages::{Doubt, Feed, LeaseBatches, Leased, Reregister, Settle, Sign, SignFailed, Wake},
+    outage::Outage,
     progress::Progress,
     standing::Standing,
 };
 use crate::{
     config::Settings,
-    domain::{BatchId, Epoch, KeyState, NodeId, Scheme, SignedBatch},
-    store::{OpenedBatches, StoreError},
+    domain::{BatchId, Epoch, NodeId, Scheme, SignedBatch},
+    store::StoreError,
 };
 
 /// The owner of this node's leases. At most `limit` batches are in hand at any time: being signed,
@@ -53,6 +55,9 @@ pub struct Ingest {
     pause: Duration,
     planned: Option<SpawnHandle>,
     settlers: Vec<oneshot::Sender<()>>,
+    outage: Outage,
+    /// What a run that drains ends with, once everything else is done.
+    refused: Option<StoreError>,
 }
 
 /// How long signatures wait at most for others to be stored with them.
@@ -60,6 +65,9 @@ const GATHER: Duration = Duration::from_millis(25);
 
 /// It tries again that soon, also where polls are rare because news are heard.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(1);
+
+/// How long a batch that the schema refused is left alone.
+const GIVEN_UP: Duration = Duration::from_secs(60);
 
 /// Whom Ingest talks to.
 #[derive(Clone)]
@@ -80,14 +88,6 @@ pub struct Links {
     pub progress: Arc<Progress>,
     /// The run's end.
     pub ends: Ends,
-}
-
-/// What an attempt to lease came to.
-enum Harvest {
-    NotFed,
-    Leased(OpenedBatches, Vec<Leased>),
-    NoActiveKey { waiting: u64 },
-    Failed(StoreError),
 }
 
 impl Ingest {
@@ -112,6 +112,8 @@ impl Ingest {
             pause: settings.poll_interval.min(PAUSE_AT_MOST),
             planned: None,
             settlers: Vec::new(),
+            outage: Outage::default(),
+            refused: None,
         }
     }
 
@@ -186,9 +188,18 @@ impl Ingest {
             Harvest::Leased(opened, leased) => {
                 self.stale = leased.len() < opened.open.min(free);
                 self.keyless = false;
+                self.outage.note::<()>("lease batches", &Ok(()));
                 let drained = opened.open == 0 && opened.waiting.is_none() && self.held.is_empty();
-                if self.draining && drained {
-                    self.links.ends.end(End::Drained { held_elsewhere: opened.leased });
+                // What was refused may keep the last key: then there is nothing left to try.
+                let stuck = leased.is_empty() && self.held.is_empty();
+                match self.refused.clone() {
+                    Some(error) if self.draining && (drained || stuck) => {
+                        self.links.ends.end(End::Failed(error.into()));
+                    }
+                    None if self.draining && drained => {
+                        self.links.ends.end(End::Drained { held_elsewhere: opened.leased });
+                    }
+                    _ => {}
                 }
                 if leased.is_empty() && opened.open > 0 {
                     // Other nodes were faster, or hold every key.
@@ -207,7 +218,7 @@ impl Ingest {
             }
             Harvest::NotFed => self.try_later(ctx),
             Harvest::Failed(error) => {
-                log::warn!("cannot lease batches: {error}");
+                self.outage.note::<()>("lease batches", &Err(error.clone()));
                 match error {
                     StoreError::Refused(_) => self.doubt(ctx),
                     StoreError::UnknownOutcome(_) => self.uncertain = true,
@@ -290,6 +301,9 @@ impl Ingest {
             match settled {
                 Settled::Committed => self.links.progress.add_committed(batch.lease().records.len()),
                 Settled::Fenced => self.links.progress.add_fenced(),
+                Settled::Refused(error) => {
+                    self.give_up((batch.lease().batch, batch.lease().epoch), error, ctx)
+                }
             }
         }
         if !finished.is_empty() {
@@ -298,6 +312,18 @@ impl Ingest {
         if settled.contains(&Settled::Fenced) {
             self.doubt(ctx);
         }
+    }
+
+    /// Somebody wrote where nobody may. The batch stays leased for a while, so that it is not signed
+    /// over and over; then it goes back, to be tried once more by whoever leases it.
+    fn give_up(&mut self, lease: (BatchId, Epoch), error: &StoreError, ctx: &mut Context<Self>) {
+        log::error!("batch {} cannot be stored: {error}; 'signwave verify' says what is wrong", lease.0);
+        self.refused = Some(error.clone());
+        ctx.run_later(GIVEN_UP, move |actor, ctx| {
+            actor.held.insert(lease);
+            actor.unsigned.push(lease);
+            actor.settle_what_is_done(ctx);
+        });
     }
 
     fn doubt(&mut self, ctx: &mut Context<Self>) {
@@ -315,30 +341,6 @@ impl Ingest {
                 actor.pump(ctx);
             },
         ));
-    }
-}
-
-/// Has batches formed, then leases them. `idle`: nothing is in hand, so that finding no key may
-/// mean that there is none.
-async fn harvest(links: &Links, request: LeaseBatches, feed: Feed, idle: bool) -> Harvest {
-    let opened = match links.feed.send(feed).await {
-        Ok(Ok(opened)) => opened,
-        // Emit has said so, and tries again.
-        Ok(Err(_)) | Err(_) => return Harvest::NotFed,
-    };
-    if opened.open == 0 {
-        return Harvest::Leased(opened, vec![]);
-    }
-    match ask(&links.db.lease, request).await {
-        Ok(leased) if leased.is_empty() && idle => match ask(&links.db.status, ReadStatus).await {
-            Ok(status) if status.keys[KeyState::Active as usize] == 0 => {
-                Harvest::NoActiveKey { waiting: status.waiting() }
-            }
-            Ok(_) => Harvest::Leased(opened, leased),
-            Err(error) => Harvest::Failed(error),
-        },
-        Ok(leased) => Harvest::Leased(opened, leased),
-        Err(error) => Harvest::Failed(error),
     }
 }
 

@@ -20,7 +20,9 @@ use crate::store::Listener;
 /// Passes news on for as long as it lives. What it misses is found by polling.
 pub struct Listening {
     /// Dropping it ends the thread.
-    _run: Sender<()>,
+    run: Option<Sender<()>>,
+    /// Its other end goes with the thread.
+    gone: Receiver<()>,
     passing_on: JoinHandle<()>,
 }
 
@@ -36,11 +38,13 @@ impl Listening {
     /// # Errors
     /// When the operating system has no thread to give.
     pub fn start(listener: Box<dyn Listener>, emit: Recipient<Tick>) -> std::io::Result<Self> {
-        let (run, ended) = channel();
+        let ((run, ended), (alive, gone)) = (channel(), channel());
         let news = Arc::new(Notify::new());
         let told = Arc::clone(&news);
-        // Nobody joins it: one that hangs in a call to the database must not keep the process alive.
-        thread::Builder::new().name("listen".to_owned()).spawn(move || listen(listener, &told, &ended))?;
+        thread::Builder::new().name("listen".to_owned()).spawn(move || {
+            listen(listener, &told, &ended);
+            drop(alive);
+        })?;
         let passing_on = actix_rt::spawn(async move {
             loop {
                 news.notified().await;
@@ -49,13 +53,18 @@ impl Listening {
                 }
             }
         });
-        Ok(Self { _run: run, passing_on })
+        Ok(Self { run: Some(run), gone, passing_on })
     }
 }
 
 impl Drop for Listening {
+    /// Waits for the thread, that it may close its connection; but not for one that hangs in a call to
+    /// the database: that must not keep the process alive.
     fn drop(&mut self) {
         self.passing_on.abort();
+        self.run = None;
+        // Nothing is ever sent: it returns when the thread is gone, or the time is over.
+        let _ = self.gone.recv_timeout(2 * TURN);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the actors say to each other. Each message has a typed reply, and every sender awaits it.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use actix::Message;
 
@@ -39,11 +39,11 @@ pub struct Leased {
     pub digests: Vec<Digest>,
 }
 
-/// To DbExecutor: store the signatures. Shared, because after an unknown outcome the very same
-/// bytes are sent again.
+/// To DbExecutor: store the signatures of a part of the batches in one transaction. Shared, because
+/// after an unknown outcome the very same bytes are sent again.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<CommitVerdict>, StoreError>")]
-pub struct Commit(pub Arc<[SignedBatch]>);
+pub struct Commit(pub Arc<[SignedBatch]>, pub Range<usize>);
 
 /// To DbExecutor: read back what became of commits.
 #[derive(Message)]

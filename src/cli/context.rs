@@ -122,3 +122,23 @@ impl Context {
         Progress::start(&self.bars, what, total, unit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    #[test]
+    fn sqlite_has_one_writer_and_postgresql_as_many_as_it_is_told() {
+        let of = |flag: Option<usize>, file: Option<usize>| {
+            let common = Common { connections: flag.and_then(NonZeroUsize::new), ..Common::default() };
+            let file = ConfigFile { connections: file.and_then(NonZeroUsize::new), ..ConfigFile::default() };
+            let context = Context::new(common, file, MultiProgress::new());
+            ["a.db", "postgres://h/d"].map(|url| context.connections(&DatabaseUrl::parse(url).unwrap()))
+        };
+        assert_eq!(of(None, None), [1, 4]);
+        assert_eq!(of(None, Some(2)), [1, 2]);
+        assert_eq!(of(Some(8), Some(2)), [1, 8]);
+    }
+}

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use crate::{
     domain::KeyState,
-    store::{Status as Counted, Store},
+    store::{NodeRow, Status as Counted, Store},
 };
 
 /// Show how far the work is.
@@ -109,19 +109,33 @@ fn print(status: &Counted, rate: Option<f64>, out: &mut impl Write) -> io::Resul
         status.unbatched
     )?;
     writeln!(out, "keys     {}", keys.join(", "))?;
-    if status.nodes.is_empty() {
-        writeln!(out, "nodes    none at work")?;
-    }
-    for node in &status.nodes {
-        let (id, name) = (node.id, &node.name);
-        writeln!(out, "node     {id} {name}: {} batches, since {}", node.batches, node.started_at)?;
-    }
+    print_nodes(&status.nodes, out)?;
     if let Some(rate) = rate {
         write!(out, "rate     {rate:.0} records/s")?;
         seconds_left(status, Some(rate))
             .iter()
             .try_for_each(|seconds| write!(out, ", {} left", duration(*seconds)))?;
         writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// A line for each, in columns, with what it holds.
+fn print_nodes(nodes: &[NodeRow], out: &mut impl Write) -> io::Result<()> {
+    if nodes.is_empty() {
+        return writeln!(out, "nodes    none at work");
+    }
+    writeln!(out, "nodes    {} at work", nodes.len())?;
+    let widest =
+        |text: fn(&NodeRow) -> String| nodes.iter().map(|node| text(node).chars().count()).max().unwrap_or(0);
+    let (id_width, name_width) = (widest(|node| node.id.to_string()), widest(|node| node.name.clone()));
+    let count_width = widest(|node| node.batches.to_string());
+    for NodeRow { id, name, started_at, batches, .. } in nodes {
+        let id = id.to_string();
+        writeln!(
+            out,
+            "         {id:>id_width$} {name:name_width$} {batches:>count_width$} batches, since {started_at}"
+        )?;
     }
     Ok(())
 }
@@ -183,6 +197,30 @@ fn as_json(status: &Counted, rate: Option<f64>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::NodeId;
+
+    #[test]
+    fn several_nodes_stand_in_columns_with_what_they_hold() {
+        let node = |id, name: &str, batches| NodeRow {
+            id: NodeId(id),
+            name: name.to_owned(),
+            started_at: "2026-11-22T12:00:00.000Z".to_owned(),
+            lease_until: "2026-11-22T12:00:30.000Z".to_owned(),
+            batches,
+        };
+        let nodes = [node(9, "alpha-1234", 12), node(10, "beta-7", 0)];
+        let mut shown = Vec::new();
+        print_nodes(&nodes, &mut shown).unwrap();
+        assert_eq!(
+            String::from_utf8(shown).unwrap(),
+            "nodes    2 at work\n\
+             \x20         9 alpha-1234 12 batches, since 2026-11-22T12:00:00.000Z\n\
+             \x20        10 beta-7      0 batches, since 2026-11-22T12:00:00.000Z\n"
+        );
+        let json = as_json(&Counted { nodes: nodes.to_vec(), ..Counted::default() }, None);
+        assert_eq!(json["nodes"][1]["name"], "beta-7");
+        assert_eq!(json["nodes"][0]["batches"], 12);
+    }
 
     #[test]
     fn the_rate_is_that_of_the_last_looks_and_gives_the_time_left() {

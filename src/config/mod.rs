@@ -53,6 +53,24 @@ pub enum SettingsError {
         /// The most it may be.
         max: u128,
     },
+    /// The lease would run out while a batch is being stored.
+    #[error(
+        "lease-ttl is {ttl:?}, but storing a batch of {batch_size} may take a sixth of {needed:?}, and no lease \
+         is renewed meanwhile: set lease-ttl to {needed:?} or more, or batch-size to {fitting} or less"
+    )]
+    LeaseTooShort {
+        /// How long a lease runs.
+        ttl: Duration,
+        /// Records per batch.
+        batch_size: usize,
+        /// How long it would have to run.
+        needed: Duration,
+        /// How many records a batch may have with this lease.
+        fitting: u128,
+    },
+    /// A name that cannot be shown.
+    #[error("node-name is {0:?}, but must have 1 to 200 characters, none of them a control character")]
+    NodeName(String),
 }
 
 impl Default for Settings {
@@ -84,10 +102,19 @@ impl Settings {
     /// The largest batch: its signatures are held in memory until they are stored.
     pub const MAX_BATCH_SIZE: usize = 100_000;
 
-    /// Checks each setting against its range.
+    /// Checks each setting against its range, and against the others.
+    ///
+    /// One rule is needed between them: a lease must outlast the longest transaction, since SQLite has
+    /// one writer, which renews no lease meanwhile. A node renews after a third of the time to live and
+    /// believes in its lease for half of it; what lies between, a sixth, is left for storing a batch.
+    /// Otherwise it would stop signing after every commit, and in the end be fenced for ever.
+    ///
+    /// None is needed between the others, because each has a timer of its own: a grace, even of 0, only
+    /// moves the moment of a reclaim, and the fence holds at any; the lease is renewed during a stop of
+    /// any length; the linger and the polls do not wait for each other.
     ///
     /// # Errors
-    /// Names the first setting that is out of range.
+    /// Names the first setting that breaks a rule.
     pub fn check(&self) -> Result<(), SettingsError> {
         let range = |name, found: u128, min: u128, max: u128| {
             if (min..=max).contains(&found) {
@@ -104,8 +131,22 @@ impl Settings {
         range("poll-interval (ms)", self.poll_interval.as_millis(), 1, 60_000)?;
         range("lease-ttl (ms)", self.lease_ttl.as_millis(), 1_000, 3_600_000)?;
         range("lease-grace (ms)", self.lease_grace.as_millis(), 0, 3_600_000)?;
-        range("stop-grace (ms)", self.stop_grace.as_millis(), 0, 3_600_000)
+        range("stop-grace (ms)", self.stop_grace.as_millis(), 0, 3_600_000)?;
+        let needed = 6 * Self::STORED_IN * u32::try_from(self.batch_size).unwrap_or(u32::MAX);
+        if self.lease_ttl < needed {
+            let (ttl, batch_size) = (self.lease_ttl, self.batch_size);
+            let fitting = ttl.as_micros() / (6 * Self::STORED_IN).as_micros();
+            return Err(SettingsError::LeaseTooShort { ttl, batch_size, needed, fitting });
+        }
+        let is_name = (1..=200).contains(&self.node_name.chars().count());
+        if !is_name || self.node_name.contains(char::is_control) {
+            return Err(SettingsError::NodeName(self.node_name.clone()));
+        }
+        Ok(())
     }
+
+    /// How long storing a record takes on a slow disk: several times as long as measured.
+    const STORED_IN: Duration = Duration::from_micros(20);
 
     /// How many batches a node holds at most: one per signing thread, and enough beside them that
     /// about [`Self::RECORDS_AHEAD`] records are in hand while a transaction runs.
@@ -144,6 +185,45 @@ mod tests {
             settings.check().map_err(|error| error.to_string()),
             Err("batch-size is 0, but must be from 1 to 100000".to_owned())
         );
+    }
+
+    #[test]
+    fn a_lease_that_ends_while_a_batch_is_stored_is_refused() {
+        let with = |batch_size, ttl| {
+            let lease_ttl = Duration::from_millis(ttl);
+            Settings { batch_size, lease_ttl, ..Settings::default() }.check()
+        };
+        assert_eq!(with(Settings::MAX_BATCH_SIZE, 12_000), Ok(()));
+        assert_eq!(
+            with(Settings::MAX_BATCH_SIZE, 11_999).unwrap_err().to_string(),
+            "lease-ttl is 11.999s, but storing a batch of 100000 may take a sixth of 12s, and no lease is \
+             renewed meanwhile: set lease-ttl to 12s or more, or batch-size to 99991 or less"
+        );
+        assert_eq!((with(8333, 1000), with(8334, 1000).is_err()), (Ok(()), true));
+    }
+
+    #[test]
+    fn graces_polls_and_lingers_go_with_any_lease() {
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(60));
+        let settings = Settings {
+            lease_ttl: short,
+            lease_grace: Duration::ZERO,
+            stop_grace: long,
+            poll_interval: long,
+            linger: long,
+            ..Settings::default()
+        };
+        assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_node_is_named_after_host_and_process_or_as_it_was_told() {
+        let name = Settings::default().node_name;
+        assert!(name.len() > 2 && name.ends_with(&format!("-{}", std::process::id())), "{name}");
+        for bad in ["", "a\nb", &"x".repeat(201)] {
+            let settings = Settings { node_name: bad.to_owned(), ..Settings::default() };
+            assert_eq!(settings.check(), Err(SettingsError::NodeName(bad.to_owned())));
+        }
     }
 
     #[test]

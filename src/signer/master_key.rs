@@ -53,8 +53,9 @@ impl MasterKey {
     pub fn read(path: &Path) -> Result<Self, SignerError> {
         let failed = |error| file_error(path, "read", &error);
         let file = File::open(path).map_err(failed)?;
-        let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        let metadata = file.metadata().map_err(failed)?;
+        let mode = metadata.mode() & 0o7777;
+        if mode & exposing(metadata.uid(), rustix::process::geteuid().as_raw()) != 0 {
             return Err(SignerError::MasterKeyExposed { path: path.display().to_string(), mode });
         }
         // Room for the longest well-formed file and one byte more, so that a longer one is noticed.
@@ -130,6 +131,26 @@ impl Drop for Draft {
     }
 }
 
+/// The permissions by which a file is open to others, given its owner and who reads it. A group may read
+/// what root has set up for this process: so does systemd show the right that LoadCredential= gives.
+fn exposing(owner: u32, reader: u32) -> u32 {
+    const ROOT: u32 = 0;
+    if owner == ROOT && reader != ROOT { 0o037 } else { 0o077 }
+}
+
 fn file_error(path: &Path, action: &'static str, error: &io::Error) -> SignerError {
     SignerError::MasterKeyFile { path: path.display().to_string(), action, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_may_read_only_what_root_has_set_up_for_somebody_else() {
+        assert_eq!((exposing(0, 1000) & 0o440, exposing(0, 1000) & 0o444), (0, 0o004));
+        for (owner, reader) in [(0, 0), (1000, 1000), (1000, 0), (1000, 1001)] {
+            assert_eq!(exposing(owner, reader) & 0o440, 0o040, "{owner} {reader}");
+        }
+    }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use actix::SyncArbiter;
 use signwave::{
     actors::{Ending, Mode, RunError, Stop, db::Db, db_executor::DbExecutor},
+    domain::BatchId,
     store::{Fault, Method, Store, StoreError},
 };
 
-use crate::world::World;
+use crate::{stand_in::refusal, world::World};
 
 /// What a run calls before it can do without it; these fail it, the others do not.
 const AT_START: [Method; 2] = [Method::Reclaim, Method::RegisterNode];
@@ -92,13 +93,71 @@ async fn a_run_that_cannot_begin_says_why() {
 }
 
 #[actix_rt::test]
-async fn what_the_schema_refuses_ends_the_run_and_is_never_tried_again() {
+async fn a_command_ends_with_what_the_schema_refuses_after_it_stored_the_rest() {
+    // Also when the bad batch keeps the only key.
+    for (keys, signed) in [(5, 190), (1, 20)] {
+        let mut world = World::new(200, keys, 10);
+        world.settings.prefetch = Some(30);
+        let bad = BatchId(3);
+        world.script.refuse(bad);
+        assert_eq!(world.drain().await, Err(RunError::Store(refusal(bad))));
+        assert_eq!(world.progress.signed(), signed);
+        world.check();
+        world.check_no_work_done_twice();
+        assert_eq!(world.leased(), 0, "the batch went back");
+    }
+}
+
+#[actix_rt::test]
+async fn a_service_goes_on_without_a_batch_that_the_schema_refuses() {
     let world = world();
-    let refused = StoreError::Refused("record 1 has a signature already".into());
-    world.store.fail(Method::Commit, 1, Fault::NotPersisted(refused.clone()));
-    assert_eq!(world.drain().await, Err(RunError::Store(refused)));
+    let bad = BatchId(3);
+    world.script.refuse(bad);
+    let running = world.start(Mode::Serve);
+    world.until(|world| world.progress.signed() == 190).await;
+    world.insert(10);
+    world.until(|world| world.progress.signed() == 200).await;
     world.check();
-    assert_eq!(world.leased(), 0, "the batches went back");
+    world.check_no_work_done_twice();
+    assert_eq!(world.leased(), 1, "the bad batch is left alone for a while");
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+    assert_eq!(world.leased(), 0, "it went back with the node");
+}
+
+#[actix_rt::test]
+async fn a_service_outlasts_whatever_may_pass() {
+    let passing = [
+        StoreError::Busy,
+        StoreError::Unavailable("the server closed the connection".into()),
+        StoreError::Full,
+        StoreError::ReadOnly("a standby".into()),
+        StoreError::Other("nobody foresaw this".into()),
+    ];
+    for method in ON_THE_WAY.into_iter().chain([Method::Outcomes]) {
+        for error in &passing {
+            let world = world();
+            if method == Method::Outcomes {
+                world.store.fail(Method::Commit, 1, Fault::Persisted);
+            }
+            (1..=3).for_each(|nth| world.store.fail(method, nth, Fault::NotPersisted(error.clone())));
+            let running = world.start(Mode::Serve);
+            world.until(|world| world.progress.signed() == 200).await;
+            assert_eq!(running.stopped().await, Ok(Ending::Stopped), "{method:?}: {error}");
+            world.check_all_signed();
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn a_service_ends_when_the_data_is_not_what_it_must_be() {
+    for method in ON_THE_WAY.into_iter().filter(|method| *method != Method::StoredKey) {
+        let world = world();
+        let corrupt = StoreError::Corrupt("a batch without records".into());
+        world.store.fail(method, 1, Fault::NotPersisted(corrupt.clone()));
+        let ended = world.start(Mode::Serve).ended().await;
+        assert_eq!(ended, Err(RunError::Store(corrupt)), "{method:?}");
+        world.check();
+    }
 }
 
 #[actix_rt::test]

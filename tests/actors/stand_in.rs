@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use actix::{Actor, Context, Handler, ResponseFuture};
 use signwave::{
     actors::messages::*,
-    domain::{KeyState, SignedBatch},
+    domain::{BatchId, KeyState, SignedBatch},
     signer,
-    store::{FaultyStore, Method, Store},
+    store::{FaultyStore, Method, Store, StoreError},
 };
 use tokio::sync::oneshot;
 
@@ -18,6 +18,8 @@ pub struct Script {
     holds: Mutex<Vec<Hold>>,
     /// What was last sent to be stored.
     sent: Mutex<Option<Arc<[SignedBatch]>>>,
+    /// Batches whose signatures the schema does not take.
+    refused: Mutex<Vec<BatchId>>,
 }
 
 struct Hold {
@@ -54,6 +56,11 @@ impl Script {
         Held { arrived: on_arrival, go_on: on_go }
     }
 
+    /// The signatures of `batch` are refused from now on.
+    pub fn refuse(&self, batch: BatchId) {
+        self.refused.lock().unwrap().push(batch);
+    }
+
     /// What was last sent to be stored is stored now, as by a COMMIT that takes its time.
     pub fn store_what_was_sent(&self, store: &dyn Store) {
         let sent = self.sent.lock().unwrap().clone().expect("a commit was sent");
@@ -78,6 +85,11 @@ impl Actor for StandIn {
     type Context = Context<Self>;
 }
 
+/// What the schema says to the signatures of `batch`.
+pub fn refusal(batch: BatchId) -> StoreError {
+    StoreError::Refused(format!("batch {batch} has a signature already"))
+}
+
 async fn wait(hold: Option<Hold>) {
     if let Some(hold) = hold {
         hold.arrived.send(()).expect("the test waits for this call");
@@ -88,13 +100,17 @@ async fn wait(hold: Option<Hold>) {
 impl Handler<Commit> for StandIn {
     type Result = ResponseFuture<<Commit as actix::Message>::Result>;
 
-    fn handle(&mut self, Commit(batches): Commit, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Commit(batches, part): Commit, _: &mut Self::Context) -> Self::Result {
         let (store, script) = (Arc::clone(&self.store), Arc::clone(&self.script));
         let hold = script.due(Method::Commit);
         Box::pin(async move {
             wait(hold).await;
             *script.sent.lock().unwrap() = Some(Arc::clone(&batches));
-            store.commit(&batches)
+            let refused = script.refused.lock().unwrap().clone();
+            match batches[part.clone()].iter().find(|batch| refused.contains(&batch.lease().batch)) {
+                Some(batch) => Err(refusal(batch.lease().batch)),
+                None => store.commit(&batches[part]),
+            }
         })
     }
 }

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix::Actor;
@@ -222,9 +222,11 @@ impl World {
         assert_eq!(signed.len(), distinct.len(), "something was signed twice");
     }
 
-    /// Until `condition` holds; the reactor turns meanwhile.
+    /// Until `condition` holds; the reactor turns meanwhile. What takes a minute never comes.
     pub async fn until(&self, condition: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
         while !condition(self) {
+            assert!(begun.elapsed() < Duration::from_secs(50), "this never comes");
             actix_rt::task::yield_now().await;
         }
     }

@@ -1,0 +1,58 @@
+-- Least privilege in PostgreSQL. Run it as a superuser, in the database, twice: before 'signwave migrate'
+-- it makes the roles, after it (and after each later migration) it gives them their rights.
+--
+--   psql -d NAME -f roles.sql
+--   signwave --database postgres://signwave_owner@HOST/NAME migrate
+--   psql -d NAME -f roles.sql
+--
+-- Nobody can log in with a password until one is set: \password signwave_service
+--
+-- signwave_owner    owns the tables: 'migrate', 'keys', 'import'
+-- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
+-- signwave_writer   inserts records with plain SQL
+-- signwave_reader   reads signatures with plain SQL
+\set ON_ERROR_STOP on
+BEGIN;
+
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['signwave_owner', 'signwave_service', 'signwave_writer', 'signwave_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', name);
+        END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', name);
+    END LOOP;
+    -- Nobody else; and no temporary tables, which would stand before the real ones in a session.
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+END
+$$;
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT CREATE ON SCHEMA public TO signwave_owner;
+
+SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
+\if :migrated
+    REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, signwave_service, signwave_writer, signwave_reader;
+
+    -- It looks at everything, as 'verify' must. It adds batches and signatures, and never a record or a
+    -- key. Identity columns need no right to their sequences.
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO signwave_service;
+    GRANT INSERT ON batch, signature, node, gap TO signwave_service;
+    GRANT UPDATE (state, epoch, key_id, node_id, scheme, leased_at, signed_at) ON batch TO signwave_service;
+    GRANT UPDATE (state, state_reason, last_leased, signature_count) ON signing_key TO signwave_service;
+    GRANT UPDATE (lease_until) ON node TO signwave_service;
+    GRANT UPDATE (first_record, writers) ON gap TO signwave_service;
+    GRANT DELETE ON node, gap TO signwave_service;
+
+    -- INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
+    GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;
+
+    GRANT SELECT ON signed_record TO signwave_reader;
+\else
+    \echo 'The roles are there. Run signwave migrate as signwave_owner, then this script once more.'
+\endif
+
+COMMIT;
