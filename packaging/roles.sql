@@ -44,7 +44,7 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE (state, epoch, key_id, node_id, scheme, leased_at, signed_at) ON batch TO signwave_service;
     GRANT UPDATE (state, state_reason, last_leased, signature_count) ON signing_key TO signwave_service;
     GRANT UPDATE (lease_until) ON node TO signwave_service;
-    GRANT UPDATE (first_record, writers) ON gap TO signwave_service;
+    GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap TO signwave_service;
 
     -- INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.

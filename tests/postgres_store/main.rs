@@ -13,6 +13,8 @@ mod support;
 mod gaps;
 mod guards;
 mod migrations;
+mod news;
+mod roles;
 mod server;
 mod trouble;
 

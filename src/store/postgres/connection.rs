@@ -34,11 +34,11 @@ const PARAMETERS: [(&str, &str); 6] = [
 ];
 
 /// What every connection sets. Whoever holds a lock and falls silent must not hold up all others, so
-/// the server ends a transaction that idles. A durable commit is one of the promises: `off` becomes `on`
+/// the server ends a transaction that idles, sooner than others give up waiting. A durable commit is one of the promises: `off` becomes `on`
 /// here, while a stricter mode of a replicated server stays. Plans of short statements gain nothing
 /// from JIT.
 const SESSION: &str = "SET lock_timeout = '5s'; \
-    SET idle_in_transaction_session_timeout = '10s'; \
+    SET idle_in_transaction_session_timeout = '3s'; \
     SET client_min_messages = 'warning'; \
     SET jit = off; \
     SET datestyle = 'ISO'; \

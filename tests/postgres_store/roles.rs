@@ -1,0 +1,93 @@
+//! The roles of least privilege in `packaging/roles.sql`: what each may do is enough for its work, and no more.
+
+use std::process::Command;
+
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
+
+use crate::{
+    migrate, open,
+    postgres::{Cluster, database_of},
+    run,
+    support::{add_keys, lease, open_all, register, sign},
+};
+
+/// Runs the script as its first lines say: by psql, as a superuser.
+fn give_rights(cluster: &Cluster, database: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/roles.sql");
+    let output = Command::new("psql")
+        .args(["-q", "-X", "-f", script, "-d"])
+        .arg(format!(
+            "host={} port={} user=postgres dbname={database}",
+            cluster.folder().display(),
+            cluster.port()
+        ))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn each_role_can_do_its_work_and_nothing_else() {
+    // Its own server, because roles are the server's.
+    let cluster = Cluster::start();
+    let name = database_of(&cluster.database("roles")).to_owned();
+    let url = |role: &str| {
+        format!(
+            "postgres://{role}@/{name}?host={}&port={}",
+            cluster.folder().display().to_string().replace('/', "%2F"),
+            cluster.port()
+        )
+    };
+    give_rights(&cluster, &name);
+    migrate(&url("signwave_owner"));
+    give_rights(&cluster, &name);
+
+    add_keys(&*open(&url("signwave_owner")), 2);
+    let mut writer = PgConnection::establish(&url("signwave_writer")).unwrap();
+    run(&mut writer, "INSERT INTO record (external_id, payload) VALUES ('a', 'x'), ('b', 'y')");
+    run(&mut writer, "INSERT INTO record (external_id, payload) VALUES ('a', 'x') ON CONFLICT DO NOTHING");
+
+    // All that a service does, also with a gap.
+    let service = open(&url("signwave_service"));
+    assert_eq!(open_all(&*service, 1), 2);
+    let _ = writer.batch_execute("INSERT INTO record (payload) VALUES (NULL)"); // draws an id in vain
+    run(&mut writer, "INSERT INTO record (payload) VALUES ('z')");
+    assert_eq!(open_all(&*service, 1), 1);
+    assert_eq!(open_all(&*service, 1), 0);
+    let node = register(&*service);
+    let leases = lease(&*service, node, 2);
+    service.release(&[(leases[1].batch, leases[1].epoch)]).unwrap();
+    service.commit(&leases.into_iter().take(1).map(sign).collect::<Vec<_>>()).unwrap();
+    service.renew_node(node, crate::support::MINUTE).unwrap();
+    service.remove_node(node).unwrap();
+    service.reclaim(None, crate::support::MINUTE).unwrap();
+    service.listener().unwrap();
+    assert_eq!(service.audit().unwrap(), Vec::<String>::new());
+    assert_eq!(service.status().unwrap().signed, 1);
+
+    let mut reader = PgConnection::establish(&url("signwave_reader")).unwrap();
+    run(&mut reader, "SELECT signature, fingerprint FROM signed_record");
+    for (who, sql) in [
+        ("signwave_service", "UPDATE signature SET value = 'x'"),
+        ("signwave_service", "DELETE FROM signature"),
+        ("signwave_service", "TRUNCATE signature"),
+        ("signwave_service", "ALTER TABLE signature DISABLE TRIGGER ALL"),
+        ("signwave_service", "DROP TRIGGER signature_no_update ON signature"),
+        ("signwave_service", "UPDATE record SET payload = 'x'"),
+        ("signwave_service", "INSERT INTO record (payload) VALUES ('x')"),
+        ("signwave_service", "DELETE FROM record"),
+        ("signwave_service", "UPDATE signing_key SET public_key = 'x'"),
+        ("signwave_service", "DELETE FROM batch"),
+        ("signwave_service", "CREATE TEMP TABLE batch (id bigint)"),
+        ("signwave_service", "SET session_replication_role = replica"),
+        ("signwave_writer", "SELECT payload FROM record"),
+        ("signwave_writer", "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES (99, 'x')"),
+        ("signwave_writer", "SELECT sealed_key FROM signing_key"),
+        ("signwave_reader", "SELECT sealed_key FROM signing_key"),
+        ("signwave_reader", "INSERT INTO record (payload) VALUES ('x')"),
+    ] {
+        let error =
+            PgConnection::establish(&url(who)).unwrap().batch_execute(sql).expect_err(sql).to_string();
+        assert!(error.contains("denied") || error.contains("must be owner"), "{sql}: {error}");
+    }
+}
