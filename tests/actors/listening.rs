@@ -12,6 +12,7 @@ use std::{
 use actix_rt::time::timeout;
 use signwave::{
     actors::{Ending, Mode},
+    config::Roles,
     store::{Listener, Method, StoreError},
 };
 
@@ -111,6 +112,21 @@ async fn the_listener_is_gone_with_the_run() {
     let (running, voice) = listening(&mut world).await;
     running.stopped().await.unwrap();
     assert_eq!(voice.gone.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+#[actix_rt::test]
+async fn an_emitter_ends_the_linger_of_an_incomplete_batch_however_rare_its_polls() {
+    let mut world = World::new(10, 2, 10);
+    world.settings.roles = Roles::Emit;
+    world.settings.linger = Duration::from_millis(1);
+    let (running, voice) = listening(&mut world).await;
+    world.insert(5);
+    voice.say.send(Ok(true)).unwrap();
+    soon(&world, |world| world.store.count(Method::OpenBatches) >= 2).await;
+    assert_eq!(world.batches().len(), 1, "something is open: the rest may wait for more");
+    world.advance(Duration::from_secs(1));
+    soon(&world, |world| world.batches().len() == 2).await;
+    running.stopped().await.unwrap();
 }
 
 /// A database that does not answer for a while.

@@ -55,17 +55,6 @@ async fn a_node_that_only_emits_keeps_a_bounded_number_of_batches_open() {
 }
 
 #[actix_rt::test]
-async fn an_incomplete_batch_does_not_wait_for_a_rare_poll() {
-    let mut world = world(Roles::Emit, 10, 10);
-    world.settings.poll_interval = Duration::from_secs(60);
-    world.settings.linger = Duration::from_millis(1);
-    world.insert(5);
-    let running = world.start(Mode::Serve);
-    world.until(|world| open(world) == [10, 5]).await;
-    running.stopped().await.unwrap();
-}
-
-#[actix_rt::test]
 async fn a_node_that_only_signs_forms_no_batch_and_finds_those_of_others() {
     let world = world(Roles::Sign, 30, 10);
     let running = world.start(Mode::Serve);

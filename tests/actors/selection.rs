@@ -89,3 +89,16 @@ async fn batches_that_finish_during_a_commit_are_stored_together_in_the_next() {
     world.check_all_signed();
     assert!(world.progress.commits() <= 3, "{} commits for 9 batches", world.progress.commits());
 }
+
+#[actix_rt::test]
+async fn a_large_group_is_stored_in_several_transactions_so_that_leases_are_renewed_between() {
+    let world = World::new(30_000, 3, 10_000);
+    let mut first = world.script.hold(signwave::store::Method::Commit, 1);
+    let running = world.start(Mode::Drain);
+    first.arrived().await;
+    world.until(|world| world.signers.operations() == 30_000).await;
+    first.go_on();
+    running.ended().await.unwrap();
+    world.check_all_signed();
+    assert_eq!(world.store.count(signwave::store::Method::Commit), 3, "10,000 records at a time");
+}
