@@ -34,8 +34,8 @@ const SIGN: i32 = 0x7369_676e;
 const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// How often a transaction is tried that collides with others, or whose connection turns out to be lost
-/// before it began.
+/// How often a transaction is tried that collides with others, or whose connection is lost before its
+/// COMMIT.
 const ATTEMPTS: u32 = 10;
 
 impl PostgresStore {
@@ -120,19 +120,17 @@ fn run<T>(
     let mut attempt = 1;
     loop {
         let mut connection = checkout(pool)?;
-        let failure = match AnsiTransactionManager::begin_transaction_sql(&mut *connection, begin) {
-            // Nothing has happened yet. The pool may hold connections that were lost while they idled.
-            Err(error) => {
-                give_up(&mut connection);
-                match StoreError::from(Failure::from(error)) {
-                    StoreError::Unavailable(message) => Failure::Collided(message),
-                    error => return Err(error),
-                }
-            }
-            Ok(()) => match finish(&mut connection, &mut body) {
-                Ok(value) => return Ok(value),
-                Err(failure) => failure,
-            },
+        let began =
+            AnsiTransactionManager::begin_transaction_sql(&mut *connection, begin).map_err(Failure::from);
+        if began.is_err() {
+            give_up(&mut connection);
+        }
+        let failure = match began.and_then(|()| finish(&mut connection, &mut body)) {
+            Ok(value) => return Ok(value),
+            // Lost before the COMMIT, such as one that the pool kept while the server was started anew:
+            // nothing has happened.
+            Err(Failure::Store(StoreError::Unavailable(message))) => Failure::Collided(message),
+            Err(failure) => failure,
         };
         match failure {
             Failure::Collided(reason) if attempt < ATTEMPTS => {
