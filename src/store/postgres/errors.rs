@@ -82,7 +82,7 @@ const OUR_TRIGGERS: &str = "signwave: ";
 
 /// What the texts of a lost, refused or closing connection contain: of libpq (fe-misc.c, fe-secure.c,
 /// fe-connect.c) and of the server (postinit.c, postgres.c).
-const UNREACHABLE: [&str; 15] = [
+const UNREACHABLE: [&str; 14] = [
     "connection to server",
     "could not connect to server",
     "could not receive data from server",
@@ -97,14 +97,17 @@ const UNREACHABLE: [&str; 15] = [
     "the database system is",
     "too many clients already",
     "remaining connection slots are reserved",
-    "canceling statement due to statement timeout",
 ];
+
+/// Somebody holds a lock, or the server has too much to do.
+const BUSY: [&str; 2] =
+    ["canceling statement due to lock timeout", "canceling statement due to statement timeout"];
 
 /// What an error means by its text alone.
 pub(super) fn classify_message(message: &str) -> StoreError {
     if let Some(ours) = message.strip_prefix(OUR_TRIGGERS) {
         StoreError::Refused(ours.to_owned())
-    } else if message == "canceling statement due to lock timeout" {
+    } else if BUSY.contains(&message) {
         StoreError::Busy
     } else if message.contains("No space left on device") {
         StoreError::Full
