@@ -72,7 +72,8 @@ fn form(connection: &mut PgConnection, request: OpenBatches) -> Result<OpenedBat
             break;
         }
     }
-    result.waiting = waiting(connection, survey, 1)?.count();
+    let enough = if result.open >= request.keep_open { 1 } else { batch_size };
+    result.waiting = waiting(connection, survey, enough)?.count();
     Ok(result)
 }
 
