@@ -1,6 +1,9 @@
 //! Connections that break, transactions that collide, outcomes that nobody heard.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use signwave::{
     domain::{CommitVerdict, Outcome},
@@ -41,6 +44,28 @@ fn a_lock_that_is_held_too_long_is_busy_and_nothing_happened() {
     );
     run(&mut holder, "ROLLBACK");
     assert_eq!(open_all(store, 1), 1);
+}
+
+#[test]
+fn a_dead_node_that_still_holds_its_batches_in_a_transaction_is_reclaimed_at_once() {
+    let database = Database::new("holder");
+    let store = &*database.store;
+    add_keys(store, 1);
+    add_records(store, 1);
+    open_all(store, 1);
+    let node = store.register_node("node", Duration::ZERO).unwrap();
+    lease(store, node, 1);
+    // As a node that was paused while it sent signatures: no timeout of the server applies then.
+    let mut paused = database.stranger();
+    run(
+        &mut paused,
+        "SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT FROM batch FOR NO KEY UPDATE",
+    );
+    let begun = Instant::now();
+    let reclaimed = store.reclaim(None, Duration::ZERO).unwrap();
+    assert_eq!(reclaimed.iter().map(|dead| (dead.node, dead.batches)).collect::<Vec<_>>(), [(node, 1)]);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(diesel::connection::SimpleConnection::batch_execute(&mut paused, "COMMIT").is_err());
 }
 
 #[test]

@@ -76,6 +76,9 @@ pub(super) fn reclaim(
 }
 
 fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Result<Reclaimed, Failure> {
+    // A node that was paused while it sent signatures (COPY) holds their batches until it goes on: no
+    // timeout of the server applies while it waits for the rest. It is dead, so that must end.
+    row::<EndHolders, i64, _>(connection, &[Value::Integer(node.0)])?;
     let batches = release_all_of(connection, node)?;
     let deleted = execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
     expect_rows("removing a dead node", 1, deleted)?;
@@ -86,6 +89,16 @@ fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Res
 fn micros(time: Duration) -> i64 {
     const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
     time.min(TEN_YEARS).as_micros() as i64
+}
+
+/// Whoever holds batches of a dead node is that node: other reclaimers leave it to us. Others' users are
+/// left alone, whom we may not end; then the reclaim waits, and fails, and comes again.
+struct EndHolders;
+impl Sql for EndHolders {
+    const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+         WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND pid <> pg_backend_pid() \
+         AND usename = current_user AND transactionid IN (SELECT xmax FROM batch WHERE node_id = ?)";
+    type Columns = BigInt;
 }
 
 struct InsertNode;
