@@ -4,18 +4,17 @@ use std::{thread, time::Duration};
 
 use rustix::process::Signal;
 
-use crate::site::{Random, Site, number, until};
-
-const KILLS: usize = 50;
+use crate::site::{Random, Site, count, number, until};
 
 #[test]
 fn killed_at_50_random_moments_nothing_is_lost_or_signed_twice() {
+    let kills = count("TEST_KILLS", 50);
     let mut random = Random::new();
     // RSA-4096 so that there is time to be killed in the middle of signing.
     let site = Site::new(8, 4096, 200);
     let mut sql = site.sql();
     let mut held = 0;
-    for round in 0..KILLS {
+    for round in 0..kills {
         site.insert(60);
         let mut process = site.spawn("log", &["serve", "--batch-size", "7"]);
         thread::sleep(Duration::from_micros(random.below(150_000)));
@@ -27,11 +26,11 @@ fn killed_at_50_random_moments_nothing_is_lost_or_signed_twice() {
         assert_eq!(number(&mut sql, doubles), 0, "round {round}");
     }
     assert!(held > 0, "no kill came while a batch was held: this proves nothing");
-    println!("{held} leases were left behind by {KILLS} kills");
+    println!("measured: {kills} kills left {held} leases behind");
 
     site.ok(&["sign", "--batch-size", "7"]);
     site.check_all_signed();
-    let records = 200 + 60 * KILLS;
+    let records = 200 + 60 * kills;
     assert_eq!(number(&mut sql, "SELECT count(*) FROM signature"), records as i64);
     assert_eq!(site.check_with_openssl(), records);
 }

@@ -1,6 +1,9 @@
 //! Real processes on a real database, killed, stopped and watched from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../support/process.rs"]
+mod process;
+
 mod kill;
 mod pause;
 mod several;

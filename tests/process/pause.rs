@@ -43,7 +43,7 @@ fn a_process_that_slept_past_its_lease_is_fenced_and_works_on() {
         taker.signal(Signal::TERM);
         assert_eq!(taker.wait(Duration::from_secs(5)), Some(0));
         if waited.is_some() && sleeper.log().contains("fenced: ") {
-            println!("the fence fired in round {round}");
+            println!("measured: the fence fired in round {round}");
             break;
         }
     }

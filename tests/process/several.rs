@@ -37,7 +37,7 @@ fn two_processes_sign_one_database_and_share_no_record_and_no_key() {
             assert_eq!(*seen.entry(record_id).or_insert_with(|| value.clone()), value, "record {record_id}");
         }
     }
-    println!("{looks} looks, in {together} of which both processes held batches");
+    println!("measured: {looks} looks, in {together} of which both processes held batches");
     assert!(together > 0, "the two never worked at the same time: this proves nothing");
     assert_eq!(sign.wait(Duration::from_secs(1)), Some(0), "{}", sign.log());
     crate::site::until("the rest is signed", Duration::from_secs(20), || {

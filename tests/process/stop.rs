@@ -4,14 +4,14 @@ use std::{thread, time::Duration};
 
 use rustix::process::Signal;
 
-use crate::site::{Random, Site, number};
+use crate::site::{Random, Site, count, number};
 
 #[test]
 fn stopped_20_times_under_load_it_exits_0_within_5_seconds_with_nothing_leased() {
     let mut random = Random::new();
     let site = Site::new(4, 2048, 0);
     let mut sql = site.sql();
-    for round in 0..20 {
+    for round in 0..count("TEST_STOPS", 20) {
         site.insert(2000);
         let mut process = site.spawn("log", &["serve", "--batch-size", "300"]);
         // Long enough that its signal handlers are there: before that a signal just ends it.
