@@ -1,0 +1,68 @@
+//! `kill -9` of random nodes.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    postgres::Cluster,
+    site::{LEASE_GRACE, LEASE_TTL, Node, Random, Site, count, held_by, number},
+    watch::Watch,
+};
+
+/// What a takeover may take beyond the lease and the grace: the others look every third of a lease, on
+/// a machine that is busy.
+const SLACK: Duration = Duration::from_secs(2);
+
+#[test]
+fn killed_at_random_moments_nodes_lose_nothing_and_are_replaced_in_time() {
+    let (mut random, kills) = (Random::new(), count("TEST_KILLS", 50));
+    // RSA-4096 so that there is time to be killed in the middle of signing.
+    let site = Site::new(Cluster::shared(), "kill", 12, 4096);
+    let (mut sql, watch) = (site.admin(), Watch::start(&site));
+    let mut nodes: Vec<Node> = (0..3).map(|node| site.node(&format!("first_{node}"), "7")).collect();
+    let (mut dead, mut held, mut longest) = (Vec::new(), 0, Duration::ZERO);
+    for round in 0..kills {
+        site.insert(40);
+        thread::sleep(Duration::from_micros(random.below(200_000)));
+        let killed = nodes.swap_remove(random.below(3) as usize);
+        let name = killed.name.clone();
+        killed.kill();
+        held += held_by(&mut sql, &name);
+        dead.push((name, Instant::now()));
+        nodes.push(site.node(&format!("round_{round}"), "7"));
+        buried(&mut dead, &mut longest, &mut |name| {
+            number(&mut sql, &format!("SELECT count(*) FROM node WHERE name = '{name}'")) == 0
+        });
+    }
+    assert!(held > 0, "no kill came while a batch was held: this proves nothing");
+    while !dead.is_empty() {
+        thread::sleep(Duration::from_millis(5));
+        buried(&mut dead, &mut longest, &mut |name| {
+            number(&mut sql, &format!("SELECT count(*) FROM node WHERE name = '{name}'")) == 0
+        });
+    }
+    site.wait_until_signed(Duration::from_secs(60), &mut nodes.iter_mut().collect::<Vec<_>>());
+    assert!(watch.end().together > 0, "the nodes never worked at the same time: this proves nothing");
+    assert_eq!(site.check_all_signed(nodes), 40 * kills as i64);
+    // A second implementation verifies, too.
+    site.ok(&["verify", "--verifier", "rsa"]);
+    println!("measured: {kills} kills left {held} leases behind; the longest takeover took {longest:?}");
+}
+
+/// Forgets those who are gone from the database, none of whom may have taken too long.
+fn buried(dead: &mut Vec<(String, Instant)>, longest: &mut Duration, gone: &mut impl FnMut(&str) -> bool) {
+    dead.retain(|(name, killed_at)| {
+        let gone = gone(name);
+        let took = killed_at.elapsed();
+        assert!(
+            took < LEASE_TTL + LEASE_GRACE + SLACK,
+            "{name} is dead for {took:?}, and still has its lease"
+        );
+        if gone {
+            *longest = took.max(*longest);
+        }
+        !gone
+    });
+}
