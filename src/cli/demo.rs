@@ -78,7 +78,7 @@ impl Demo {
         }
         let (keys, records) = (self.keys.get(), self.records.get() as u64);
         add_keys(context, database, keys, self.bits)?;
-        add_records(context, store, records, PAYLOAD)?;
+        add_records(context, store, (1, records), PAYLOAD)?;
         let mut out = io::stdout().lock();
         writeln!(out, "made        {keys} keys of {} bits, {records} records", self.bits)?;
 

@@ -44,7 +44,8 @@ impl Seed {
     pub fn run(&self, context: &Context) -> Result<()> {
         let database = context.create()?;
         add_keys(context, &database, self.keys, self.bits)?;
-        let added = add_records(context, database.store.as_ref(), self.records, self.payload_size as usize)?;
+        let added =
+            add_records(context, database.store.as_ref(), (1, self.records), self.payload_size as usize)?;
         log::info!("added {} keys and {added} records to {}", self.keys, database.url);
         Ok(())
     }
@@ -59,14 +60,19 @@ pub fn add_keys(context: &Context, database: &Database, count: usize, bits: u32)
     Ok(())
 }
 
-/// Adds the records `seed-1` to `seed-{count}` that are not there yet; returns how many.
-pub fn add_records(context: &Context, store: &dyn Store, count: u64, payload_size: usize) -> Result<u64> {
+/// Adds the records `seed-{first}` to `seed-{last}` that are not there yet; returns how many.
+pub fn add_records(
+    context: &Context,
+    store: &dyn Store,
+    (first, last): (u64, u64),
+    payload_size: usize,
+) -> Result<u64> {
     // About 4 MiB, and 1000 records, at a time.
     let chunk = ((4 << 20) / payload_size.max(1)).clamp(1, 1000) as u64;
-    let progress = context.progress("adding records", count, Unit::Pieces);
+    let progress = context.progress("adding records", last + 1 - first, Unit::Pieces);
     let mut added = 0;
-    for first in (1..=count).step_by(usize::try_from(chunk)?) {
-        let ids = first..=count.min(first + chunk - 1);
+    for first in (first..=last).step_by(usize::try_from(chunk)?) {
+        let ids = first..=last.min(first + chunk - 1);
         let rows: Vec<_> = ids.map(|i| (format!("seed-{i}"), payload(i, payload_size))).collect();
         let records: Vec<_> =
             rows.iter().map(|(id, payload)| NewRecord { external_id: Some(id), payload }).collect();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use signwave::{
-    domain::{CommitVerdict, KeyId, KeyState, Lease, NodeId},
+    domain::{BatchId, CommitVerdict, KeyId, KeyState, Lease, NodeId},
     store::{NewRecord, Store},
 };
 
@@ -55,6 +55,20 @@ pub fn of_many_threads_exactly_one_leases_each_batch(world: &World) {
     let leases: Vec<Lease> = leases.into_iter().flatten().collect();
     let distinct = |of: fn(&Lease) -> i64| leases.iter().map(of).collect::<BTreeSet<_>>().len();
     assert_eq!((leases.len(), distinct(|l| l.batch.0), distinct(|l| l.key.0)), (20, 20, 20));
+}
+
+pub fn many_that_form_batches_at_once_share_the_records_out(world: &World) {
+    let store = &*world.store;
+    add_records(store, 200);
+    let formed: usize = all_at_once(world, |_, store| {
+        (0..10).map(|round| open(store, 3, 5 * (round + 1), true).opened).sum::<usize>()
+    })
+    .into_iter()
+    .sum();
+    let batches = store.batches(BatchId(0), usize::MAX).unwrap();
+    assert_eq!((batches.len(), store.status().unwrap().open), (formed, 150));
+    let in_order: Vec<_> = batches.iter().flat_map(|batch| batch.records.iter()).map(|id| id.0).collect();
+    assert_eq!(in_order, (1..=150).collect::<Vec<_>>());
 }
 
 pub fn of_many_commits_of_one_batch_exactly_one_is_stored(world: &World) {

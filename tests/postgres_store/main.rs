@@ -10,6 +10,7 @@ mod proxy;
 #[expect(dead_code, reason = "this program uses a part of it")]
 mod support;
 
+mod exclusive;
 mod gaps;
 mod guards;
 mod migrations;

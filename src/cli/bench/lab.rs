@@ -106,7 +106,7 @@ impl<'a> Lab<'a> {
         };
         let (store, master) = (self.context.create_at(url.clone())?.store, MasterKey::generate());
         generate_keys(self.context, store.as_ref(), &master, keys, bits)?;
-        add_records(self.context, store.as_ref(), records, PAYLOAD)?;
+        add_records(self.context, store.as_ref(), (1, records), PAYLOAD)?;
         // The last connection to close writes an SQLite log back: the file alone is the database then.
         Ok(Template { url, keyring: Arc::new(Keyring::new(self.engine, master)), records })
     }

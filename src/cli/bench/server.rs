@@ -71,18 +71,18 @@ pub fn large(
 ) -> Result<Vec<Figure>> {
     let settings = Settings::default();
     let full = lab.copy(template)?;
-    let fill = |total: u64| -> Result<()> {
+    let fill = |first: u64, last: u64| -> Result<()> {
         let store = context.open_at(full.clone())?.store;
-        add_records(context, store.as_ref(), total, PAYLOAD)?;
+        add_records(context, store.as_ref(), (first, last), PAYLOAD)?;
         Ok(())
     };
-    fill(signed)?;
+    fill(template.records + 1, signed)?;
     lab.sign_at(&full, template, signed, &settings, Signing::Noop)?;
     let (mut total, mut ratios) = (signed, Vec::new());
     for round in 1..=repeat {
         let empty = lab.sign(template, &settings, Signing::Noop)?.seconds;
+        fill(total + 1, total + template.records)?;
         total += template.records;
-        fill(total)?;
         let seconds = lab.sign_at(&full, template, template.records, &settings, Signing::Noop)?.seconds;
         log::info!("large, round {round}: {:.3}", empty / seconds);
         ratios.push(empty / seconds);

@@ -7,7 +7,10 @@ use crate::{
     domain::{KeyId, KeyState},
     store::{
         AddKeyVerdict, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey,
-        sql::{KeyColumns, RawKey, Sql, Value, corrupt, execute, expect_rows, key_row, row, rows},
+        sql::{
+            KeyColumns, RawKey, RawStoredKey, Sql, Value, corrupt, execute, expect_rows, key_row, row, rows,
+            stored_key,
+        },
     },
 };
 
@@ -43,14 +46,8 @@ pub(super) fn keys(store: &PostgresStore) -> Result<Vec<KeyRow>, StoreError> {
 /// See [`crate::store::Store::stored_key`].
 pub(super) fn stored(store: &PostgresStore, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
     store.query(|connection| {
-        let found: Option<(String, Vec<u8>, Option<Vec<u8>>)> =
-            row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
-        found
-            .map(|(fingerprint, public_key, sealed_key)| {
-                let fingerprint = fingerprint.parse().map_err(|error| corrupt("key", key.0, &error))?;
-                Ok(StoredKey { id: key, fingerprint, public_key, sealed_key })
-            })
-            .transpose()
+        let found: Option<RawStoredKey> = row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
+        Ok(found.map(|raw| stored_key(key, raw)).transpose()?)
     })
 }
 

@@ -3,9 +3,9 @@
 mod reading;
 mod statement;
 
-pub(super) use reading::{BatchColumns, SignedColumns, expect_rows};
 pub(super) use reading::{
-    KeyColumns, RawBatch, RawKey, RawSigned, batch_row, corrupt, key_row, parse_runs, parse_state, sql_limit,
-    visit_signed,
+    BatchColumns, KeyColumns, RawBatch, RawCounts, RawKey, RawNode, RawSigned, RawStoredKey, RawSum,
+    SignedColumns, batch_row, corrupt, counts, expect_rows, key_row, parse_runs, parse_state, sql_limit,
+    status, stored_key, visit_signed,
 };
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};

@@ -3,8 +3,8 @@
 use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
 
 use crate::{
-    domain::{BatchId, BatchState, Epoch, KeyId, NodeId, RecordId, Runs, Scheme},
-    store::{BatchRow, KeyRow, SignedRow, StoreError},
+    domain::{BatchId, BatchState, Epoch, KeyId, KeyState, NodeId, RecordId, Runs, Scheme},
+    store::{BatchRow, Counts, KeyRow, NodeRow, SignedRow, Status, StoreError, StoredKey},
 };
 
 /// A batch as its columns come.
@@ -84,6 +84,68 @@ pub(in crate::store) fn key_row(raw: RawKey) -> Result<KeyRow, StoreError> {
 /// The columns of [`RawKey`].
 pub(in crate::store) type KeyColumns =
     (BigInt, Text, Binary, Integer, Text, Nullable<Text>, Nullable<BigInt>, BigInt, BigInt, Text);
+
+/// What a key is opened from, as its columns come.
+pub(in crate::store) type RawStoredKey = (String, Vec<u8>, Option<Vec<u8>>);
+
+/// Gives what a key is opened from its meaning.
+pub(in crate::store) fn stored_key(key: KeyId, raw: RawStoredKey) -> Result<StoredKey, StoreError> {
+    let (fingerprint, public_key, sealed_key) = raw;
+    let fingerprint = fingerprint.parse().map_err(|error| corrupt("key", key.0, &error))?;
+    Ok(StoredKey { id: key, fingerprint, public_key, sealed_key })
+}
+
+/// A state, how many there are in it, and what they add up to.
+pub(in crate::store) type RawSum = (String, i64, i64);
+
+/// A node as its columns come.
+pub(in crate::store) type RawNode = (i64, String, String, String, i64);
+
+/// How far the work is: by the nodes, the records in no batch, the keys with their signatures, the
+/// batches that are not signed with their records, and the highest id of a batch. What is signed is the
+/// sum of the keys' signatures; batches are numbered without gaps.
+pub(in crate::store) fn status(
+    nodes: Vec<RawNode>,
+    unbatched: u64,
+    keys: Vec<RawSum>,
+    unsigned: Vec<RawSum>,
+    highest: i64,
+) -> Result<Status, StoreError> {
+    let node = |(id, name, started_at, lease_until, batches)| NodeRow {
+        id: NodeId(id),
+        name,
+        started_at,
+        lease_until,
+        batches: batches as u64,
+    };
+    let mut status = Status { nodes: nodes.into_iter().map(node).collect(), unbatched, ..Status::default() };
+    for (name, keys, signatures) in keys {
+        let state: KeyState = name.parse().map_err(|error| corrupt("key in state", keys, &error))?;
+        status.keys[state as usize] = keys as u64;
+        status.signed += signatures as u64;
+    }
+    for (name, batches, records) in unsigned {
+        let state = parse_state(&name)?;
+        status.batches[state as usize] = batches as u64;
+        match state {
+            BatchState::Open => status.open = records as u64,
+            _ => status.leased = records as u64,
+        }
+    }
+    status.batches[BatchState::Signed as usize] =
+        (highest as u64).saturating_sub(status.batches.iter().sum());
+    Ok(status)
+}
+
+/// Six counts as their columns come.
+pub(in crate::store) type RawCounts = (i64, i64, i64, i64, i64, i64);
+
+/// Gives counts their names.
+pub(in crate::store) fn counts(raw: RawCounts) -> Counts {
+    let [records, signatures, batches, unbatched, in_batches, in_signed] =
+        <[i64; 6]>::from(raw).map(|count| count as u64);
+    Counts { records, signatures, batches, unbatched, in_batches, in_signed }
+}
 
 /// A record and its signature as their columns come. The `external_id` as bytes: SQLite takes any, and
 /// one of them must not stop an export.

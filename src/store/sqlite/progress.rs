@@ -6,10 +6,9 @@ use diesel::{
 };
 
 use super::{SqliteStore, errors::Failure};
-use crate::store::sql::{Sql, Value, corrupt, parse_state, row, rows};
-use crate::{
-    domain::{BatchState, KeyState, NodeId},
-    store::{Counts, NodeRow, Status, StoreError},
+use crate::store::{
+    Counts, Status, StoreError,
+    sql::{self, RawCounts, RawNode, RawSum, Sql, Value, row, rows},
 };
 
 /// Beyond so many records above the frontier, the rest is taken from their ids.
@@ -22,26 +21,13 @@ const COUNTED: i64 = 100_000;
 /// without gaps.
 pub(super) fn status(store: &SqliteStore) -> Result<Status, StoreError> {
     store.read(|connection| {
-        let mut status =
-            Status { nodes: nodes(connection)?, unbatched: unbatched(connection)?, ..Status::default() };
-        let keys: Vec<(String, i64, i64)> = rows::<KeysByState, _, _>(connection, &[])?;
-        for (name, keys, signatures) in keys {
-            let state: KeyState = name.parse().map_err(|error| corrupt("key in state", keys, &error))?;
-            status.keys[state as usize] = keys as u64;
-            status.signed += signatures as u64;
-        }
-        let batches: Vec<(String, i64, i64)> = rows::<UnsignedBatches, _, _>(connection, &[])?;
-        for (name, batches, records) in batches {
-            let state = parse_state(&name)?;
-            status.batches[state as usize] = batches as u64;
-            match state {
-                BatchState::Open => status.open = records as u64,
-                _ => status.leased = records as u64,
-            }
-        }
-        let all = row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default() as u64;
-        status.batches[BatchState::Signed as usize] = all.saturating_sub(status.batches.iter().sum());
-        Ok(status)
+        Ok(sql::status(
+            rows::<Nodes, RawNode, _>(connection, &[])?,
+            unbatched(connection)?,
+            rows::<KeysByState, RawSum, _>(connection, &[])?,
+            rows::<UnsignedBatches, RawSum, _>(connection, &[])?,
+            row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default(),
+        )?)
     })
 }
 
@@ -54,29 +40,10 @@ fn unbatched(connection: &mut SqliteConnection) -> Result<u64, Failure> {
     Ok((counted + rest) as u64)
 }
 
-fn nodes(connection: &mut SqliteConnection) -> Result<Vec<NodeRow>, Failure> {
-    let nodes: Vec<(i64, String, String, String, i64)> = rows::<Nodes, _, _>(connection, &[])?;
-    Ok(nodes
-        .into_iter()
-        .map(|(id, name, started_at, lease_until, batches)| NodeRow {
-            id: NodeId(id),
-            name,
-            started_at,
-            lease_until,
-            batches: batches as u64,
-        })
-        .collect())
-}
-
 /// See [`crate::store::Store::counts`].
 pub(super) fn counts(store: &SqliteStore) -> Result<Counts, StoreError> {
     store.query(|connection| {
-        let [records, signatures, batches, unbatched, in_batches, in_signed] =
-            row::<RealCounts, (i64, i64, i64, i64, i64, i64), _>(connection, &[])?
-                .map(<[i64; 6]>::from)
-                .unwrap_or_default()
-                .map(|count| count as u64);
-        Ok(Counts { records, signatures, batches, unbatched, in_batches, in_signed })
+        Ok(sql::counts(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default()))
     })
 }
 
