@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use super::{BatchId, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
 
 /// Where a batch is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BatchState {
     /// Formed, waiting for a key.
     Open,
