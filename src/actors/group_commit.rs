@@ -180,7 +180,7 @@ impl Backoff {
         if tired || standing.is_interrupting() || !ends.tolerates(error) {
             return Err(error.clone());
         }
-        if self.failures.is_power_of_two() {
+        if (self.failures + 1).is_power_of_two() {
             log::warn!("cannot {what} yet: {error}");
         }
         actix_rt::time::sleep(Duration::from_millis(10 << self.failures.min(7)).min(Duration::from_secs(1)))

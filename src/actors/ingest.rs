@@ -53,6 +53,8 @@ pub struct Ingest {
     keyless: bool,
     /// How long to wait after an attempt that came to nothing.
     pause: Duration,
+    /// How often in a row others left nothing to lease.
+    beaten: u32,
     planned: Option<SpawnHandle>,
     settlers: Vec<oneshot::Sender<()>>,
     outage: Outage,
@@ -110,6 +112,7 @@ impl Ingest {
             again: false,
             keyless: false,
             pause: settings.poll_interval.min(PAUSE_AT_MOST),
+            beaten: 0,
             planned: None,
             settlers: Vec::new(),
             outage: Outage::default(),
@@ -162,10 +165,14 @@ impl Ingest {
 
     /// At most one such attempt is planned at a time.
     fn try_later(&mut self, ctx: &mut Context<Self>) {
+        self.try_after(self.pause, ctx);
+    }
+
+    fn try_after(&mut self, pause: Duration, ctx: &mut Context<Self>) {
         if let Some(planned) = self.planned.take() {
             ctx.cancel_future(planned);
         }
-        self.planned = Some(ctx.run_later(self.pause, |actor, ctx| {
+        self.planned = Some(ctx.run_later(pause, |actor, ctx| {
             actor.planned = None;
             actor.pump(ctx);
         }));
@@ -202,8 +209,12 @@ impl Ingest {
                     _ => {}
                 }
                 if leased.is_empty() && opened.open > 0 {
-                    // Other nodes were faster, or hold every key.
-                    self.try_later(ctx);
+                    // Other nodes were faster, which passes at once, or hold every key.
+                    let pause = Duration::from_millis(2 << self.beaten.min(9));
+                    self.beaten += 1;
+                    self.try_after(pause.min(self.pause), ctx);
+                } else {
+                    self.beaten = 0;
                 }
                 leased.into_iter().for_each(|leased| self.sign(leased, ctx));
             }
