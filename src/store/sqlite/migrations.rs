@@ -88,8 +88,8 @@ fn refuse_others(connection: &mut SqliteConnection) -> Result<(), Failure> {
 }
 
 /// SQLite does not wait, whatever `busy_timeout` says, while two processes turn the same new file to
-/// write-ahead logging.
-fn patiently<T>(act: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+/// write-ahead logging, or while the last one to close a file removes its log.
+pub(super) fn patiently<T>(act: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         match act() {

@@ -48,10 +48,12 @@ pub(super) struct SqliteStore {
 impl SqliteStore {
     /// See [`super::open`].
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        migrations::on_file(path, |connection| {
-            migrations::check_version(connection)?;
-            prepare_writer(connection)?;
-            refuse_read_only(connection)
+        migrations::patiently(|| {
+            migrations::on_file(path, |connection| {
+                migrations::check_version(connection)?;
+                prepare_writer(connection)?;
+                refuse_read_only(connection)
+            })
         })?;
         let path = path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
