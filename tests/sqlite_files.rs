@@ -140,16 +140,6 @@ fn a_folder_that_does_not_exist_is_not_made() {
     assert!(error.contains("the folder of") && error.contains("does not exist"), "{error}");
 }
 
-#[test]
-fn postgres_is_named_as_what_this_version_does_not_speak() {
-    let url = DatabaseUrl::parse("postgres://me:secret@host/db").unwrap();
-    let error = store::open(&url).err().unwrap().to_string();
-    assert!(
-        error.contains("SQLite only") && error.contains("host/db") && !error.contains("secret"),
-        "{error}"
-    );
-}
-
 /// Root may write anywhere, so that then somebody else has to try: the test runs itself again.
 #[test]
 fn without_the_right_to_write_a_database_is_read_only() {

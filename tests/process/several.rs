@@ -17,7 +17,7 @@ struct Value {
 #[test]
 fn two_processes_sign_one_database_and_share_no_record_and_no_key() {
     // More keys than one process may hold, fewer than both want.
-    let site = Site::new(20, 2048, 8000);
+    let site = Site::new(40, 2048, 8000);
     let mut serve = site.spawn("serve", &["serve", "--batch-size", "20", "--node-name", "one"]);
     let mut sign = site.spawn("sign", &["sign", "--batch-size", "20", "--node-name", "two"]);
     let mut sql = site.sql();
