@@ -119,11 +119,11 @@ impl CustomizeConnection<PgConnection, R2d2Error> for Role {
     }
 }
 
-/// Refuses a server, or a way to it, on which a promise could not be kept.
-pub(super) fn check_server(url: &str) -> Result<(), StoreError> {
+/// Opens a connection, and refuses a server, or a way to it, on which a promise could not be kept.
+pub(super) fn connect_checked(url: &str) -> Result<PgConnection, StoreError> {
     let shown = DatabaseUrl::Postgres(url.to_owned());
-    refuse_pooler(url, &shown)?;
     let mut connection = connect(url)?;
+    refuse_pooler(&mut connection, url, &shown)?;
     let facts: Option<(bool, bool, i32, String, bool)> =
         row::<Facts, _, _>(&mut connection, &[]).map_err(Failure::from)?;
     let (replica, read_only, version, encoding, durable) = facts.unwrap_or_default();
@@ -152,7 +152,7 @@ pub(super) fn check_server(url: &str) -> Result<(), StoreError> {
             "{shown} runs with fsync or full_page_writes off: a power cut can undo signatures that were seen"
         );
     }
-    Ok(())
+    Ok(connection)
 }
 
 const OLDEST: i32 = 120_000;
@@ -160,7 +160,7 @@ const OLDEST: i32 = 120_000;
 /// A pooler that lends out server connections by the transaction would lose what a session has set
 /// (timeouts, durability), what it listens to, and its prepared statements. It shows when two
 /// connections are open at a time: one is served where the other was, or moves.
-fn refuse_pooler(url: &str, shown: &DatabaseUrl) -> Result<(), StoreError> {
+fn refuse_pooler(first: &mut PgConnection, url: &str, shown: &DatabaseUrl) -> Result<(), StoreError> {
     // In transactions of their own, and not prepared: nothing else gets through such a pooler.
     let pid = |connection: &mut PgConnection| -> Result<i32, StoreError> {
         connection.batch_execute("BEGIN").map_err(Failure::from)?;
@@ -169,18 +169,17 @@ fn refuse_pooler(url: &str, shown: &DatabaseUrl) -> Result<(), StoreError> {
         Ok(backend.pid)
     };
     let end = |connection: &mut PgConnection| connection.batch_execute("ROLLBACK").map_err(Failure::from);
-    let mut first = connect(url)?;
-    let before = pid(&mut first)?;
-    end(&mut first)?;
+    let before = pid(first)?;
+    end(first)?;
     let mut second = connect(url)?;
     let other = pid(&mut second)?;
-    if other == before || pid(&mut first)? != before {
+    if other == before || pid(first)? != before {
         return Err(StoreError::BadUrl(format!(
             "'{shown}' is reached through a pooler in transaction mode, which loses timeouts, durability settings and \
              LISTEN: name the server itself, or a pool in session mode"
         )));
     }
-    end(&mut first)?;
+    end(first)?;
     Ok(end(&mut second)?)
 }
 

@@ -9,7 +9,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    connection::{check_server, connect},
+    connection::connect_checked,
     errors::{Failure, classify_message},
     transaction::{Turn, write_in_turn_on},
 };
@@ -22,8 +22,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// See [`crate::store::migrate`].
 pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
-    check_server(url)?;
-    let mut connection = connect(url)?;
+    let mut connection = connect_checked(url)?;
     // Without a word to the schema when there is nothing to do: the service need not own it.
     if is_current(&mut connection, url)? {
         return Ok(Vec::new());
@@ -38,8 +37,7 @@ pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
 
 /// See [`crate::store::revert`].
 pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
-    check_server(url)?;
-    write_in_turn_on(&mut connect(url)?, Turn::Migrate, |connection| {
+    write_in_turn_on(&mut connect_checked(url)?, Turn::Migrate, |connection| {
         is_current(connection, url)?;
         if applied(connection)?.is_empty() {
             return Err(StoreError::Refused("there is no migration to revert".to_owned()).into());

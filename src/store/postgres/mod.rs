@@ -27,7 +27,7 @@ use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
     Scheme, SignedBatch,
 };
-use connection::{PgPool, Role, check_sequence, check_server, connect, pool};
+use connection::{PgPool, Role, check_sequence, connect_checked, pool};
 pub(super) use migrations::{migrate, revert};
 pub use scratch::Scratch;
 
@@ -44,8 +44,7 @@ pub(super) struct PostgresStore {
 impl PostgresStore {
     /// See [`super::open`].
     pub(super) fn open(url: &str, connections: usize) -> Result<Self, StoreError> {
-        check_server(url)?;
-        let mut connection = connect(url)?;
+        let mut connection = connect_checked(url)?;
         migrations::check_version(&mut connection, url)?;
         check_sequence(&mut connection)?;
         Ok(Self {
