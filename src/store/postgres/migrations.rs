@@ -2,7 +2,6 @@
 
 use diesel::{
     PgConnection,
-    migration::MigrationSource,
     pg::Pg,
     sql_types::{Bool, Text},
 };
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::store::{
     DatabaseUrl, StoreError,
-    sql::{Sql, row, rows},
+    sql::{self, Sql, row, rows},
 };
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -70,13 +69,8 @@ fn is_current(connection: &mut PgConnection, url: &str) -> Result<bool, Failure>
     Ok(known.iter().all(|(version, _)| applied.contains(version)))
 }
 
-/// Each migration's version, as diesel stores it, and name, oldest first.
 fn known() -> Vec<(String, String)> {
-    let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap_or_default();
-    let mut known: Vec<_> =
-        migrations.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect();
-    known.sort();
-    known
+    sql::known::<Pg>(&MIGRATIONS)
 }
 
 fn name_of(version: &str) -> String {

@@ -8,9 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{
-    SqliteConnection, migration::MigrationSource, sql_types::BigInt, sql_types::Text, sqlite::Sqlite,
-};
+use diesel::{SqliteConnection, sql_types::BigInt, sql_types::Text, sqlite::Sqlite};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
@@ -19,7 +17,7 @@ use super::{
     transaction::{with_path, write_on},
 };
 use crate::store::StoreError;
-use crate::store::sql::{Sql, row, rows};
+use crate::store::sql::{self, Sql, row, rows};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -148,13 +146,8 @@ pub(super) fn on_file<T>(
     )
 }
 
-/// Each migration's version, as diesel stores it, and name, oldest first.
 fn known() -> Vec<(String, String)> {
-    let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).unwrap_or_default();
-    let mut known: Vec<_> =
-        migrations.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect();
-    known.sort();
-    known
+    sql::known::<Sqlite>(&MIGRATIONS)
 }
 
 fn name_of(version: &str) -> String {
