@@ -57,6 +57,10 @@ struct Rules {
 /// Records to form into batches beyond those asked for, so that small batches are formed in bulk.
 const RECORDS_AHEAD: usize = 1024;
 
+/// How often what is asked for is formed at once: a transaction carries more then, and several nodes
+/// that ask at the same time each find enough.
+const TIMES_AHEAD: usize = 4;
+
 impl Emit {
     /// `draining`: an incomplete batch waits for nothing.
     pub fn new(settings: &Settings, draining: bool, outlet: Outlet) -> Self {
@@ -86,7 +90,7 @@ impl Emit {
         OpenBatches {
             batch_size: self.rules.batch_size,
             keep_open: match self.rules.roles {
-                Roles::Both => want.max(RECORDS_AHEAD / self.rules.batch_size),
+                Roles::Both => (TIMES_AHEAD * want).max(RECORDS_AHEAD / self.rules.batch_size),
                 Roles::Emit => self.rules.open_at_most,
                 // It forms none, and is told how many others have formed.
                 Roles::Sign => 0,
