@@ -22,7 +22,7 @@ const PAGE: usize = 500;
 /// Steps to take past batches that cannot be read, before the rest is given up.
 const STEPS: usize = 10_000;
 /// Records that one thread checks at a time: enough to hide the queue, few enough to share fairly.
-const PIECE: usize = 1000;
+const PIECE: usize = 500;
 
 /// What all threads of a check look at.
 pub(super) struct Scan<'a> {

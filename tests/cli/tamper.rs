@@ -110,7 +110,6 @@ fn a_record_that_is_gone() {
     finds(
         "DELETE FROM record WHERE id = 20",
         &[
-            "schema: signature 20 refers to a record that is not there",
             "record 20: it is gone, though batch 2 names it",
             "records in batches: the batches add up to 60, but there are 59",
         ],
