@@ -5,16 +5,16 @@ use std::{
     sync::Arc,
 };
 
-use actix::{Actor, Handler, SyncContext};
+use actix::{Actor, Handler, Message, SyncContext};
 
 use super::messages::{
     Commit, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release,
     Remove, Renew, Suspend,
 };
 use crate::{
-    domain::{Digest, KeyState},
+    domain::{CommitVerdict, Digest, KeyState, NodeId, Outcome},
     signer,
-    store::{Store, StoreError},
+    store::{KeyStateVerdict, OpenedBatches, Reclaimed, RenewVerdict, Status, Store, StoreError, StoredKey},
 };
 
 /// Runs each message as one call of the [`Store`].
@@ -27,11 +27,26 @@ impl DbExecutor {
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
+}
 
-    /// A panic in a handler would end this thread for good, and with it the service: it becomes an
-    /// error instead, and one that claims nothing about what was stored.
-    fn guarded<T>(&self, call: impl FnOnce(&dyn Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        catch_unwind(AssertUnwindSafe(|| call(self.store.as_ref())))
+/// A message that is carried out as one call of a store, or a few.
+pub trait Transaction: Message<Result = Result<Self::Reply, StoreError>> + Sized {
+    /// What it is answered with.
+    type Reply: Send + 'static;
+
+    /// Does it now.
+    ///
+    /// # Errors
+    /// The store's.
+    fn perform(self, store: &dyn Store) -> Result<Self::Reply, StoreError>;
+
+    /// As [`Transaction::perform`]. A panic would end the thread for good, and with it the service: it
+    /// becomes an error instead, and one that claims nothing about what was stored.
+    ///
+    /// # Errors
+    /// The store's.
+    fn perform_guarded(self, store: &dyn Store) -> Result<Self::Reply, StoreError> {
+        catch_unwind(AssertUnwindSafe(|| self.perform(store)))
             .unwrap_or_else(|panic| Err(StoreError::UnknownOutcome(panic_message(panic.as_ref()))))
     }
 }
@@ -67,29 +82,39 @@ impl Actor for DbExecutor {
     type Context = SyncContext<Self>;
 }
 
-macro_rules! handles {
-    ($($message:ty, $store:ident, $request:pat => $call:expr;)*) => {$(
-        impl Handler<$message> for DbExecutor {
-            type Result = <$message as actix::Message>::Result;
+impl<M: Transaction> Handler<M> for DbExecutor {
+    type Result = M::Result;
 
-            fn handle(&mut self, $request: $message, _: &mut Self::Context) -> Self::Result {
-                self.guarded(|$store| $call)
+    fn handle(&mut self, message: M, _: &mut Self::Context) -> Self::Result {
+        message.perform_guarded(self.store.as_ref())
+    }
+}
+
+macro_rules! transactions {
+    ($($message:ty => $reply:ty, |$request:pat_param, $store:ident| $call:expr;)*) => {$(
+        impl Transaction for $message {
+            type Reply = $reply;
+
+            fn perform(self, $store: &dyn Store) -> Result<Self::Reply, StoreError> {
+                let $request = self;
+                $call
             }
         }
     )*};
 }
 
-handles! {
-    Open, store, Open(request) => store.open_batches(request);
-    LeaseBatches, store, request => lease(store, &request);
-    Commit, store, Commit(batches, part) => store.commit(&batches[part]);
-    ReadOutcomes, store, ReadOutcomes(sent) => store.outcomes(&sent);
-    Release, store, Release(leases) => store.release(&leases);
-    Register, store, Register { name, ttl } => store.register_node(&name, ttl);
-    Renew, store, Renew { node, ttl } => store.renew_node(node, ttl);
-    Remove, store, Remove(node) => store.remove_node(node);
-    Reclaim, store, Reclaim { me, grace } => store.reclaim(me, grace);
-    LoadKey, store, LoadKey(key) => store.stored_key(key);
-    Suspend, store, Suspend { key, reason } => store.set_key_state(key, KeyState::Suspended, Some(&reason));
-    ReadStatus, store, ReadStatus => store.status();
+transactions! {
+    Open => OpenedBatches, |Open(request), store| store.open_batches(request);
+    LeaseBatches => Vec<Leased>, |request, store| lease(store, &request);
+    Commit => Vec<CommitVerdict>, |Commit(batches, part), store| store.commit(&batches[part]);
+    ReadOutcomes => Vec<Outcome>, |ReadOutcomes(sent), store| store.outcomes(&sent);
+    Release => u64, |Release(leases), store| store.release(&leases);
+    Register => NodeId, |Register { name, ttl }, store| store.register_node(&name, ttl);
+    Renew => RenewVerdict, |Renew { node, ttl }, store| store.renew_node(node, ttl);
+    Remove => u64, |Remove(node), store| store.remove_node(node);
+    Reclaim => Vec<Reclaimed>, |Reclaim { me, grace }, store| store.reclaim(me, grace);
+    LoadKey => Option<StoredKey>, |LoadKey(key), store| store.stored_key(key);
+    Suspend => KeyStateVerdict, |Suspend { key, reason }, store|
+        store.set_key_state(key, KeyState::Suspended, Some(&reason));
+    ReadStatus => Status, |ReadStatus, store| store.status();
 }

@@ -75,7 +75,7 @@ async fn sign(key: KeyId, signer: Option<Box<dyn Signer>>, tools: KeyTools, leas
     let Leased { lease, digests } = leased;
     let (done, reply) = oneshot::channel();
     let permit = tools.standing.permit(lease.node);
-    tools.pool.submit(Job { signer: source, scheme: lease.scheme, digests, permit, done });
+    tools.pool.submit(Job::new(source, lease.scheme, digests, permit, done));
     let Done { signer, result } = reply.await.unwrap_or(Done { signer: None, result: Err(SignFailed::Gone) });
     let signed = result.and_then(|signatures| {
         lease.signed(signatures).map_err(|wrong| SignFailed::WrongCount {

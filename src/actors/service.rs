@@ -69,8 +69,8 @@ pub async fn run(
     // A run that drains ends when nothing is left; it has no use for news.
     let listener = if mode == Mode::Serve { store.listener()? } else { None };
     let executor = SyncArbiter::start(settings.connections, move || DbExecutor::new(Arc::clone(&store)));
-    let mut service =
-        Service::start(settings, Db::of(&executor), opener, mode, progress, clock::boottime()).await?;
+    let (db, clock, pool) = (Db::of(&executor), clock::boottime(), SigningPool::start);
+    let mut service = Service::start(settings, db, opener, mode, progress, clock, pool).await?;
     if let Some(listener) = listener {
         service.listen(listener)?;
     }
@@ -89,7 +89,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Registers this process as a node, takes over from the dead, and starts every actor.
+    /// Registers this process as a node, takes over from the dead, and starts every actor. `pool` is told
+    /// how many signing threads there are to be.
     ///
     /// # Errors
     /// When the settings contradict themselves or the database refuses.
@@ -100,6 +101,7 @@ impl Service {
         mode: Mode,
         progress: Arc<Progress>,
         clock: Clock,
+        pool: impl FnOnce(usize) -> std::io::Result<SigningPool>,
     ) -> Result<Self, RunError> {
         let draining = mode == Mode::Drain;
         let roles = if draining { Roles::Both } else { settings.roles };
@@ -111,7 +113,7 @@ impl Service {
         pulse.register().await?;
 
         let signers = if roles.signs() { settings.signers } else { 0 };
-        let pool = SigningPool::start(signers).map_err(|error| RunError::Threads(error.to_string()))?;
+        let pool = pool(signers).map_err(|error| RunError::Threads(error.to_string()))?;
         let (ends, ended) = Ends::new(!draining);
 
         // Ingest is told of the others and they of it: its address comes first, the actor last.
@@ -165,11 +167,14 @@ impl Service {
     /// # Errors
     /// See [`RunError`].
     pub async fn run_until(mut self, stop: Stop) -> Result<Ending, RunError> {
+        // Biased, so that the same events have the same end.
         let end = tokio::select! {
+            biased;
             end = self.ended.recv() => end,
             () = stop.requested(1) => None,
         };
         tokio::select! {
+            biased;
             () = self.stop_in_order() => {}
             () = stop.requested(2) => return Err(RunError::Aborted),
         }
@@ -192,6 +197,7 @@ impl Service {
             sleep(LAST_STEPS).await;
         };
         tokio::select! {
+            biased;
             _ = self.ingest.send(Settle) => {}
             () = interrupt => log::warn!("not everything in hand could be settled: others will reclaim it"),
         }

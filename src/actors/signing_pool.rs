@@ -6,37 +6,45 @@ use std::{
     thread,
 };
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::unbounded;
 use tokio::sync::oneshot;
 
 use super::{db_executor::panic_message, messages::SignFailed, standing::Permit};
 use crate::{
     domain::{Digest, Scheme, SignatureBuf},
-    signer::{OpenSigner, Signer},
+    signer::{OpenSigner, Signer, SignerError},
     store::StoredKey,
 };
 
 /// How many operations are made between two looks at the permit: 2 ms of RSA-2048.
 const GROUP: usize = 8;
 
-/// Fixed threads with one queue. Its length is bounded by the leases that a node may hold.
+/// Where jobs go: to fixed threads with one queue, whose length is bounded by the leases that a node
+/// may hold.
 pub struct SigningPool {
-    queue: Sender<Job>,
+    submit: Box<dyn Fn(Job) + Send + Sync>,
 }
 
 /// A batch to sign, and the signer that comes with it for as long as that takes.
-pub(super) struct Job {
-    pub(super) signer: KeySource,
-    pub(super) scheme: Scheme,
-    pub(super) digests: Vec<Digest>,
-    pub(super) permit: Permit,
-    pub(super) done: oneshot::Sender<Done>,
+pub struct Job {
+    key: KeySource,
+    work: Work,
+    done: oneshot::Sender<Done>,
 }
 
 /// A signer, or what to open one from: unsealing is work for a signing thread too.
 pub(super) enum KeySource {
     Ready(Box<dyn Signer>),
     Sealed(Arc<dyn OpenSigner>, StoredKey),
+}
+
+/// What is signed, and how far.
+struct Work {
+    scheme: Scheme,
+    digests: Vec<Digest>,
+    permit: Permit,
+    next: usize,
+    signatures: SignatureBuf,
 }
 
 /// The signer comes back, unless it could not be opened or panicked.
@@ -52,60 +60,99 @@ impl SigningPool {
     /// # Errors
     /// When the operating system has no thread to give.
     pub fn start(threads: usize) -> std::io::Result<Self> {
-        let (queue, jobs) = unbounded();
+        let (queue, jobs) = unbounded::<Job>();
         let spawn = |i| {
             let jobs = jobs.clone();
-            thread::Builder::new().name(format!("sign-{i}")).spawn(move || work(&jobs))
+            thread::Builder::new().name(format!("sign-{i}")).spawn(move || jobs.iter().for_each(Job::finish))
         };
         (0..threads).try_for_each(|i| spawn(i).map(drop))?;
-        Ok(Self { queue })
+        // The queue outlives its threads only at exit; the reply's sender is dropped then, and the
+        // KeyActor hears that.
+        Ok(Self::of(move |job| drop(queue.send(job))))
+    }
+
+    /// No threads: `submit` sees to it that each job is carried out, step by step, when it likes.
+    pub fn of(submit: impl Fn(Job) + Send + Sync + 'static) -> Self {
+        Self { submit: Box::new(submit) }
     }
 
     pub(super) fn submit(&self, job: Job) {
-        // The queue outlives its threads only at exit; the reply's sender is dropped then, and the
-        // KeyActor hears that.
-        drop(self.queue.send(job));
+        (self.submit)(job);
     }
 }
 
-fn work(jobs: &Receiver<Job>) {
-    for job in jobs {
-        let Job { signer, scheme, digests, permit, done } = job;
-        let outcome = catch_unwind(AssertUnwindSafe(|| sign(signer, scheme, &digests, &permit)));
-        let reply = outcome.unwrap_or_else(|panic| {
-            // The signer is dropped with whatever state it was in; the key is opened afresh.
-            Done { signer: None, result: Err(SignFailed::Panicked(panic_message(panic.as_ref()))) }
-        });
-        // Nobody is listening only when the service is gone, and then the lease is reclaimed.
-        drop(done.send(reply));
+impl Job {
+    pub(super) fn new(
+        key: KeySource,
+        scheme: Scheme,
+        digests: Vec<Digest>,
+        permit: Permit,
+        done: oneshot::Sender<Done>,
+    ) -> Self {
+        let work = Work { scheme, digests, permit, next: 0, signatures: SignatureBuf::default() };
+        Self { key, work, done }
     }
-}
 
-fn sign(source: KeySource, scheme: Scheme, digests: &[Digest], permit: &Permit) -> Done {
-    let mut signer = match source {
-        KeySource::Ready(signer) => signer,
-        KeySource::Sealed(opener, key) => {
-            match opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref()) {
-                Ok(signer) => signer,
-                Err(error) => return Done { signer: None, result: Err(error.into()) },
+    /// Takes every step.
+    pub fn finish(self) {
+        let mut left = Some(self);
+        while let Some(job) = left {
+            left = job.step();
+        }
+    }
+
+    /// Makes the next few signatures, and gives back what is left to do. When nothing is, or something
+    /// failed, whoever waits for the signatures is told.
+    pub fn step(self) -> Option<Self> {
+        let Self { key, mut work, done } = self;
+        let step = catch_unwind(AssertUnwindSafe(|| work.step(key)));
+        // A signer that panicked is dropped with whatever state it was in; the key is opened afresh.
+        let (signer, is_done) =
+            step.unwrap_or_else(|panic| (None, Err(SignFailed::Panicked(panic_message(panic.as_ref())))));
+        match (signer, is_done) {
+            (Some(signer), Ok(false)) => Some(Self { key: KeySource::Ready(signer), work, done }),
+            (signer, is_done) => {
+                // Nobody is listening only when the service is gone, and then the lease is reclaimed.
+                drop(done.send(Done { signer, result: is_done.map(|_| work.signatures) }));
+                None
             }
         }
-    };
-    let result = sign_in_groups(signer.as_mut(), scheme, digests, permit);
-    Done { signer: Some(signer), result }
+    }
 }
 
-fn sign_in_groups(
-    signer: &mut dyn Signer,
-    scheme: Scheme,
-    digests: &[Digest],
-    permit: &Permit,
-) -> Result<SignatureBuf, SignFailed> {
-    permit.may_start()?;
-    let mut signatures = SignatureBuf::with_capacity(signer.public_key().modulus_len(), digests.len());
-    for group in digests.chunks(GROUP) {
-        permit.may_continue()?;
-        signer.sign(scheme, group, &mut signatures)?;
+impl Work {
+    fn step(&mut self, key: KeySource) -> (Option<Box<dyn Signer>>, Result<bool, SignFailed>) {
+        match key.open() {
+            Ok(mut signer) => {
+                let is_done = self.sign_group(signer.as_mut());
+                (Some(signer), is_done)
+            }
+            Err(error) => (None, Err(error.into())),
+        }
     }
-    Ok(signatures)
+
+    /// Returns whether that was the last.
+    fn sign_group(&mut self, signer: &mut dyn Signer) -> Result<bool, SignFailed> {
+        if self.next == 0 {
+            self.permit.may_start()?;
+            self.signatures =
+                SignatureBuf::with_capacity(signer.public_key().modulus_len(), self.digests.len());
+        }
+        self.permit.may_continue()?;
+        let end = self.digests.len().min(self.next + GROUP);
+        signer.sign(self.scheme, &self.digests[self.next..end], &mut self.signatures)?;
+        self.next = end;
+        Ok(end == self.digests.len())
+    }
+}
+
+impl KeySource {
+    fn open(self) -> Result<Box<dyn Signer>, SignerError> {
+        match self {
+            Self::Ready(signer) => Ok(signer),
+            Self::Sealed(opener, key) => {
+                opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref())
+            }
+        }
+    }
 }

@@ -58,22 +58,31 @@ struct Planned {
     fault: Fault,
 }
 
+/// Says of each call, before it is made, whether and how it fails.
+type Draw = Box<dyn FnMut(Method) -> Option<Fault> + Send>;
+
 /// Wraps any store. Without a plan it does what the store within does.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     plan: Mutex<Vec<Planned>>,
+    draw: Mutex<Option<Draw>>,
     calls: Mutex<Vec<Method>>,
 }
 
 impl FaultyStore {
     /// Wraps `inner`, with an empty plan.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, plan: Mutex::default(), calls: Mutex::default() }
+        Self { inner, plan: Mutex::default(), draw: Mutex::default(), calls: Mutex::default() }
     }
 
     /// Lets the `nth` call of `method` from now on (1 is the next one) fail, once.
     pub fn fail(&self, method: Method, nth: usize, fault: Fault) {
         lock(&self.plan).push(Planned { method, nth, fault });
+    }
+
+    /// Lets `draw` say of each call that is not planned to fail how it fails.
+    pub fn fail_as_drawn(&self, draw: impl FnMut(Method) -> Option<Fault> + Send + 'static) {
+        *lock(&self.draw) = Some(Box::new(draw));
     }
 
     /// Every call so far, in the order in which they began.
@@ -112,8 +121,10 @@ impl FaultyStore {
         plan.iter_mut()
             .filter(|planned| planned.method == method)
             .for_each(|planned| planned.nth = planned.nth.saturating_sub(1));
-        let position = plan.iter().position(|planned| planned.nth == 0)?;
-        Some(plan.remove(position).fault)
+        match plan.iter().position(|planned| planned.nth == 0) {
+            Some(position) => Some(plan.remove(position).fault),
+            None => lock(&self.draw).as_mut().and_then(|draw| draw(method)),
+        }
     }
 }
 
@@ -233,5 +244,8 @@ mod tests {
         assert_eq!(register(), Ok(NodeId(3)), "the second failed before, the third after it took effect");
         assert_eq!(store.calls(), [Method::RegisterNode; 4]);
         assert_eq!(store.count(Method::Commit), 0);
+        store.fail_as_drawn(|method| (method == Method::Status).then_some(Fault::Persisted));
+        assert!(matches!(store.status(), Err(StoreError::UnknownOutcome(_))));
+        assert_eq!(register(), Ok(NodeId(4)));
     }
 }

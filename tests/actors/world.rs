@@ -13,7 +13,10 @@ use std::{
 use actix::Actor;
 use actix_rt::task::JoinHandle;
 use signwave::{
-    actors::{Ending, Mode, Progress, RunError, Stop, clock::Clock, db::Db, service::Service},
+    actors::{
+        Ending, Mode, Progress, RunError, Stop, clock::Clock, db::Db, service::Service,
+        signing_pool::SigningPool,
+    },
     config::Settings,
     domain::{BatchId, BatchState, Custody, DigestAlgorithm, Fingerprint, NodeId},
     signer,
@@ -150,7 +153,8 @@ impl World {
         let (progress, seconds) = (self.progress.clone(), self.seconds.clone());
         let clock: Clock = Arc::new(move || Duration::from_secs(seconds.load(SeqCst)));
         async move {
-            let mut service = Service::start(&settings, db, opener, mode, progress, clock).await?;
+            let pool = SigningPool::start;
+            let mut service = Service::start(&settings, db, opener, mode, progress, clock, pool).await?;
             if let Some(listener) = listener {
                 service.listen(listener)?;
             }

@@ -91,16 +91,25 @@ pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// `TEST_SEED`, or another each time; printed.
+pub fn seed() -> u64 {
+    let fresh = || u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
+    let seed = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(fresh);
+    println!("TEST_SEED={seed}");
+    seed
+}
+
 /// Pseudo-random numbers (splitmix64), so that a printed seed replays a test.
 pub struct Random(u64);
 
 impl Random {
     /// Seeded by `TEST_SEED`, or anew; printed.
     pub fn new() -> Self {
-        let fresh =
-            || u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
-        let seed = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(fresh);
-        println!("TEST_SEED={seed}");
+        Self(seed())
+    }
+
+    /// Numbers of this seed.
+    pub fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 

@@ -1,0 +1,85 @@
+//! What is checked after each step: every promise that the store shows, and those that only the simulation
+//! can see.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use signwave::{
+    actors::Progress,
+    domain::{BatchId, BatchState, DigestAlgorithm, Fingerprint, KeyId},
+    signer,
+    store::{BatchRow, Store},
+};
+
+use crate::{promises::Promises, signers::Ledger};
+
+#[derive(Default)]
+pub struct Checks {
+    promises: Promises,
+    seen: BTreeSet<BatchId>,
+    /// From when to when a key was used, by each job whose signatures are stored.
+    used: HashMap<Fingerprint, Vec<(u64, u64)>>,
+    /// Records that each process had stored.
+    stored: BTreeMap<usize, u64>,
+    shown: BTreeMap<usize, Arc<Progress>>,
+}
+
+impl Checks {
+    /// What this process says of itself is compared with what is stored.
+    pub fn watch(&mut self, process: usize, progress: Arc<Progress>) {
+        self.shown.insert(process, progress);
+    }
+
+    pub fn check(&mut self, store: &dyn Store, ledger: &Ledger) {
+        self.promises.check(store);
+        let keys: BTreeMap<_, _> =
+            store.keys().unwrap().into_iter().map(|key| (key.id, key.fingerprint)).collect();
+        for batch in store.batches(BatchId(0), usize::MAX).unwrap() {
+            if batch.state == BatchState::Signed && self.seen.insert(batch.id) {
+                self.check_new(&batch, &keys, store, ledger);
+            }
+        }
+        for (process, progress) in &self.shown {
+            let stored = self.stored.get(process).copied().unwrap_or(0);
+            assert!(progress.signed() <= stored, "process {process} shows {} of {stored}", progress.signed());
+        }
+    }
+
+    /// P3: the signatures of a batch are of one job, of the batch's key, of the records' digests. P2, between
+    /// processes: no two jobs whose signatures are stored used a key at the same time.
+    fn check_new(
+        &mut self,
+        batch: &BatchRow,
+        keys: &BTreeMap<KeyId, Fingerprint>,
+        store: &dyn Store,
+        ledger: &Ledger,
+    ) {
+        let key = keys[&batch.key.unwrap()];
+        let mut jobs = BTreeSet::new();
+        let mut look = |row: signwave::store::SignedRow<'_>| {
+            let (_, value) = row.signature.unwrap();
+            assert_eq!(value[..32], key.0, "the key of record {}", row.record);
+            let digest = signer::digest(DigestAlgorithm::Sha256, row.payload);
+            assert_eq!(&value[32..64], digest.as_bytes(), "the digest of record {}", row.record);
+            jobs.insert(u64::from_be_bytes(value[64..72].try_into().unwrap()));
+        };
+        store.read_signed(&batch.records, &mut look).unwrap();
+        assert_eq!(jobs.len(), 1, "batch {} is of one job", batch.id);
+        let job = ledger.job(*jobs.first().unwrap());
+        assert_eq!(job.key, Some(key));
+        let (begun, ended) = (job.begun, job.ended.expect("it is done before it is stored"));
+        let used = self.used.entry(key).or_default();
+        let overlaps = |other: &(u64, u64)| begun < other.1 && other.0 < ended;
+        assert!(!used.iter().any(overlaps), "key {key} was used twice at once, and both are stored");
+        used.push((begun, ended));
+        *self.stored.entry(job.process).or_default() += batch.records.len();
+    }
+
+    /// A process that settled everything shows all that it had stored.
+    pub fn check_settled(&self, process: usize) {
+        let (shown, stored) = (self.shown[&process].signed(), self.stored.get(&process).copied());
+        assert_eq!(shown, stored.unwrap_or(0), "what process {process} shows, and what it had stored");
+    }
+}

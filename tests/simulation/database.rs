@@ -1,0 +1,227 @@
+//! The way of a node to the store: what DbExecutor does with each message, at a time that fate chooses, and
+//! everything that can go wrong on the way there, in the store, and on the way back.
+
+use std::{any::Any, fmt::Debug, rc::Rc, sync::Arc};
+
+use actix::{Actor, Context, Handler, ResponseFuture};
+use signwave::{
+    actors::{
+        db_executor::Transaction,
+        messages::{Commit, LeaseBatches, Open, Reclaim, Release, Remove},
+    },
+    domain::{BatchId, BatchState, CommitVerdict, Lease, NodeId, Outcome},
+    store::{Fault, FaultyStore, KeyStateVerdict, Method, Reclaimed, RenewVerdict, Store, StoreError},
+};
+use tokio::{sync::Mutex, task::spawn_local, time::sleep};
+
+use crate::{node::Process, panics, world::World};
+
+/// Stands in for DbExecutor. It is no part of its node: what has arrived here outlives the node.
+pub struct Database(pub Rc<Line>);
+
+/// One node's way to the store.
+pub struct Line {
+    world: World,
+    process: Rc<Process>,
+    store: FaultyStore,
+    in_turn: bool,
+    turn: Mutex<()>,
+}
+
+impl Line {
+    pub fn new(world: World, process: Rc<Process>, in_turn: bool) -> Self {
+        let store = FaultyStore::new(Arc::clone(&world.memory) as _);
+        let fate = world.clone();
+        store.fail_as_drawn(move |method| fault(&fate, method));
+        Self { world, process, store, in_turn, turn: Mutex::default() }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.process.is_cut_off.get() || self.world.is_away()
+    }
+
+    /// The node may crash at this very moment.
+    fn may_crash(&self) {
+        if !self.process.is_over() && self.world.fate.chance(self.world.weather().fatal) {
+            self.world.fate.count("crash at a call");
+            self.world.fate.log(format_args!("process {} crashes at a call", self.process.number));
+            self.process.crash();
+        }
+    }
+
+    /// Carries it out, and looks at what came of it.
+    fn perform<M>(&self, message: M) -> Result<M::Reply, StoreError>
+    where
+        M: Transaction + 'static,
+        M::Reply: Debug,
+    {
+        let (world, number, what) = (&self.world, self.process.number, name::<M>());
+        world.tick();
+        let fenced = self.must_be_fenced(&message);
+        let is_step = is_step(&message);
+        let result = message.perform_guarded(&self.store);
+        world.fate.log(format_args!("process {number}: {what}: {result:?}"));
+        fenced.iter().for_each(|lease| self.check_fenced(lease));
+        self.note(&result);
+        if is_step {
+            world.check();
+        }
+        result
+    }
+
+    /// P4: the batches whose node is not there any more.
+    fn must_be_fenced(&self, message: &dyn Any) -> Vec<(BatchId, Option<BatchState>)> {
+        let Some(Commit(batches, part)) = message.downcast_ref::<Commit>() else { return Vec::new() };
+        let nodes = self.world.memory.status().unwrap().nodes;
+        let is_gone = |lease: &&Lease| !nodes.iter().any(|node| node.id == lease.node);
+        let leases = batches[part.clone()].iter().map(|batch| batch.lease());
+        leases.filter(is_gone).map(|lease| (lease.batch, self.state(lease.batch))).collect()
+    }
+
+    fn check_fenced(&self, (batch, before): &(BatchId, Option<BatchState>)) {
+        assert_eq!(self.state(*batch), *before, "batch {batch} of a node that was gone");
+        self.world.fate.count("commit after death");
+    }
+
+    fn state(&self, batch: BatchId) -> Option<BatchState> {
+        let found = self.world.memory.batches(BatchId(batch.0 - 1), 1).unwrap();
+        found.first().map(|batch| batch.state)
+    }
+
+    fn note(&self, result: &dyn Any) {
+        let fate = &self.world.fate;
+        if let Some(Ok(node)) = as_reply::<NodeId>(result) {
+            self.process.nodes.borrow_mut().push(*node);
+        } else if let Some(Ok(dead)) = as_reply::<Vec<Reclaimed>>(result) {
+            dead.iter().filter(|dead| dead.batches > 0).for_each(|_| fate.count("reclaimed"));
+        } else if let Some(Ok(verdicts)) = as_reply::<Vec<CommitVerdict>>(result) {
+            verdicts.iter().for_each(|verdict| match verdict {
+                CommitVerdict::Committed => fate.count("batch stored"),
+                CommitVerdict::Fenced { .. } => fate.count("fenced"),
+            });
+        } else if let Some(Ok(outcomes)) = as_reply::<Vec<Outcome>>(result) {
+            outcomes.iter().for_each(|outcome| match outcome {
+                Outcome::Stored => fate.count("read back stored"),
+                Outcome::NotStored => fate.count("read back not stored"),
+                Outcome::Fenced => fate.count("read back fenced"),
+            });
+        } else if let Some(Ok(RenewVerdict::Gone)) = as_reply::<RenewVerdict>(result) {
+            fate.count("node found itself reclaimed");
+        } else if let Some(Ok(_)) = as_reply::<KeyStateVerdict>(result) {
+            fate.count("key suspended");
+        } else if let Some(Err(StoreError::Refused(_))) = as_reply::<Vec<CommitVerdict>>(result) {
+            fate.count("commit refused");
+        }
+    }
+}
+
+fn as_reply<T: 'static>(result: &dyn Any) -> Option<&Result<T, StoreError>> {
+    result.downcast_ref()
+}
+
+/// Whether it may change what promises are about.
+fn is_step(message: &dyn Any) -> bool {
+    message.is::<Open>()
+        || message.is::<LeaseBatches>()
+        || message.is::<Commit>()
+        || message.is::<Release>()
+        || message.is::<Remove>()
+        || message.is::<Reclaim>()
+}
+
+fn name<M>() -> &'static str {
+    let path = std::any::type_name::<M>();
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+fn broken() -> StoreError {
+    StoreError::UnknownOutcome("the connection broke".to_owned())
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable("the connection cannot be made".to_owned())
+}
+
+/// What becomes of a call of the store.
+fn fault(world: &World, method: Method) -> Option<Fault> {
+    let (fate, weather) = (&world.fate, world.weather());
+    if fate.chance(weather.lost) {
+        fate.count("reply lost");
+        return Some(Fault::Persisted);
+    }
+    if fate.chance(weather.panicking) {
+        fate.count("call panicked");
+        return Some(Fault::First(Box::new(|| panics::planned())));
+    }
+    if matches!(method, Method::Commit | Method::Lease) && fate.chance(weather.refusing) {
+        fate.count("call refused");
+        return Some(Fault::NotPersisted(StoreError::Refused("as planned".to_owned())));
+    }
+    if !fate.chance(weather.failing) {
+        return None;
+    }
+    fate.count("call failed");
+    Some(Fault::NotPersisted(match fate.between(0, 5) {
+        0 => StoreError::Busy,
+        1 => away(),
+        2 => broken(),
+        3 => StoreError::Full,
+        4 => StoreError::ReadOnly("a standby".to_owned()),
+        _ => StoreError::Other("nobody foresaw this".to_owned()),
+    }))
+}
+
+/// A message on its way, from when it left the node.
+async fn carry<M>(line: Rc<Line>, message: M) -> Result<M::Reply, StoreError>
+where
+    M: Transaction + 'static,
+    M::Reply: Debug,
+{
+    let fate = &line.world.fate;
+    if line.process.is_over() {
+        return Err(away()); // nobody hears it
+    }
+    line.may_crash();
+    let weather = line.world.weather();
+    if fate.chance(weather.late) {
+        fate.count("message late");
+        let (late, time) = (Rc::clone(&line), fate.millis(0, weather.longest));
+        spawn_local(async move {
+            sleep(time).await;
+            late.world.fate.log(format_args!("process {}: late:", late.process.number));
+            drop(late.perform(message));
+        });
+        line.world.travel().await;
+        return Err(broken());
+    }
+    let turn = if line.in_turn { Some(line.turn.lock().await) } else { None };
+    line.world.travel().await;
+    if line.is_broken() {
+        return Err(away());
+    }
+    let result = line.perform(message);
+    line.may_crash();
+    drop(turn);
+    line.world.travel().await;
+    if line.is_broken() {
+        fate.count("reply lost");
+        return Err(broken());
+    }
+    result
+}
+
+impl Actor for Database {
+    type Context = Context<Self>;
+}
+
+impl<M> Handler<M> for Database
+where
+    M: Transaction + 'static,
+    M::Reply: Debug,
+{
+    type Result = ResponseFuture<Result<M::Reply, StoreError>>;
+
+    fn handle(&mut self, message: M, _: &mut Self::Context) -> Self::Result {
+        Box::pin(carry(Rc::clone(&self.0), message))
+    }
+}

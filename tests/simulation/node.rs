@@ -1,0 +1,151 @@
+//! A node: a process of its own, as far as that goes on one thread. Its tasks live in a set that can be left
+//! alone for a while (a pause) or dropped at once with all that is in it (a crash).
+
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use actix::Actor;
+use signwave::{
+    actors::{Ending, Mode, Progress, RunError, Stop, db::Db, service::Service},
+    config::Settings,
+    domain::NodeId,
+};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+
+use crate::{
+    database::{Database, Line},
+    signers::{Bench, Opener},
+    world::World,
+};
+
+type Ended = Result<Ending, RunError>;
+
+/// What a machine has of a process.
+#[derive(Default)]
+pub struct Process {
+    /// The first process of a run is 0; none comes back.
+    pub number: usize,
+    /// The ids under which it was registered, as far as it was told.
+    pub nodes: RefCell<Vec<NodeId>>,
+    pub is_cut_off: Cell<bool>,
+    is_paused: Cell<bool>,
+    is_over: Cell<bool>,
+    is_started: Cell<bool>,
+    tasks: RefCell<Option<(LocalSet, JoinHandle<Ended>)>>,
+    ended: RefCell<Option<Ended>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Process {
+    /// Nothing that it sends arrives any more. What has arrived is carried out.
+    pub fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
+    /// Without any goodbye. Not to be called from its own tasks.
+    pub fn crash(&self) {
+        self.is_over.set(true);
+        drop(self.tasks.borrow_mut().take());
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        *self.waker.borrow_mut() = Some(context.waker().clone());
+        if self.is_paused.get() {
+            return Poll::Pending;
+        }
+        let mut tasks = self.tasks.borrow_mut();
+        let Some((set, service)) = tasks.as_mut() else { return Poll::Ready(()) };
+        let _ = Pin::new(set).poll(context);
+        let Poll::Ready(ended) = Pin::new(service).poll(context) else { return Poll::Pending };
+        // As at the end of main: whatever still goes on ends with the process.
+        self.is_over.set(true);
+        *self.ended.borrow_mut() = ended.ok();
+        drop(tasks.take());
+        Poll::Ready(())
+    }
+}
+
+pub struct Node {
+    pub process: Rc<Process>,
+    pub mode: Mode,
+    pub settings: Settings,
+    pub stop: Stop,
+    /// When it was told to stop, in simulated time, unless something has held it up since.
+    pub stopping_since: Option<Duration>,
+    /// Whether it was told to.
+    pub is_stopping: bool,
+}
+
+impl Node {
+    pub fn start(world: &World, number: usize, settings: &Settings, mode: Mode, in_turn: bool) -> Self {
+        let process = Rc::new(Process { number, ..Process::default() });
+        let line = Rc::new(Line::new(world.clone(), Rc::clone(&process), in_turn));
+        let db = Db::of(&Database(line).start());
+        let (progress, stop): (Arc<Progress>, _) = (Arc::default(), Stop::default());
+        world.checks(|checks| checks.watch(number, Arc::clone(&progress)));
+        let tasks = LocalSet::new();
+        let service =
+            serve(world.clone(), Rc::clone(&process), settings.clone(), db, mode, progress, stop.clone());
+        let service = tasks.spawn_local(service);
+        *process.tasks.borrow_mut() = Some((tasks, service));
+        let at_work = Rc::clone(&process);
+        spawn_local(poll_fn(move |context| at_work.poll(context)));
+        let settings = settings.clone();
+        Self { process, mode, settings, stop, stopping_since: None, is_stopping: false }
+    }
+
+    pub fn pause(&mut self) {
+        self.process.is_paused.set(true);
+        self.stopping_since = None;
+    }
+
+    pub fn resume(&self) {
+        self.process.is_paused.set(false);
+        self.process.wake();
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.process.is_paused.get()
+    }
+
+    /// Whether it got as far as to be a node.
+    pub fn is_started(&self) -> bool {
+        self.process.is_started.get()
+    }
+
+    /// How it ended by itself.
+    pub fn ended(&self) -> Option<Ended> {
+        self.process.ended.borrow().clone()
+    }
+}
+
+async fn serve(
+    world: World,
+    process: Rc<Process>,
+    settings: Settings,
+    db: Db,
+    mode: Mode,
+    progress: Arc<Progress>,
+    stop: Stop,
+) -> Ended {
+    let bench = Bench { world: world.clone(), process: process.number };
+    let (clock, opener) = (world.node_clock(), Arc::new(Opener(world)));
+    let pool = |threads| Ok(bench.pool(threads));
+    let service = Service::start(&settings, db, opener, mode, progress, clock, pool).await?;
+    process.is_started.set(true);
+    service.run_until(stop).await
+}

@@ -1,0 +1,163 @@
+//! Keys that note each use, and the threads that they are used on: as many at a time as the node has, each
+//! step of a job at a moment of its own.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use signwave::{
+    actors::signing_pool::{Job, SigningPool},
+    domain::{Digest, Fingerprint, Scheme, SignatureBuf},
+    signer::{self, OpenSigner, PublicKey, Signer, SignerError},
+};
+use tokio::{sync::Semaphore, task::spawn_local, time::sleep};
+
+use crate::{panics, world::World};
+
+/// Every job that was begun. Moments are counted, so that no two things happen at the same.
+#[derive(Default)]
+pub struct Ledger {
+    moment: u64,
+    operations: u64,
+    jobs: Vec<JobRecord>,
+    in_use: HashMap<(usize, Fingerprint), usize>,
+    at_work: Option<usize>,
+}
+
+/// A job: whose it is, its key as soon as it used one, and when.
+pub struct JobRecord {
+    pub process: usize,
+    pub key: Option<Fingerprint>,
+    pub begun: u64,
+    pub ended: Option<u64>,
+}
+
+impl Ledger {
+    pub fn job(&self, job: u64) -> &JobRecord {
+        &self.jobs[job as usize]
+    }
+
+    fn begin(&mut self, process: usize) -> usize {
+        self.moment += 1;
+        self.jobs.push(JobRecord { process, key: None, begun: self.moment, ended: None });
+        self.jobs.len() - 1
+    }
+
+    fn end(&mut self, job: usize) {
+        self.moment += 1;
+        self.jobs[job].ended = Some(self.moment);
+        self.in_use.retain(|_, user| *user != job);
+    }
+
+    /// P2, within a process: from its first signature to its last a job has its key for itself.
+    fn used(&mut self, key: Fingerprint) -> u64 {
+        let job = self.at_work.expect("a signer is used on a signing thread only");
+        let record = &mut self.jobs[job];
+        assert!(record.key.is_none_or(|before| before == key), "a job with two keys");
+        record.key = Some(key);
+        let user = *self.in_use.entry((record.process, key)).or_insert(job);
+        assert_eq!(user, job, "key {key} is used twice at once in process {}", self.jobs[job].process);
+        job as u64
+    }
+}
+
+/// The signing threads of one process.
+#[derive(Clone)]
+pub struct Bench {
+    pub world: World,
+    pub process: usize,
+}
+
+impl Bench {
+    pub fn pool(self, threads: usize) -> SigningPool {
+        let threads = Arc::new(Semaphore::new(threads));
+        // Spawned where it was sent: among the tasks of its own node, which end and pause with it.
+        SigningPool::of(move |job| drop(spawn_local(self.clone().carry_out(job, Arc::clone(&threads)))))
+    }
+
+    async fn carry_out(self, job: Job, threads: Arc<Semaphore>) {
+        let _thread = threads.acquire().await.unwrap();
+        let ledger = &self.world.ledger;
+        let number = ledger.lock().unwrap().begin(self.process);
+        let mut left = Some(job);
+        while let Some(job) = left {
+            self.take_time().await;
+            ledger.lock().unwrap().at_work = Some(number);
+            left = job.step();
+            ledger.lock().unwrap().at_work = None;
+        }
+        ledger.lock().unwrap().end(number);
+    }
+
+    async fn take_time(&self) {
+        let (fate, weather) = (&self.world.fate, self.world.weather());
+        let most = if fate.chance(weather.slow_signer) { weather.longest } else { weather.signing };
+        let time = fate.millis(0, most);
+        if !time.is_zero() {
+            sleep(time).await;
+        }
+    }
+}
+
+/// Opens the simulated keys.
+pub struct Opener(pub World);
+
+impl OpenSigner for Opener {
+    fn open(&self, key: &Fingerprint, _: &[u8], _: Option<&[u8]>) -> Result<Box<dyn Signer>, SignerError> {
+        static PUBLIC_KEY: OnceLock<PublicKey> = OnceLock::new();
+        let public_key = PUBLIC_KEY.get_or_init(|| signer::generate(2048).unwrap().public_key().clone());
+        if self.0.fate.chance(self.0.weather().bad_signer / 4) {
+            self.0.fate.count("signer failed");
+            return Err(SignerError::Generate);
+        }
+        Ok(Box::new(SimulatedSigner { key: *key, public_key, world: self.0.clone() }))
+    }
+}
+
+struct SimulatedSigner {
+    key: Fingerprint,
+    public_key: &'static PublicKey,
+    world: World,
+}
+
+impl Signer for SimulatedSigner {
+    fn public_key(&self) -> &PublicKey {
+        self.public_key
+    }
+
+    /// A signature names its key, its digest, its job and itself: as with PSS, no two are the same.
+    fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
+        let (fate, weather) = (&self.world.fate, self.world.weather());
+        let mut ledger = self.world.ledger.lock().unwrap();
+        let job = ledger.used(self.key);
+        let mut count = digests.len();
+        if fate.chance(weather.bad_signer) {
+            drop(ledger);
+            match fate.between(0, 2) {
+                0 => {
+                    fate.count("signer failed");
+                    return Err(SignerError::Generate);
+                }
+                1 => {
+                    fate.count("signer panicked");
+                    panics::planned();
+                }
+                _ => {
+                    fate.count("signer made too few");
+                    count -= 1;
+                    ledger = self.world.ledger.lock().unwrap();
+                }
+            }
+        }
+        for digest in &digests[..count] {
+            ledger.operations += 1;
+            let signature = out.push_zeroed();
+            signature[..32].copy_from_slice(&self.key.0);
+            signature[32..64].copy_from_slice(digest.as_bytes());
+            signature[64..72].copy_from_slice(&job.to_be_bytes());
+            signature[72..80].copy_from_slice(&ledger.operations.to_be_bytes());
+        }
+        Ok(())
+    }
+}

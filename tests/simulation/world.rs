@@ -1,0 +1,137 @@
+//! What all nodes of a run share: the store and its clock, the weather, the keys, and what is checked.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use signwave::{
+    actors::clock::Clock,
+    domain::{Custody, Fingerprint},
+    store::{MemoryStore, NewKey, NewRecord, Store},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    checks::Checks,
+    fate::Fate,
+    scenario::{Scenario, Weather},
+    signers::Ledger,
+};
+
+#[derive(Clone)]
+pub struct World {
+    pub fate: Fate,
+    pub memory: Arc<MemoryStore>,
+    pub ledger: Arc<Mutex<Ledger>>,
+    checks: Arc<Mutex<Checks>>,
+    moving: Arc<Mutex<Moving>>,
+}
+
+struct Moving {
+    weather: Weather,
+    /// Nobody reaches the database.
+    is_away: bool,
+    /// How far the database's clock is ahead of simulated time, and where it stands.
+    ahead: Duration,
+    database_time: Duration,
+}
+
+impl World {
+    pub fn new(fate: Fate, scenario: &Scenario) -> Self {
+        let moving = Moving {
+            weather: scenario.weather,
+            is_away: false,
+            ahead: Duration::ZERO,
+            database_time: Duration::ZERO,
+        };
+        let world = Self {
+            fate,
+            memory: Arc::default(),
+            ledger: Arc::default(),
+            checks: Arc::default(),
+            moving: Arc::new(Mutex::new(moving)),
+        };
+        (1..=scenario.keys).for_each(|key| world.add_key(key));
+        world.insert(scenario.records);
+        world
+    }
+
+    fn add_key(&self, key: usize) {
+        let new = NewKey {
+            fingerprint: Fingerprint([key as u8; 32]),
+            public_key: vec![key as u8; 8],
+            bits: 2048,
+            custody: Custody::Database,
+            sealed_key: vec![0; 8],
+        };
+        self.memory.add_key(&new).unwrap();
+    }
+
+    /// Somebody else adds records with plain SQL. No two are the same.
+    pub fn insert(&self, records: usize) {
+        let there = self.memory.counts().unwrap().records as usize;
+        let payloads: Vec<_> = (there..there + records).map(|i| format!("record {i}")).collect();
+        let records: Vec<_> = payloads
+            .iter()
+            .map(|payload| NewRecord { external_id: None, payload: payload.as_bytes() })
+            .collect();
+        self.memory.insert_records(&records).unwrap();
+    }
+
+    pub fn weather(&self) -> Weather {
+        self.moving.lock().unwrap().weather
+    }
+
+    pub fn calm_down(&self) {
+        let mut moving = self.moving.lock().unwrap();
+        (moving.weather, moving.is_away) = (Weather::calm(), false);
+    }
+
+    pub fn is_away(&self) -> bool {
+        self.moving.lock().unwrap().is_away
+    }
+
+    pub fn set_away(&self, is_away: bool) {
+        self.moving.lock().unwrap().is_away = is_away;
+    }
+
+    pub fn step_database_clock(&self, by: Duration) {
+        self.moving.lock().unwrap().ahead += by;
+    }
+
+    /// Moves the database's clock to where it must be by now.
+    pub fn tick(&self) {
+        let mut moving = self.moving.lock().unwrap();
+        let now = self.fate.elapsed() + moving.ahead;
+        self.memory.advance(now - moving.database_time);
+        moving.database_time = now;
+    }
+
+    /// A clock that is up to 15 % too slow or too fast, and began somewhere else.
+    pub fn node_clock(&self) -> Clock {
+        let (begun, offset) = (Instant::now(), self.fate.millis(0, 1_000_000_000));
+        let rate = self.fate.between(850, 1150) as u32;
+        Arc::new(move || offset + begun.elapsed() * rate / 1000)
+    }
+
+    /// On the way to the database or back.
+    pub async fn travel(&self) {
+        let weather = self.weather();
+        let time = match () {
+            () if self.fate.chance(weather.slow) => self.fate.millis(1, weather.longest),
+            () if self.fate.chance(300) => self.fate.millis(1, 4),
+            () => return,
+        };
+        sleep(time).await;
+    }
+
+    /// Every promise, now.
+    pub fn check(&self) {
+        self.checks.lock().unwrap().check(self.memory.as_ref(), &self.ledger.lock().unwrap());
+    }
+
+    pub fn checks<T>(&self, look: impl FnOnce(&mut Checks) -> T) -> T {
+        look(&mut self.checks.lock().unwrap())
+    }
+}
