@@ -9,39 +9,37 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::oneshot;
 
-use super::{db_executor::panic_message, messages::SignFailed, standing::Permit};
+use super::{db_executor::panic_message, messages::SignFailed, signing_key::SigningKey, standing::Permit};
 use crate::{
+    config::Checking,
     domain::{Digest, Scheme, SignatureBuf},
-    signer::{OpenSigner, Signer},
+    signer::OpenSigner,
     store::StoredKey,
 };
-
-/// How many operations are made between two looks at the permit: 2 ms of RSA-2048.
-const GROUP: usize = 8;
 
 /// Fixed threads with one queue. Its length is bounded by the leases that a node may hold.
 pub struct SigningPool {
     queue: Sender<Job>,
 }
 
-/// A batch to sign, and the signer that comes with it for as long as that takes.
+/// A batch to sign, and the key that comes with it for as long as that takes.
 pub(super) struct Job {
-    pub(super) signer: KeySource,
+    pub(super) key: KeySource,
     pub(super) scheme: Scheme,
     pub(super) digests: Vec<Digest>,
     pub(super) permit: Permit,
     pub(super) done: oneshot::Sender<Done>,
 }
 
-/// A signer, or what to open one from: unsealing is work for a signing thread too.
+/// A key, or what to open it from: unsealing is work for a signing thread too.
 pub(super) enum KeySource {
-    Ready(Box<dyn Signer>),
-    Sealed(Arc<dyn OpenSigner>, StoredKey),
+    Ready(SigningKey),
+    Sealed(Arc<dyn OpenSigner>, StoredKey, Checking),
 }
 
-/// The signer comes back, unless it could not be opened or panicked.
+/// The key comes back, unless it could not be opened or its signer panicked.
 pub(super) struct Done {
-    pub(super) signer: Option<Box<dyn Signer>>,
+    pub(super) key: Option<SigningKey>,
     pub(super) result: Result<SignatureBuf, SignFailed>,
 }
 
@@ -70,11 +68,11 @@ impl SigningPool {
 
 fn work(jobs: &Receiver<Job>) {
     for job in jobs {
-        let Job { signer, scheme, digests, permit, done } = job;
-        let outcome = catch_unwind(AssertUnwindSafe(|| sign(signer, scheme, &digests, &permit)));
+        let Job { key, scheme, digests, permit, done } = job;
+        let outcome = catch_unwind(AssertUnwindSafe(|| sign(key, scheme, &digests, &permit)));
         let reply = outcome.unwrap_or_else(|panic| {
             // The signer is dropped with whatever state it was in; the key is opened afresh.
-            Done { signer: None, result: Err(SignFailed::Panicked(panic_message(panic.as_ref()))) }
+            Done { key: None, result: Err(SignFailed::Panicked(panic_message(panic.as_ref()))) }
         });
         // Nobody is listening only when the service is gone, and then the lease is reclaimed.
         drop(done.send(reply));
@@ -82,30 +80,15 @@ fn work(jobs: &Receiver<Job>) {
 }
 
 fn sign(source: KeySource, scheme: Scheme, digests: &[Digest], permit: &Permit) -> Done {
-    let mut signer = match source {
-        KeySource::Ready(signer) => signer,
-        KeySource::Sealed(opener, key) => {
-            match opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref()) {
-                Ok(signer) => signer,
-                Err(error) => return Done { signer: None, result: Err(error.into()) },
-            }
-        }
+    let opened = match source {
+        KeySource::Ready(key) => Ok(key),
+        KeySource::Sealed(opener, key, checking) => SigningKey::open(opener.as_ref(), &key, checking),
     };
-    let result = sign_in_groups(signer.as_mut(), scheme, digests, permit);
-    Done { signer: Some(signer), result }
-}
-
-fn sign_in_groups(
-    signer: &mut dyn Signer,
-    scheme: Scheme,
-    digests: &[Digest],
-    permit: &Permit,
-) -> Result<SignatureBuf, SignFailed> {
-    permit.may_start()?;
-    let mut signatures = SignatureBuf::with_capacity(signer.public_key().modulus_len(), digests.len());
-    for group in digests.chunks(GROUP) {
-        permit.may_continue()?;
-        signer.sign(scheme, group, &mut signatures)?;
+    match opened {
+        Ok(mut key) => {
+            let result = key.sign(scheme, digests, permit);
+            Done { key: Some(key), result }
+        }
+        Err(error) => Done { key: None, result: Err(error.into()) },
     }
-    Ok(signatures)
 }
