@@ -21,6 +21,7 @@ mod noop;
 mod pem;
 mod private_key;
 mod public_key;
+mod roca;
 mod rustcrypto;
 mod seal;
 
