@@ -68,8 +68,8 @@ pub struct Signing {
     #[arg(long, value_name = "ENGINE", env = "SIGNWAVE_SIGNER", hide_env_values = true)]
     #[serde(deserialize_with = "parsed")]
     pub signer: Option<Engine>,
-    /// Which signatures to verify before they are stored: always all of them, or where needed, since the
-    /// signer does not check its own results (aws-lc and rsa do) [default: needed]
+    /// Signatures to verify before they are stored: needed (of signers that do not check themselves, as
+    /// aws-lc and rsa do) or always (all) [default: needed]
     #[arg(long, value_name = "WHEN", env = "SIGNWAVE_CHECK_SIGNATURES", hide_env_values = true)]
     #[serde(deserialize_with = "parsed")]
     pub check_signatures: Option<Checking>,
