@@ -1,88 +1,16 @@
 //! Keys that parse and must not be used: each is built with one flaw and refused for it.
 
+#[path = "support/numbers.rs"]
+mod numbers;
 mod openssl;
 
 use std::iter;
 
-use num_bigint_dig::{BigUint, ModInverse, RandPrime, prime::probably_prime};
+use num_bigint_dig::{BigUint, RandPrime, prime::probably_prime};
+use numbers::{Numbers, e, inverse, lcm};
 use openssl::openssl;
-use rsa::{
-    RsaPrivateKey,
-    pkcs1::{self, UintRef, der::Encode},
-    pkcs8::DecodePrivateKey,
-    rand_core::OsRng,
-    traits::{PrivateKeyParts, PublicKeyParts},
-};
+use rsa::rand_core::OsRng;
 use signwave::signer::{Engine, KeyFlaw, PublicKey, SignerError, import};
-
-/// The numbers of a key, each of which a test may spoil.
-#[derive(Clone)]
-struct Numbers {
-    n: BigUint,
-    e: BigUint,
-    d: BigUint,
-    p: BigUint,
-    q: BigUint,
-    dp: BigUint,
-    dq: BigUint,
-    qinv: BigUint,
-}
-
-impl Numbers {
-    fn good() -> Self {
-        let pem = include_str!("fixtures/signer/rsa2048.pem");
-        let key = RsaPrivateKey::from_pkcs8_pem(pem).expect("the fixture is a good key");
-        let [p, q] = key.primes() else { panic!("two primes") };
-        let numbers = Self::of(p.clone(), q.clone(), key.e().clone());
-        assert_eq!(numbers.n, *key.n());
-        numbers
-    }
-
-    /// The key that p and q would make if they were good primes.
-    fn of(p: BigUint, q: BigUint, e: BigUint) -> Self {
-        let (p_minus_1, q_minus_1) = (&p - 1_u8, &q - 1_u8);
-        let d = inverse(&e, &lcm(&p_minus_1, &q_minus_1)).expect("e can be inverted");
-        let (dp, dq) = (&d % &p_minus_1, &d % &q_minus_1);
-        let qinv = inverse(&q, &p).unwrap_or_else(|| BigUint::from(1_u8));
-        Self { n: &p * &q, e, d, p, q, dp, dq, qinv }
-    }
-
-    /// PKCS#1 DER.
-    fn encode(&self) -> Vec<u8> {
-        let numbers = [&self.n, &self.e, &self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qinv];
-        let bytes = numbers.map(BigUint::to_bytes_be);
-        let [n, e, d, p, q, dp, dq, qinv] =
-            bytes.each_ref().map(|bytes| UintRef::new(bytes).expect("a number"));
-        let key = pkcs1::RsaPrivateKey {
-            modulus: n,
-            public_exponent: e,
-            private_exponent: d,
-            prime1: p,
-            prime2: q,
-            exponent1: dp,
-            exponent2: dq,
-            coefficient: qinv,
-            other_prime_infos: None,
-        };
-        key.to_der().expect("it can be encoded")
-    }
-}
-
-fn e() -> BigUint {
-    BigUint::from(65537_u32)
-}
-
-fn lcm(a: &BigUint, b: &BigUint) -> BigUint {
-    let (mut gcd, mut rest) = (a.clone(), b.clone());
-    while rest != BigUint::default() {
-        (gcd, rest) = (rest.clone(), gcd % rest);
-    }
-    a * b / gcd
-}
-
-fn inverse(number: &BigUint, modulus: &BigUint) -> Option<BigUint> {
-    number.mod_inverse(modulus)?.to_biguint()
-}
 
 fn prime(bits: usize) -> BigUint {
     OsRng.gen_prime(bits)

@@ -8,12 +8,14 @@ use tokio::sync::oneshot;
 use super::{
     db::{Db, ask},
     messages::{Leased, LoadKey, Sign, SignFailed},
+    signing_key::SigningKey,
     signing_pool::{Done, Job, KeySource, SigningPool},
     standing::Standing,
 };
 use crate::{
+    config::Checking,
     domain::{KeyId, SignedBatch},
-    signer::{OpenSigner, Signer},
+    signer::OpenSigner,
 };
 
 /// What every KeyActor needs.
@@ -23,6 +25,8 @@ pub struct KeyTools {
     pub db: Db,
     /// To open it with.
     pub opener: Arc<dyn OpenSigner>,
+    /// Whether to verify what its signer makes.
+    pub checking: Checking,
     /// To sign on.
     pub pool: Arc<SigningPool>,
     /// To ask whether the lease still stands.
@@ -33,14 +37,14 @@ pub struct KeyTools {
 /// done, and the signer travels with the job, so that nobody else can use it meanwhile.
 pub struct KeyActor {
     key: KeyId,
-    signer: Option<Box<dyn Signer>>,
+    opened: Option<SigningKey>,
     tools: KeyTools,
 }
 
 impl KeyActor {
     /// The owner of `key`, which is opened when first needed.
     pub fn new(key: KeyId, tools: KeyTools) -> Self {
-        Self { key, signer: None, tools }
+        Self { key, opened: None, tools }
     }
 }
 
@@ -53,21 +57,21 @@ impl Handler<Sign> for KeyActor {
 
     fn handle(&mut self, Sign(leased): Sign, _: &mut Self::Context) -> Self::Result {
         debug_assert_eq!(leased.lease.key, self.key);
-        let signing = sign(self.key, self.signer.take(), self.tools.clone(), leased);
-        AtomicResponse::new(Box::pin(signing.into_actor(self).map(|(signer, result), actor, _| {
-            actor.signer = signer;
+        let signing = sign(self.key, self.opened.take(), self.tools.clone(), leased);
+        AtomicResponse::new(Box::pin(signing.into_actor(self).map(|(opened, result), actor, _| {
+            actor.opened = opened;
             result
         })))
     }
 }
 
-type Returned = (Option<Box<dyn Signer>>, Result<SignedBatch, SignFailed>);
+type Returned = (Option<SigningKey>, Result<SignedBatch, SignFailed>);
 
-async fn sign(key: KeyId, signer: Option<Box<dyn Signer>>, tools: KeyTools, leased: Leased) -> Returned {
-    let source = match signer {
-        Some(signer) => KeySource::Ready(signer),
+async fn sign(key: KeyId, opened: Option<SigningKey>, tools: KeyTools, leased: Leased) -> Returned {
+    let source = match opened {
+        Some(opened) => KeySource::Ready(opened),
         None => match ask(&tools.db.load_key, LoadKey(key)).await {
-            Ok(Some(stored)) => KeySource::Sealed(tools.opener, stored),
+            Ok(Some(stored)) => KeySource::Sealed(tools.opener, stored, tools.checking),
             Ok(None) => return (None, Err(SignFailed::NoSuchKey)),
             Err(error) => return (None, Err(error.into())),
         },
@@ -76,12 +80,13 @@ async fn sign(key: KeyId, signer: Option<Box<dyn Signer>>, tools: KeyTools, leas
     let (done, reply) = oneshot::channel();
     let permit = tools.standing.permit(lease.node);
     tools.pool.submit(Job::new(source, lease.scheme, digests, permit, done));
-    let Done { signer, result } = reply.await.unwrap_or(Done { signer: None, result: Err(SignFailed::Gone) });
+    let Done { key: opened, result } =
+        reply.await.unwrap_or(Done { key: None, result: Err(SignFailed::Gone) });
     let signed = result.and_then(|signatures| {
         lease.signed(signatures).map_err(|wrong| SignFailed::WrongCount {
             expected: wrong.lease.records.len(),
             found: wrong.found,
         })
     });
-    (signer, signed)
+    (opened, signed)
 }

@@ -138,6 +138,14 @@ pub enum SignFailed {
         /// Signatures made.
         found: u64,
     },
+    /// A signature is not the stored key's signature of its record: none of the batch is stored.
+    #[error("signature {nth} of {of} does not verify with the stored public key")]
+    NotVerified {
+        /// Which one, from 1.
+        nth: usize,
+        /// Records in the batch.
+        of: usize,
+    },
     /// The signer panicked.
     #[error("the signer panicked: {0}")]
     Panicked(String),

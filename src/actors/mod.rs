@@ -25,6 +25,7 @@ pub mod messages;
 pub mod outage;
 pub mod progress;
 pub mod service;
+mod signing_key;
 pub mod signing_pool;
 pub mod standing;
 pub mod stop;

@@ -118,8 +118,13 @@ impl Service {
 
         // Ingest is told of the others and they of it: its address comes first, the actor last.
         let ingest = Context::<Ingest>::new();
-        let tools =
-            KeyTools { db: db.clone(), opener, pool: Arc::new(pool), standing: Arc::clone(&standing) };
+        let tools = KeyTools {
+            db: db.clone(),
+            opener,
+            checking: settings.checking,
+            pool: Arc::new(pool),
+            standing: Arc::clone(&standing),
+        };
         let supervisor = Supervisor::new(tools).start();
         let outlet = Outlet {
             db: db.clone(),

@@ -9,10 +9,11 @@ use std::{
 use crossbeam_channel::unbounded;
 use tokio::sync::oneshot;
 
-use super::{db_executor::panic_message, messages::SignFailed, standing::Permit};
+use super::{db_executor::panic_message, messages::SignFailed, signing_key::SigningKey, standing::Permit};
 use crate::{
+    config::Checking,
     domain::{Digest, Scheme, SignatureBuf},
-    signer::{OpenSigner, Signer, SignerError},
+    signer::{OpenSigner, SignerError},
     store::StoredKey,
 };
 
@@ -25,17 +26,17 @@ pub struct SigningPool {
     submit: Box<dyn Fn(Job) + Send + Sync>,
 }
 
-/// A batch to sign, and the signer that comes with it for as long as that takes.
+/// A batch to sign, and the key that comes with it for as long as that takes.
 pub struct Job {
     key: KeySource,
     work: Work,
     done: oneshot::Sender<Done>,
 }
 
-/// A signer, or what to open one from: unsealing is work for a signing thread too.
+/// A key, or what to open it from: unsealing is work for a signing thread too.
 pub(super) enum KeySource {
-    Ready(Box<dyn Signer>),
-    Sealed(Arc<dyn OpenSigner>, StoredKey),
+    Ready(SigningKey),
+    Sealed(Arc<dyn OpenSigner>, StoredKey, Checking),
 }
 
 /// What is signed, and how far.
@@ -47,9 +48,9 @@ struct Work {
     signatures: SignatureBuf,
 }
 
-/// The signer comes back, unless it could not be opened or panicked.
+/// The key comes back, unless it could not be opened or its signer panicked.
 pub(super) struct Done {
-    pub(super) signer: Option<Box<dyn Signer>>,
+    pub(super) key: Option<SigningKey>,
     pub(super) result: Result<SignatureBuf, SignFailed>,
 }
 
@@ -107,13 +108,13 @@ impl Job {
         let Self { key, mut work, done } = self;
         let step = catch_unwind(AssertUnwindSafe(|| work.step(key)));
         // A signer that panicked is dropped with whatever state it was in; the key is opened afresh.
-        let (signer, is_done) =
+        let (key, is_done) =
             step.unwrap_or_else(|panic| (None, Err(SignFailed::Panicked(panic_message(panic.as_ref())))));
-        match (signer, is_done) {
-            (Some(signer), Ok(false)) => Some(Self { key: KeySource::Ready(signer), work, done }),
-            (signer, is_done) => {
+        match (key, is_done) {
+            (Some(key), Ok(false)) => Some(Self { key: KeySource::Ready(key), work, done }),
+            (key, is_done) => {
                 // Nobody is listening only when the service is gone, and then the lease is reclaimed.
-                drop(done.send(Done { signer, result: is_done.map(|_| work.signatures) }));
+                drop(done.send(Done { key, result: is_done.map(|_| work.signatures) }));
                 None
             }
         }
@@ -121,38 +122,40 @@ impl Job {
 }
 
 impl Work {
-    fn step(&mut self, key: KeySource) -> (Option<Box<dyn Signer>>, Result<bool, SignFailed>) {
+    fn step(&mut self, key: KeySource) -> (Option<SigningKey>, Result<bool, SignFailed>) {
         match key.open() {
-            Ok(mut signer) => {
-                let is_done = self.sign_group(signer.as_mut());
-                (Some(signer), is_done)
+            Ok(mut key) => {
+                let is_done = self.sign_group(&mut key);
+                (Some(key), is_done)
             }
             Err(error) => (None, Err(error.into())),
         }
     }
 
-    /// Returns whether that was the last.
-    fn sign_group(&mut self, signer: &mut dyn Signer) -> Result<bool, SignFailed> {
+    /// Returns whether that was the last. All of the batch is checked then: what was checked is what will
+    /// be stored.
+    fn sign_group(&mut self, key: &mut SigningKey) -> Result<bool, SignFailed> {
         if self.next == 0 {
             self.permit.may_start()?;
-            self.signatures =
-                SignatureBuf::with_capacity(signer.public_key().modulus_len(), self.digests.len());
+            self.signatures = SignatureBuf::with_capacity(key.modulus_len(), self.digests.len());
         }
         self.permit.may_continue()?;
         let end = self.digests.len().min(self.next + GROUP);
-        signer.sign(self.scheme, &self.digests[self.next..end], &mut self.signatures)?;
+        key.sign(self.scheme, &self.digests[self.next..end], &mut self.signatures)?;
         self.next = end;
-        Ok(end == self.digests.len())
+        let is_done = end == self.digests.len();
+        if is_done {
+            key.check(self.scheme, &self.digests, &self.signatures, &self.permit)?;
+        }
+        Ok(is_done)
     }
 }
 
 impl KeySource {
-    fn open(self) -> Result<Box<dyn Signer>, SignerError> {
+    fn open(self) -> Result<SigningKey, SignerError> {
         match self {
-            Self::Ready(signer) => Ok(signer),
-            Self::Sealed(opener, key) => {
-                opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref())
-            }
+            Self::Ready(key) => Ok(key),
+            Self::Sealed(opener, key, checking) => SigningKey::open(opener.as_ref(), &key, checking),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
-    config::{Roles, Settings},
+    config::{Checking, Roles, Settings},
     domain::Scheme,
     signer::Engine,
 };
@@ -68,6 +68,11 @@ pub struct Signing {
     #[arg(long, value_name = "ENGINE", env = "SIGNWAVE_SIGNER", hide_env_values = true)]
     #[serde(deserialize_with = "parsed")]
     pub signer: Option<Engine>,
+    /// Signatures to verify before they are stored: needed (of signers that do not check themselves, as
+    /// aws-lc and rsa do) or always (all) [default: needed]
+    #[arg(long, value_name = "WHEN", env = "SIGNWAVE_CHECK_SIGNATURES", hide_env_values = true)]
+    #[serde(deserialize_with = "parsed")]
+    pub check_signatures: Option<Checking>,
     /// Signing threads [default: one per core]
     #[arg(long, value_name = "N", env = "SIGNWAVE_SIGNERS", hide_env_values = true)]
     pub signers: Option<usize>,
@@ -107,6 +112,7 @@ impl Signing {
             batch_size: self.batch_size.or(under.batch_size),
             scheme: self.scheme.or(under.scheme),
             signer: self.signer.or(under.signer),
+            check_signatures: self.check_signatures.or(under.check_signatures),
             signers: self.signers.or(under.signers),
             prefetch: self.prefetch.or(under.prefetch),
             linger: self.linger.or(under.linger),
@@ -126,6 +132,7 @@ impl Signing {
             connections: default.connections,
             batch_size: self.batch_size.unwrap_or(default.batch_size),
             scheme: self.scheme.unwrap_or(default.scheme),
+            checking: self.check_signatures.unwrap_or(default.checking),
             signers: self.signers.unwrap_or(default.signers),
             prefetch: self.prefetch.or(default.prefetch),
             linger: self.linger.unwrap_or(default.linger),

@@ -1,9 +1,11 @@
 //! Layer 3, the settings of the service: defaults, and the rules between them.
 
+mod checking;
 mod roles;
 
 use std::time::Duration;
 
+pub use checking::{Checking, UnknownChecking};
 pub use roles::{Roles, UnknownRole};
 
 use crate::domain::{BatchRow, Scheme};
@@ -17,6 +19,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// How records are signed.
     pub scheme: Scheme,
+    /// Which signatures are verified before they are stored.
+    pub checking: Checking,
     /// Signing threads; one per core unless told otherwise.
     pub signers: usize,
     /// Batches leased beyond the number of signing threads, so that none of them waits for the
@@ -79,6 +83,7 @@ impl Default for Settings {
             roles: Roles::default(),
             batch_size: 1000,
             scheme: Scheme::default(),
+            checking: Checking::default(),
             signers: std::thread::available_parallelism().map_or(1, usize::from),
             prefetch: None,
             linger: Duration::from_millis(200),

@@ -36,6 +36,12 @@ impl Signer for AwsLcSigner {
         &self.public_key
     }
 
+    /// `rsa_default_private_transform` (crypto/fipsmodule/rsa/rsa_impl.c of aws-lc) does, whether or not it
+    /// used the CRT. What comes after it, the removal of the blinding, is not checked.
+    fn checks_itself(&self) -> bool {
+        true
+    }
+
     fn sign(
         &mut self,
         scheme: Scheme,

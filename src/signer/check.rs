@@ -3,7 +3,7 @@
 use num_bigint_dig::{BigUint, RandBigInt, prime::probably_prime};
 use rsa::rand_core::OsRng;
 
-use super::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, private_key::Components};
+use super::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, private_key::Components, roca};
 use crate::domain::{DigestAlgorithm, Scheme, SignatureBuf};
 
 /// Rounds of Miller-Rabin with random bases, after a Baillie-PSW test, which no known composite passes.
@@ -16,6 +16,9 @@ pub(super) fn private_key(key: &PrivateKey) -> Result<(), SignerError> {
     exponents(&components)?;
     if !is_prime(&components.p) || !is_prime(&components.q) {
         return Err(KeyFlaw::NotPrime.into());
+    }
+    if roca::made(&components.p) || roca::made(&components.q) {
+        return Err(KeyFlaw::Roca.into());
     }
     if !trial(key)? {
         return Err(KeyFlaw::Trial.into());

@@ -80,7 +80,17 @@ impl FromStr for Engine {
 
 #[cfg(test)]
 mod tests {
+    use num_bigint_dig::{BigUint, ModInverse, RandPrime};
+    use rsa::{
+        pkcs1::{self, UintRef, der::Encode},
+        rand_core::OsRng,
+    };
+
     use super::*;
+    use crate::{
+        domain::{Scheme, SignatureBuf},
+        signer::digest,
+    };
 
     #[test]
     fn every_engine_is_read_back_from_its_name() {
@@ -88,5 +98,58 @@ mod tests {
             assert_eq!(engine.to_string().parse(), Ok(engine));
         }
         assert_eq!("noop".parse::<Engine>(), Err(UnknownEngine("noop".to_owned())));
+    }
+
+    /// A key whose p is the product of two primes: everything fits, but the CRT gives wrong results.
+    fn with_a_composite_factor() -> (PrivateKey, BigUint, BigUint) {
+        let (e, one) = (BigUint::from(65537_u32), BigUint::from(1_u8));
+        let inverse = |number: &BigUint, modulus: &BigUint| number.mod_inverse(modulus)?.to_biguint();
+        loop {
+            let (p, q): (BigUint, BigUint) =
+                (OsRng.gen_prime(512) * OsRng.gen_prime(512), OsRng.gen_prime(1024));
+            let (p_minus_1, q_minus_1) = (&p - &one, &q - &one);
+            let n = &p * &q;
+            let Some(d) = inverse(&e, &(&p_minus_1 * &q_minus_1)).filter(|_| n.bits() == 2048) else {
+                continue;
+            };
+            let (dp, dq, qinv) = (&d % &p_minus_1, &d % &q_minus_1, inverse(&q, &p).unwrap());
+            let numbers = [&n, &e, &d, &p, &q, &dp, &dq, &qinv].map(BigUint::to_bytes_be);
+            let [n, e, d, prime1, prime2, dp, dq, qinv] =
+                numbers.each_ref().map(|bytes| UintRef::new(bytes).unwrap());
+            let key = pkcs1::RsaPrivateKey {
+                modulus: n,
+                public_exponent: e,
+                private_exponent: d,
+                prime1,
+                prime2,
+                exponent1: dp,
+                exponent2: dq,
+                coefficient: qinv,
+                other_prime_infos: None,
+            };
+            let key = PrivateKey::from_pkcs1(&key.to_der().unwrap()).unwrap();
+            return (key, p, p_minus_1);
+        }
+    }
+
+    #[test]
+    fn an_engine_finds_that_its_own_result_is_wrong() {
+        let (key, p, p_minus_1) = with_a_composite_factor();
+        let (d, e) = (key.components().d.clone(), BigUint::from(65537_u32));
+        let two = BigUint::from(2_u8);
+        assert_ne!(
+            two.modpow(&(d % p_minus_1), &p).modpow(&e, &p),
+            two,
+            "without the check it would be wrong"
+        );
+        for (engine, scheme) in Engine::ALL.into_iter().flat_map(|engine| Scheme::ALL.map(|s| (engine, s))) {
+            let mut signer = engine.signer(&key).expect("the libraries do not test primality");
+            assert!(signer.checks_itself());
+            let digests = [digest(scheme.digest(), b"payload"); 3];
+            let mut out = SignatureBuf::with_capacity(256, 3);
+            let failed = SignerError::Sign(key.public_key().fingerprint());
+            assert_eq!(signer.sign(scheme, &digests, &mut out), Err(failed), "{engine} {scheme}");
+            assert!(out.is_empty(), "nothing wrong was handed out");
+        }
     }
 }

@@ -189,6 +189,9 @@ pub enum KeyFlaw {
     /// A prime is much shorter than half the modulus.
     #[error("one of its primes is shorter than half the modulus")]
     UnbalancedPrimes,
+    /// p or q comes from the generator of CVE-2017-15361.
+    #[error("it was made by a flawed generator (ROCA, CVE-2017-15361) and can be factored")]
+    Roca,
     /// d·e mod lcm(p−1, q−1) ≠ 1, or d is not below n.
     #[error("its private exponent does not belong to its public exponent")]
     PrivateExponent,

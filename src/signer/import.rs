@@ -82,23 +82,27 @@ enum Form {
 }
 
 fn form(der: &[u8]) -> Result<Form, SignerError> {
+    // A text may look like DER that ends too early or goes on.
+    if der.first().is_some_and(|tag| *tag != u8::from(Tag::Sequence)) {
+        return Err(SignerError::NotPrivateKey("it is neither PEM nor DER of a key"));
+    }
     let outer = AnyRef::from_der(der).map_err(|error| {
         SignerError::NotPrivateKey(match error.kind() {
             ErrorKind::TrailingData { .. } => "it goes on after its end",
             ErrorKind::Incomplete { .. } => "it ends too early",
-            _ => "it is neither PEM nor DER",
+            _ => "it is neither PEM nor DER of a key",
         })
     })?;
     let tags = || {
         let mut parts = SliceReader::new(outer.value())?;
         Ok::<_, pkcs8::der::Error>((AnyRef::decode(&mut parts)?.tag(), parts.peek_tag()?))
     };
-    match (outer.tag(), tags()) {
-        (Tag::Sequence, Ok((Tag::Integer, Tag::Integer))) => Ok(Form::Pkcs1),
-        (Tag::Sequence, Ok((Tag::Integer, Tag::Sequence))) => Ok(Form::Pkcs8),
-        (Tag::Sequence, Ok((Tag::Sequence, Tag::OctetString))) => Ok(Form::Encrypted),
-        (Tag::Sequence, Ok((Tag::Sequence, Tag::BitString))) => Ok(Form::PublicKey),
-        (Tag::Sequence, Ok((Tag::Sequence, Tag::Sequence))) => Ok(Form::Certificate),
+    match tags() {
+        Ok((Tag::Integer, Tag::Integer)) => Ok(Form::Pkcs1),
+        Ok((Tag::Integer, Tag::Sequence)) => Ok(Form::Pkcs8),
+        Ok((Tag::Sequence, Tag::OctetString)) => Ok(Form::Encrypted),
+        Ok((Tag::Sequence, Tag::BitString)) => Ok(Form::PublicKey),
+        Ok((Tag::Sequence, Tag::Sequence)) => Ok(Form::Certificate),
         _ => Err(SignerError::NotPrivateKey("it is DER of something else")),
     }
 }

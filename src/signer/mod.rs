@@ -21,6 +21,7 @@ mod noop;
 mod pem;
 mod private_key;
 mod public_key;
+mod roca;
 mod rustcrypto;
 mod seal;
 
@@ -45,6 +46,12 @@ use crate::domain::{Digest, Scheme, SignatureBuf};
 pub trait Signer: Send {
     /// The public half, to verify with.
     fn public_key(&self) -> &PublicKey;
+
+    /// Whether it checks each of its own operations, by raising the result to the public exponent, before
+    /// it hands it out: a fault in the computation is an error then, and reveals no prime. What does not
+    /// is verified with the stored public key before anything is stored. There is no default on purpose:
+    /// whoever adds a signer has to find out.
+    fn checks_itself(&self) -> bool;
 
     /// Signs each digest in turn and appends the signatures to `out`, each as long as the modulus.
     ///

@@ -43,7 +43,7 @@ impl PrivateKey {
             return Err(SignerError::NotRsa(algorithm_name(&info.algorithm.oid.to_string())));
         }
         if info.algorithm != pkcs1::ALGORITHM_ID {
-            return Err(SignerError::NotPrivateKey("its algorithm has parameters"));
+            return Err(SignerError::NotPrivateKey("its algorithm's parameters are not NULL"));
         }
         Self::from_pkcs1(info.private_key)
     }

@@ -8,7 +8,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use super::{PrivateKey, PublicKey, Signer, SignerError, Verifier, each::sign_each};
 use crate::domain::{Digest, DigestAlgorithm, Scheme, SignatureBuf};
 
-/// Signs with `rsa`, blinded; the library verifies each result.
+/// Signs with `rsa`, blinded.
 pub(super) struct RsaSigner {
     key: RsaPrivateKey,
     public_key: PublicKey,
@@ -27,6 +27,12 @@ impl RsaSigner {
 impl Signer for RsaSigner {
     fn public_key(&self) -> &PublicKey {
         &self.public_key
+    }
+
+    /// `rsa_decrypt_and_check` (src/algorithms/rsa.rs of rsa 0.9) does, for both paddings, when the blinding
+    /// is removed.
+    fn checks_itself(&self) -> bool {
+        true
     }
 
     fn sign(

@@ -90,6 +90,10 @@ impl Signer for ScriptedSigner {
         &self.public_key
     }
 
+    fn checks_itself(&self) -> bool {
+        true
+    }
+
     fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
         assert!(!self.in_use.swap(true, SeqCst), "key {} is used twice at once", self.fingerprint);
         let act = self.signers.acts.lock().unwrap().get_mut(&self.fingerprint).and_then(VecDeque::pop_front);

@@ -92,3 +92,22 @@ fn a_key_that_is_there_or_shares_a_prime_is_refused() {
     assert_eq!(error, "'good.pem' was not imported: it is there already, as key 1");
     assert_eq!(sandbox.number("SELECT count(*) FROM signing_key"), 2);
 }
+
+#[test]
+fn sealed_keys_that_were_exchanged_in_the_database_sign_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "60", "--keys", "3"]);
+    sandbox.sql(
+        "CREATE TEMP TABLE kept AS SELECT id, sealed_key FROM signing_key;
+         UPDATE signing_key SET sealed_key = (SELECT sealed_key FROM kept WHERE kept.id = 5 - signing_key.id)
+         WHERE id IN (2, 3)",
+    );
+    sandbox.ok(&["sign", "--batch-size", "5"]);
+    assert_eq!(sandbox.number("SELECT count(*) FROM signature"), 60);
+    assert_eq!(sandbox.number("SELECT count(DISTINCT key_id) FROM batch"), 1);
+    let suspended =
+        sandbox.rows("SELECT id AS number, state_reason AS text FROM signing_key WHERE state = 'suspended'");
+    assert_eq!(suspended.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 3]);
+    assert!(suspended.iter().all(|(_, reason)| reason.contains("does not open with this master key")));
+    sandbox.ok(&["verify"]);
+}

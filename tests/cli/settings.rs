@@ -85,6 +85,24 @@ fn roles_are_read_from_everywhere_and_an_unknown_one_is_an_error() {
 }
 
 #[test]
+fn the_check_of_signatures_can_be_asked_for_and_not_turned_off() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "4", "--keys", "1"]);
+    for text in ["never", "no", "Always", ""] {
+        let mut sign = sandbox.command(&["sign"]);
+        let output = sign.env("SIGNWAVE_CHECK_SIGNATURES", text).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(error.contains("does not say which signatures to check: write needed or always"), "{error}");
+    }
+    sandbox.write("signwave.toml", "[signing]\ncheck-signatures = 'never'");
+    assert!(sandbox.fails(2, &["sign"]).starts_with("signwave.toml:2: 'never' does not say which"));
+    sandbox.write("signwave.toml", "[signing]\ncheck-signatures = 'always'");
+    sandbox.ok(&["sign"]);
+    sandbox.ok(&["verify"]);
+}
+
+#[test]
 fn an_emitter_needs_no_master_key_and_has_a_name_of_its_own() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["seed", "--records", "12", "--keys", "1"]);

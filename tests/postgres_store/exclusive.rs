@@ -71,6 +71,10 @@ impl Signer for Noting {
         &self.node.public_key
     }
 
+    fn checks_itself(&self) -> bool {
+        true
+    }
+
     fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
         let begun = Instant::now();
         let number = self.node.log.count.fetch_add(1, SeqCst);

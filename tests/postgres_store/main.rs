@@ -7,7 +7,6 @@ mod postgres;
 #[path = "../support/proxy/mod.rs"]
 mod proxy;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "this program uses a part of it")]
 mod support;
 
 mod exclusive;

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::{context::Context, failure::Usage};
 use crate::{
     audit,
-    config::Settings,
+    config::{Checking, Settings},
     domain::{BatchId, Scheme},
     signer::{Engine, PublicKey},
 };
@@ -81,6 +81,8 @@ pub enum Suite {
     Batches,
     /// Two signing threads ÷ one
     Threads,
+    /// The rate with every signature verified before it is stored ÷ the rate without
+    Checking,
     /// Everything that is not RSA: records per second with a signer that does nothing
     Ceiling,
     /// Peak memory, at ten times the records
@@ -118,6 +120,7 @@ impl Bench {
                 figures.extend(match suite {
                     Suite::Batches => self.batches(&lab, &template)?,
                     Suite::Threads => self.threads(&lab, &template)?,
+                    Suite::Checking => self.checking(&lab, &template)?,
                     Suite::Ceiling => self.ceiling(&lab, &template)?,
                     Suite::Verify => self.verify(&lab, &template)?,
                     Suite::Nodes => server::nodes(
@@ -198,6 +201,25 @@ impl Bench {
             ratios.push(ratio);
         }
         Ok(vec![Figure::new("two signing threads ÷ one", Some(Goal::AtLeast(1.9)), ratios)])
+    }
+
+    fn checking(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
+        let (mut ratios, mut costs) = (Vec::new(), Vec::new());
+        for round in 1..=self.repeat {
+            let measure =
+                |checking| lab.sign(template, &Settings { checking, ..Settings::default() }, Signing::Real);
+            let (before, checked, after) =
+                (measure(Checking::Needed)?, measure(Checking::Always)?, measure(Checking::Needed)?);
+            let ratio = (before.seconds + after.seconds) / 2.0 / checked.seconds;
+            let cost = checked.cpu_seconds - (before.cpu_seconds + after.cpu_seconds) / 2.0;
+            log::info!("checking, round {round}: {ratio:.3} of the rate without");
+            ratios.push(ratio);
+            costs.push(cost * 1e6 / template.records as f64);
+        }
+        Ok(vec![
+            Figure::new("every signature checked ÷ not", Some(Goal::AtLeast(0.9)), ratios),
+            Figure::new("· CPU µs per record for it", None, costs),
+        ])
     }
 
     fn ceiling(&self, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {

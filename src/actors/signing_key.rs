@@ -1,0 +1,77 @@
+//! A key at work: its signer, and what verifies the signer's results before they are stored.
+
+use super::{messages::SignFailed, standing::Permit};
+use crate::{
+    config::Checking,
+    domain::{Digest, Scheme, SignatureBuf},
+    signer::{Engine, OpenSigner, PublicKey, Signer, SignerError, Verifier},
+    store::StoredKey,
+};
+
+/// How many verifications are made between two looks at the permit: about 2 ms of RSA-2048.
+const GROUP: usize = 128;
+
+/// A signer that was opened, with the verifier of its results if they are to be checked.
+pub(super) struct SigningKey {
+    signer: Box<dyn Signer>,
+    verifier: Option<Box<dyn Verifier>>,
+}
+
+impl SigningKey {
+    pub(super) fn open(
+        opener: &dyn OpenSigner,
+        key: &StoredKey,
+        checking: Checking,
+    ) -> Result<Self, SignerError> {
+        let signer = opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref())?;
+        let verifier = checking.verifies(signer.checks_itself()).then(|| verifier(key)).transpose()?;
+        Ok(Self { signer, verifier })
+    }
+
+    /// Bytes per signature.
+    pub(super) fn modulus_len(&self) -> usize {
+        self.signer.public_key().modulus_len()
+    }
+
+    /// See [`Signer::sign`].
+    pub(super) fn sign(
+        &mut self,
+        scheme: Scheme,
+        digests: &[Digest],
+        out: &mut SignatureBuf,
+    ) -> Result<(), SignerError> {
+        self.signer.sign(scheme, digests, out)
+    }
+
+    /// Verifies the signatures of a batch, unless its signer is trusted to have done so.
+    ///
+    /// Over the digests as they were made of the payloads, not as the signer may have left them. Whether
+    /// there is a signature for each of them, the lease judges.
+    pub(super) fn check(
+        &self,
+        scheme: Scheme,
+        digests: &[Digest],
+        signatures: &SignatureBuf,
+        permit: &Permit,
+    ) -> Result<(), SignFailed> {
+        let Some(verifier) = &self.verifier else { return Ok(()) };
+        for (i, (digest, signature)) in digests.iter().zip(signatures.iter()).enumerate() {
+            if i % GROUP == 0 {
+                permit.may_continue()?;
+            }
+            if !verifier.verify(scheme, digest, signature) {
+                return Err(SignFailed::NotVerified { nth: i + 1, of: digests.len() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The public key is the one in the database, which is what everybody else verifies with.
+fn verifier(key: &StoredKey) -> Result<Box<dyn Verifier>, SignerError> {
+    let public_key = PublicKey::from_spki(&key.public_key)?;
+    if public_key.fingerprint() != key.fingerprint {
+        return Err(SignerError::Mismatch { fingerprint: key.fingerprint, part: "public key" });
+    }
+    Engine::default().verifier(&public_key)
+}

@@ -1,0 +1,75 @@
+//! Which signatures are verified before they are stored.
+
+use std::{fmt, str::FromStr};
+
+/// When each signature of a batch is verified with its key's stored public key, between signing and
+/// storing. One that does not verify sends its batch back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checking {
+    /// When the signer does not check its own results.
+    #[default]
+    Needed,
+    /// Whatever the signer says of itself.
+    Always,
+    /// Not at all, to measure with a signer that does not sign. No text leads here.
+    Never,
+}
+
+/// A text that does not say when to check.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' does not say which signatures to check: write needed or always")]
+pub struct UnknownChecking(String);
+
+impl Checking {
+    /// Whether to verify what a signer makes that says this of itself.
+    pub fn verifies(self, checks_itself: bool) -> bool {
+        match self {
+            Self::Needed => !checks_itself,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+impl FromStr for Checking {
+    type Err = UnknownChecking;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "needed" => Ok(Self::Needed),
+            "always" => Ok(Self::Always),
+            _ => Err(UnknownChecking(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Checking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Needed => "needed",
+            Self::Always => "always",
+            Self::Never => "never",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_whoever_does_not_check_itself_is_checked() {
+        assert_eq!([false, true].map(|itself| Checking::default().verifies(itself)), [true, false]);
+        assert_eq!([false, true].map(|itself| Checking::Always.verifies(itself)), [true, true]);
+    }
+
+    #[test]
+    fn no_text_turns_the_check_off() {
+        for checking in [Checking::Needed, Checking::Always] {
+            assert_eq!(checking.to_string().parse(), Ok(checking));
+        }
+        for text in ["never", "", "Always", "no"] {
+            assert_eq!(Checking::from_str(text), Err(UnknownChecking(text.to_owned())));
+        }
+    }
+}
