@@ -66,8 +66,14 @@ fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, Store
         let digests = digests(store, &lease)?;
         Ok(Leased { lease, digests })
     });
-    // If we die here the node is reclaimed with all its leases; if only reading fails they go back.
-    hashed.collect::<Result<_, _>>().or_else(|error| store.release(&held).and(Err(error)))
+    // If we die here the node is reclaimed with all its leases; if only reading fails they go back. Where that
+    // fails too, the node holds what it does not know of, as when a reply is lost.
+    hashed.collect::<Result<_, _>>().map_err(|error| match store.release(&held) {
+        Ok(_) => error,
+        Err(failed) => {
+            StoreError::UnknownOutcome(format!("{error}; and leases could not be given back: {failed}"))
+        }
+    })
 }
 
 fn digests(store: &dyn Store, lease: &crate::domain::Lease) -> Result<Vec<Digest>, StoreError> {

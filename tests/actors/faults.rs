@@ -1,6 +1,6 @@
 //! Each fault of the plan: a call that fails, before or after it took effect.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::SyncArbiter;
 use signwave::{
@@ -197,4 +197,17 @@ async fn a_panic_on_the_database_thread_is_survived() {
         assert_eq!(ending, Ok(Ending::Drained { held_elsewhere: 0 }), "{method:?}");
         world.check_all_signed();
     }
+}
+
+#[actix_rt::test]
+async fn leases_that_can_neither_be_read_nor_given_back_are_not_forgotten() {
+    let away = || Fault::NotPersisted(StoreError::Unavailable("the connection broke".into()));
+    let world = world();
+    [Method::ReadPayloads, Method::Release].map(|method| world.store.fail(method, 1, away()));
+    let store: Arc<dyn Store> = world.store.clone();
+    let executor = SyncArbiter::start(1, move || DbExecutor::new(store.clone()));
+    let service = world.service(Db::of(&executor), Mode::Drain, Stop::default());
+    let ending = actix_rt::time::timeout(Duration::from_secs(20), service).await;
+    assert_eq!(ending, Ok(Ok(Ending::Drained { held_elsewhere: 0 })));
+    world.check_all_signed();
 }

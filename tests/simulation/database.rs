@@ -1,13 +1,14 @@
 //! The way of a node to the store: what DbExecutor does with each message, at a time that fate chooses, and
 //! everything that can go wrong on the way there, in the store, and on the way back.
 
-use std::{any::Any, fmt::Debug, rc::Rc, sync::Arc};
+use std::{any::Any, fmt::Debug, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, ResponseFuture};
 use signwave::{
     actors::{
+        clock::Clock,
         db_executor::Transaction,
-        messages::{Commit, LeaseBatches, Open, Reclaim, Release, Remove},
+        messages::{Commit, LeaseBatches, Leased, Open, Reclaim, Register, Release, Remove, Renew},
     },
     domain::{BatchId, BatchState, CommitVerdict, Lease, NodeId, Outcome},
     store::{Fault, FaultyStore, KeyStateVerdict, Method, Reclaimed, RenewVerdict, Store, StoreError},
@@ -23,17 +24,18 @@ pub struct Database(pub Rc<Line>);
 pub struct Line {
     world: World,
     process: Rc<Process>,
+    clock: Clock,
     store: FaultyStore,
     in_turn: bool,
     turn: Mutex<()>,
 }
 
 impl Line {
-    pub fn new(world: World, process: Rc<Process>, in_turn: bool) -> Self {
+    pub fn new(world: World, process: Rc<Process>, clock: Clock, in_turn: bool) -> Self {
         let store = FaultyStore::new(Arc::clone(&world.memory) as _);
         let fate = world.clone();
         store.fail_as_drawn(move |method| fault(&fate, method));
-        Self { world, process, store, in_turn, turn: Mutex::default() }
+        Self { world, process, clock, store, in_turn, turn: Mutex::default() }
     }
 
     fn is_broken(&self) -> bool {
@@ -92,6 +94,9 @@ impl Line {
         let fate = &self.world.fate;
         if let Some(Ok(node)) = as_reply::<NodeId>(result) {
             self.process.nodes.borrow_mut().push(*node);
+        } else if let Some(Ok(leased)) = as_reply::<Vec<Leased>>(result) {
+            let mut ledger = self.world.ledger.lock().unwrap();
+            leased.iter().for_each(|leased| ledger.leased(self.process.number, leased));
         } else if let Some(Ok(dead)) = as_reply::<Vec<Reclaimed>>(result) {
             dead.iter().filter(|dead| dead.batches > 0).for_each(|_| fate.count("reclaimed"));
         } else if let Some(Ok(verdicts)) = as_reply::<Vec<CommitVerdict>>(result) {
@@ -111,6 +116,30 @@ impl Line {
             fate.count("key suspended");
         } else if let Some(Err(StoreError::Refused(_))) = as_reply::<Vec<CommitVerdict>>(result) {
             fate.count("commit refused");
+        }
+    }
+}
+
+/// What the process hears of its own lease, and from when on it counts.
+struct Renewal {
+    sent_at: Duration,
+    ttl: Duration,
+}
+
+impl Renewal {
+    fn of(message: &dyn Any, clock: &Clock) -> Option<Self> {
+        let register = message.downcast_ref::<Register>().map(|register| register.ttl);
+        let ttl = register.or_else(|| message.downcast_ref::<Renew>().map(|renew| renew.ttl))?;
+        Some(Self { sent_at: clock(), ttl })
+    }
+
+    fn is_heard(self, line: &Line, result: &dyn Any) {
+        let (number, until) = (line.process.number, self.sent_at + self.ttl / 2);
+        let mut ledger = line.world.ledger.lock().unwrap();
+        if let Some(Ok(node)) = as_reply::<NodeId>(result) {
+            ledger.registered(number, *node, until, Clock::clone(&line.clock));
+        } else if let Some(Ok(RenewVerdict::Renewed)) = as_reply::<RenewVerdict>(result) {
+            ledger.renewed(number, until);
         }
     }
 }
@@ -181,6 +210,7 @@ where
     if line.process.is_over() {
         return Err(away()); // nobody hears it
     }
+    let renewal = Renewal::of(&message, &line.clock);
     line.may_crash();
     let weather = line.world.weather();
     if fate.chance(weather.late) {
@@ -206,6 +236,9 @@ where
     if line.is_broken() {
         fate.count("reply lost");
         return Err(broken());
+    }
+    if let Some(renewal) = renewal {
+        renewal.is_heard(&line, &result);
     }
     result
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::process::Random;
+use crate::process::{Random, count};
 
 /// Shared by all who take part in a run. A run has one thread, so that who draws first is certain.
 #[derive(Clone)]
@@ -22,11 +22,14 @@ struct Inside {
     trace: DefaultHasher,
     events: u64,
     last: VecDeque<String>,
+    shown: usize,
     tally: Tally,
 }
 
-/// How many events are shown when a run fails.
-const SHOWN: usize = 120;
+/// How many events are shown when a run fails: all, when it is replayed.
+fn shown() -> usize {
+    if count("TEST_RUNS", 0) == 1 { usize::MAX } else { 120 }
+}
 
 /// How often each thing happened.
 #[derive(Default)]
@@ -40,6 +43,7 @@ impl Fate {
             trace: DefaultHasher::new(),
             events: 0,
             last: VecDeque::new(),
+            shown: shown(),
             tally: Tally::default(),
         };
         Self(Arc::new(Mutex::new(inside)))
@@ -79,7 +83,7 @@ impl Fate {
         let mut inside = self.lock();
         inside.trace.write(line.0.as_bytes());
         inside.events += 1;
-        if inside.last.len() == SHOWN {
+        if inside.last.len() == inside.shown {
             inside.last.pop_front();
         }
         inside.last.push_back(line.0);

@@ -93,14 +93,21 @@ pub struct Node {
 impl Node {
     pub fn start(world: &World, number: usize, settings: &Settings, mode: Mode, in_turn: bool) -> Self {
         let process = Rc::new(Process { number, ..Process::default() });
-        let line = Rc::new(Line::new(world.clone(), Rc::clone(&process), in_turn));
+        let clock = world.node_clock();
+        let line = Rc::new(Line::new(world.clone(), Rc::clone(&process), Arc::clone(&clock), in_turn));
         let db = Db::of(&Database(line).start());
         let (progress, stop): (Arc<Progress>, _) = (Arc::default(), Stop::default());
         world.checks(|checks| checks.watch(number, Arc::clone(&progress)));
+        let (bench, opener) =
+            (Bench { world: world.clone(), process: number }, Arc::new(Opener(world.clone())));
+        let (at_start, settings_there, told) = (Rc::clone(&process), settings.clone(), stop.clone());
         let tasks = LocalSet::new();
-        let service =
-            serve(world.clone(), Rc::clone(&process), settings.clone(), db, mode, progress, stop.clone());
-        let service = tasks.spawn_local(service);
+        let service = tasks.spawn_local(async move {
+            let pool = |threads| Ok(bench.pool(threads));
+            let service = Service::start(&settings_there, db, opener, mode, progress, clock, pool).await?;
+            at_start.is_started.set(true);
+            service.run_until(told).await
+        });
         *process.tasks.borrow_mut() = Some((tasks, service));
         let at_work = Rc::clone(&process);
         spawn_local(poll_fn(move |context| at_work.poll(context)));
@@ -131,21 +138,4 @@ impl Node {
     pub fn ended(&self) -> Option<Ended> {
         self.process.ended.borrow().clone()
     }
-}
-
-async fn serve(
-    world: World,
-    process: Rc<Process>,
-    settings: Settings,
-    db: Db,
-    mode: Mode,
-    progress: Arc<Progress>,
-    stop: Stop,
-) -> Ended {
-    let bench = Bench { world: world.clone(), process: process.number };
-    let (clock, opener) = (world.node_clock(), Arc::new(Opener(world)));
-    let pool = |threads| Ok(bench.pool(threads));
-    let service = Service::start(&settings, db, opener, mode, progress, clock, pool).await?;
-    process.is_started.set(true);
-    service.run_until(stop).await
 }

@@ -4,11 +4,16 @@
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use signwave::{
-    actors::signing_pool::{Job, SigningPool},
-    domain::{Digest, Fingerprint, Scheme, SignatureBuf},
+    actors::{
+        clock::Clock,
+        messages::Leased,
+        signing_pool::{Job, SigningPool},
+    },
+    domain::{Digest, Fingerprint, NodeId, Scheme, SignatureBuf},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
 };
 use tokio::{sync::Semaphore, task::spawn_local, time::sleep};
@@ -23,6 +28,16 @@ pub struct Ledger {
     jobs: Vec<JobRecord>,
     in_use: HashMap<(usize, Fingerprint), usize>,
     at_work: Option<usize>,
+    /// Under which node each process last leased what has this digest.
+    leased: HashMap<(usize, Vec<u8>), NodeId>,
+    told: HashMap<usize, Told>,
+}
+
+/// What a process knows of its own lease: which node it is, and until when, by its clock, it trusts that.
+struct Told {
+    node: NodeId,
+    trusted_until: Duration,
+    clock: Clock,
 }
 
 /// A job: whose it is, its key as soon as it used one, and when.
@@ -38,6 +53,23 @@ impl Ledger {
         &self.jobs[job as usize]
     }
 
+    /// A lease was given to `process`, whether or not it will hear of that.
+    pub fn leased(&mut self, process: usize, leased: &Leased) {
+        for digest in &leased.digests {
+            self.leased.insert((process, digest.as_bytes().to_vec()), leased.lease.node);
+        }
+    }
+
+    /// The process is told that it is a node from now on.
+    pub fn registered(&mut self, process: usize, node: NodeId, trusted_until: Duration, clock: Clock) {
+        self.told.insert(process, Told { node, trusted_until, clock });
+    }
+
+    /// The process is told that it still is.
+    pub fn renewed(&mut self, process: usize, until: Duration) {
+        self.told.get_mut(&process).expect("it was registered").trusted_until = until;
+    }
+
     fn begin(&mut self, process: usize) -> usize {
         self.moment += 1;
         self.jobs.push(JobRecord { process, key: None, begun: self.moment, ended: None });
@@ -50,10 +82,15 @@ impl Ledger {
         self.in_use.retain(|_, user| *user != job);
     }
 
-    /// P2, within a process: from its first signature to its last a job has its key for itself.
-    fn used(&mut self, key: Fingerprint) -> u64 {
+    /// P2, within a process: from its first signature to its last a job has its key for itself. P4, as far
+    /// as a process can know: it signs under a lease that it trusts, and of the node that it is.
+    fn used(&mut self, key: Fingerprint, digest: &Digest) -> u64 {
         let job = self.at_work.expect("a signer is used on a signing thread only");
         let record = &mut self.jobs[job];
+        let told = &self.told[&record.process];
+        assert!((told.clock)() < told.trusted_until, "process {} signs on after its lease", record.process);
+        let lease = self.leased[&(record.process, digest.as_bytes().to_vec())];
+        assert_eq!(lease, told.node, "process {} signs under a lease of another node", record.process);
         assert!(record.key.is_none_or(|before| before == key), "a job with two keys");
         record.key = Some(key);
         let user = *self.in_use.entry((record.process, key)).or_insert(job);
@@ -135,7 +172,7 @@ impl Signer for SimulatedSigner {
     fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
         let (fate, weather) = (&self.world.fate, self.world.weather());
         let mut ledger = self.world.ledger.lock().unwrap();
-        let job = ledger.used(self.key);
+        let job = ledger.used(self.key, &digests[0]);
         let mut count = digests.len();
         if fate.chance(weather.bad_signer) {
             drop(ledger);

@@ -169,8 +169,8 @@ impl Simulation {
         self.fate.log(format_args!("process {} ended: {ended:?}", node.process.number));
         let may_be = match &ended {
             Ok(Ending::Drained { held_elsewhere }) if self.phase == Phase::Closing => *held_elsewhere == 0,
-            Err(_) if self.phase == Phase::Closing => false,
             Ok(Ending::Stopped) | Err(RunError::Aborted) => node.is_stopping,
+            Err(_) if self.phase == Phase::Closing => false,
             Ok(Ending::Drained { .. }) => node.mode == Mode::Drain,
             // A service outlasts everything that happens here, once it has begun.
             Err(_) => node.mode == Mode::Drain || !node.is_started(),
@@ -340,7 +340,8 @@ impl Simulation {
         }
         self.phase = Phase::Closing;
         self.due.clear();
-        for node in self.places.iter_mut().filter_map(|place| place.node.as_mut()) {
+        let nodes = self.places.iter_mut().filter_map(|place| place.node.as_mut());
+        for node in nodes.filter(|node| !node.is_stopping) {
             node.stop.request();
             (node.is_stopping, node.stopping_since) = (true, Some(self.fate.elapsed()));
         }
