@@ -43,10 +43,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a process whose log goes to a file.
+    /// Starts a process that prints and logs to a file.
     pub fn start(mut command: Command, log: PathBuf) -> Self {
         let file = std::fs::File::create(&log).unwrap();
-        let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Self { child, log }
     }
 
@@ -92,6 +92,7 @@ pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
 }
 
 /// Pseudo-random numbers (splitmix64), so that a printed seed replays a test.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
@@ -101,6 +102,10 @@ impl Random {
             || u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos());
         let seed = std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(fresh);
         println!("TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    pub fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
