@@ -34,7 +34,11 @@ exec >said 2>&1
 "$0" seed --keys 3 --records 300
 "$0" sign --batch-size 1
 "$0" seed --records 450
-"$0" sign --batch-size 1 & sleep 0.15; kill -9 $!; wait
+"$0" sign --batch-size 1 &
+until grep -q 'is node 2' said; do sleep 0.01; done
+sleep 0.1
+kill -9 $!
+wait
 "$0" sign --batch-size 7
 "$0" seed --keys 1 --records 460
 "$0" sign
@@ -71,8 +75,11 @@ struct Tally {
 fn whenever_the_power_goes_what_was_shown_is_there_and_the_rest_is_signed_once() {
     let images = count("TEST_IMAGES", 60);
     let mut random = Random::new();
+    let begun = std::time::Instant::now();
     let events = record();
+    println!("{:?}", begun.elapsed());
     nothing_is_said_before_it_is_shown(&events);
+    println!("{:?}", begun.elapsed());
     let syncs: Vec<_> = (0..events.len())
         .filter(|i| matches!(events[*i], Event::Sync { .. } | Event::SyncFolder { .. }))
         .collect();

@@ -2,8 +2,6 @@
 
 use std::{collections::HashMap, path::Path};
 
-use data_encoding::HEXLOWER;
-
 /// Something that changes the disk, makes it certain, or is seen outside. Files go by their names.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -56,7 +54,10 @@ pub const CALLS: &str = "openat,creat,open,write,pwrite64,writev,pwritev,pwritev
 pub const OPTIONS: [&str; 7] = ["--seccomp-bpf", "-y", "-xx", "-s", "100000000", "-e", CALLS];
 
 /// The files that are gone after a loss of power whatever happens, or hold what is printed.
-const VOLATILE: [&str; 3] = ["signwave.db-shm", "said", "trace"];
+const VOLATILE: [&str; 3] = [INDEX, "said", "trace"];
+
+/// The index of the write-ahead log, shared memory of all processes.
+const INDEX: &str = "signwave.db-shm";
 
 /// Where in the index of the log the lock of writers lies (`WAL_WRITE_LOCK` in SQLite's wal.c).
 const WRITERS_LOCK: &str = "F_SETLK, {l_type=F_UNLCK, l_whence=SEEK_SET, l_start=120, l_len=1}";
@@ -86,53 +87,43 @@ pub fn events(trace: &str, folder: &Path) -> Vec<Event> {
 fn event(text: &str, covers: usize, folder: &Path) -> Option<Event> {
     let (call, result) = text.rsplit_once(" = ")?;
     let (call, arguments) = call.trim_end().strip_suffix(')')?.split_once('(')?;
-    if result.starts_with('-') || result.starts_with('?') {
+    let (strings, others) = strings(arguments);
+    // What failed, and a file without a name any more, which nobody will find.
+    if result.starts_with(['-', '?']) || others.contains("(deleted)") {
         return None;
     }
-    let strings = strings(arguments);
-    let name = |i: usize| {
-        let path = strings.get(i).map(|bytes| Path::new(std::str::from_utf8(bytes).unwrap()))?;
-        let path = folder.join(path);
-        (path.parent() == Some(folder) && !arguments.contains(":["))
-            .then(|| path.file_name().unwrap().to_str().unwrap().to_owned())
+    let path = |i: usize| strings.get(i).map(|bytes| folder.join(std::str::from_utf8(bytes).unwrap()));
+    let any_name = |i: usize| {
+        let path = path(i)?;
+        // What is no file is shown as `pipe:[1234]`.
+        let is_inside = path.parent() == Some(folder) && !path.to_string_lossy().contains(":[");
+        is_inside.then(|| path.file_name().unwrap().to_str().unwrap().to_owned())
     };
-    let numbers = || arguments.rsplit(", ").map_while(|argument| argument.parse::<usize>().ok());
-    let is_folder =
-        || strings.first().is_some_and(|path| Path::new(std::str::from_utf8(path).unwrap()) == folder);
-    // A file without a name any more, which nobody will find.
-    if arguments.contains("(deleted)") {
-        return None;
-    }
-    let is_kept = |name: &String| !VOLATILE.contains(&name.as_str());
+    let name = |i| any_name(i).filter(|name| !VOLATILE.contains(&name.as_str()));
+    let last_number = || others.rsplit(", ").next().unwrap().parse::<usize>().unwrap();
     match call {
-        "openat" if arguments.contains("O_CREAT") => {
-            let name = name(1).filter(is_kept)?;
-            assert!(!arguments.contains("O_TRUNC"), "not understood: {text}");
+        "openat" if others.contains("O_CREAT") => {
+            let name = name(1)?;
+            assert!(!others.contains("O_TRUNC"), "not understood: {text}");
             Some(Event::Create { name })
         }
-        "write" if name(0)? == "said" => {
+        "openat" => None,
+        "write" if any_name(0)? == "said" => {
             Some(Event::Said { text: String::from_utf8_lossy(&strings[1]).into_owned() })
         }
         "write" | "pwrite64" => {
-            let name = name(0).filter(is_kept)?;
-            let bytes = &strings[1];
+            let (name, bytes) = (name(0)?, strings[1].clone());
             assert_eq!(result.parse(), Ok(bytes.len()), "written as a whole: {call} of {name}");
-            let offset = (call == "pwrite64").then(|| numbers().next().unwrap());
-            Some(Event::Write { name, offset, bytes: bytes.clone() })
+            Some(Event::Write { name, offset: (call == "pwrite64").then(last_number), bytes })
         }
-        "ftruncate" => {
-            name(0).filter(is_kept).map(|name| Event::Resize { name, length: numbers().next().unwrap() })
-        }
-        "fsync" | "fdatasync" if is_folder() => Some(Event::SyncFolder { covers }),
-        "fsync" | "fdatasync" => name(0).filter(is_kept).map(|name| Event::Sync { name, covers }),
+        "ftruncate" => Some(Event::Resize { name: name(0)?, length: last_number() }),
+        "fsync" | "fdatasync" if path(0)? == folder => Some(Event::SyncFolder { covers }),
+        "fsync" | "fdatasync" => Some(Event::Sync { name: name(0)?, covers }),
         "link" => Some(Event::Link { from: name(0)?, to: name(1)? }),
         "linkat" => Some(Event::Link { from: name(1)?, to: name(3)? }),
-        "unlink" => name(0).filter(is_kept).map(|name| Event::Unlink { name }),
-        "unlinkat" => name(1).filter(is_kept).map(|name| Event::Unlink { name }),
-        "fcntl" => {
-            (name(0)? == "signwave.db-shm" && arguments.contains(WRITERS_LOCK)).then_some(Event::Shown)
-        }
-        "openat" => None,
+        "unlink" => Some(Event::Unlink { name: name(0)? }),
+        "unlinkat" => Some(Event::Unlink { name: name(1)? }),
+        "fcntl" => (any_name(0)? == INDEX && others.contains(WRITERS_LOCK)).then_some(Event::Shown),
         _ => {
             assert!((0..strings.len()).all(|i| name(i).is_none()), "not understood: {text}");
             None
@@ -140,9 +131,23 @@ fn event(text: &str, covers: usize, folder: &Path) -> Option<Event> {
     }
 }
 
-/// The strings and paths among the arguments, each written as `"\x2f.."` or `<\x2f..>`.
-fn strings(arguments: &str) -> Vec<Vec<u8>> {
-    let pieces = arguments.split(['"', '<', '>']);
-    let hexadecimal = pieces.filter(|piece| piece.starts_with("\\x"));
-    hexadecimal.map(|piece| HEXLOWER.decode(piece.replace("\\x", "").as_bytes()).unwrap()).collect()
+/// The strings and paths among the arguments, each written as `"\x2f.."` or `<\x2f..>`, and what is
+/// between the strings.
+fn strings(arguments: &str) -> (Vec<Vec<u8>>, String) {
+    let (mut strings, mut others) = (Vec::new(), String::new());
+    for (i, piece) in arguments.split('"').enumerate() {
+        if i % 2 == 1 {
+            strings.push(decode(piece));
+        } else {
+            strings.extend(piece.split(['<', '>']).filter(|piece| piece.starts_with("\\x")).map(decode));
+            others += piece;
+        }
+    }
+    (strings, others)
+}
+
+/// The bytes of `\x2f\x74..`.
+fn decode(hexadecimal: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).expect("strace writes two digits") as u8;
+    hexadecimal.as_bytes().chunks(4).map(|byte| digit(byte[2]) << 4 | digit(byte[3])).collect()
 }
