@@ -13,3 +13,14 @@ mod platter;
 mod power;
 mod strace;
 mod trace;
+
+/// Says what a test was at when it panicked.
+struct Named(String);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("that was {}", self.0);
+        }
+    }
+}

@@ -19,6 +19,7 @@ use signwave::{
 };
 
 use crate::{
+    Named,
     platter::{Disk, Fate},
     process::{Random, count, succeed},
     site::{Site, blobs, number, signatures},
@@ -198,7 +199,10 @@ impl Shown {
         ];
         for (what, now, before) in tables {
             for (id, value) in before {
-                assert_eq!(now.get(id), Some(value), "{what} {id} was shown before");
+                assert!(
+                    now.get(id) == Some(value),
+                    "{what} {id} was shown before, and is not there any more"
+                );
             }
         }
     }
@@ -268,15 +272,4 @@ fn finish_with_binary(site: &Site) -> bool {
 fn let_leases_run_out(site: &Site) {
     let hour_ago = "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-3600 seconds')";
     site.sql().batch_execute(hour_ago).unwrap();
-}
-
-/// Says what a thread was at when it panicked.
-struct Named(String);
-
-impl Drop for Named {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            println!("after {}", self.0);
-        }
-    }
 }
