@@ -110,7 +110,10 @@ impl Emit {
                     (None, _) => None,
                 };
             }
-            Err(error) => self.outlet.ends.report(error),
+            Err(error) => {
+                self.outlet.ends.report(error);
+                self.outlet.ends.tire(error, self.outage.lasts(self.outlet.standing.now()));
+            }
         }
         self.outage.note("form batches", result);
     }

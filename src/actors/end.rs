@@ -1,5 +1,7 @@
 //! How a run ends by itself: everything is signed, or it cannot go on.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::db::is_gone;
@@ -43,6 +45,9 @@ pub enum RunError {
     Aborted,
 }
 
+/// How long a command tries.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Where an actor says that the run is over. The first word counts.
 #[derive(Clone)]
 pub struct Ends {
@@ -61,6 +66,18 @@ impl Ends {
     pub fn end(&self, end: End) {
         // The receiver is gone only when the run has ended already.
         drop(self.sender.send(end));
+    }
+
+    /// Ends a command that has tried in vain for too long, one try in a row after the other.
+    pub fn tire(&self, error: &StoreError, lasts: Duration) {
+        if self.is_tired(lasts) {
+            self.end(End::Failed(error.clone().into()));
+        }
+    }
+
+    /// Whether to give up after so long: a service never does.
+    pub fn is_tired(&self, lasts: Duration) -> bool {
+        !self.patient && lasts >= PATIENCE
     }
 
     /// Whether troubles are waited out, however long they last.

@@ -159,13 +159,14 @@ fn settled(outcome: Outcome) -> Settled {
     }
 }
 
-/// How often a command tries before it gives up; a service never does.
+/// How often a command tries at most before it gives up; a service never does.
 const ATTEMPTS: u32 = 12;
 
 /// Pauses that double from 10 ms to a second.
 #[derive(Default)]
 struct Backoff {
     failures: u32,
+    since: Option<Duration>,
 }
 
 impl Backoff {
@@ -176,7 +177,8 @@ impl Backoff {
         ends: &Ends,
         what: &str,
     ) -> Result<(), StoreError> {
-        let tired = !ends.is_patient() && self.failures >= ATTEMPTS;
+        let lasts = standing.now().saturating_sub(*self.since.get_or_insert(standing.now()));
+        let tired = ends.is_tired(lasts) || (!ends.is_patient() && self.failures >= ATTEMPTS);
         if tired || standing.is_interrupting() || !ends.tolerates(error) {
             return Err(error.clone());
         }

@@ -6,6 +6,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handle
 
 use super::{
     db::{Db, ask},
+    end::Ends,
     messages::{Doubt, Leave, Reclaim, Register, Remove, Renew, Reregister, Tick, Wake},
     outage::Outage,
     standing::Standing,
@@ -20,6 +21,7 @@ pub struct Heartbeat {
     pulse: Pulse,
     ingest: Recipient<Wake>,
     emit: Recipient<Tick>,
+    ends: Ends,
     renewing: Outage,
     reclaiming: Outage,
 }
@@ -113,8 +115,8 @@ impl Pulse {
 
 impl Heartbeat {
     /// Keeps `pulse` going; wakes `ingest` when there is a lease again, `emit` when batches came back.
-    pub fn new(pulse: Pulse, ingest: Recipient<Wake>, emit: Recipient<Tick>) -> Self {
-        Self { pulse, ingest, emit, renewing: Outage::default(), reclaiming: Outage::default() }
+    pub fn new(pulse: Pulse, ingest: Recipient<Wake>, emit: Recipient<Tick>, ends: Ends) -> Self {
+        Self { pulse, ingest, emit, ends, renewing: Outage::default(), reclaiming: Outage::default() }
     }
 
     /// Renews, one renewal at a time, and plans the next: soon, when this one did not succeed.
@@ -130,6 +132,9 @@ impl Heartbeat {
 
     fn renewed(&mut self, renewed: &Result<(), StoreError>) {
         self.renewing.note("renew this node's lease", renewed);
+        if let Err(error) = renewed {
+            self.ends.tire(error, self.renewing.lasts(self.pulse.standing.now()));
+        }
     }
 
     fn look_for_dead(&mut self, ctx: &mut Context<Self>) {

@@ -230,6 +230,7 @@ impl Ingest {
             Harvest::NotFed => self.try_later(ctx),
             Harvest::Failed(error) => {
                 self.outage.note::<()>("lease batches", &Err(error.clone()));
+                self.links.ends.tire(&error, self.outage.lasts(self.links.standing.now()));
                 match error {
                     StoreError::Refused(_) => self.doubt(ctx),
                     StoreError::UnknownOutcome(_) => self.uncertain = true,

@@ -1,11 +1,14 @@
 //! An outage is told once, and once more each time it has lasted twice as long; so is its end.
 
+use std::time::Duration;
+
 use crate::store::StoreError;
 
 /// How often in a row something did not work.
 #[derive(Debug, Default)]
 pub struct Outage {
     failures: u32,
+    since: Option<Duration>,
 }
 
 impl Outage {
@@ -14,9 +17,9 @@ impl Outage {
         match result {
             Ok(_) if self.failures > 0 => {
                 log::info!("can {what} again, after {} failures", self.failures);
-                self.failures = 0;
+                *self = Self::default();
             }
-            Ok(_) => {}
+            Ok(_) => self.since = None,
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 if self.failures.is_power_of_two() {
@@ -24,6 +27,11 @@ impl Outage {
                 }
             }
         }
+    }
+
+    /// How long it has failed without a break, now that it has failed again.
+    pub fn lasts(&mut self, now: Duration) -> Duration {
+        now.saturating_sub(*self.since.get_or_insert(now))
     }
 
     /// How often in a row it failed until now.

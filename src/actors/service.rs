@@ -133,7 +133,8 @@ impl Service {
             ends: ends.clone(),
         };
         let emit = Emit::new(settings, draining, outlet).start();
-        let heartbeat = Heartbeat::new(pulse, ingest.address().recipient(), emit.clone().recipient()).start();
+        let wakes = ingest.address().recipient();
+        let heartbeat = Heartbeat::new(pulse, wakes, emit.clone().recipient(), ends.clone()).start();
         let links = Links {
             db,
             feed: emit.clone().recipient(),

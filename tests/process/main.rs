@@ -3,9 +3,10 @@
 
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/site.rs"]
+mod site;
 
 mod kill;
 mod pause;
 mod several;
-mod site;
 mod stop;

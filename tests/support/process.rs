@@ -43,10 +43,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a process whose log goes to a file.
+    /// Starts a process that prints and logs to a file.
     pub fn start(mut command: Command, log: PathBuf) -> Self {
         let file = std::fs::File::create(&log).unwrap();
-        let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Self { child, log }
     }
 
@@ -100,6 +100,7 @@ pub fn seed() -> u64 {
 }
 
 /// Pseudo-random numbers (splitmix64), so that a printed seed replays a test.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
@@ -109,6 +110,10 @@ impl Random {
     }
 
     /// Numbers of this seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
     pub fn seeded(seed: u64) -> Self {
         Self(seed)
     }

@@ -1,7 +1,9 @@
 //! A folder with a database of its own, the binary under test, and eyes from outside.
+#![allow(clippy::allow_attributes, dead_code, reason = "each test program uses a part of this")]
 
 use std::{
-    path::PathBuf,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     process::{Command, Output},
     sync::Mutex,
     thread,
@@ -26,12 +28,31 @@ struct Number {
 }
 
 impl Site {
+    /// A folder with nothing in it.
+    pub fn empty() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
     /// A database with that many keys of `bits` bits, and records.
     pub fn new(keys: u32, bits: u32, records: u32) -> Self {
-        let site = Self { folder: TempDir::new().unwrap() };
+        let site = Self::empty();
         let numbers = [keys, bits, records].map(|number| number.to_string());
         site.ok(&["seed", "--keys", &numbers[0], "--bits", &numbers[1], "--records", &numbers[2]]);
         site
+    }
+
+    /// Another folder with the same files.
+    pub fn copy(&self) -> Self {
+        let copy = Self::empty();
+        for file in std::fs::read_dir(self.folder.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.folder.path().join(file.file_name())).unwrap();
+        }
+        copy
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -77,6 +98,11 @@ impl Site {
         );
         assert_eq!(number(&mut sql, "SELECT count(*) FROM batch WHERE state <> 'signed'"), 0);
         assert_eq!(number(&mut sql, "SELECT count(*) FROM node"), 0);
+    }
+
+    /// All signatures, as anybody may read them.
+    pub fn signatures(&self) -> BTreeMap<i64, Vec<u8>> {
+        signatures(&mut self.sql())
     }
 
     /// Verifies every signature with the openssl command alone; returns how many there are.
@@ -137,6 +163,25 @@ struct SignedRow {
     signature: Vec<u8>,
     #[diesel(sql_type = diesel::sql_types::Text)]
     fingerprint: String,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Blob {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = diesel::sql_types::Binary)]
+    value: Vec<u8>,
+}
+
+/// The columns `id` and `value` of a query.
+pub fn blobs(sql: &mut SqliteConnection, query: &str) -> BTreeMap<i64, Vec<u8>> {
+    let rows: Vec<Blob> = sql_query(query).load(sql).unwrap();
+    rows.into_iter().map(|row| (row.id, row.value)).collect()
+}
+
+/// All signatures that a connection sees.
+pub fn signatures(sql: &mut SqliteConnection) -> BTreeMap<i64, Vec<u8>> {
+    blobs(sql, "SELECT record_id AS id, value FROM signature")
 }
 
 /// The one number that a query selects.

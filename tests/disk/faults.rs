@@ -1,0 +1,277 @@
+//! Every system call between a waiting record and its stored signature fails once: with an I/O error,
+//! with a full disk, with the end of the process.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    Named,
+    site::{Random, Running, Site, count, number, signatures, until},
+    strace::{calls, under},
+};
+
+const RECORDS: usize = 24;
+const SIGN: [&str; 9] =
+    ["sign", "--batch-size", "4", "--signers", "1", "--prefetch", "1", "--node-name", "injected"];
+
+/// Within this every run must end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a call is made to do instead.
+const FAULTS: [&str; 3] = ["error=EIO", "error=ENOSPC", "signal=KILL"];
+
+/// Calls that name no file: a process can only be killed at them.
+const ELSEWHERE: [&str; 3] = ["clone3", "futex", "munmap"];
+
+/// Something that happens to a `call` of a thread, the first or the twentieth (`20`), or to all from the
+/// twentieth on (`20+`), in a run that starts where the site `start` is.
+#[derive(Clone, Debug)]
+struct Injection {
+    start: usize,
+    call: String,
+    when: String,
+    fault: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ended {
+    Finished,
+    Failed,
+    Killed,
+}
+
+#[derive(Default)]
+struct Tally {
+    injected: usize,
+    ends: BTreeMap<Ended, usize>,
+    calls: BTreeMap<String, usize>,
+    shown: usize,
+    never_fired: usize,
+}
+
+#[test]
+fn whichever_system_call_fails_nothing_is_lost_or_signed_twice() {
+    let wanted = count("TEST_INJECTIONS", 40);
+    let mut random = Random::new();
+    let starts = [at_rest(), killed_before()];
+    let queue = Mutex::new(plan(&starts, &mut random).into_iter());
+    let tally = Mutex::new(Tally::default());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while tally.lock().unwrap().injected < wanted {
+                    let Some(injection) = queue.lock().unwrap().next() else { break };
+                    let done = inject(&starts[injection.start], &injection);
+                    tally.lock().unwrap().add(&injection, done);
+                }
+            });
+        }
+    });
+    let Tally { injected, ends, calls, shown, never_fired } = tally.into_inner().unwrap();
+    let [finished, failed, killed] =
+        [Ended::Finished, Ended::Failed, Ended::Killed].map(|end| *ends.get(&end).unwrap_or(&0));
+    println!("{calls:?}; {never_fired} more came too late to happen");
+    println!(
+        "measured: {injected} injections into {} system calls: {finished} runs finished, {failed} ended with an \
+         error, {killed} were killed; {shown} signatures shown before stayed as they were",
+        calls.len()
+    );
+    assert!(injected >= wanted, "there are no more calls than that");
+    assert!(finished > 0 && failed > 0 && killed > 0 && shown > 0, "this proves nothing");
+}
+
+#[test]
+fn a_disk_that_fails_for_good_ends_a_run_with_an_error() {
+    let start = at_rest();
+    let fails = |call: &str, from: usize| Injection {
+        start: 0,
+        call: call.to_owned(),
+        when: format!("{from}+"),
+        fault: "error=EIO",
+    };
+    let injections = [1, 14, 20, 26, 60].map(|from| fails("pwrite64", from)).into_iter();
+    let injections = injections.chain([1, 2, 3, 5].map(|from| fails("fsync", from)));
+    let injections = injections.chain([5, 30].map(|from| fails("pread64", from)));
+    thread::scope(|scope| {
+        for injection in injections {
+            let start = &start;
+            scope.spawn(move || {
+                let (ended, _) = inject(start, &injection).unwrap();
+                assert_eq!(ended, Ended::Failed, "{injection:?}");
+            });
+        }
+    });
+}
+
+impl Tally {
+    fn add(&mut self, injection: &Injection, done: Option<(Ended, usize)>) {
+        let Some((ended, shown)) = done else {
+            self.never_fired += 1;
+            return;
+        };
+        self.injected += 1;
+        self.shown += shown;
+        *self.ends.entry(ended).or_default() += 1;
+        *self.calls.entry(injection.call.clone()).or_default() += 1;
+    }
+}
+
+/// A database that was closed in order.
+fn at_rest() -> Site {
+    Site::new(2, 2048, RECORDS as u32)
+}
+
+/// A database whose process was killed at work: a write-ahead log to recover, batches to take back.
+fn killed_before() -> Site {
+    let site = at_rest();
+    let options = only_files_of(&site).chain(inject_at("pwrite64", "60", "signal=KILL"));
+    let command = under(&site.command(&SIGN), &site.path("trace"), &options.collect::<Vec<_>>());
+    let mut process = Running::start(command, site.path("log"));
+    assert_eq!(process.wait(PATIENCE), None, "{}", process.log());
+    let found = site.copy();
+    let mut sql = found.sql();
+    assert!(found.path("signwave.db-wal").exists());
+    assert!(number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0);
+    assert!((1..RECORDS as i64).contains(&number(&mut sql, "SELECT count(*) FROM signature")));
+    site
+}
+
+/// Every call of every kind, each group of one call and one fault in turn.
+fn plan(starts: &[Site], random: &mut Random) -> Vec<Injection> {
+    let mut groups = BTreeMap::<_, Vec<Injection>>::new();
+    for (start, site) in starts.iter().enumerate() {
+        for (call, numbers, faults) in calls_of_a_run(site) {
+            for &fault in faults {
+                let group = groups.entry((call.clone(), fault)).or_default();
+                group.extend((1..=numbers).map(|number| Injection {
+                    start,
+                    call: call.clone(),
+                    when: number.to_string(),
+                    fault,
+                }));
+            }
+        }
+    }
+    let mut ranked: Vec<_> = groups
+        .into_values()
+        .flat_map(|group| shuffled(group, random).into_iter().enumerate().collect::<Vec<_>>())
+        .collect();
+    ranked = shuffled(ranked, random);
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, injection)| injection).collect()
+}
+
+fn shuffled<T>(mut things: Vec<T>, random: &mut Random) -> Vec<T> {
+    for last in (1..things.len()).rev() {
+        things.swap(last, random.below(last as u64 + 1) as usize);
+    }
+    things
+}
+
+/// The calls of an undisturbed run, how often at most a thread makes them, and how they may fail.
+fn calls_of_a_run(start: &Site) -> Vec<(String, usize, &'static [&'static str])> {
+    let observed = |options: fn(&Site) -> Vec<String>| {
+        let site = start.copy();
+        let command = under(&site.command(&SIGN), &site.path("trace"), &options(&site));
+        let mut process = Running::start(command, site.path("log"));
+        assert_eq!(process.wait(PATIENCE), Some(0), "{}", process.log());
+        let trace = fs::read_to_string(site.path("trace")).unwrap();
+        let mut threads = HashMap::<_, usize>::new();
+        calls(&trace).for_each(|call| *threads.entry(call).or_default() += 1);
+        let mut most = BTreeMap::<String, usize>::new();
+        for ((_, name), times) in threads {
+            let most = most.entry(name.to_owned()).or_default();
+            *most = times.max(*most);
+        }
+        most
+    };
+    let files = observed(|site| only_files_of(site).collect());
+    let elsewhere = observed(|_| vec!["-e".to_owned(), ELSEWHERE.join(",")]);
+    // Rust's start-up asks for the state of the standard streams, and aborts where that fails.
+    let files =
+        files.into_iter().filter(|(name, _)| name != "poll").map(|(name, most)| (name, most, &FAULTS[..]));
+    files.chain(elsewhere.into_iter().map(|(name, most)| (name, most, &FAULTS[2..]))).collect()
+}
+
+/// Only calls that have to do with the database, what lies beside it, and what is printed.
+fn only_files_of(site: &Site) -> impl Iterator<Item = String> {
+    let fixed = ["", "-wal", "-shm", "-journal", ".master"].map(|end| format!("signwave.db{end}"));
+    let locks = (1..20).map(|node| format!("signwave.db.node-{node}.lock"));
+    let names = fixed.into_iter().chain(locks).chain(["log".to_owned(), String::new()]);
+    let folder = site.folder().to_owned();
+    names.flat_map(move |name| {
+        ["-P".to_owned(), folder.join(name).to_str().unwrap().trim_end_matches('/').to_owned()]
+    })
+}
+
+/// (Not with `--seccomp-bpf`, where strace sends no signal.)
+fn inject_at(call: &str, when: &str, fault: &str) -> [String; 4] {
+    ["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}:when={when}")].map(str::to_owned)
+}
+
+/// Signs with a fault, then without. Returns how the first run ended, and how many signatures it left for
+/// all to see; `None` when it never came to the fault.
+fn inject(start: &Site, injection: &Injection) -> Option<(Ended, usize)> {
+    let Injection { call, when, fault, .. } = injection;
+    let _named = Named(format!("{injection:?}"));
+    let site = start.copy();
+    let mut options: Vec<_> = inject_at(call, when, fault).into();
+    if !ELSEWHERE.contains(&call.as_str()) {
+        options.extend(only_files_of(&site));
+    }
+    let command = under(&site.command(&SIGN), &site.path("trace"), &options);
+    let mut process = Running::start(command, site.path("log"));
+    // A reader keeps the log of the database from being removed at the end: with it, and without.
+    let seen = if when.ends_with('3') { watch(&site, &mut process) } else { BTreeMap::new() };
+    let code = process.wait(PATIENCE);
+    let log = process.log();
+    let ended = judge(code, fault, &log).unwrap_or_else(|error| panic!("{error}: {log}"));
+    if ended != Ended::Killed && !fs::read_to_string(site.path("trace")).unwrap().contains("(INJECTED)") {
+        assert_eq!(ended, Ended::Finished, "nothing happened to it: {log}");
+        return None;
+    }
+
+    // What anybody may have read by now, looked at without touching what the process left behind.
+    let shown = site.copy().signatures();
+    if ended == Ended::Finished && !log.contains("other processes are signing") {
+        assert_eq!(shown.len(), RECORDS, "it said that all is done: {log}");
+    }
+    site.ok(&SIGN);
+    site.check_all_signed();
+    let stored = site.signatures();
+    assert_eq!(stored.len(), RECORDS);
+    for (record, value) in seen.iter().chain(&shown) {
+        assert!(stored.get(record) == Some(value), "record {record} was signed again");
+    }
+    Some((ended, shown.len()))
+}
+
+/// A process ends well, with an error that it names, or because it was killed.
+fn judge(code: Option<i32>, fault: &str, log: &str) -> Result<Ended, String> {
+    if log.contains("panicked") {
+        return Err("it panicked".to_owned());
+    }
+    match code {
+        Some(0) if log.lines().any(|line| line.starts_with("signed ")) => Ok(Ended::Finished),
+        Some(1) if log.lines().any(|line| line.starts_with("signwave: ")) => Ok(Ended::Failed),
+        None if fault == "signal=KILL" => Ok(Ended::Killed),
+        _ => Err(format!("it ended with {code:?}")),
+    }
+}
+
+/// What a reader sees while the process is at work: each signature as it was when first seen.
+fn watch(site: &Site, process: &mut Running) -> BTreeMap<i64, Vec<u8>> {
+    let (mut sql, mut seen) = (site.sql(), BTreeMap::new());
+    until("the process ends", PATIENCE, || {
+        for (record, value) in signatures(&mut sql) {
+            assert!(*seen.entry(record).or_insert_with(|| value.clone()) == value, "record {record} changed");
+        }
+        !process.is_running()
+    });
+    seen
+}

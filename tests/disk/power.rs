@@ -1,0 +1,275 @@
+//! The power goes away: at every sync, and between, with whatever was not synced lost, torn or out of
+//! order. What somebody had been shown before must be there, and the rest can be signed.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use diesel::connection::SimpleConnection;
+use signwave::{
+    actors::{self, Ending, Mode, Stop},
+    audit,
+    config::Settings,
+    signer::{Engine, Keyring, MasterKey},
+    store::{self, DatabaseUrl},
+};
+
+use crate::{
+    Named,
+    platter::{Disk, Fate},
+    process::{Random, count, succeed},
+    site::{Site, blobs, number, signatures},
+    strace::under,
+    trace::{self, Event},
+};
+
+/// A database is made, filled, signed record by record (so that its log is copied back and begun
+/// anew), filled again, left by a process that is killed, and signed to the end.
+const LIFE: &str = r#"
+set -e
+exec >said 2>&1
+"$0" seed --keys 3 --records 300
+"$0" sign --batch-size 1
+"$0" seed --records 450
+"$0" sign --batch-size 1 &
+until grep -q 'is node 2' said; do sleep 0.01; done
+sleep 0.1
+kill -9 $!
+wait
+"$0" sign --batch-size 7
+"$0" seed --keys 1 --records 460
+"$0" sign
+"#;
+
+/// One loss of power.
+#[derive(Debug)]
+struct Loss {
+    /// How many events had happened.
+    point: usize,
+    fate: Fate,
+    random: Random,
+    /// Whether the binary itself goes on from there, as a user would, or this program in its place.
+    with_binary: bool,
+}
+
+/// What somebody outside can know.
+#[derive(Debug, Default, PartialEq)]
+struct Shown {
+    records: BTreeMap<i64, Vec<u8>>,
+    keys: BTreeMap<i64, Vec<u8>>,
+    signatures: BTreeMap<i64, Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Tally {
+    images: usize,
+    unsynced: usize,
+    shown: usize,
+    waited: usize,
+}
+
+#[test]
+fn whenever_the_power_goes_what_was_shown_is_there_and_the_rest_is_signed_once() {
+    let images = count("TEST_IMAGES", 60);
+    let mut random = Random::new();
+    let begun = std::time::Instant::now();
+    let events = record();
+    println!("{:?}", begun.elapsed());
+    nothing_is_said_before_it_is_shown(&events);
+    println!("{:?}", begun.elapsed());
+    let syncs: Vec<_> = (0..events.len())
+        .filter(|i| matches!(events[*i], Event::Sync { .. } | Event::SyncFolder { .. }))
+        .collect();
+    let losses = losses(images, &syncs, events.len(), &mut random);
+    let points = losses.iter().filter(|loss| syncs.contains(&loss.point)).map(|loss| loss.point);
+    let points = points.collect::<std::collections::BTreeSet<_>>().len();
+
+    let (queue, tally) = (Mutex::new(losses.into_iter()), Mutex::new(Tally::default()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                let next = || queue.lock().unwrap().next();
+                while let Some(loss) = next() {
+                    lose_power(&events, loss, &tally);
+                }
+            });
+        }
+    });
+    let Tally { images, unsynced, shown, waited } = tally.into_inner().unwrap();
+    println!(
+        "measured: {images} images of {} events, at {points} of {} syncs and between; {unsynced} changes were not \
+         synced, {shown} signatures shown before are there; {waited} times a lease had to run out",
+        events.len(),
+        syncs.len()
+    );
+    assert!(unsynced > images && shown > images, "this proves nothing");
+}
+
+/// Runs a life of the database under strace.
+fn record() -> Vec<Event> {
+    let site = Site::empty();
+    let mut script = Command::new("sh");
+    script.args(["-c", LIFE]).arg(site.command(&[]).get_program()).current_dir(site.folder());
+    let trace = site.path("trace");
+    succeed(under(&script, &trace, &trace::OPTIONS.map(str::to_owned)));
+    trace::events(&fs::read_to_string(trace).unwrap(), &site.folder().canonicalize().unwrap())
+}
+
+/// Every sync in turn, in any order, and every fourth time any moment between two.
+fn losses(images: usize, syncs: &[usize], events: usize, random: &mut Random) -> Vec<Loss> {
+    let mut turn = Vec::new();
+    let mut next_sync = |random: &mut Random| {
+        if turn.is_empty() {
+            turn = syncs.to_vec();
+        }
+        turn.swap_remove(random.below(turn.len() as u64) as usize)
+    };
+    (0..images)
+        .map(|i| Loss {
+            point: if i % 4 == 3 { random.below(events as u64 + 1) as usize } else { next_sync(random) },
+            fate: Fate::LOSSES[random.below(4) as usize],
+            random: random.another(),
+            with_binary: i % 10 == 0,
+        })
+        .collect()
+}
+
+fn lose_power(events: &[Event], mut loss: Loss, tally: &Mutex<Tally>) {
+    let mut disk = Disk::default();
+    events[..loss.point].iter().for_each(|event| disk.apply(event));
+    let site = Site::empty();
+    let _named = Named(format!("{loss:?}"));
+    disk.image(loss.fate, &mut loss.random, site.folder());
+
+    let before = shown(&events[..loss.point]);
+    let url = DatabaseUrl::Sqlite(site.path("signwave.db"));
+    store::migrate(&url).unwrap();
+    check(&site, &url);
+    let found = look(&site);
+    found.holds(&before);
+
+    let waited = if loss.with_binary { finish_with_binary(&site) } else { finish(&site, &url) };
+    check(&site, &url);
+    let finished = look(&site);
+    finished.holds(&found);
+    assert_eq!(finished.signatures.len(), finished.records.len(), "every record has a signature");
+
+    let mut tally = tally.lock().unwrap();
+    tally.images += 1;
+    tally.unsynced += disk.unsynced();
+    tally.shown += before.signatures.len();
+    tally.waited += usize::from(waited);
+}
+
+/// What anybody could see at the end of the events: all that was committed when a writer last let go.
+fn shown(events: &[Event]) -> Shown {
+    let last = events.iter().rposition(|event| matches!(event, Event::Shown)).unwrap_or(0);
+    let (mut disk, site) = (Disk::default(), Site::empty());
+    events[..last].iter().for_each(|event| disk.apply(event));
+    disk.image(Fate::Kept, &mut Random::seeded(0), site.folder());
+    look(&site)
+}
+
+/// Reads with plain SQL.
+fn look(site: &Site) -> Shown {
+    if !site.path("signwave.db").exists() {
+        return Shown::default();
+    }
+    let mut sql = site.sql();
+    if number(&mut sql, "SELECT count(*) FROM sqlite_master WHERE name = 'signature'") == 0 {
+        return Shown::default();
+    }
+    Shown {
+        records: blobs(&mut sql, "SELECT id, payload AS value FROM record"),
+        keys: blobs(&mut sql, "SELECT id, sealed_key AS value FROM signing_key"),
+        signatures: signatures(&mut sql),
+    }
+}
+
+impl Shown {
+    fn holds(&self, before: &Self) {
+        let tables = [
+            ("record", &self.records, &before.records),
+            ("key", &self.keys, &before.keys),
+            ("signature of record", &self.signatures, &before.signatures),
+        ];
+        for (what, now, before) in tables {
+            for (id, value) in before {
+                assert!(
+                    now.get(id) == Some(value),
+                    "{what} {id} was shown before, and is not there any more"
+                );
+            }
+        }
+    }
+}
+
+/// What a process prints that it did has been shown by then.
+fn nothing_is_said_before_it_is_shown(events: &[Event]) {
+    let (mut records, mut signatures) = (0, 0);
+    for (i, event) in events.iter().enumerate() {
+        let Event::Said { text } = event else { continue };
+        let number_after = |word: &str| -> Option<usize> {
+            text.split_once(word)?.1.split_whitespace().next()?.parse().ok()
+        };
+        records += number_after(" keys and ").unwrap_or(0);
+        signatures += if text.starts_with("signed ") { number_after("signed ").unwrap() } else { 0 };
+        let shown = shown(&events[..i]);
+        assert!(shown.records.len() >= records && shown.signatures.len() >= signatures, "too early: {text}");
+    }
+    assert!(records == 460 && signatures > 300, "it said so: {records}, {signatures}");
+}
+
+/// The database is whole, and so are the keys.
+fn check(site: &Site, url: &DatabaseUrl) {
+    let store = store::open(url).unwrap();
+    let report = audit::check_all(&*store, Engine::default(), 1, &|_| ()).unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    for key in store.keys().unwrap() {
+        let master = MasterKey::read(&site.path("signwave.db.master")).unwrap();
+        let sealed = store.stored_key(key.id).unwrap().unwrap().sealed_key.unwrap();
+        signwave::signer::unseal(&master, &key.fingerprint, &sealed).unwrap();
+    }
+}
+
+/// Signs what is waiting; returns whether a dead node's lease had to run out, whose lock file is lost.
+fn finish(site: &Site, url: &DatabaseUrl) -> bool {
+    let settings = Settings { batch_size: 5, signers: 1, ..Settings::default() };
+    let drain = || {
+        let master = MasterKey::read(&site.path("signwave.db.master"));
+        let keyring =
+            Arc::new(Keyring::new(Engine::default(), master.unwrap_or_else(|_| MasterKey::generate())));
+        let store = store::open(url).unwrap();
+        let run = actors::run(&settings, store, keyring, Mode::Drain, Arc::default(), Stop::default());
+        actix_rt::System::new().block_on(run).unwrap()
+    };
+    match drain() {
+        Ending::Drained { held_elsewhere: 0 } => false,
+        _ => {
+            let_leases_run_out(site);
+            assert_eq!(drain(), Ending::Drained { held_elsewhere: 0 });
+            true
+        }
+    }
+}
+
+fn finish_with_binary(site: &Site) -> bool {
+    site.ok(&["verify"]);
+    let signed = site.ok(&["sign", "--json"]).stdout;
+    let waited = !String::from_utf8_lossy(&signed).contains("\"held_elsewhere\": 0");
+    if waited {
+        let_leases_run_out(site);
+        site.ok(&["sign"]);
+    }
+    site.check_all_signed();
+    waited
+}
+
+fn let_leases_run_out(site: &Site) {
+    let hour_ago = "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-3600 seconds')";
+    site.sql().batch_execute(hour_ago).unwrap();
+}
