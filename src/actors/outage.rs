@@ -1,5 +1,7 @@
 //! An outage is told once, and once more each time it has lasted twice as long; so is its end.
 
+use std::time::Duration;
+
 use crate::store::StoreError;
 
 /// How often in a row something did not work.
@@ -26,8 +28,8 @@ impl Outage {
         }
     }
 
-    /// How often in a row it failed until now.
-    pub fn failures(&self) -> u32 {
-        self.failures
+    /// How long to wait before the next attempt: twice as long each time, up to a second.
+    pub fn pause(&self) -> Duration {
+        Duration::from_millis(10 << self.failures.min(7)).min(Duration::from_secs(1))
     }
 }

@@ -9,5 +9,6 @@ mod roles;
 mod selection;
 mod signers;
 mod stand_in;
+mod starting;
 mod stopping;
 mod world;

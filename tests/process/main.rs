@@ -1,9 +1,12 @@
 //! Real processes on a real database, killed, stopped and watched from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../support/clock/mod.rs"]
+mod clock;
 #[path = "../support/process.rs"]
 mod process;
 
+mod clock_steps;
 mod kill;
 mod pause;
 mod several;

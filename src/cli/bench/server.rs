@@ -24,7 +24,8 @@ use crate::{
 /// What one of several nodes is: signs what waits, with the no-op signer, and ends.
 pub fn no_op_node(context: &Context) -> Result<()> {
     let database = context.open()?;
-    run_watched(context, &database, &Settings::default(), Arc::new(NoopOpener), Mode::Drain, Arc::default())?;
+    let (settings, opener) = (Settings::default(), Arc::new(NoopOpener));
+    run_watched(context, &database, &settings, opener, Mode::Drain, Arc::default(), Stop::default())?;
     Ok(())
 }
 
