@@ -81,11 +81,7 @@ impl Serve {
 
 /// Makes `attempt` again and again while the server is not up, as when a machine boots, until a signal
 /// stops it: `None` then. Whatever else is wrong is an error at once, and so is a file that is not there.
-fn when_up<T>(
-    url: &DatabaseUrl,
-    stop: &Stop,
-    mut attempt: impl FnMut() -> Result<T>,
-) -> Result<Option<T>> {
+fn when_up<T>(url: &DatabaseUrl, stop: &Stop, mut attempt: impl FnMut() -> Result<T>) -> Result<Option<T>> {
     let (mut result, mut outage) = (attempt(), Outage::default());
     if matches!(url, DatabaseUrl::Sqlite(_)) || outage_in(&result).is_none() {
         return result.map(Some);

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use rustix::process::Signal;
 
 use crate::{
@@ -37,10 +38,9 @@ fn the_clocks_jump_an_hour_both_ways_and_no_dead_node_is_waited_for_longer() {
     let (mut random, steps) = (Random::new(), count("TEST_STEPS", 6));
     let (mut clock, mut clock_of_nodes) = (Clock::new(), Clock::new());
     let cluster = Cluster::start_in(clock.environment());
-    let site = Site::new(&cluster, "clock", 12, 4096);
+    let site = Site::new(&cluster, "clock", 8, 4096);
     let start = |clock: &Clock, name: &str| site.node_in(&clock.environment(), name, "7");
-    let mut nodes: Vec<Node> =
-        (0..3).map(|node| start(&clock_of_nodes, &format!("first_{node}"))).collect();
+    let mut nodes: Vec<Node> = (0..3).map(|node| start(&clock_of_nodes, &format!("first_{node}"))).collect();
     let (mut sql, watch) = (site.admin(), Watch::start(&site));
     let (mut longest, mut held, mut logs) = (Duration::ZERO, 0, String::new());
     for round in 0..steps {
@@ -94,4 +94,24 @@ fn the_clocks_jump_an_hour_both_ways_and_no_dead_node_is_waited_for_longer() {
         "measured: {steps} steps of an hour, {held} batches of dead nodes taken over, {woken} leases of living ones \
          lost, {fenced} batches fenced, {records} records; the longest takeover took {longest:?}"
     );
+}
+
+#[test]
+fn a_node_that_froze_in_a_transaction_before_the_clock_was_set_back_holds_up_nobody() {
+    let mut clock = Clock::new();
+    let cluster = Cluster::start_in(clock.environment());
+    let site = Site::new(&cluster, "frozen", 2, 2048);
+    // As a node that is choosing keys. The server would end it after three seconds, but for the step.
+    let mut frozen = PgConnection::establish(&site.url).unwrap();
+    let register =
+        "INSERT INTO node (name, lease_until, lease_ttl) VALUES ('frozen', clock_timestamp() + '1s', 1000)";
+    frozen.batch_execute(register).unwrap();
+    let choose = "SET idle_in_transaction_session_timeout = '3s'; BEGIN; SELECT FROM node FOR KEY SHARE;
+         SELECT pg_advisory_xact_lock(x'7369676e'::int, 2)";
+    frozen.batch_execute(choose).unwrap();
+    clock.step(Step::Back);
+    site.insert(10);
+    let mut node = site.node("node", "5");
+    site.wait_until_signed(LEASE_TTL + IDLE + SLACK, &mut [&mut node]);
+    site.check_all_signed([node]);
 }

@@ -69,12 +69,7 @@ impl<'a> Site<'a> {
     }
 
     /// The same, with variables in its environment.
-    pub fn node_in(
-        &self,
-        environment: &[(&'static str, PathBuf)],
-        name: &str,
-        batch_size: &str,
-    ) -> Node {
+    pub fn node_in(&self, environment: &[(&'static str, PathBuf)], name: &str, batch_size: &str) -> Node {
         let mut command = self.serve(&self.url, name, batch_size);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         self.start(name, command)
@@ -139,9 +134,7 @@ impl<'a> Site<'a> {
         until("forgotten nodes are gone", Duration::from_secs(20), || {
             number(&mut sql, "SELECT count(*) FROM node") == nodes.len() as i64
         });
-        for node in nodes {
-            node.stop();
-        }
+        let logs: String = nodes.into_iter().map(|node| node.stop().1).collect();
         self.ok(&["verify"]);
         let mut ask = |query: &str| number(&mut sql, query);
         let records = ask("SELECT count(*) FROM record");
@@ -154,7 +147,7 @@ impl<'a> Site<'a> {
         );
         assert_eq!(ask("SELECT coalesce(sum(record_count), 0)::bigint FROM batch"), records, "batched once");
         assert_eq!(ask("SELECT count(*) FROM batch WHERE state <> 'signed'"), 0);
-        assert_eq!(ask("SELECT count(*) FROM node"), 0);
+        assert_eq!(ask("SELECT count(*) FROM node"), 0, "{logs}");
         records
     }
 }

@@ -18,7 +18,9 @@ fn a_node_waits_for_a_server_that_is_not_up_until_it_is_or_a_signal_comes() {
     cluster.stop(Stop::Fast);
     let mut nodes = ["patient", "stopped"].map(|name| site.node(name, "5"));
     for node in &mut nodes {
-        until("it says that it waits", Duration::from_secs(10), || node.log().contains("cannot open postgres"));
+        until("it says that it waits", Duration::from_secs(10), || {
+            node.log().contains("cannot open postgres")
+        });
         node.must_run();
         assert!(!node.log().contains(PASSWORD), "{}", node.log());
     }

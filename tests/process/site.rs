@@ -147,7 +147,8 @@ struct SignedRow {
 }
 
 /// Records without a signature, without counting all of them.
-const WAITING: &str = "SELECT (SELECT coalesce(max(id), 0) FROM record) - (SELECT sum(signature_count) FROM signing_key)";
+const WAITING: &str =
+    "SELECT (SELECT coalesce(max(id), 0) FROM record) - (SELECT sum(signature_count) FROM signing_key)";
 
 /// The one number that a query selects.
 pub fn number(sql: &mut SqliteConnection, query: &str) -> i64 {

@@ -166,7 +166,8 @@ impl<'a> Lab<'a> {
         let watched = Arc::clone(&progress);
         let watch = thread::spawn(move || watch(&watched, records));
         let (cpu, server) = (cpu_seconds(), self.server_cpu_seconds());
-        let run = run_watched(self.context, &database, settings, opener, Mode::Drain, progress, Stop::default())?;
+        let run =
+            run_watched(self.context, &database, settings, opener, Mode::Drain, progress, Stop::default())?;
         ensure!(run.ending != Ending::Stopped, "stopped in the middle of a measurement");
         ensure!(run.progress.signed() == records, "not every record was signed");
         let cpu_seconds = cpu_seconds() - cpu;

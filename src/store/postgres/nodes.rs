@@ -82,7 +82,13 @@ pub(super) fn reclaim(
 /// back: it begins anew, so that a dead node is waited for no longer than a living one may be silent.
 fn count_from_now(store: &PostgresStore, me: Value<'_>) -> Result<(), StoreError> {
     // What if we die here? The next one who looks does it.
-    let leases = store.write(|connection| Ok(execute::<CountFromNow, _>(connection, &[me])?))?;
+    let leases = store.write(|connection| {
+        let leases = execute::<CountFromNow, _>(connection, &[me])?;
+        if leases > 0 {
+            row::<EndFrozen, i64, _>(connection, &[])?;
+        }
+        Ok(leases)
+    })?;
     if leases > 0 {
         log::warn!("the server's clock was set back: {leases} leases of other nodes are counted from now");
     }
@@ -112,6 +118,16 @@ impl Sql for EndHolders {
     const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid) \
          WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND pid <> pg_backend_pid() \
          AND usename = current_user AND transactionid IN (SELECT xmax FROM batch WHERE node_id = ?)";
+    type Columns = BigInt;
+}
+
+/// Who froze in a transaction before the clock was set back: the server's timeouts are by that clock, too,
+/// and would come as much too late, while others wait for a lock.
+struct EndFrozen;
+impl Sql for EndFrozen {
+    const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() \
+         AND state LIKE 'idle in transaction%' AND state_change > clock_timestamp()";
     type Columns = BigInt;
 }
 

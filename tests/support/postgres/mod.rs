@@ -95,13 +95,8 @@ impl Cluster {
     fn prepare(settings: &str, environment: Vec<(&'static str, PathBuf)>) -> Self {
         let programs = Programs::find();
         let folder = programs.folder();
-        let cluster = Self {
-            guard: Guard::of_server(&programs, &folder),
-            programs,
-            folder,
-            port: 0,
-            environment,
-        };
+        let cluster =
+            Self { guard: Guard::of_server(&programs, &folder), programs, folder, port: 0, environment };
         std::fs::write(cluster.folder.join("password"), PASSWORD).unwrap();
         cluster.run("initdb", |command| {
             command.args(["--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]);
