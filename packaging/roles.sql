@@ -43,7 +43,7 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT INSERT ON batch, signature, node, gap TO signwave_service;
     GRANT UPDATE (state, epoch, key_id, node_id, scheme, leased_at, signed_at) ON batch TO signwave_service;
     GRANT UPDATE (state, state_reason, last_leased, signature_count) ON signing_key TO signwave_service;
-    GRANT UPDATE (lease_until) ON node TO signwave_service;
+    GRANT UPDATE (lease_until, lease_ttl) ON node TO signwave_service;
     GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap TO signwave_service;
 

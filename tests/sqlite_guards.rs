@@ -235,7 +235,7 @@ fn a_node_that_holds_batches_cannot_be_removed_or_replaced() {
     database.refuses("a node that holds batches cannot be removed", &["DELETE FROM node"]);
     database.refuses(
         "this node is there already",
-        &["REPLACE INTO node (id, name, lease_until) VALUES (1, 'x', 'y')"],
+        &["REPLACE INTO node (id, name, lease_until, lease_ttl) VALUES (1, 'x', 'y', 1)"],
     );
     database.refuses(
         "the id of a node cannot be changed",

@@ -68,6 +68,7 @@ in_every_world! {
         removing_a_node_gives_back_what_it_holds,
         a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out,
         a_reclaimed_node_can_neither_lease_nor_commit,
+        a_clock_that_is_set_back_makes_no_lease_longer,
         nobody_reclaims_itself,
         node_ids_are_never_used_twice;
     keys:

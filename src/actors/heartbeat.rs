@@ -76,6 +76,8 @@ impl Pulse {
     async fn renew(&self) -> Result<(), StoreError> {
         let sent_at = self.standing.now();
         match self.standing.registered() {
+            // A node that has left stays away.
+            None if self.standing.is_interrupting() => Ok(()),
             None => self.register().await,
             Some(node) => match ask(&self.db.renew, Renew { node, ttl: self.ttl }).await {
                 Ok(RenewVerdict::Renewed) => {

@@ -28,8 +28,6 @@ pub struct Listening {
 
 /// How long the thread waits at a time: it outlives the run by no more.
 const TURN: Duration = Duration::from_millis(100);
-/// The longest pause after an error.
-const PAUSE_AT_MOST: Duration = Duration::from_secs(1);
 
 impl Listening {
     /// Sends a [`Tick`] to `emit` when `listener` has news. There is one at a time: news that come
@@ -81,7 +79,7 @@ fn listen(mut listener: Box<dyn Listener>, news: &Notify, ended: &Receiver<()>) 
                 news.notify_one();
                 Duration::ZERO
             }
-            Err(_) => Duration::from_millis(10 << outage.failures().min(7)).min(PAUSE_AT_MOST),
+            Err(_) => outage.pause(),
         };
     }
 }

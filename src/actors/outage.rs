@@ -34,8 +34,8 @@ impl Outage {
         now.saturating_sub(*self.since.get_or_insert(now))
     }
 
-    /// How often in a row it failed until now.
-    pub fn failures(&self) -> u32 {
-        self.failures
+    /// How long to wait before the next attempt: twice as long each time, up to a second.
+    pub fn pause(&self) -> Duration {
+        Duration::from_millis(10 << self.failures.min(7)).min(Duration::from_secs(1))
     }
 }

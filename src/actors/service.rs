@@ -17,6 +17,7 @@ use super::{
     key_actor::KeyTools,
     listening::Listening,
     messages::{Leave, Settle, Tick},
+    outage::Outage,
     progress::Progress,
     signing_pool::SigningPool,
     standing::{Standing, StopLevel},
@@ -66,15 +67,32 @@ pub async fn run(
     progress: Arc<Progress>,
     stop: Stop,
 ) -> Result<Ending, RunError> {
-    // A run that drains ends when nothing is left; it has no use for news.
-    let listener = if mode == Mode::Serve { store.listener()? } else { None };
-    let executor = SyncArbiter::start(settings.connections, move || DbExecutor::new(Arc::clone(&store)));
-    let (db, clock, pool) = (Db::of(&executor), clock::boottime(), SigningPool::start);
-    let mut service = Service::start(settings, db, opener, mode, progress, clock, pool).await?;
-    if let Some(listener) = listener {
-        service.listen(listener)?;
+    let behind = Arc::clone(&store);
+    let db = Db::of(&SyncArbiter::start(settings.connections, move || DbExecutor::new(Arc::clone(&behind))));
+    let start = async || {
+        // A run that drains ends when nothing is left; it has no use for news.
+        let listener = if mode == Mode::Serve { store.listener()? } else { None };
+        let (opener, progress) = (Arc::clone(&opener), Arc::clone(&progress));
+        let (db, clock, pool) = (db.clone(), clock::boottime(), SigningPool::start);
+        let mut service = Service::start(settings, db, opener, mode, progress, clock, pool).await?;
+        listener.map_or(Ok(()), |listener| service.listen(listener))?;
+        Ok(service)
+    };
+    let mut outage = Outage::default();
+    loop {
+        match start().await {
+            Ok(service) => return service.run_until(stop).await,
+            // A database that fails at this moment is waited for, as it is later.
+            Err(RunError::Store(error)) if mode == Mode::Serve && error.is_outage() => {
+                outage.note("start", &Err::<(), _>(error));
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = sleep(outage.pause()) => {}
+            () = stop.requested(1) => return Ok(Ending::Stopped),
+        }
     }
-    service.run_until(stop).await
 }
 
 /// The actors at work.

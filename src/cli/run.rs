@@ -46,10 +46,10 @@ pub fn run(
     opener: Arc<dyn OpenSigner>,
     mode: Mode,
 ) -> Result<Run> {
-    run_watched(context, database, settings, opener, mode, Arc::default())
+    run_watched(context, database, settings, opener, mode, Arc::default(), Stop::default())
 }
 
-/// As [`run`], with counters that others can watch meanwhile.
+/// As [`run`], with counters that others can watch meanwhile, and a stop that they can ask for.
 pub fn run_watched(
     context: &Context,
     database: &Database,
@@ -57,8 +57,8 @@ pub fn run_watched(
     opener: Arc<dyn OpenSigner>,
     mode: Mode,
     progress: Arc<Progress>,
+    stop: Stop,
 ) -> Result<Run> {
-    let stop = Stop::default();
     let settings = &Settings { connections: context.connections(&database.url), ..settings.clone() };
     let total = match mode {
         Mode::Serve => 0,

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use actix_rt::time::sleep;
 use anyhow::Result;
 use clap::Args;
 
 use super::{
     context::Context,
     options::{Serving, Signing},
-    run::run,
+    run::run_watched,
 };
 use crate::{
-    actors::Mode,
+    actors::{Mode, Stop, outage::Outage},
     config::Settings,
     domain::Fingerprint,
     signer::{Keyring, OpenSigner, Signer, SignerError},
+    store::{DatabaseUrl, StoreError},
 };
 
 /// Run the service: sign records as they come, until stopped.
@@ -24,7 +26,7 @@ Makes the database if there is none. Records that any program inserts into the t
 are signed within a second. SIGINT or SIGTERM stops it in order: the batches in hand are
 finished and stored, the rest is given back. A second signal stops it at once. Several processes
 may serve one database. With --roles some form batches and others, who have the master key, sign
-them.
+them. A PostgreSQL server that is not up yet is waited for.
 
 Examples:
   signwave serve
@@ -56,17 +58,51 @@ impl Serve {
     pub fn run(&self, context: &Context) -> Result<()> {
         let (settings, engine) = context.signing(&self.signing)?;
         let settings = Settings { roles: context.roles(self.serving), ..settings };
-        let database = context.create()?;
-        let opener: Arc<dyn OpenSigner> = if settings.roles.signs() {
-            Arc::new(Keyring::new(engine, context.master_key(&database)?))
-        } else {
-            Arc::new(NoKeys)
+        let stop = Stop::default();
+        let opened = when_up(&context.url()?, &stop, || {
+            let database = context.create()?;
+            let opener: Arc<dyn OpenSigner> = if settings.roles.signs() {
+                Arc::new(Keyring::new(engine, context.master_key(&database)?))
+            } else {
+                Arc::new(NoKeys)
+            };
+            Ok((database, opener))
+        })?;
+        let Some((database, opener)) = opened else {
+            log::info!("stopped; the database was never reached");
+            return Ok(());
         };
         log::info!("serving {} as '{}': {}; Ctrl-C stops", database.url, settings.node_name, work(&settings));
-        let run = run(context, &database, &settings, opener, Mode::Serve)?;
+        let run = run_watched(context, &database, &settings, opener, Mode::Serve, Arc::default(), stop)?;
         log::info!("stopped; signed {} records in {} batches", run.progress.signed(), run.progress.batches());
         Ok(())
     }
+}
+
+/// Makes `attempt` again and again while the server is not up, as when a machine boots, until a signal
+/// stops it: `None` then. Whatever else is wrong is an error at once, and so is a file that is not there.
+fn when_up<T>(url: &DatabaseUrl, stop: &Stop, mut attempt: impl FnMut() -> Result<T>) -> Result<Option<T>> {
+    let (mut result, mut outage) = (attempt(), Outage::default());
+    if matches!(url, DatabaseUrl::Sqlite(_)) || outage_in(&result).is_none() {
+        return result.map(Some);
+    }
+    actix_rt::System::new().block_on(async {
+        let signals = actix_rt::spawn(stop.clone().on_signals());
+        while let Some(error) = outage_in(&result) {
+            outage.note(&format!("open {url}"), &Err::<(), _>(error));
+            tokio::select! {
+                () = sleep(outage.pause()) => result = attempt(),
+                () = stop.requested(1) => return Ok(None),
+            }
+        }
+        signals.abort();
+        result.map(Some)
+    })
+}
+
+fn outage_in<T>(result: &Result<T>) -> Option<StoreError> {
+    let error = result.as_ref().err()?.downcast_ref::<StoreError>()?;
+    error.is_outage().then(|| error.clone())
 }
 
 /// What this process does, in words.

@@ -54,7 +54,8 @@ pub trait Store: Send + Sync {
 
     /// Finds the nodes that are dead (their process is known to be gone, or their lease ran out
     /// `grace` ago), gives their batches back to `open` with epoch + 1, and removes them. `me` is
-    /// never among them.
+    /// never among them. A lease that ends later than any renewal could have made it end is from before
+    /// the clock was set back: it is counted from now.
     fn reclaim(&self, me: Option<NodeId>, grace: Duration) -> Result<Vec<Reclaimed>, StoreError>;
 
     /// Adds a key unless its fingerprint is there.

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// Read back before doing anything else, and never sign again because of it.
     #[error("the outcome of a commit is unknown: {0}")]
     UnknownOutcome(String),
+    /// A server is there and does not let us in, or is not the one we trust: somebody has to change something.
+    #[error("the database cannot be reached: {0}")]
+    Denied(String),
     /// No room on the device.
     #[error("the disk is full: make room and run the command again, nothing is lost")]
     Full,
@@ -62,6 +65,11 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call, repeated after a pause, may succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable(_) | Self::UnknownOutcome(_) | Self::Full)
+        self.is_outage() || matches!(self, Self::Full)
+    }
+
+    /// Whether the database is away, or busy, and may be back in a moment though nobody does anything here.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Busy | Self::Unavailable(_) | Self::UnknownOutcome(_))
     }
 }

@@ -24,6 +24,7 @@ diesel::table! {
         name -> Text,
         started_at -> Text,
         lease_until -> Text,
+        lease_ttl -> BigInt,
     }
 }
 

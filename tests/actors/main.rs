@@ -11,5 +11,6 @@ mod roles;
 mod selection;
 mod signers;
 mod stand_in;
+mod starting;
 mod stopping;
 mod world;

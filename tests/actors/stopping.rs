@@ -94,3 +94,22 @@ async fn a_stop_while_the_database_is_away_ends_all_the_same() {
     world.check();
     assert_eq!(world.leased(), 0, "removing the node gave everything back");
 }
+
+#[actix_rt::test]
+async fn a_node_that_has_left_does_not_come_back() {
+    let mut world = World::new(10, 1, 5);
+    world.settings.lease_ttl = Duration::from_secs(1);
+    world.settings.lease_grace = Duration::ZERO;
+    let running = world.start(Mode::Serve);
+    world.until(|world| world.progress.signed() == 10).await;
+    let mut removal = world.script.hold(Method::RemoveNode, 1);
+    running.stop.request();
+    removal.arrived().await;
+    // Its lease is to be renewed while it leaves: it has none any more.
+    actix_rt::time::sleep(Duration::from_millis(400)).await;
+    removal.go_on();
+    assert_eq!(running.ended().await, Ok(Ending::Stopped));
+    actix_rt::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(world.store.count(Method::RegisterNode), 1);
+    world.check_all_signed();
+}

@@ -14,7 +14,7 @@ use actix::Actor;
 use actix_rt::task::JoinHandle;
 use signwave::{
     actors::{
-        Ending, Mode, Progress, RunError, Stop, clock::Clock, db::Db, service::Service,
+        self, Ending, Mode, Progress, RunError, Stop, clock::Clock, db::Db, service::Service,
         signing_pool::SigningPool,
     },
     config::Settings,
@@ -160,6 +160,15 @@ impl World {
             }
             service.run_until(stop).await
         }
+    }
+
+    /// The service as a process runs it: with the real executor and clock, from its very start.
+    pub fn run(&self, mode: Mode) -> Running {
+        let (settings, store, stop) = (self.settings.clone(), self.store.clone(), Stop::default());
+        let (opener, progress) = (Arc::new(Opener(self.signers.clone())), self.progress.clone());
+        let until = stop.clone();
+        let run = async move { actors::run(&settings, store, opener, mode, progress, until).await };
+        Running { run: actix_rt::spawn(run), stop }
     }
 
     /// Signs everything that is there.

@@ -48,10 +48,6 @@ fn any_commit_may_be_lost() {
     let proxy = Proxy::to(site.cluster.port());
     let mut node = site.node_at(&at_port(&site.url, proxy.port()), "node", "10");
     let watch = Watch::start(&site);
-    // At its start it may still give up.
-    until("the node is registered", Duration::from_secs(20), || {
-        number(&mut site.admin(), "SELECT count(*) FROM node") == 1
-    });
     for _ in 0..losses {
         site.insert(200);
         let loss = if random.below(2) == 0 { Loss::Answer } else { Loss::Request };

@@ -65,6 +65,17 @@ impl<'a> Site<'a> {
 
     /// The same, with another way to the database.
     pub fn node_at(&self, url: &str, name: &str, batch_size: &str) -> Node {
+        self.start(name, self.serve(url, name, batch_size))
+    }
+
+    /// The same, with variables in its environment.
+    pub fn node_in(&self, environment: &[(&'static str, PathBuf)], name: &str, batch_size: &str) -> Node {
+        let mut command = self.serve(&self.url, name, batch_size);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        self.start(name, command)
+    }
+
+    fn serve(&self, url: &str, name: &str, batch_size: &str) -> Command {
         let (ttl, grace) = (format!("{LEASE_TTL:?}"), format!("{LEASE_GRACE:?}"));
         let arguments = [
             "serve",
@@ -77,9 +88,13 @@ impl<'a> Site<'a> {
             "--lease-grace",
             &grace,
         ];
+        self.command(url, &arguments)
+    }
+
+    fn start(&self, name: &str, command: Command) -> Node {
         let log: PathBuf = self.folder.path().join(format!("{name}.log"));
         assert!(!log.exists(), "a node of the name {name} was there");
-        Node { name: name.to_owned(), process: Running::start(self.command(url, &arguments), log) }
+        Node { name: name.to_owned(), process: Running::start(command, log) }
     }
 
     /// A superuser's connection, past the network.
@@ -91,6 +106,13 @@ impl<'a> Site<'a> {
     pub fn insert(&self, records: u64) {
         let insert = "INSERT INTO record (payload) SELECT sha256(i::text::bytea) FROM generate_series";
         self.admin().batch_execute(&format!("{insert}(1, {records}) AS i")).unwrap();
+    }
+
+    /// Inserts as many as are needed for so many to wait, at least.
+    pub fn keep_waiting(&self, sql: &mut PgConnection, records: u64) {
+        if number(sql, WAITING) < records as i64 {
+            self.insert(records);
+        }
     }
 
     /// Waits until every record has its signature.
@@ -112,9 +134,7 @@ impl<'a> Site<'a> {
         until("forgotten nodes are gone", Duration::from_secs(20), || {
             number(&mut sql, "SELECT count(*) FROM node") == nodes.len() as i64
         });
-        for node in nodes {
-            node.stop();
-        }
+        let logs: String = nodes.into_iter().map(|node| node.stop().1).collect();
         self.ok(&["verify"]);
         let mut ask = |query: &str| number(&mut sql, query);
         let records = ask("SELECT count(*) FROM record");
@@ -127,7 +147,7 @@ impl<'a> Site<'a> {
         );
         assert_eq!(ask("SELECT coalesce(sum(record_count), 0)::bigint FROM batch"), records, "batched once");
         assert_eq!(ask("SELECT count(*) FROM batch WHERE state <> 'signed'"), 0);
-        assert_eq!(ask("SELECT count(*) FROM node"), 0);
+        assert_eq!(ask("SELECT count(*) FROM node"), 0, "{logs}");
         records
     }
 }
@@ -152,6 +172,11 @@ impl Node {
         assert!(self.process.is_running(), "node {} has ended:\n{}", self.name, self.log());
     }
 
+    /// Waits for its end; returns its exit code, if it has one, and its log.
+    pub fn ended(mut self, limit: Duration) -> (Option<i32>, String) {
+        (self.process.wait(limit), self.log())
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         self.must_run();
@@ -160,10 +185,15 @@ impl Node {
     }
 
     /// SIGTERM, after which it must end well and soon; returns how long that took, and its log.
-    pub fn stop(mut self) -> (Duration, String) {
+    pub fn stop(self) -> (Duration, String) {
+        self.stop_by(Signal::TERM)
+    }
+
+    /// The same, by another signal.
+    pub fn stop_by(mut self, signal: Signal) -> (Duration, String) {
         self.must_run();
         let begun = Instant::now();
-        self.signal(Signal::TERM);
+        self.signal(signal);
         let code = self.process.wait(Duration::from_secs(10));
         assert_eq!(code, Some(0), "{}", self.log());
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}:\n{}", begun.elapsed(), self.log());
@@ -176,6 +206,9 @@ struct Number {
     #[diesel(sql_type = BigInt)]
     number: i64,
 }
+
+/// Records without a signature, without counting all of them.
+const WAITING: &str = "SELECT (SELECT coalesce(max(id), 0) FROM record) - (SELECT sum(signature_count) FROM signing_key)::bigint";
 
 /// The one number that a query selects.
 pub fn number(sql: &mut PgConnection, query: &str) -> i64 {

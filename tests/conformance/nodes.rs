@@ -95,6 +95,27 @@ pub fn a_reclaimed_node_can_neither_lease_nor_commit(world: &World) {
     assert_eq!(commit_one(store, sign(again)), CommitVerdict::Committed);
 }
 
+pub fn a_clock_that_is_set_back_makes_no_lease_longer(world: &World) {
+    setup(world);
+    let store = &*world.store;
+    let (dead, patient, me) =
+        (register(store), store.register_node("patient", MINUTE * 60).unwrap(), register(store));
+    lease(store, dead, 2);
+    lease(store, patient, 1);
+    world.set_clock_back(MINUTE * 600);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), [], "nobody is dead for that");
+    world.let_time_pass(MINUTE);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), [], "its lease ran from when the step was seen");
+    store.renew_node(me, MINUTE).unwrap();
+    world.let_time_pass(GRACE * 2);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), reclaimed(dead, 2), "and no longer");
+    // Each node's lease has the length that it asked for, not ours.
+    world.let_time_pass(MINUTE * 57);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), []);
+    world.let_time_pass(MINUTE * 3);
+    assert_eq!(store.reclaim(Some(me), GRACE).unwrap().len(), 1, "nor an hour and more");
+}
+
 pub fn nobody_reclaims_itself(world: &World) {
     setup(world);
     let store = &*world.store;

@@ -31,9 +31,12 @@ pub fn succeed(mut command: Command) -> Output {
     output
 }
 
-/// How often a test does what it does: `usual`, unless the variable says otherwise (`scripts/torture`).
+/// How often a test does what it does: `usual`, unless the variable says otherwise. Printed on a line of
+/// its own, so that `scripts/torture` sees that it was taken.
 pub fn count(variable: &str, usual: usize) -> usize {
-    std::env::var(variable).map_or(usual, |count| count.parse().expect("a count is a number"))
+    let count = std::env::var(variable).map_or(usual, |count| count.parse().expect("a count is a number"));
+    println!("{variable}={count}");
+    count
 }
 
 /// A process at work; it is killed when dropped.

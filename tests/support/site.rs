@@ -88,6 +88,13 @@ impl Site {
         self.sql().batch_execute(&insert).unwrap();
     }
 
+    /// Inserts as many as are needed for so many to wait, at least.
+    pub fn keep_waiting(&self, sql: &mut SqliteConnection, records: u32) {
+        if number(sql, WAITING) < records.into() {
+            self.insert(records);
+        }
+    }
+
     /// Nothing waits, nothing is held, and everything that was promised holds.
     pub fn check_all_signed(&self) {
         self.ok(&["verify"]);
@@ -183,6 +190,10 @@ pub fn blobs(sql: &mut SqliteConnection, query: &str) -> BTreeMap<i64, Vec<u8>> 
 pub fn signatures(sql: &mut SqliteConnection) -> BTreeMap<i64, Vec<u8>> {
     blobs(sql, "SELECT record_id AS id, value FROM signature")
 }
+
+/// Records without a signature, without counting all of them.
+const WAITING: &str =
+    "SELECT (SELECT coalesce(max(id), 0) FROM record) - (SELECT sum(signature_count) FROM signing_key)";
 
 /// The one number that a query selects.
 pub fn number(sql: &mut SqliteConnection, query: &str) -> i64 {

@@ -96,16 +96,27 @@ impl World {
     pub fn let_time_pass(&self, time: Duration) {
         match &self.inside {
             Inside::Memory(store) => store.advance(time),
+            _ => self.shift_leases(&format!("-{}", time.as_secs())),
+        }
+    }
+
+    /// The database's clock is set back, as far as leases can tell.
+    pub fn set_clock_back(&self, time: Duration) {
+        match &self.inside {
+            Inside::Memory(store) => store.set_back(time),
+            _ => self.shift_leases(&format!("+{}", time.as_secs())),
+        }
+    }
+
+    fn shift_leases(&self, seconds: &str) {
+        match &self.inside {
+            Inside::Memory(_) => unreachable!("it has a clock that can be moved"),
             Inside::Sqlite(folder) => {
-                let shift = format!(
-                    "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', lease_until, '-{} seconds')",
-                    time.as_secs()
-                );
-                foreign(folder).batch_execute(&shift).unwrap();
+                let later = format!("strftime('%Y-%m-%dT%H:%M:%fZ', lease_until, '{seconds} seconds')");
+                foreign(folder).batch_execute(&format!("UPDATE node SET lease_until = {later}")).unwrap();
             }
             Inside::Postgres(database) => {
-                let shift =
-                    format!("UPDATE node SET lease_until = lease_until - interval '{} s'", time.as_secs());
+                let shift = format!("UPDATE node SET lease_until = lease_until + interval '{seconds} s'");
                 database.admin.lock().unwrap().batch_execute(&shift).unwrap();
             }
         }

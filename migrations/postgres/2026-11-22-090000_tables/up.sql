@@ -32,7 +32,8 @@ CREATE TABLE node (
     id          BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
     name        TEXT NOT NULL,
     started_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
-    lease_until TIMESTAMPTZ NOT NULL
+    lease_until TIMESTAMPTZ NOT NULL,
+    lease_ttl   BIGINT NOT NULL
 ) WITH (fillfactor = 25);
 
 CREATE TABLE batch (
@@ -129,6 +130,7 @@ COMMENT ON COLUMN node.id IS 'A new one for each start.';
 COMMENT ON COLUMN node.name IS 'What people call it.';
 COMMENT ON COLUMN node.started_at IS 'When it registered.';
 COMMENT ON COLUMN node.lease_until IS 'Until when it may be silent, by this server''s clock.';
+COMMENT ON COLUMN node.lease_ttl IS 'How long each renewal lasts, in milliseconds.';
 
 COMMENT ON TABLE batch IS 'Sets of records, formed once: open -> leased -> signed, or back to open.';
 COMMENT ON COLUMN batch.id IS 'Numbered without gaps.';

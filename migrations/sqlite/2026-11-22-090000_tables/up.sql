@@ -40,7 +40,9 @@ CREATE TABLE node (
     id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
     name        TEXT NOT NULL,
     started_at  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    lease_until TEXT NOT NULL
+    lease_until TEXT NOT NULL,
+    -- How long each renewal lasts, in milliseconds.
+    lease_ttl   BIGINT NOT NULL
 );
 
 CREATE TABLE batch (

@@ -16,7 +16,7 @@ use super::super::{
     context::Context, keys::generate::generate_keys, raw::RawSpeed, run::run_watched, seed::add_records,
 };
 use crate::{
-    actors::{Ending, Mode, Progress},
+    actors::{Ending, Mode, Progress, Stop},
     config::{Checking, Settings},
     domain::Fingerprint,
     signer::{Engine, Keyring, MasterKey, NoopSigner, OpenSigner, PublicKey, Signer, SignerError},
@@ -174,7 +174,8 @@ impl<'a> Lab<'a> {
         let watched = Arc::clone(&progress);
         let watch = thread::spawn(move || watch(&watched, records));
         let (cpu, server) = (cpu_seconds(), self.server_cpu_seconds());
-        let run = run_watched(self.context, &database, settings, opener, Mode::Drain, progress)?;
+        let run =
+            run_watched(self.context, &database, settings, opener, Mode::Drain, progress, Stop::default())?;
         ensure!(run.ending != Ending::Stopped, "stopped in the middle of a measurement");
         ensure!(run.progress.signed() == records, "not every record was signed");
         let cpu_seconds = cpu_seconds() - cpu;

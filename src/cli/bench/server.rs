@@ -24,8 +24,8 @@ use crate::{
 /// What one of several nodes is: signs what waits, with the no-op signer, and ends.
 pub fn no_op_node(context: &Context) -> Result<()> {
     let database = context.open()?;
-    let settings = Signing::Noop.settings(&Settings::default());
-    run_watched(context, &database, &settings, Arc::new(NoopOpener), Mode::Drain, Arc::default())?;
+    let (settings, opener) = (Signing::Noop.settings(&Settings::default()), Arc::new(NoopOpener));
+    run_watched(context, &database, &settings, opener, Mode::Drain, Arc::default(), Stop::default())?;
     Ok(())
 }
 

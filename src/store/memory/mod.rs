@@ -39,6 +39,13 @@ impl MemoryStore {
         state.now = state.now.saturating_add(time);
     }
 
+    /// The clock is set back, as far as leases can tell: they end that much later.
+    pub fn set_back(&self, time: Duration) {
+        for node in self.lock().nodes.values_mut() {
+            node.lease_until = node.lease_until.saturating_add(time);
+        }
+    }
+
     /// Adds a record under an id of its own choice, as other processes may with plain SQL.
     ///
     /// # Errors
@@ -88,6 +95,7 @@ struct Node {
     name: String,
     started: Duration,
     lease_until: Duration,
+    ttl: Duration,
     is_dead: bool,
 }
 

@@ -10,7 +10,7 @@ impl State {
         self.last_node += 1;
         let id = NodeId(self.last_node);
         let lease_until = self.now.saturating_add(ttl);
-        let node = Node { name: name.to_owned(), started: self.now, lease_until, is_dead: false };
+        let node = Node { name: name.to_owned(), started: self.now, lease_until, ttl, is_dead: false };
         self.nodes.insert(id, node);
         id
     }
@@ -19,7 +19,7 @@ impl State {
         let lease_until = self.now.saturating_add(ttl);
         match self.nodes.get_mut(&node) {
             Some(node) => {
-                node.lease_until = lease_until;
+                (node.lease_until, node.ttl) = (lease_until, ttl);
                 RenewVerdict::Renewed
             }
             None => RenewVerdict::Gone,
@@ -32,6 +32,9 @@ impl State {
     }
 
     pub(super) fn reclaim(&mut self, me: Option<NodeId>, grace: Duration) -> Vec<Reclaimed> {
+        for (_, node) in self.nodes.iter_mut().filter(|(id, _)| Some(**id) != me) {
+            node.lease_until = node.lease_until.min(self.now.saturating_add(node.ttl));
+        }
         let is_dead = |node: &Node| node.is_dead || node.lease_until.saturating_add(grace) < self.now;
         let dead: Vec<_> = self
             .nodes

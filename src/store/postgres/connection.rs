@@ -11,7 +11,7 @@ use diesel::{
 };
 use r2d2::{CustomizeConnection, NopErrorHandler, Pool};
 
-use super::errors::{Failure, classify_message};
+use super::errors::{Failure, classify_message, is_down};
 use crate::store::{
     DatabaseUrl, StoreError,
     sql::{Sql, row},
@@ -59,7 +59,10 @@ const SHORT: &str = "SET statement_timeout = '30s'; \
 pub(super) fn connect(url: &str) -> Result<PgConnection, StoreError> {
     let mut connection = PgConnection::establish(&with_parameters(url)).map_err(|error| match error {
         ConnectionError::BadConnection(message) => match classify_message(&message) {
-            StoreError::Other(message) => StoreError::Unavailable(message),
+            StoreError::Other(message) | StoreError::Unavailable(message) if is_down(&message) => {
+                StoreError::Unavailable(message)
+            }
+            StoreError::Other(message) | StoreError::Unavailable(message) => StoreError::Denied(message),
             error => error,
         },
         error => StoreError::BadUrl(format!("'{}': {error}", DatabaseUrl::Postgres(url.to_owned()))),

@@ -99,6 +99,31 @@ const UNREACHABLE: [&str; 14] = [
     "remaining connection slots are reserved",
 ];
 
+/// What the text of a connection that was not made contains when there is no server yet, or none that
+/// takes connections. Whatever else it says, such as a wrong password, will be said again. A host whose
+/// name nobody knows may be a mistake; a name server that does not answer is none.
+const DOWN: [&str; 14] = [
+    "Is the server running",
+    "Connection refused",
+    "Connection reset",
+    "Connection timed out",
+    "timeout expired",
+    "No route to host",
+    "Network is unreachable",
+    "Temporary failure in name resolution",
+    "server closed the connection",
+    "SSL SYSCALL error",
+    "terminating connection",
+    "the database system is",
+    "too many clients already",
+    "remaining connection slots are reserved",
+];
+
+/// Whether a connection could not be made for now.
+pub(super) fn is_down(message: &str) -> bool {
+    DOWN.iter().any(|text| message.contains(text))
+}
+
 /// Somebody holds a lock, or the server has too much to do.
 const BUSY: [&str; 2] =
     ["canceling statement due to lock timeout", "canceling statement due to statement timeout"];

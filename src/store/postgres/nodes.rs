@@ -22,7 +22,7 @@ pub(super) fn register(store: &PostgresStore, name: &str, ttl: Duration) -> Resu
     // What if we die here? A node may be left behind, which holds nothing and is removed when its lease
     // runs out.
     store.write(|connection| {
-        let values = [Value::Text(name), Value::Integer(micros(ttl))];
+        let values = [Value::Text(name), Value::Integer(millis(ttl)), Value::Integer(millis(ttl))];
         let id = row::<InsertNode, i64, _>(connection, &values)?;
         expect_rows("registering a node", 1, usize::from(id.is_some()))?;
         Ok(NodeId(id.unwrap_or_default()))
@@ -33,7 +33,8 @@ pub(super) fn register(store: &PostgresStore, name: &str, ttl: Duration) -> Resu
 pub(super) fn renew(store: &PostgresStore, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
     // What if we die here? The lease runs for a little longer, or not.
     store.write(|connection| {
-        let values = [Value::Integer(micros(ttl)), Value::Integer(node.0)];
+        let ttl = Value::Integer(millis(ttl));
+        let values = [ttl, ttl, Value::Integer(node.0)];
         Ok(match execute::<RenewNode, _>(connection, &values)? {
             0 => RenewVerdict::Gone,
             _ => RenewVerdict::Renewed,
@@ -60,11 +61,13 @@ pub(super) fn reclaim(
     grace: Duration,
 ) -> Result<Vec<Reclaimed>, StoreError> {
     // Nobody has the id 0.
-    let values = [Value::Integer(micros(grace)), Value::Integer(me.map_or(0, |node| node.0))];
+    let me = Value::Integer(me.map_or(0, |node| node.0));
+    let values = [Value::Integer(millis(grace)), me];
     // Without a transaction while all are alive, which is nearly always.
-    if store.query(|connection| Ok(rows::<Dead, (i64, String), _>(connection, &values)?))?.is_empty() {
+    if store.query(|connection| Ok(row::<Dead, i64, _>(connection, &values)?))?.is_none() {
         return Ok(Vec::new());
     }
+    count_from_now(store, me)?;
     // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
     // After it its batches are open.
     store.write(|connection| {
@@ -73,6 +76,23 @@ pub(super) fn reclaim(
         let dead: Vec<(i64, String)> = rows::<TakeDead, _, _>(connection, &values)?;
         dead.into_iter().map(|(id, name)| reclaim_one(connection, NodeId(id), name)).collect()
     })
+}
+
+/// A lease that ends later than any renewal could have made it end is from before the clock was set
+/// back: it begins anew, so that a dead node is waited for no longer than a living one may be silent.
+fn count_from_now(store: &PostgresStore, me: Value<'_>) -> Result<(), StoreError> {
+    // What if we die here? The next one who looks does it.
+    let leases = store.write(|connection| {
+        let leases = execute::<CountFromNow, _>(connection, &[me])?;
+        if leases > 0 {
+            row::<EndFrozen, i64, _>(connection, &[])?;
+        }
+        Ok(leases)
+    })?;
+    if leases > 0 {
+        log::warn!("the server's clock was set back: {leases} leases of other nodes are counted from now");
+    }
+    Ok(())
 }
 
 fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Result<Reclaimed, Failure> {
@@ -86,9 +106,9 @@ fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Res
 }
 
 /// Ten years are as good as for ever, and cannot overflow.
-fn micros(time: Duration) -> i64 {
+fn millis(time: Duration) -> i64 {
     const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
-    time.min(TEN_YEARS).as_micros() as i64
+    time.min(TEN_YEARS).as_millis() as i64
 }
 
 /// Whoever holds batches of a dead node is that node: other reclaimers leave it to us. Others' users are
@@ -101,17 +121,27 @@ impl Sql for EndHolders {
     type Columns = BigInt;
 }
 
+/// Who froze in a transaction before the clock was set back: the server's timeouts are by that clock, too,
+/// and would come as much too late, while others wait for a lock.
+struct EndFrozen;
+impl Sql for EndFrozen {
+    const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() \
+         AND state LIKE 'idle in transaction%' AND state_change > clock_timestamp()";
+    type Columns = BigInt;
+}
+
 struct InsertNode;
 impl Sql for InsertNode {
-    const TEXT: &'static str = "INSERT INTO node (name, lease_until) \
-         VALUES (?, clock_timestamp() + ? * interval '1 microsecond') RETURNING id";
+    const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl) \
+         VALUES (?, clock_timestamp() + ? * interval '1 millisecond', ?) RETURNING id";
     type Columns = BigInt;
 }
 
 struct RenewNode;
 impl Sql for RenewNode {
-    const TEXT: &'static str =
-        "UPDATE node SET lease_until = clock_timestamp() + ? * interval '1 microsecond' WHERE id = ?";
+    const TEXT: &'static str = "UPDATE node SET lease_until = clock_timestamp() + ? * interval '1 millisecond', \
+         lease_ttl = ? WHERE id = ?";
     type Columns = ();
 }
 
@@ -127,17 +157,29 @@ impl Sql for DeleteNode {
     type Columns = ();
 }
 
+/// Or alive for longer than it can be.
 struct Dead;
 impl Sql for Dead {
-    const TEXT: &'static str = "SELECT id, name FROM node \
-         WHERE lease_until + ? * interval '1 microsecond' < clock_timestamp() AND id <> ? ORDER BY id";
-    type Columns = (BigInt, Text);
+    const TEXT: &'static str = "SELECT id FROM node \
+         WHERE (lease_until + ? * interval '1 millisecond' < clock_timestamp() \
+         OR lease_until > clock_timestamp() + lease_ttl * interval '1 millisecond') AND id <> ? LIMIT 1";
+    type Columns = BigInt;
+}
+
+/// Whoever is being renewed at this moment is left to that.
+struct CountFromNow;
+impl Sql for CountFromNow {
+    const TEXT: &'static str = "UPDATE node SET lease_until = clock_timestamp() + lease_ttl * interval '1 millisecond' \
+         WHERE id IN (SELECT id FROM node \
+             WHERE lease_until > clock_timestamp() + lease_ttl * interval '1 millisecond' AND id <> ? \
+             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)";
+    type Columns = ();
 }
 
 struct TakeDead;
 impl Sql for TakeDead {
     const TEXT: &'static str = "SELECT id, name FROM node \
-         WHERE lease_until + ? * interval '1 microsecond' < clock_timestamp() AND id <> ? \
+         WHERE lease_until + ? * interval '1 millisecond' < clock_timestamp() AND id <> ? \
          ORDER BY id FOR UPDATE SKIP LOCKED";
     type Columns = (BigInt, Text);
 }

@@ -21,7 +21,7 @@ pub(super) fn register(store: &SqliteStore, name: &str, ttl: Duration) -> Result
     // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks
     // for. After it the lock died with us: anybody may reclaim the node at once.
     let result = store.write(|connection| {
-        let values = [Value::Text(name), Value::Text(&after(ttl))];
+        let values = [Value::Text(name), Value::Text(&after(ttl)), Value::Integer(millis(ttl))];
         let Some(id) = row::<InsertNode, i64, _>(connection, &values)? else {
             return Err(Failure(StoreError::RowCount { what: "registering a node", expected: 1, found: 0 }));
         };
@@ -42,7 +42,7 @@ pub(super) fn renew(store: &SqliteStore, node: NodeId, ttl: Duration) -> Result<
     // What if we die here? The lease runs for a little longer, or not; the lock file says at once
     // that we are gone.
     store.write(|connection| {
-        let values = [Value::Text(&after(ttl)), Value::Integer(node.0)];
+        let values = [Value::Text(&after(ttl)), Value::Integer(millis(ttl)), Value::Integer(node.0)];
         Ok(match execute::<RenewNode, _>(connection, &values)? {
             0 => RenewVerdict::Gone,
             _ => RenewVerdict::Renewed,
@@ -68,6 +68,7 @@ pub(super) fn reclaim(
     me: Option<NodeId>,
     grace: Duration,
 ) -> Result<Vec<Reclaimed>, StoreError> {
+    count_from_now(store, me)?;
     let grace = before(grace);
     let suspects: Vec<Suspect> = store
         .query(|connection| suspects(connection, &grace))?
@@ -94,6 +95,18 @@ pub(super) fn reclaim(
         store.locks.forget(dead.node);
     }
     Ok(reclaimed)
+}
+
+/// A lease that ends later than any renewal could have made it end is from before the clock was set
+/// back: it begins anew, so that a dead node is waited for no longer than a living one may be silent.
+fn count_from_now(store: &SqliteStore, me: Option<NodeId>) -> Result<(), StoreError> {
+    let me = [Value::Integer(me.map_or(0, |node| node.0))]; // nobody has the id 0
+    if store.query(|connection| Ok(row::<IsTooLong, i64, _>(connection, &me)?))?.is_some() {
+        // What if we die here? The next one who looks does it.
+        let leases = store.write(|connection| Ok(execute::<CountFromNow, _>(connection, &me)?))?;
+        log::warn!("the clock was set back: {leases} leases of other nodes are counted from now");
+    }
+    Ok(())
 }
 
 /// A node that looked dead.
@@ -133,10 +146,15 @@ pub(super) fn delete_none(connection: &mut SqliteConnection) -> Result<(), Failu
     Ok(())
 }
 
-/// A modifier of SQLite's date functions. Ten years are as good as for ever, and cannot overflow.
-fn after(time: Duration) -> String {
+/// Ten years are as good as for ever, and cannot overflow.
+fn millis(time: Duration) -> i64 {
     const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
-    format!("+{:.3} seconds", time.min(TEN_YEARS).as_secs_f64())
+    time.min(TEN_YEARS).as_millis() as i64
+}
+
+/// A modifier of SQLite's date functions.
+fn after(time: Duration) -> String {
+    format!("+{:.3} seconds", millis(time) as f64 / 1000.0)
 }
 
 fn before(time: Duration) -> String {
@@ -145,21 +163,36 @@ fn before(time: Duration) -> String {
 
 struct InsertNode;
 impl Sql for InsertNode {
-    const TEXT: &'static str = "INSERT INTO node (name, lease_until) \
-         VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)) RETURNING id";
+    const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl) \
+         VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?), ?) RETURNING id";
     type Columns = BigInt;
 }
 
 struct RenewNode;
 impl Sql for RenewNode {
-    const TEXT: &'static str =
-        "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) WHERE id = ?";
+    const TEXT: &'static str = "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?), lease_ttl = ? \
+         WHERE id = ?";
     type Columns = ();
 }
 
 struct DeleteNode;
 impl Sql for DeleteNode {
     const TEXT: &'static str = "DELETE FROM node WHERE id = ?";
+    type Columns = ();
+}
+
+struct IsTooLong;
+impl Sql for IsTooLong {
+    const TEXT: &'static str = "SELECT id FROM node WHERE id <> ? \
+         AND lease_until > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (lease_ttl / 1000.0) || ' seconds') LIMIT 1";
+    type Columns = BigInt;
+}
+
+struct CountFromNow;
+impl Sql for CountFromNow {
+    const TEXT: &'static str = "UPDATE node \
+         SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (lease_ttl / 1000.0) || ' seconds') WHERE id <> ? \
+         AND lease_until > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (lease_ttl / 1000.0) || ' seconds')";
     type Columns = ();
 }
 

@@ -40,6 +40,7 @@ pub struct Cluster {
     programs: Programs,
     folder: PathBuf,
     port: u16,
+    environment: Vec<(&'static str, PathBuf)>,
     guard: Guard,
 }
 
@@ -83,12 +84,19 @@ impl Cluster {
 
     /// With lines for `postgresql.conf`, such as `fsync = off`.
     pub fn start_with(settings: &str) -> Self {
-        Self::prepare(Programs::find(), settings)
+        Self::prepare(settings, Vec::new())
     }
 
-    fn prepare(programs: Programs, settings: &str) -> Self {
+    /// With variables in its environment, such as those of a clock of its own.
+    pub fn start_in(environment: Vec<(&'static str, PathBuf)>) -> Self {
+        Self::prepare("", environment)
+    }
+
+    fn prepare(settings: &str, environment: Vec<(&'static str, PathBuf)>) -> Self {
+        let programs = Programs::find();
         let folder = programs.folder();
-        let cluster = Self { guard: Guard::of_server(&programs, &folder), programs, folder, port: 0 };
+        let cluster =
+            Self { guard: Guard::of_server(&programs, &folder), programs, folder, port: 0, environment };
         std::fs::write(cluster.folder.join("password"), PASSWORD).unwrap();
         cluster.run("initdb", |command| {
             command.args(["--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync"]);
@@ -118,6 +126,7 @@ impl Cluster {
         let options = format!("-c port={} -c unix_socket_directories='{}'", self.port, self.folder.display());
         let mut command = self.command("pg_ctl");
         command.args(["start", "-w", "-s", "-D", "data", "-l", "log", "-o", &options]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.output().unwrap().status.success()
     }
 

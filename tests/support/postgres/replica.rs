@@ -7,7 +7,8 @@ impl Cluster {
     pub fn replica(&self) -> Self {
         let folder = self.programs.folder();
         let guard = Guard::of_server(&self.programs, &folder);
-        let replica = Self { programs: self.programs.clone(), folder, port: 0, guard };
+        let replica =
+            Self { programs: self.programs.clone(), folder, port: 0, environment: Vec::new(), guard };
         let primary = format!("host={} port={} user=postgres", self.folder.display(), self.port);
         replica.run("pg_basebackup", |command| {
             command.args(["-D", "data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);

@@ -1,0 +1,53 @@
+//! Starts in the moment in which the database fails.
+
+use std::time::Duration;
+
+use signwave::{
+    actors::{Ending, Mode, RunError},
+    store::{Fault, Method, Store, StoreError},
+};
+
+use crate::world::World;
+
+fn away() -> StoreError {
+    StoreError::Unavailable("no connection to the server".to_owned())
+}
+
+#[actix_rt::test]
+async fn a_service_waits_for_a_database_that_fails_at_its_start() {
+    let world = World::new(20, 2, 5);
+    world.store.fail(Method::Reclaim, 1, Fault::NotPersisted(away()));
+    world.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(StoreError::Busy));
+    world.store.fail(Method::RegisterNode, 2, Fault::Persisted);
+    let running = world.run(Mode::Serve);
+    world.until(|world| world.progress.signed() == 20).await;
+    assert_eq!(world.store.count(Method::RegisterNode), 3);
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+    world.check();
+    // Of the registration whose reply was lost a name is left, which holds nothing, until its lease is over.
+    let left: Vec<_> = world.memory.status().unwrap().nodes.into_iter().map(|node| node.batches).collect();
+    assert_eq!(left, [0]);
+    world.advance(world.settings.lease_ttl + world.settings.lease_grace + Duration::from_secs(1));
+    world.drain().await.unwrap();
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn a_service_that_waits_for_a_database_can_be_stopped() {
+    let world = World::new(20, 2, 5);
+    (1..=1000).for_each(|nth| world.store.fail(Method::RegisterNode, nth, Fault::NotPersisted(away())));
+    let running = world.run(Mode::Serve);
+    world.until(|world| world.store.count(Method::RegisterNode) > 3).await;
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+    assert_eq!(world.memory.status().unwrap().nodes, []);
+}
+
+#[actix_rt::test]
+async fn what_no_waiting_mends_ends_a_start_and_so_does_any_error_of_a_command() {
+    let world = World::new(20, 2, 5);
+    let refused = StoreError::Refused("a table is missing".to_owned());
+    for (mode, error) in [(Mode::Serve, refused), (Mode::Drain, away())] {
+        world.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(error.clone()));
+        assert_eq!(world.run(mode).ended().await, Err(RunError::Store(error)));
+    }
+}

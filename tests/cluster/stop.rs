@@ -1,0 +1,34 @@
+//! SIGTERM and SIGINT, under load.
+
+use std::{thread, time::Duration};
+
+use rustix::process::Signal;
+
+use crate::{
+    postgres::Cluster,
+    site::{Random, Site, count, number, until},
+};
+
+#[test]
+fn stopped_under_load_a_node_exits_0_within_5_seconds_with_nothing_leased() {
+    let (mut random, stops) = (Random::new(), count("TEST_STOPS", 10));
+    let site = Site::new(Cluster::shared(), "stop", 8, 2048);
+    let (mut sql, mut longest) = (site.admin(), Duration::ZERO);
+    for round in 0..stops {
+        site.keep_waiting(&mut sql, 2000);
+        let mut node = site.node(&format!("round_{round}"), "100");
+        // Long enough that its signal handlers are there: before that a signal just ends it.
+        until("it has registered", Duration::from_secs(10), || {
+            node.must_run();
+            number(&mut sql, "SELECT count(*) FROM node") == 1
+        });
+        thread::sleep(Duration::from_micros(random.below(200_000)));
+        let (took, _) = node.stop_by(if round % 2 == 0 { Signal::TERM } else { Signal::INT });
+        longest = longest.max(took);
+        assert_eq!(number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'"), 0, "round {round}");
+        assert_eq!(number(&mut sql, "SELECT count(*) FROM node"), 0, "round {round}");
+    }
+    site.ok(&["sign"]);
+    let records = site.check_all_signed([]);
+    println!("measured: {stops} stops, {records} records; the longest took {longest:?}");
+}
