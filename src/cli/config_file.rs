@@ -1,7 +1,9 @@
 //! `signwave.toml`, and the environment variables that are not flags.
 
 use std::{
-    env, fs, io,
+    env,
+    fs::File,
+    io::{self, Read},
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -13,7 +15,8 @@ use serde::Deserialize;
 use super::{
     args::Cli,
     failure::Usage,
-    options::{Common, LogFormat, Reading, Serving, Signing},
+    options::{Address, Common, LogFormat, Reading, Serving, Signing},
+    shown::shown,
 };
 
 /// The settings file. Unknown keys are errors.
@@ -21,7 +24,7 @@ use super::{
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigFile {
     /// As `--database`.
-    pub database: Option<String>,
+    pub database: Option<Address>,
     /// As `--connections`.
     pub connections: Option<NonZeroUsize>,
     /// As `--master-key-file`.
@@ -39,6 +42,9 @@ pub struct ConfigFile {
 /// The name of the file that is read when no other is named.
 const DEFAULT_FILE: &str = "signwave.toml";
 
+/// No settings file is larger; reading stops there.
+const MAX_FILE: u64 = 1 << 20;
+
 /// Variables that are read although no flag stands for them: a secret never is an argument.
 pub const MASTER_KEY: &str = "SIGNWAVE_MASTER_KEY";
 /// The passphrase of encrypted key files, for `keys import`.
@@ -51,7 +57,15 @@ impl ConfigFile {
     /// When a named file is missing, or a file has anything in it that is not understood.
     pub fn read(common: &Common) -> Result<Self> {
         let path = common.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
-        match fs::read_to_string(path) {
+        let read = || {
+            let mut text = String::new();
+            File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+            if text.len() as u64 > MAX_FILE {
+                return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+            }
+            Ok(text)
+        };
+        match read() {
             Ok(text) => Self::parse(&text, path),
             Err(error) if common.config.is_none() && error.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::default())
@@ -65,20 +79,24 @@ impl ConfigFile {
         }
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self> {
+    /// Reads the text of a settings file called `path`.
+    ///
+    /// # Errors
+    /// Anything in it that is not understood, with its line.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
         toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            Usage(format!("{}:{line}: {}", path.display(), error.message())).into()
+            Usage(format!("{}:{line}: {}", path.display(), shown(error.message()))).into()
         })
     }
 
     /// The database's address: flag, `SIGNWAVE_DATABASE`, `DATABASE_URL`, file, default.
     pub fn database(&self, common: &Common) -> Result<String> {
         let given = match &common.database {
-            Some(given) => Some(given.clone()),
+            Some(given) => Some(given.0.clone()),
             None => match env::var("DATABASE_URL") {
                 Ok(url) => Some(url),
-                Err(env::VarError::NotPresent) => self.database.clone(),
+                Err(env::VarError::NotPresent) => self.database.as_ref().map(|given| given.0.clone()),
                 Err(env::VarError::NotUnicode(_)) => {
                     return Err(Usage("DATABASE_URL is not UTF-8 text: set it anew".into()).into());
                 }
@@ -123,7 +141,7 @@ mod tests {
     #[test]
     fn the_example_file_says_what_the_defaults_are() {
         let file = parse(EXAMPLE).unwrap();
-        assert_eq!(file.database.as_deref(), Some("signwave.db"));
+        assert_eq!(file.database, Some(Address("signwave.db".to_owned())));
         assert_eq!(file.log_format, Some(LogFormat::default()));
         assert_eq!(file.import.max_payload.map(usize::from), Some(Reading::MAX_PAYLOAD));
         assert_eq!(file.signing.signer, Some(Engine::default()));
@@ -153,9 +171,10 @@ mod tests {
             ("[signing]\nbatch-size = -1", "x.toml:2: invalid value"),
             ("log-format = 'xml'", "x.toml:1: unknown variant `xml`"),
             ("database", "x.toml:1: "),
+            ("connections = 'postgres://u:secret@h/d'", "x.toml:1: invalid type: string \"postgres://.."),
         ] {
             let error = parse(text).unwrap_err().to_string();
-            assert!(error.starts_with(message), "{error}");
+            assert!(error.starts_with(message) && !error.contains("secret"), "{error}");
         }
     }
 }

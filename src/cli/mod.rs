@@ -12,7 +12,7 @@ mod context;
 mod demo;
 mod export;
 mod failure;
-mod import;
+pub mod import;
 mod keys;
 mod logging;
 mod master_key;
@@ -23,24 +23,30 @@ mod raw;
 mod run;
 mod seed;
 mod serve;
+mod shown;
 mod sign;
 mod status;
 mod verify;
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{
+    CommandFactory, Parser,
+    error::{ContextValue, ErrorKind},
+};
 use indicatif::MultiProgress;
 
-use args::{Cli, Command};
-use config_file::ConfigFile;
+pub use args::Cli;
+use args::Command;
+pub use config_file::ConfigFile;
 use context::Context;
 use options::LogFormat;
+use shown::shown;
 
 /// Runs the command line of this process, errors included.
 pub fn main() -> ExitCode {
-    let Cli { common, command } = match Cli::try_parse() {
+    let Cli { common, command } = match parse(env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -54,6 +60,31 @@ pub fn main() -> ExitCode {
         Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, verbose > 0, log_format == LogFormat::Json),
     }
+}
+
+/// Reads a command line, the program's name first.
+///
+/// # Errors
+/// When it is help that was asked for, or the usage is wrong. What it repeats of the arguments is fit to
+/// be shown: an address with a password is at times given where none belongs.
+pub fn parse(arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        // What the parser of a value says of it is left out, together with all that is not shown.
+        let is_fit = |value: &ContextValue| !matches!(value, ContextValue::String(text) if shown(text) != *text);
+        if error.context().all(|(_, value)| is_fit(value)) {
+            return error;
+        }
+        let kind = if error.kind() == ErrorKind::ValueValidation { ErrorKind::InvalidValue } else { error.kind() };
+        let mut fit = clap::Error::new(kind).with_cmd(&Cli::command());
+        for (kind, value) in error.context() {
+            let value = match value {
+                ContextValue::String(text) => ContextValue::String(shown(text)),
+                value => value.clone(),
+            };
+            fit.insert(kind, value);
+        }
+        fit
+    })
 }
 
 fn run(context: &Context, command: &Command) -> Result<()> {

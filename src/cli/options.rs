@@ -1,7 +1,7 @@
 //! Settings as people give them: flags, the environment and `signwave.toml` are the same few
 //! structs, laid over one another.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer, de::Error};
@@ -18,7 +18,7 @@ use crate::{
 pub struct Common {
     /// The database: a path, sqlite://PATH or postgres://.. [default: signwave.db]
     #[arg(long, global = true, value_name = "URL|PATH", env = "SIGNWAVE_DATABASE", hide_env_values = true)]
-    pub database: Option<String>,
+    pub database: Option<Address>,
     /// Connections to a PostgreSQL server, each for one transaction at a time [default: 4]
     #[arg(long, global = true, value_name = "N", env = "SIGNWAVE_CONNECTIONS", hide_env_values = true)]
     pub connections: Option<NonZeroUsize>,
@@ -40,6 +40,22 @@ pub struct Common {
     /// Say more: the causes of an error (-v), what happens inside (-vv), everything (-vvv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// Where the database is, as it was given. It may hold a password, and does not show in `Debug`.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+pub struct Address(pub String);
+
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
 }
 
 /// How log lines look: for people, or one JSON object a line for programs.

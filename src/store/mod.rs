@@ -18,7 +18,8 @@ pub use door::{
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
 pub use memory::MemoryStore;
-pub use postgres::Scratch;
+pub use postgres::{Scratch, classify_message as postgres_error};
+pub use sqlite::classify_message as sqlite_error;
 pub use url::DatabaseUrl;
 
 pub use crate::domain::{BatchRow, promises::Counts};

@@ -9,7 +9,6 @@ mod help;
 mod import;
 mod keys;
 mod sandbox;
-mod secrets;
 mod settings;
 mod tamper;
 mod verify;

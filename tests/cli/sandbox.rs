@@ -127,8 +127,8 @@ impl Sandbox {
     /// Another folder with the same files.
     pub fn copy(&self) -> Self {
         let copy = Self::new();
-        for name in self.files() {
-            fs::copy(self.path(&name), copy.path(&name)).unwrap();
+        for name in self.files().iter().filter(|name| self.path(name).is_file()) {
+            fs::copy(self.path(name), copy.path(name)).unwrap();
         }
         copy
     }

@@ -100,11 +100,11 @@ impl<R: Read> Csv<R> {
 impl<R: Read> Rows for Csv<R> {
     fn next(&mut self) -> Result<Option<Row>, Malformed> {
         self.refill();
-        let columns = self.columns().map_err(|reason| Malformed { line: 1, reason })?;
+        let columns = self.columns().map_err(|reason| Malformed::new(1, &reason))?;
         // Between two rows the reader stands before the LF of a CR LF.
         let behind = u64::from(self.input.crlf.get() == Some(true));
         let line = self.reader.position().line() + behind;
-        self.read(columns, line).map_err(|reason| Malformed { line, reason })
+        self.read(columns, line).map_err(|reason| Malformed::new(line, &reason))
     }
 }
 
@@ -140,7 +140,12 @@ struct Bounded<R> {
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(buffer)?;
+        let mut count = self.input.read(buffer)?;
+        // A pipe may end between CR and LF for now: the first of them are read together.
+        let is_split = self.state.crlf.get().is_none() && buffer[..count].ends_with(b"\r");
+        if is_split && count < buffer.len() {
+            count += self.input.read(&mut buffer[count..=count])?;
+        }
         let left = self.state.budget.get().checked_sub(count).ok_or(io::ErrorKind::FileTooLarge)?;
         self.state.budget.set(left);
         if self.state.crlf.get().is_none() {

@@ -71,7 +71,7 @@ impl<R: Read> Rows for Jsonl<R> {
                 Ok(Line::TooLong) => Err(super::row::too_large(self.max_payload)),
                 Err(error) => Err(format!("it cannot be read: {error}")),
             };
-            return read.map(Some).map_err(|reason| Malformed { line: self.line, reason });
+            return read.map(Some).map_err(|reason| Malformed::new(self.line, &reason));
         }
     }
 }

@@ -22,7 +22,7 @@ impl<R: Read> Rows for Lines<R> {
     fn next(&mut self) -> Result<Option<Row>, Malformed> {
         self.line += 1;
         let line = self.line;
-        let refuse = |reason| Malformed { line, reason };
+        let refuse = |reason: String| Malformed::new(line, &reason);
         match read_line(&mut self.input, self.max_payload) {
             Ok(Line::End) => Ok(None),
             Ok(Line::TooLong) => Err(refuse(too_large(self.max_payload))),

@@ -14,12 +14,13 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use self::row::{Malformed, Row, Rows};
+pub use self::row::{Malformed, Row, Rows};
 use super::{
     context::Context,
     failure::Usage,
     options::Reading,
     progress::{Progress, Unit},
+    shown::shown,
 };
 use crate::{
     domain::InsertVerdict,
@@ -54,10 +55,20 @@ pub struct Import {
 
 /// How a file of records is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+#[expect(missing_docs, reason = "clap would show it, and --help would be three times as long")]
+pub enum Format {
     Jsonl,
     Csv,
     Lines,
+}
+
+/// Reads the rows of `input`, none with more than `max_payload` bytes.
+pub fn rows<'a>(format: Format, input: impl Read + 'a, max_payload: usize) -> Box<dyn Rows + 'a> {
+    match format {
+        Format::Jsonl => Box::new(jsonl::Jsonl::new(input, max_payload)),
+        Format::Csv => Box::new(csv::Csv::new(input, max_payload)),
+        Format::Lines => Box::new(lines::Lines::new(input, max_payload)),
+    }
 }
 
 /// Rows stored in one transaction, at most.
@@ -73,12 +84,7 @@ impl Import {
         let (name, input, size) = self.open()?;
         let progress = context.progress("importing", size, Unit::Bytes);
         let input = Counted { input, progress: &progress };
-        let max_payload = context.max_payload(&self.reading);
-        let mut rows: Box<dyn Rows> = match format {
-            Format::Jsonl => Box::new(jsonl::Jsonl::new(input, max_payload)),
-            Format::Csv => Box::new(csv::Csv::new(input, max_payload)),
-            Format::Lines => Box::new(lines::Lines::new(input, max_payload)),
-        };
+        let mut rows = rows(format, input, context.max_payload(&self.reading));
         let mut tally = Tally::default();
         let result = import(rows.as_mut(), store.as_ref(), &name, &mut tally);
         drop(rows);
@@ -158,7 +164,7 @@ fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) 
                 "{name}:{}: external_id '{}' is there with another payload, which is never overwritten: give the row \
                  another external_id",
                 row.line,
-                row.external_id.as_deref().unwrap_or_default()
+                shown(row.external_id.as_deref().unwrap_or_default())
             ),
         }
     }

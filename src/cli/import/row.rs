@@ -2,6 +2,8 @@
 
 use data_encoding::BASE64;
 
+use crate::cli::shown::shown;
+
 /// A record as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -20,6 +22,13 @@ pub struct Malformed {
     pub line: u64,
     /// What is wrong, and what would be right.
     pub reason: String,
+}
+
+impl Malformed {
+    /// Refuses the row on `line`. What the reason repeats of it is made fit to be shown.
+    pub fn new(line: u64, reason: &str) -> Self {
+        Self { line, reason: shown(reason) }
+    }
 }
 
 /// A file of rows, in whatever format.

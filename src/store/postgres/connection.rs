@@ -57,18 +57,38 @@ const SHORT: &str = "SET statement_timeout = '30s'; \
 
 /// Opens a connection of its own, outside the pools.
 pub(super) fn connect(url: &str) -> Result<PgConnection, StoreError> {
-    let mut connection = PgConnection::establish(&with_parameters(url)).map_err(|error| match error {
-        ConnectionError::BadConnection(message) => match classify_message(&message) {
+    let mut connection = PgConnection::establish(&with_parameters(url)).map_err(|error| {
+        let shown = DatabaseUrl::Postgres(url.to_owned());
+        match error {
+            ConnectionError::BadConnection(message) => not_connected(&message, &shown),
+            error => StoreError::BadUrl(format!("'{shown}': {error}")),
+        }
+    })?;
+    connection.batch_execute(SESSION).map_err(Failure::from)?;
+    Ok(connection)
+}
+
+/// What libpq says of a server can be shown. What it says of an address that it cannot read repeats parts
+/// of it, the password among them, in quotes or behind a colon.
+fn not_connected(message: &str, shown: &DatabaseUrl) -> StoreError {
+    let of_a_server = ["connection to server", "could not translate host name"];
+    // A host with an '@' is the end of a password that has one.
+    let host = message.split('"').nth(1).unwrap_or_default();
+    let is_certain = !host.contains('@') && (shown.to_string() != "postgres://.." || !message.contains('@'));
+    if is_certain && of_a_server.iter().any(|start| message.starts_with(start)) {
+        return match classify_message(message) {
             StoreError::Other(message) | StoreError::Unavailable(message) if is_down(&message) => {
                 StoreError::Unavailable(message)
             }
             StoreError::Other(message) | StoreError::Unavailable(message) => StoreError::Denied(message),
             error => error,
-        },
-        error => StoreError::BadUrl(format!("'{}': {error}", DatabaseUrl::Postgres(url.to_owned()))),
-    })?;
-    connection.batch_execute(SESSION).map_err(Failure::from)?;
-    Ok(connection)
+        };
+    }
+    let reason = message.split(['"', ':']).next().unwrap_or_default().trim();
+    StoreError::BadUrl(format!(
+        "'{shown}' is no address of a server ({reason}): in user name and password write %40 for '@', %2F for '/', %3A \
+         for ':' and %25 for '%'"
+    ))
 }
 
 /// Adds what the URL does not say itself.
@@ -224,6 +244,26 @@ impl Sql for SequenceCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_libpq_says_of_an_address_repeats_no_password() {
+        for url in [
+            "postgres://u:50%secret@h/d",
+            "postgres://u:se@secret@127.0.0.1:1/d",
+            "postgres://u:x/secret@127.0.0.1:1/d",
+            "postgres://u:secret/d",
+            "postgres://u:secret@[::1/d",
+            "postgres://u:a@127.0.0.1:secret/d",
+            "postgres://127.0.0.1:1/d?secret",
+            "postgres://127.0.0.1:1/d?password=se=secret",
+            "postgres://127.0.0.1:1/d?sslmode=secret",
+        ] {
+            let error = connect(url).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains("is no address of a server (") && !error.contains("secret"), "{url}: {error}");
+        }
+        let error = connect("postgres://u:secret@127.0.0.1:1/d").err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("Connection refused") && !error.contains("secret")));
+    }
 
     #[test]
     fn parameters_of_the_url_come_first() {

@@ -129,7 +129,7 @@ const BUSY: [&str; 2] =
     ["canceling statement due to lock timeout", "canceling statement due to statement timeout"];
 
 /// What an error means by its text alone.
-pub(super) fn classify_message(message: &str) -> StoreError {
+pub fn classify_message(message: &str) -> StoreError {
     if let Some(ours) = message.strip_prefix(OUR_TRIGGERS) {
         StoreError::Refused(ours.to_owned())
     } else if BUSY.contains(&message) {

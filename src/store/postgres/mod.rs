@@ -29,6 +29,7 @@ use crate::domain::{
 };
 use connection::{PgPool, Role, check_sequence, connect_checked, pool};
 pub(super) use migrations::{migrate, revert};
+pub use errors::classify_message;
 pub use scratch::Scratch;
 
 /// Threads of this process that read at length at the same time.

@@ -57,7 +57,7 @@ pub(super) fn classify_commit(error: &Error) -> StoreError {
 const OUR_TRIGGERS: &str = "signwave: ";
 
 /// The texts are those of `sqlite3ErrStr` in SQLite's main.c, and of its constraints.
-pub(super) fn classify_message(message: &str) -> StoreError {
+pub fn classify_message(message: &str) -> StoreError {
     let owned = || message.to_owned();
     match message {
         "database is locked" | "locking protocol" => StoreError::Busy,

@@ -30,6 +30,8 @@ use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
     Scheme, SignedBatch,
 };
+pub use errors::classify_message;
+
 use connection::{SqlitePool, prepare_writer, reader_pool, writer_pool};
 pub(super) use migrations::{migrate, revert};
 

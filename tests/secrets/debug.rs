@@ -1,0 +1,64 @@
+//! `Debug` and errors of everything that holds a secret.
+
+use std::{fs, path::Path};
+
+use data_encoding::BASE64;
+use signwave::{
+    cli,
+    signer::{Engine, Keyring, MasterKey, import, seal},
+    store::DatabaseUrl,
+};
+
+use crate::{search::Secrets, watched::files};
+
+const KEY: &str = include_str!("../fixtures/signer/other2048.pem");
+const PASSWORD: &str = "Xw6vHn3c-Lq9d_KrS2mY";
+
+#[test]
+fn debug_shows_no_secret() {
+    let bytes: [u8; 32] = std::array::from_fn(|i| (i as u8).wrapping_mul(47).wrapping_add(11));
+    let base64 = BASE64.encode(&bytes);
+    let secrets = Secrets::default().text("password", PASSWORD).text("master", &base64).bytes("master", &bytes);
+    let secrets = secrets.key("key", KEY);
+    let master = || MasterKey::from_base64(&base64).unwrap();
+    let key = import(KEY.as_bytes(), None).unwrap();
+    let url = format!("postgres://user:{PASSWORD}@host/name");
+    let said = [
+        format!("{:?} {:#?}", master(), master()),
+        format!("{key:?} {key:#?}"),
+        format!("{:?}", Keyring::new(Engine::AwsLc, master())),
+        format!("{:?}", DatabaseUrl::parse(&url)),
+        format!("{:?}", cli::parse(["signwave", "status", "--database", &url])),
+        format!("{:?}", cli::ConfigFile::parse(&format!("database = '{url}'"), Path::new("f"))),
+        format!("{:?}", seal(&master(), &key)),
+        format!("{:?}", import(KEY.as_bytes().split_at(1500).0, None)),
+        format!("{:?}", import(KEY.replace('A', "B").as_bytes(), Some(PASSWORD))),
+        format!("{:?}", MasterKey::from_base64(&format!("{base64}!"))),
+    ];
+    for said in said {
+        assert_eq!(secrets.find(said.as_bytes()), None);
+        assert!(said.len() > 4);
+    }
+}
+
+/// What holds secrets in memory, by the names of their types.
+const SECRET: [&str; 4] = ["Zeroizing<", "BigUint", "RsaPrivateKey", "KeyPair"];
+
+#[test]
+fn no_type_with_a_secret_in_it_derives_debug() {
+    let mut found = 0;
+    for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for (at, _) in text.match_indices("struct ").chain(text.match_indices("enum ")) {
+            // From the end of the item before to the end of this one.
+            let before = text[..at].rfind("\n\n").unwrap_or(0);
+            let end = text[at..].find(['}', ';']).map_or(text.len(), |end| at + end);
+            let fields = text[at..end].split_once(['{', '(']).map_or("", |(_, fields)| fields);
+            if SECRET.iter().any(|secret| fields.contains(secret)) {
+                found += 1;
+                assert!(!text[before..at].contains("Debug"), "{}: {}", file.display(), &text[at..end]);
+            }
+        }
+    }
+    assert!(found >= 5, "the types that hold secrets: {found}");
+}

@@ -1,0 +1,19 @@
+//! Nothing secret gets out: known secrets are given to the real binary in every way that there is, and
+//! looked for, in every way in which they might have been written, wherever it writes.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod core_files;
+mod debug;
+mod modes;
+mod passwords;
+#[path = "../support/postgres/mod.rs"]
+mod postgres;
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../cli/sandbox.rs"]
+#[expect(dead_code, reason = "the tests of the command line use the rest")]
+mod sandbox;
+mod search;
+mod server;
+mod sources;
+mod watched;
