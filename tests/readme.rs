@@ -1,4 +1,4 @@
-//! The README's commands, run as they stand there, in an empty folder.
+//! The README's commands, run as they stand there, in an empty folder; and the tests that GUARANTEES.md names.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
@@ -35,4 +35,19 @@ fn the_commands_of_the_readme_work_in_an_empty_folder() {
     assert!(said.ends_with("Verified OK\n"), "{said}");
     let exported = fs::read_to_string(folder.path().join("signatures.csv")).unwrap();
     assert_eq!(exported.lines().count(), 3, "a header and two records");
+}
+
+#[test]
+fn every_test_that_guarantees_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("GUARANTEES.md")).unwrap();
+    let links: Vec<_> = page.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    let missing: Vec<_> = links.iter().filter(|path| !root.join(path).exists()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    // [`name`](path)
+    let named = page.split("[`").skip(1).filter_map(|rest| rest.split_once("`](")).map(|(name, rest)| {
+        let code = fs::read_to_string(root.join(rest.split(')').next().unwrap())).unwrap();
+        assert!(code.contains(&format!("fn {name}()")) || code.contains(&format!("{name}:")), "{name}");
+    });
+    assert!(named.count() >= 20, "the form of its links has changed");
 }

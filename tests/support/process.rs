@@ -121,10 +121,6 @@ impl Random {
         Self(seed)
     }
 
-    pub fn seeded(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// Numbers for another thread, seeded by these.
     pub fn another(&mut self) -> Self {
         Self(self.below(u64::MAX))
