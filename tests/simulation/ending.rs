@@ -24,6 +24,7 @@ impl Simulation {
         self.phase = Phase::Settling;
         self.world.calm_down();
         self.due.iter_mut().for_each(|(at, _)| *at = Instant::now());
+        self.pass(LOOK).await;
         self.until(limit, Self::unsigned).await;
         self.world.check();
         if self.fate.counted("call refused") == 0 {
