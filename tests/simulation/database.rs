@@ -8,7 +8,7 @@ use signwave::{
     actors::{
         clock::Clock,
         db_executor::Transaction,
-        messages::{Commit, LeaseBatches, Leased, Open, Reclaim, Register, Release, Remove, Renew},
+        messages::{Commit, Leased, Register, Renew},
     },
     domain::{BatchId, BatchState, CommitVerdict, Lease, NodeId, Outcome},
     store::{Fault, FaultyStore, KeyStateVerdict, Method, Reclaimed, RenewVerdict, Store, StoreError},
@@ -60,13 +60,15 @@ impl Line {
         let (world, number, what) = (&self.world, self.process.number, name::<M>());
         world.tick();
         let fenced = self.must_be_fenced(&message);
-        let is_step = is_step(&message);
+        let is_commit = (&message as &dyn Any).is::<Commit>();
         let result = message.perform_guarded(&self.store);
         world.fate.log(format_args!("process {number}: {what}: {result:?}"));
         fenced.iter().for_each(|lease| self.check_fenced(lease));
         self.note(&result);
-        if is_step {
-            world.check();
+        if is_commit {
+            world.check()
+        } else {
+            world.check_if_changed()
         }
         result
     }
@@ -146,16 +148,6 @@ impl Renewal {
 
 fn as_reply<T: 'static>(result: &dyn Any) -> Option<&Result<T, StoreError>> {
     result.downcast_ref()
-}
-
-/// Whether it may change what promises are about.
-fn is_step(message: &dyn Any) -> bool {
-    message.is::<Open>()
-        || message.is::<LeaseBatches>()
-        || message.is::<Commit>()
-        || message.is::<Release>()
-        || message.is::<Remove>()
-        || message.is::<Reclaim>()
 }
 
 fn name<M>() -> &'static str {

@@ -7,6 +7,7 @@
 
 mod checks;
 mod database;
+mod ending;
 mod fate;
 mod node;
 mod panics;
@@ -17,6 +18,7 @@ mod promises;
 mod scenario;
 mod signers;
 mod simulation;
+mod troubles;
 mod world;
 
 use std::{

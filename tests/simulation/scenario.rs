@@ -139,7 +139,7 @@ fn draw_weather(fate: &Fate, ttl: Duration) -> Weather {
         fatal: sometimes(15),
         bad_signer: sometimes(250),
         slow_signer: sometimes(120),
-        signing: fate.one_of(&[0, 3, 40, 400]),
+        signing: fate.one_of(&[0, 3, 40, 150, 400]),
         longest: fate.between(10, 2 * ttl.as_millis() as u64),
     }
 }

@@ -9,20 +9,18 @@ use std::{
 use signwave::{
     actors::{Ending, Mode, RunError},
     config::Settings,
-    domain::{KeyId, KeyState},
-    store::Store,
 };
 use tokio::{
     runtime::Builder,
     task::LocalSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
     fate::{Fate, Tally},
     node::Node,
     panics,
-    scenario::{Scenario, Trouble, Weather},
+    scenario::Scenario,
     world::World,
 };
 
@@ -56,40 +54,42 @@ pub fn run(seed: u64) -> Report {
 }
 
 /// A place for a node: one process after the other.
-struct Place {
-    settings: Settings,
-    node: Option<Node>,
+pub struct Place {
+    pub settings: Settings,
+    pub node: Option<Node>,
 }
 
 /// What is going to happen without being drawn anew.
-enum Due {
+pub enum Due {
     Resume(usize),
     Restart(usize),
     Heal(usize),
     DatabaseIsBack,
 }
 
-struct Simulation {
-    fate: Fate,
-    scenario: Scenario,
-    world: World,
-    places: Vec<Place>,
-    due: Vec<(Instant, Due)>,
+pub struct Simulation {
+    pub fate: Fate,
+    pub scenario: Scenario,
+    pub world: World,
+    pub places: Vec<Place>,
+    pub due: Vec<(Instant, Due)>,
+    pub phase: Phase,
     processes: usize,
-    phase: Phase,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub enum Phase {
     Troubled,
     /// Nothing goes wrong any more.
     Settling,
     /// Everything is signed; what ends stays so.
     Closing,
+    /// One that drains finds nothing to do.
+    Draining,
 }
 
 /// The nodes are looked at that often, in simulated time.
-const LOOK: Duration = Duration::from_millis(50);
+pub const LOOK: Duration = Duration::from_millis(50);
 
 impl Simulation {
     fn new(fate: Fate) -> Self {
@@ -123,7 +123,7 @@ impl Simulation {
         self.start_to(place, mode);
     }
 
-    fn start_to(&mut self, place: usize, mode: Mode) {
+    pub fn start_to(&mut self, place: usize, mode: Mode) {
         let (number, settings) = (self.processes, &self.places[place].settings);
         self.processes += 1;
         self.fate.log(format_args!("process {number} starts: {mode:?}, {:?}", settings.roles));
@@ -132,7 +132,7 @@ impl Simulation {
     }
 
     /// Time passes, and what is due happens.
-    async fn pass(&mut self, time: Duration) {
+    pub async fn pass(&mut self, time: Duration) {
         let end = Instant::now() + time;
         while !panics::any() {
             let next = self.due.iter().map(|(at, _)| *at).min().unwrap_or(end);
@@ -148,7 +148,7 @@ impl Simulation {
         }
     }
 
-    fn after(&mut self, time: Duration, due: Due) {
+    pub fn after(&mut self, time: Duration, due: Due) {
         self.due.push((Instant::now() + time, due));
     }
 
@@ -168,9 +168,8 @@ impl Simulation {
     fn judge(&self, node: &Node, ended: Result<Ending, RunError>) {
         self.fate.log(format_args!("process {} ended: {ended:?}", node.process.number));
         let may_be = match &ended {
-            Ok(Ending::Drained { held_elsewhere }) if self.phase == Phase::Closing => *held_elsewhere == 0,
+            ended if self.phase == Phase::Draining => *ended == Ok(Ending::Drained { held_elsewhere: 0 }),
             Ok(Ending::Stopped) | Err(RunError::Aborted) => node.is_stopping,
-            Err(_) if self.phase == Phase::Closing => false,
             Ok(Ending::Drained { .. }) => node.mode == Mode::Drain,
             // A service outlasts everything that happens here, once it has begun.
             Err(_) => node.mode == Mode::Drain || !node.is_started(),
@@ -187,7 +186,7 @@ impl Simulation {
     }
 
     /// What is left of a process when it is gone: others may see at once that it is.
-    fn is_gone(&mut self, place: usize) {
+    pub fn is_gone(&mut self, place: usize) {
         let Some(node) = self.places[place].node.take() else { return };
         for id in node.process.nodes.take() {
             if self.scenario.same_host {
@@ -195,7 +194,7 @@ impl Simulation {
                 self.world.memory.declare_dead(id);
             }
         }
-        if self.phase != Phase::Closing {
+        if matches!(self.phase, Phase::Troubled | Phase::Settling) {
             let pause = self.fate.millis(0, self.scenario.gap.as_millis() as u64);
             self.after(pause, Due::Restart(place));
         }
@@ -219,144 +218,9 @@ impl Simulation {
         }
     }
 
-    fn happen(&mut self, trouble: Trouble) {
-        let (ttl, grace) = self.times();
-        match trouble {
-            Trouble::Insert => {
-                let most = 2 * self.places[0].settings.batch_size as u64 + 3;
-                self.world.insert(self.fate.between(1, most) as usize);
-            }
-            Trouble::Outage => {
-                self.fate.count("outage");
-                self.world.set_away(true);
-                self.after(self.fate.millis(1, 2 * ttl), Due::DatabaseIsBack);
-            }
-            Trouble::ClockStep => {
-                self.fate.count("clock step");
-                self.world.step_database_clock(self.fate.millis(1, 2 * (ttl + grace)));
-            }
-            Trouble::KeyState => {
-                self.fate.count("key set aside");
-                let key = KeyId(self.fate.between(1, self.scenario.keys as u64) as i64);
-                let state = self.fate.one_of(&[KeyState::Active, KeyState::Disabled, KeyState::Disabled]);
-                self.world.memory.set_key_state(key, state, None).unwrap();
-            }
-            trouble => self.happen_to_a_node(trouble),
-        }
-        self.fate.log(format_args!("trouble: {trouble:?}"));
-    }
-
-    fn happen_to_a_node(&mut self, trouble: Trouble) {
-        let (ttl, grace) = self.times();
-        let place = self.fate.between(0, self.places.len() as u64 - 1) as usize;
-        let Some(node) = self.places[place].node.as_mut().filter(|node| !node.process.is_over()) else {
-            return;
-        };
-        self.fate.log(format_args!("to process {}:", node.process.number));
-        match trouble {
-            Trouble::Pause if !node.is_paused() => {
-                self.fate.count("pause");
-                node.pause();
-                let short = self.fate.millis(1, ttl / 2);
-                let long = self.fate.millis(ttl, 2 * (ttl + grace) + 500);
-                self.after(self.fate.one_of(&[short, long, long]), Due::Resume(place));
-            }
-            Trouble::Crash => {
-                self.fate.count("crash");
-                node.process.crash();
-                self.is_gone(place);
-            }
-            Trouble::Stop | Trouble::Abort if node.is_started() => {
-                self.fate.count(if trouble == Trouble::Stop { "stop" } else { "abort" });
-                node.stop.request();
-                if trouble == Trouble::Abort {
-                    node.stop.request();
-                }
-                if !node.is_stopping && !node.is_paused() {
-                    node.stopping_since = Some(self.fate.elapsed());
-                }
-                node.is_stopping = true;
-            }
-            Trouble::Partition => {
-                self.fate.count("partition");
-                node.process.is_cut_off.set(true);
-                self.after(self.fate.millis(1, 2 * ttl), Due::Heal(place));
-            }
-            _ => {}
-        }
-    }
-
     /// Time to live and grace, in milliseconds.
-    fn times(&self) -> (u64, u64) {
+    pub fn times(&self) -> (u64, u64) {
         let settings = &self.places[0].settings;
         (settings.lease_ttl.as_millis() as u64, settings.lease_grace.as_millis() as u64)
-    }
-
-    /// Nothing goes wrong any more; an operator enables the keys. Everything must be signed soon.
-    async fn settle(&mut self) {
-        self.fate.log(format_args!("from here on nothing goes wrong"));
-        let limit = self.limit(self.world.weather());
-        self.phase = Phase::Settling;
-        self.world.calm_down();
-        self.due.iter_mut().for_each(|(at, _)| *at = Instant::now());
-        let begun = self.fate.elapsed();
-        while !self.is_all_signed() {
-            (1..=self.scenario.keys).for_each(|key| {
-                self.world.memory.set_key_state(KeyId(key as i64), KeyState::Active, None).unwrap();
-            });
-            self.pass(Duration::from_millis(20)).await;
-            if panics::any() {
-                return;
-            }
-            let status = self.world.memory.status().unwrap();
-            assert!(self.fate.elapsed() - begun < limit, "not all is signed within {limit:?}: {status:?}");
-        }
-        self.world.check();
-    }
-
-    /// Within this time everything is signed: leases of the dead run out, what is under way arrives, signers
-    /// that are slow finish what they have begun.
-    fn limit(&self, weather: Weather) -> Duration {
-        let (ttl, grace) = self.times();
-        let under_way = 5 * weather.longest + 20 * weather.signing;
-        // A batch that the schema refuses is left alone for a minute.
-        let given_up = if self.fate.counted("call refused") > 0 { 61_000 } else { 0 };
-        Duration::from_millis(2 * (ttl + grace) + under_way + given_up + 5000)
-    }
-
-    fn is_all_signed(&self) -> bool {
-        let counts = self.world.memory.counts().unwrap();
-        counts.signatures == counts.records
-    }
-
-    /// Every service stops in order; one that drains finds nothing to do.
-    async fn close(mut self) {
-        sleep(Duration::from_secs(1)).await;
-        self.pass(Duration::ZERO).await;
-        for node in self.places.iter().filter_map(|place| place.node.as_ref()) {
-            if node.mode == Mode::Serve && !node.is_stopping && self.fate.counted("call refused") == 0 {
-                self.world.checks(|checks| checks.check_settled(node.process.number));
-            }
-        }
-        self.phase = Phase::Closing;
-        self.due.clear();
-        let nodes = self.places.iter_mut().filter_map(|place| place.node.as_mut());
-        for node in nodes.filter(|node| !node.is_stopping) {
-            node.stop.request();
-            (node.is_stopping, node.stopping_since) = (true, Some(self.fate.elapsed()));
-        }
-        self.until_all_ended().await;
-        self.start_to(0, Mode::Drain);
-        self.until_all_ended().await;
-        self.world.check();
-        assert!(self.is_all_signed());
-    }
-
-    async fn until_all_ended(&mut self) {
-        let begun = self.fate.elapsed();
-        while self.places.iter().any(|place| place.node.is_some()) && !panics::any() {
-            self.pass(LOOK).await;
-            assert!(self.fate.elapsed() - begun < Duration::from_secs(10), "a node does not end");
-        }
     }
 }

@@ -131,6 +131,11 @@ impl World {
         self.checks.lock().unwrap().check(self.memory.as_ref(), &self.ledger.lock().unwrap());
     }
 
+    /// After something that may have changed nothing.
+    pub fn check_if_changed(&self) {
+        self.checks.lock().unwrap().check_if_changed(self.memory.as_ref(), &self.ledger.lock().unwrap());
+    }
+
     pub fn checks<T>(&self, look: impl FnOnce(&mut Checks) -> T) -> T {
         look(&mut self.checks.lock().unwrap())
     }

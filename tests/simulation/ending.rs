@@ -1,0 +1,91 @@
+//! The end of a run: nothing goes wrong any more, everything is signed before long, and every node goes in order.
+
+use std::time::Duration;
+
+use signwave::{
+    actors::Mode,
+    domain::{KeyId, KeyState},
+    store::Store,
+};
+use tokio::time::Instant;
+
+use crate::{
+    panics,
+    scenario::Weather,
+    simulation::{LOOK, Phase, Simulation},
+};
+
+impl Simulation {
+    /// An operator enables the keys. Everything must be signed soon, and every service must know of all that
+    /// it had stored.
+    pub async fn settle(&mut self) {
+        self.fate.log(format_args!("from here on nothing goes wrong"));
+        let limit = self.limit(self.world.weather());
+        self.phase = Phase::Settling;
+        self.world.calm_down();
+        self.due.iter_mut().for_each(|(at, _)| *at = Instant::now());
+        self.pass(LOOK).await;
+        self.until(limit, Self::unsigned).await;
+        self.world.check();
+        if self.fate.counted("call refused") == 0 {
+            self.until(limit, Self::unknown).await;
+        }
+    }
+
+    /// Within this time everything is signed: leases of the dead run out, what is under way arrives, signers
+    /// that are slow finish what they have begun.
+    fn limit(&self, weather: Weather) -> Duration {
+        let (ttl, grace) = self.times();
+        let under_way = 5 * weather.longest + 20 * weather.signing;
+        // A batch that the schema refuses is left alone for a minute.
+        let given_up = if self.fate.counted("call refused") > 0 { 61_000 } else { 0 };
+        Duration::from_millis(2 * (ttl + grace) + under_way + given_up + 5000)
+    }
+
+    /// Until `missing` finds nothing any more.
+    async fn until(&mut self, limit: Duration, missing: impl Fn(&Self) -> Option<String>) {
+        let begun = self.fate.elapsed();
+        while let Some(missing) = missing(self).filter(|_| !panics::any()) {
+            assert!(self.fate.elapsed() - begun < limit, "not within {limit:?}: {missing}");
+            (1..=self.scenario.keys).for_each(|key| {
+                self.world.memory.set_key_state(KeyId(key as i64), KeyState::Active, None).unwrap();
+            });
+            self.pass(LOOK).await;
+        }
+    }
+
+    fn unsigned(&self) -> Option<String> {
+        let counts = self.world.memory.counts().unwrap();
+        let left = || format!("everything is signed, but {:?}", self.world.memory.status().unwrap());
+        (counts.signatures < counts.records).then(left)
+    }
+
+    /// What a service had stored, and does not show.
+    fn unknown(&self) -> Option<String> {
+        let nodes = self.places.iter().filter_map(|place| place.node.as_ref());
+        let mut serving = nodes.filter(|node| node.mode == Mode::Serve && !node.is_stopping);
+        serving.find_map(|node| self.world.checks(|checks| checks.not_shown(node.process.number)))
+    }
+
+    /// Every service stops in order; a command finds nothing to do.
+    pub async fn close(&mut self) {
+        self.phase = Phase::Closing;
+        self.due.clear();
+        let nodes = self.places.iter_mut().filter_map(|place| place.node.as_mut());
+        for node in nodes.filter(|node| !node.is_stopping) {
+            node.stop.request();
+            (node.is_stopping, node.stopping_since) = (true, Some(self.fate.elapsed()));
+        }
+        self.until(Duration::from_secs(10), Self::running).await;
+        self.phase = Phase::Draining;
+        self.start_to(0, Mode::Drain);
+        self.until(Duration::from_secs(10), Self::running).await;
+        self.world.check();
+        assert_eq!(self.unsigned(), None);
+    }
+
+    fn running(&self) -> Option<String> {
+        let mut nodes = self.places.iter().filter_map(|place| place.node.as_ref());
+        nodes.next().map(|node| format!("process {} ends", node.process.number))
+    }
+}
