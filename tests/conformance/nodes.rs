@@ -98,8 +98,8 @@ pub fn a_reclaimed_node_can_neither_lease_nor_commit(world: &World) {
 pub fn a_clock_that_is_set_back_makes_no_lease_longer(world: &World) {
     setup(world);
     let store = &*world.store;
-    let (dead, patient, me) =
-        (register(store), store.register_node("patient", MINUTE * 60).unwrap(), register(store));
+    let (dead, patient, me) = (register(store), register(store), register(store));
+    assert_eq!(store.renew_node(patient, MINUTE * 60).unwrap(), RenewVerdict::Renewed);
     lease(store, dead, 2);
     lease(store, patient, 1);
     world.set_clock_back(MINUTE * 600);
@@ -109,7 +109,7 @@ pub fn a_clock_that_is_set_back_makes_no_lease_longer(world: &World) {
     store.renew_node(me, MINUTE).unwrap();
     world.let_time_pass(GRACE * 2);
     assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), reclaimed(dead, 2), "and no longer");
-    // Each node's lease has the length that it asked for, not ours.
+    // Each node's lease has the length that it asked for last, not ours.
     world.let_time_pass(MINUTE * 57);
     assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), []);
     world.let_time_pass(MINUTE * 3);
