@@ -70,11 +70,13 @@ pub fn main() -> ExitCode {
 pub fn parse(arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(arguments).map_err(|error| {
         // What the parser of a value says of it is left out, together with all that is not shown.
-        let is_fit = |value: &ContextValue| !matches!(value, ContextValue::String(text) if shown(text) != *text);
+        let is_fit =
+            |value: &ContextValue| !matches!(value, ContextValue::String(text) if shown(text) != *text);
         if error.context().all(|(_, value)| is_fit(value)) {
             return error;
         }
-        let kind = if error.kind() == ErrorKind::ValueValidation { ErrorKind::InvalidValue } else { error.kind() };
+        let kind =
+            if error.kind() == ErrorKind::ValueValidation { ErrorKind::InvalidValue } else { error.kind() };
         let mut fit = clap::Error::new(kind).with_cmd(&Cli::command());
         for (kind, value) in error.context() {
             let value = match value {

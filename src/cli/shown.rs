@@ -40,7 +40,10 @@ mod tests {
     fn addresses_end_control_characters_are_named_and_long_texts_are_cut() {
         for (text, expected) in [
             ("unknown field `a`", "unknown field `a`"),
-            ("invalid type: string \"postgres://u:secret@h/d\", expected", "invalid type: string \"postgres://.."),
+            (
+                "invalid type: string \"postgres://u:secret@h/d\", expected",
+                "invalid type: string \"postgres://..",
+            ),
             ("a\u{1b}[2J\nb", "a\\u{1b}[2J\\nb"),
             ("'user:secret@host' found", "'user:.."),
             ("invalid type: string \"a@b\"", "invalid type: string \"a@b\""),

@@ -6,9 +6,30 @@ const LONGEST: usize = 4096;
 
 /// Pieces that parsers look for, and numbers at the edges of their types.
 const PIECES: [&[u8]; 24] = [
-    b"\0", b"\n", b"\r\n", b"\"", b"\xFF", b"\x80", b"-", b",", b"=", b"://", b"@", b"%", b"0", b"9223372036854775807",
-    b"18446744073709551616", b"-1", b"\x30\x84\xFF\xFF\xFF\xFF", b"\x02\x01\x00", b"\x04\x00", b"-----BEGIN ", b"[[[[[[[[",
-    b"{\"payload\":", b"\\u0000", b"\xF0\x9F\x8C\x8A",
+    b"\0",
+    b"\n",
+    b"\r\n",
+    b"\"",
+    b"\xFF",
+    b"\x80",
+    b"-",
+    b",",
+    b"=",
+    b"://",
+    b"@",
+    b"%",
+    b"0",
+    b"9223372036854775807",
+    b"18446744073709551616",
+    b"-1",
+    b"\x30\x84\xFF\xFF\xFF\xFF",
+    b"\x02\x01\x00",
+    b"\x04\x00",
+    b"-----BEGIN ",
+    b"[[[[[[[[",
+    b"{\"payload\":",
+    b"\\u0000",
+    b"\xF0\x9F\x8C\x8A",
 ];
 
 /// One of `inputs`, changed in one to four places.

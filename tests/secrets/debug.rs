@@ -18,7 +18,8 @@ const PASSWORD: &str = "Xw6vHn3c-Lq9d_KrS2mY";
 fn debug_shows_no_secret() {
     let bytes: [u8; 32] = std::array::from_fn(|i| (i as u8).wrapping_mul(47).wrapping_add(11));
     let base64 = BASE64.encode(&bytes);
-    let secrets = Secrets::default().text("password", PASSWORD).text("master", &base64).bytes("master", &bytes);
+    let secrets =
+        Secrets::default().text("password", PASSWORD).text("master", &base64).bytes("master", &bytes);
     let secrets = secrets.key("key", KEY);
     let master = || MasterKey::from_base64(&base64).unwrap();
     let key = import(KEY.as_bytes(), None).unwrap();

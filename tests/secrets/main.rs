@@ -4,6 +4,7 @@
 
 mod core_files;
 mod debug;
+mod memory;
 mod modes;
 mod passwords;
 #[path = "../support/postgres/mod.rs"]

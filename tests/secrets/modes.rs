@@ -45,7 +45,9 @@ fn files_are_made_for_their_owner_alone_under_any_umask() {
         }
         // While it runs there are the write-ahead log, its index, and the lock of its node.
         let mut service = Running::start(under(umask, &sandbox, &["serve"]), sandbox.path("log"));
-        until("it has registered", Duration::from_secs(20), || service.log().contains("this process is node"));
+        until("it has registered", Duration::from_secs(20), || {
+            service.log().contains("this process is node")
+        });
         let seen = check(&sandbox, umask);
         assert!(seen >= 9, "{:?}", sandbox.files());
         service.signal(Signal::TERM);

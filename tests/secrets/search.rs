@@ -42,7 +42,8 @@ impl Secrets {
     pub fn key(mut self, name: &str, pem: &str) -> Self {
         let key = RsaPrivateKey::from_pkcs8_pem(pem).unwrap();
         let (dp, dq) = (key.dp().unwrap(), key.dq().unwrap());
-        let numbers = [("d", key.d()), ("p", &key.primes()[0]), ("q", &key.primes()[1]), ("dP", dp), ("dQ", dq)];
+        let numbers =
+            [("d", key.d()), ("p", &key.primes()[0]), ("q", &key.primes()[1]), ("dP", dp), ("dQ", dq)];
         for (number, value) in numbers {
             self = self.bytes(&format!("{number} of {name}"), &value.to_bytes_be());
             self.number(&format!("{number} of {name}"), value);
@@ -55,8 +56,13 @@ impl Secrets {
         self.add(name, "decimal", &decimal.as_bytes()[..40]);
         // As a library prints the words of a number.
         let bytes = number.to_bytes_le();
-        let words: Vec<_> = bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
-        self.add(name, "words", words[..3].iter().map(u64::to_string).collect::<Vec<_>>().join(", ").as_bytes());
+        let words: Vec<_> =
+            bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
+        self.add(
+            name,
+            "words",
+            words[..3].iter().map(u64::to_string).collect::<Vec<_>>().join(", ").as_bytes(),
+        );
     }
 
     fn encodings(&mut self, name: &str, bytes: &[u8]) {
@@ -92,7 +98,8 @@ impl Secrets {
     /// The first secret in `place`, and what is around it.
     pub fn find(&self, place: &[u8]) -> Option<String> {
         for (at, three) in place.windows(3).enumerate() {
-            if !self.maybe[usize::from(three[0]) << 8 | usize::from(three[1])] || !self.begins.contains(three) {
+            if !self.maybe[usize::from(three[0]) << 8 | usize::from(three[1])] || !self.begins.contains(three)
+            {
                 continue;
             }
             if let Some(needle) = self.needles.iter().find(|needle| place[at..].starts_with(&needle.bytes)) {
@@ -113,16 +120,21 @@ fn pieces(bytes: &[u8], length: usize) -> impl Iterator<Item = &[u8]> {
 #[test]
 fn a_secret_is_found_in_every_way_in_which_it_may_be_written() {
     let pem = include_str!("../fixtures/signer/other2048.pem");
-    let (password, master) = ("u8Zq-Tw4v.Lm2xKp7RsB", [0xA7; 32].map(|byte: u8| byte.wrapping_mul(37) ^ 0x1c));
-    let master: Vec<u8> = master.iter().zip(0_u8..).map(|(byte, i)| byte.wrapping_add(i.wrapping_mul(73))).collect();
+    let (password, master) =
+        ("u8Zq-Tw4v.Lm2xKp7RsB", [0xA7; 32].map(|byte: u8| byte.wrapping_mul(37) ^ 0x1c));
+    let master: Vec<u8> =
+        master.iter().zip(0_u8..).map(|(byte, i)| byte.wrapping_add(i.wrapping_mul(73))).collect();
     let secrets = Secrets::default().text("password", password).bytes("master", &master).key("key", pem);
     let key = RsaPrivateKey::from_pkcs8_pem(pem).unwrap();
-    let der = BASE64.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>().as_bytes()).unwrap();
+    let der = BASE64
+        .decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>().as_bytes())
+        .unwrap();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let reversed = |bytes: &[u8]| bytes.iter().rev().copied().collect::<Vec<_>>();
     let d = key.d().to_bytes_be();
 
-    let mut planted: Vec<Vec<u8>> = vec![pem.into(), der, password.into(), d.clone(), reversed(&d), master.clone()];
+    let mut planted: Vec<Vec<u8>> =
+        vec![pem.into(), der, password.into(), d.clone(), reversed(&d), master.clone()];
     for bytes in [password.as_bytes(), &master, &d, &key.primes()[1].to_bytes_be()] {
         planted.push(hex(bytes).into());
         planted.push(hex(bytes).to_uppercase().into());

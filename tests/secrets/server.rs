@@ -21,7 +21,12 @@ fn a_server_learns_no_secret_and_keeps_none() {
     let server = Cluster::start();
     let mut admin = server.admin("postgres");
     admin.batch_execute(&format!("ALTER ROLE {USER} PASSWORD '{PASSWORD}'")).unwrap();
-    let settings = ["log_statement = 'all'", "log_connections = on", "log_parameter_max_length = -1", "log_duration = on"];
+    let settings = [
+        "log_statement = 'all'",
+        "log_connections = on",
+        "log_parameter_max_length = -1",
+        "log_duration = on",
+    ];
     for setting in settings {
         admin.batch_execute(&format!("ALTER SYSTEM SET {setting}")).unwrap();
     }
@@ -29,7 +34,8 @@ fn a_server_learns_no_secret_and_keeps_none() {
 
     let master: [u8; 32] = std::array::from_fn(|i| (i as u8).wrapping_mul(101).wrapping_add(3));
     let master = BASE64.encode(&master);
-    let secrets = Secrets::default().text("the password", PASSWORD).text("the master key", &master).key("the key", KEY);
+    let secrets =
+        Secrets::default().text("the password", PASSWORD).text("the master key", &master).key("the key", KEY);
     let mut watched = Watched::new(secrets);
     watched.give("key.pem", KEY);
     watched.sandbox.write("records.txt", "one\ntwo\nthree\n");
@@ -53,7 +59,8 @@ fn a_server_learns_no_secret_and_keeps_none() {
     let bare = url.replace(&format!(":{PASSWORD}"), "");
     let environment = [("PGPASSWORD", PASSWORD)];
     watched.ok(&[&["status"][..], &["--database", &bare]].concat(), &environment);
-    let (wrong, missing) = (url.replace(PASSWORD, &format!("{PASSWORD}{PASSWORD}")), format!("{url}_missing"));
+    let (wrong, missing) =
+        (url.replace(PASSWORD, &format!("{PASSWORD}{PASSWORD}")), format!("{url}_missing"));
     watched.fails(&["status"], &with(&wrong), "password authentication failed");
     watched.fails(&["sign"], &with(&missing), "does not exist");
 
@@ -70,7 +77,8 @@ fn a_server_learns_no_secret_and_keeps_none() {
     assert!(log.contains("SELECT"), "it logs statements");
     watched.check(log.as_bytes(), "the server's log");
     let mut bytes = 0;
-    for file in files(&server.folder().join("data")).iter().filter(|file| !file.ends_with("postmaster.opts")) {
+    for file in files(&server.folder().join("data")).iter().filter(|file| !file.ends_with("postmaster.opts"))
+    {
         // Files come and go while a server runs.
         let Ok(content) = std::fs::read(file) else { continue };
         // The write-ahead log still has the statement that set the password? It has its hash alone.

@@ -84,7 +84,11 @@ fn the_master_key_and_the_keys_under_it_are_never_shown() {
         for command in COMMANDS {
             watched.run(&[arguments, command].concat(), environment);
         }
-        assert_eq!(watched.sandbox.number("SELECT count(*) FROM signature"), 3, "the commands did their work");
+        assert_eq!(
+            watched.sandbox.number("SELECT count(*) FROM signature"),
+            3,
+            "the commands did their work"
+        );
         watched.sweep();
     }
 }
@@ -97,7 +101,8 @@ fn a_master_key_that_is_refused_is_not_shown() {
     watched.ok(&["keys", "import", "key.pem", "--master-key-file", "master"], &[]);
     watched.ok(&["import", "records.txt"], &[]);
     watched.give("other", &other);
-    let malformed = [format!("{master}!"), format!("{master}\n{master}"), master[..40].to_owned(), format!(" {master}")];
+    let malformed =
+        [format!("{master}!"), format!("{master}\n{master}"), master[..40].to_owned(), format!(" {master}")];
     for (number, text) in malformed.iter().enumerate() {
         let name = format!("malformed-{number}");
         watched.give(&name, text);
@@ -122,9 +127,16 @@ fn a_master_key_that_is_refused_is_not_shown() {
     watched.fails(&["sign", "--master-key-file", "master"], &[], "is open to others (mode 0644)");
     // A stored key that is damaged.
     watched.sandbox.program("chmod", &["600", "master"]).status().unwrap();
-    for damage in ["zeroblob(1200)", "substr(sealed_key, 1, 100)", "CAST(x'02' || substr(sealed_key, 2) AS blob)", "x''"] {
+    for damage in [
+        "zeroblob(1200)",
+        "substr(sealed_key, 1, 100)",
+        "CAST(x'02' || substr(sealed_key, 2) AS blob)",
+        "x''",
+    ] {
         let damaged = watched.sandbox.copy();
-        damaged.sql(&format!("DROP TRIGGER IF EXISTS signing_key_update; UPDATE signing_key SET sealed_key = {damage}"));
+        damaged.sql(&format!(
+            "DROP TRIGGER IF EXISTS signing_key_update; UPDATE signing_key SET sealed_key = {damage}"
+        ));
         let output = damaged.command(&["-vvv", "sign", "--master-key-file", "master"]).output().unwrap();
         assert!(!output.status.success(), "{damage}");
         watched.check(&[output.stdout, output.stderr].concat(), damage);
@@ -165,10 +177,12 @@ fn passphrases_and_the_keys_that_they_open_are_never_shown() {
 #[test]
 fn key_files_that_are_refused_are_not_repeated() {
     let mut watched = watched();
-    let (der, lines): (_, Vec<_>) = (fs::read(watched.sandbox.path("pkcs8.der")).unwrap(), KEY.lines().collect());
+    let (der, lines): (_, Vec<_>) =
+        (fs::read(watched.sandbox.path("pkcs8.der")).unwrap(), KEY.lines().collect());
     let mut flipped = der.clone();
     flipped[700] ^= 1; // within its private exponent
-    let one_line = format!("{}\n{}\n{}", lines[0], lines[1..lines.len() - 1].concat(), lines[lines.len() - 1]);
+    let one_line =
+        format!("{}\n{}\n{}", lines[0], lines[1..lines.len() - 1].concat(), lines[lines.len() - 1]);
     let files: [(&str, Vec<u8>); 11] = [
         ("truncated.pem", KEY.as_bytes()[..1400].into()),
         ("truncated.der", der[..1100].into()),

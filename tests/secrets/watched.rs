@@ -42,7 +42,10 @@ impl Watched {
         // With -v a log line of every level, and the causes of errors.
         let format = if self.runs % 2 == 0 { "text" } else { "json" };
         let mut command = self.sandbox.command(&[&["-vvv", "--log-format", format], arguments].concat());
-        command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full").env("TMPDIR", self.sandbox.path("tmp"));
+        command
+            .env("RUST_LOG", "trace")
+            .env("RUST_BACKTRACE", "full")
+            .env("TMPDIR", self.sandbox.path("tmp"));
         command.envs(environment.iter().copied());
         command
     }

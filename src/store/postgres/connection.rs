@@ -259,7 +259,10 @@ mod tests {
             "postgres://127.0.0.1:1/d?sslmode=secret",
         ] {
             let error = connect(url).err().map(|error| error.to_string()).unwrap_or_default();
-            assert!(error.contains("is no address of a server (") && !error.contains("secret"), "{url}: {error}");
+            assert!(
+                error.contains("is no address of a server (") && !error.contains("secret"),
+                "{url}: {error}"
+            );
         }
         let error = connect("postgres://u:secret@127.0.0.1:1/d").err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("Connection refused") && !error.contains("secret")));

@@ -28,8 +28,8 @@ use crate::domain::{
     Scheme, SignedBatch,
 };
 use connection::{PgPool, Role, check_sequence, connect_checked, pool};
-pub(super) use migrations::{migrate, revert};
 pub use errors::classify_message;
+pub(super) use migrations::{migrate, revert};
 pub use scratch::Scratch;
 
 /// Threads of this process that read at length at the same time.

@@ -26,7 +26,8 @@ pub fn import_lines(bytes: &[u8]) {
 fn import(format: Format, bytes: &[u8]) {
     let (rows, malformed) = read(format, bytes);
     // CSV that mixes LF and CR LF is counted one line too many.
-    let lines = 1 + u64::from(format == Format::Csv) + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let lines =
+        1 + u64::from(format == Format::Csv) + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
     for row in &rows {
         assert!(row.payload.len() <= MAX_PAYLOAD && row.line <= lines, "{row:?} of {lines} lines");
         if let Some(id) = &row.external_id {
@@ -46,7 +47,8 @@ fn import(format: Format, bytes: &[u8]) {
     // What was read is read again from what is written of it.
     let (again, malformed) = read(format, written(format, &rows).as_slice());
     assert_eq!(malformed, None);
-    let content = |rows: Vec<Row>| rows.into_iter().map(|row| (row.external_id, row.payload)).collect::<Vec<_>>();
+    let content =
+        |rows: Vec<Row>| rows.into_iter().map(|row| (row.external_id, row.payload)).collect::<Vec<_>>();
     assert_eq!(content(again), content(rows));
 
     if bytes.len() % 32 == 0 {
@@ -100,7 +102,11 @@ fn endless(format: Format, bytes: &[u8]) {
     let mut rows = rows(format, counted, MAX_PAYLOAD);
     let mut before = 0;
     while matches!(rows.next(), Ok(Some(_))) && given.get() <= bytes.len() + (1 << 16) {
-        assert!(given.get() - before <= 6 * MAX_PAYLOAD + (4 << 16), "{} bytes for a row", given.get() - before);
+        assert!(
+            given.get() - before <= 6 * MAX_PAYLOAD + (4 << 16),
+            "{} bytes for a row",
+            given.get() - before
+        );
         before = given.get();
     }
     assert!(given.get() - before <= 6 * MAX_PAYLOAD + (4 << 16), "{} bytes for a row", given.get() - before);

@@ -51,6 +51,9 @@ fn readable(error: &str) {
     assert!(!error.contains(char::is_control), "control characters: {error:?}");
     for (at, _) in error.match_indices("://") {
         let after = &error[at + 3..];
-        assert!(["..", "PATH", " takes"].iter().any(|harmless| after.starts_with(harmless)), "an address: {error}");
+        assert!(
+            ["..", "PATH", " takes"].iter().any(|harmless| after.starts_with(harmless)),
+            "an address: {error}"
+        );
     }
 }

@@ -13,7 +13,10 @@ pub fn config_file(bytes: &[u8]) {
     match ConfigFile::parse(text, Path::new("f")) {
         Ok(file) => {
             let shown = format!("{file:?}");
-            assert!(["None", "Some(..)"].iter().any(|is| shown.contains(&format!("database: {is}"))), "{shown}");
+            assert!(
+                ["None", "Some(..)"].iter().any(|is| shown.contains(&format!("database: {is}"))),
+                "{shown}"
+            );
             if let Err(error) = file.signing.settings().check() {
                 super::readable(&error.to_string());
             }
@@ -34,7 +37,10 @@ pub fn arguments(bytes: &[u8]) {
     match cli::parse(once(OsStr::new("signwave")).chain(words)) {
         Ok(cli) => {
             let shown = format!("{cli:?}");
-            assert!(["None", "Some(..)"].iter().any(|is| shown.contains(&format!("database: {is}"))), "{shown}");
+            assert!(
+                ["None", "Some(..)"].iter().any(|is| shown.contains(&format!("database: {is}"))),
+                "{shown}"
+            );
         }
         Err(error) if error.exit_code() == 0 => {} // help was asked for
         Err(error) => error.to_string().lines().for_each(super::readable),

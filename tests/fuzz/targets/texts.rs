@@ -23,14 +23,20 @@ pub fn record_runs(bytes: &[u8]) {
     assert_eq!(runs.to_string(), text);
     let ranges: Vec<_> = runs.ranges().map(|(first, last)| (first.0, last.0)).collect();
     assert!(ranges.iter().all(|(first, last)| 1 <= *first && first <= last));
-    assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0 - 1), "they neither overlap nor touch: {text}");
+    assert!(
+        ranges.windows(2).all(|pair| pair[0].1 < pair[1].0 - 1),
+        "they neither overlap nor touch: {text}"
+    );
     let count: i128 = ranges.iter().map(|(first, last)| i128::from(last - first) + 1).sum();
     assert_eq!((i128::from(runs.len()), runs.is_empty()), (count, text.is_empty()));
     assert_eq!(runs.first().map(|id| id.0), ranges.first().map(|range| range.0));
     assert_eq!(runs.last().map(|id| id.0), ranges.last().map(|range| range.1));
     for (first, last) in &ranges {
         assert!(runs.contains(RecordId(*first)) && runs.contains(RecordId(*last)));
-        assert!(!runs.contains(RecordId(first - 1)) && !runs.contains(RecordId(last.saturating_add(1))) || *last == i64::MAX);
+        assert!(
+            !runs.contains(RecordId(first - 1)) && !runs.contains(RecordId(last.saturating_add(1)))
+                || *last == i64::MAX
+        );
     }
     assert!(runs.iter().take(100).is_sorted());
     assert_eq!(runs.merge(&runs), runs);
