@@ -55,7 +55,9 @@ impl Handler<Sign> for KeyActor {
         debug_assert_eq!(leased.lease.key, self.key);
         let signing = sign(self.key, self.signer.take(), self.tools.clone(), leased);
         AtomicResponse::new(Box::pin(signing.into_actor(self).map(|(signer, result), actor, _| {
-            actor.signer = signer;
+            // A key that failed is opened afresh.
+            let failed = result.as_ref().is_err_and(SignFailed::blames_key);
+            actor.signer = signer.filter(|_| !failed);
             result
         })))
     }
