@@ -59,7 +59,9 @@ impl Handler<Sign> for KeyActor {
         debug_assert_eq!(leased.lease.key, self.key);
         let signing = sign(self.key, self.opened.take(), self.tools.clone(), leased);
         AtomicResponse::new(Box::pin(signing.into_actor(self).map(|(opened, result), actor, _| {
-            actor.opened = opened;
+            // A key that failed is opened afresh.
+            let failed = result.as_ref().is_err_and(SignFailed::blames_key);
+            actor.opened = opened.filter(|_| !failed);
             result
         })))
     }

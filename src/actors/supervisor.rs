@@ -38,24 +38,27 @@ impl Supervisor {
             .or_insert_with(|| Owner { actor: KeyActor::new(key, tools.clone()).start(), failures: 0 })
     }
 
-    /// Keeps the score; an owner that failed is replaced by one that opens its key afresh. Returns
-    /// why the key is to be suspended, once it has failed too often.
+    /// Keeps the score. Returns why the key is to be suspended, once it has failed too often. An owner
+    /// is replaced only when it is gone: one that lives may have another batch in hand already.
     fn judge(&mut self, key: KeyId, failure: Option<&SignFailed>) -> Option<String> {
+        let owner = self.owner(key);
         let Some(failure) = failure else {
-            self.owner(key).failures = 0;
+            owner.failures = 0;
             return None;
         };
         if !failure.blames_key() {
             return None;
         }
         log::warn!("key {key} failed: {failure}");
-        let failures = self.owner(key).failures + 1;
-        self.keys.remove(&key);
+        owner.failures += 1;
+        let failures = owner.failures;
         if failures >= STRIKES {
-            return Some(format!("{failures} failures in a row, the last: {failure}"));
+            owner.failures = 0;
         }
-        self.owner(key).failures = failures;
-        None
+        if !owner.actor.connected() {
+            self.keys.remove(&key);
+        }
+        (failures >= STRIKES).then(|| format!("{failures} failures in a row, the last: {failure}"))
     }
 }
 

@@ -203,7 +203,8 @@ async fn a_panic_on_the_database_thread_is_survived() {
 async fn leases_that_can_neither_be_read_nor_given_back_are_not_forgotten() {
     let away = || Fault::NotPersisted(StoreError::Unavailable("the connection broke".into()));
     let world = world();
-    [Method::ReadPayloads, Method::Release].into_iter().for_each(|method| world.store.fail(method, 1, away()));
+    world.store.fail(Method::ReadPayloads, 1, away());
+    world.store.fail(Method::Release, 1, away());
     let store: Arc<dyn Store> = world.store.clone();
     let executor = SyncArbiter::start(1, move || DbExecutor::new(store.clone()));
     let service = world.service(Db::of(&executor), Mode::Drain, Stop::default());

@@ -1,7 +1,15 @@
 //! Keys that fail, in every way there is.
 
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
 use signwave::{
-    actors::{Ending, Mode, RunError},
+    actors::{
+        Ending, Mode, RunError,
+        signing_pool::{Job, SigningPool},
+    },
     domain::KeyState,
     store::Store,
 };
@@ -81,4 +89,33 @@ async fn without_an_active_key_a_service_waits_for_one() {
     world.until(|world| world.progress.signed() == 50).await;
     running.stopped().await.unwrap();
     world.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn a_key_that_failed_still_does_one_job_at_a_time() {
+    let world = World::new(3, 1, 1);
+    let jobs = Arc::<Mutex<VecDeque<Job>>>::default();
+    let supervisor = world.supervisor(SigningPool::of({
+        let jobs = Arc::clone(&jobs);
+        move |job| jobs.lock().unwrap().push_back(job)
+    }));
+    let waiting = || jobs.lock().unwrap().len();
+    let finish_next = || jobs.lock().unwrap().pop_front().unwrap().finish();
+    // Two batches for one key: the lease of the first was lost, and the key leased anew.
+    world.signers.next(fingerprint(1), Act::Fail);
+    let [first, second] = [1, 2].map(|batch| supervisor.send(world.sign_by_hand(batch)));
+    world.until(|_| waiting() == 1).await;
+    finish_next();
+    assert!(first.await.unwrap().is_err());
+    world.until(|_| waiting() == 1).await;
+    // And lost and leased once more, while the second is being signed.
+    let third = supervisor.send(world.sign_by_hand(3));
+    for _ in 0..100 {
+        actix_rt::task::yield_now().await;
+        assert_eq!(waiting(), 1, "the key is used twice at once");
+    }
+    finish_next();
+    world.until(|_| waiting() == 1).await;
+    finish_next();
+    assert!(second.await.unwrap().is_ok() && third.await.unwrap().is_ok());
 }

@@ -10,15 +10,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::Actor;
+use actix::{Actor, Addr};
 use actix_rt::task::JoinHandle;
 use signwave::{
     actors::{
-        self, Ending, Mode, Progress, RunError, Stop, clock::Clock, db::Db, service::Service,
+        self, Ending, Mode, Progress, RunError, Stop,
+        clock::Clock,
+        db::Db,
+        key_actor::KeyTools,
+        messages::{Leased, Sign},
+        service::Service,
         signing_pool::SigningPool,
+        standing::Standing,
+        supervisor::Supervisor,
     },
     config::Settings,
-    domain::{BatchId, BatchState, Custody, DigestAlgorithm, Fingerprint, NodeId},
+    domain::{
+        BatchId, BatchState, Custody, DigestAlgorithm, Epoch, Fingerprint, KeyId, Lease, NodeId, RecordId,
+        Scheme,
+    },
     signer,
     store::{FaultyStore, Listener, MemoryStore, NewKey, NewRecord, Store},
 };
@@ -174,6 +184,25 @@ impl World {
     /// Signs everything that is there.
     pub async fn drain(&self) -> Result<Ending, RunError> {
         self.start(Mode::Drain).ended().await
+    }
+
+    /// A Supervisor of its own, whose jobs go to `pool`.
+    pub fn supervisor(&self, pool: SigningPool) -> Addr<Supervisor> {
+        let (now, ttl) = (Duration::from_secs(1), Duration::from_secs(30));
+        let standing = Standing::new(Arc::new(move || now));
+        standing.renewed(NodeId(1), now, ttl);
+        let db = Db::of(&StandIn { store: self.store.clone(), script: self.script.clone() }.start());
+        let opener = Arc::new(Opener(self.signers.clone()));
+        let checking = self.settings.checking;
+        Supervisor::new(KeyTools { db, opener, checking, pool: Arc::new(pool), standing }).start()
+    }
+
+    /// One record to be signed with key 1, by node 1.
+    pub fn sign_by_hand(&self, batch: i64) -> Sign {
+        let (epoch, scheme) = (Epoch(1), Scheme::Ps256);
+        let records = [RecordId(batch)].into_iter().collect();
+        let lease = Lease { batch: BatchId(batch), key: KeyId(1), node: NodeId(1), epoch, scheme, records };
+        Sign(Leased { lease, digests: vec![signer::digest(scheme.digest(), &batch.to_be_bytes())] })
     }
 
     /// Another node comes to a database whose node 1 seems dead.

@@ -47,6 +47,9 @@ impl Checks {
         let keys: BTreeMap<_, _> =
             store.keys().unwrap().into_iter().map(|key| (key.id, key.fingerprint)).collect();
         for batch in store.batches(BatchId(0), usize::MAX).unwrap() {
+            // P4: it rises by one when a batch is leased, and by one when it goes back.
+            let is_odd = batch.epoch.0 % 2 == 1;
+            assert_eq!(is_odd, batch.state != BatchState::Open, "the epoch of batch {}", batch.id);
             if batch.state == BatchState::Signed && self.seen.insert(batch.id) {
                 self.check_new(&batch, &keys, store, ledger);
             }

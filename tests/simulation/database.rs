@@ -51,6 +51,18 @@ impl Line {
         }
     }
 
+    /// The machine stands still in the middle of a COMMIT, and everybody else goes on.
+    async fn may_freeze(&self) {
+        let (fate, weather) = (&self.world.fate, self.world.weather());
+        if fate.chance(weather.freezing) {
+            fate.count("frozen in a commit");
+            fate.log(format_args!("process {} freezes", self.process.number));
+            self.process.pause();
+            sleep(fate.millis(0, 2 * weather.longest)).await;
+            self.process.resume();
+        }
+    }
+
     /// Carries it out, and looks at what came of it.
     fn perform<M>(&self, message: M) -> Result<M::Reply, StoreError>
     where
@@ -116,7 +128,8 @@ impl Line {
             fate.count("node found itself reclaimed");
         } else if let Some(Ok(_)) = as_reply::<KeyStateVerdict>(result) {
             fate.count("key suspended");
-        } else if let Some(Err(StoreError::Refused(_))) = as_reply::<Vec<CommitVerdict>>(result) {
+        } else if let Some(Err(StoreError::Refused(why))) = as_reply::<Vec<CommitVerdict>>(result) {
+            assert_eq!(why, AS_PLANNED, "a fence let through what the schema refuses");
             fate.count("commit refused");
         }
     }
@@ -163,6 +176,8 @@ fn away() -> StoreError {
     StoreError::Unavailable("the connection cannot be made".to_owned())
 }
 
+const AS_PLANNED: &str = "as planned";
+
 /// What becomes of a call of the store.
 fn fault(world: &World, method: Method) -> Option<Fault> {
     let (fate, weather) = (&world.fate, world.weather());
@@ -176,7 +191,7 @@ fn fault(world: &World, method: Method) -> Option<Fault> {
     }
     if matches!(method, Method::Commit | Method::Lease) && fate.chance(weather.refusing) {
         fate.count("call refused");
-        return Some(Fault::NotPersisted(StoreError::Refused("as planned".to_owned())));
+        return Some(Fault::NotPersisted(StoreError::Refused(AS_PLANNED.to_owned())));
     }
     if !fate.chance(weather.failing) {
         return None;
@@ -215,6 +230,9 @@ where
         });
         line.world.travel().await;
         return Err(broken());
+    }
+    if (&message as &dyn Any).is::<Commit>() {
+        line.may_freeze().await;
     }
     let turn = if line.in_turn { Some(line.turn.lock().await) } else { None };
     line.world.travel().await;

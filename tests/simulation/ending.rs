@@ -36,7 +36,7 @@ impl Simulation {
     /// that are slow finish what they have begun.
     fn limit(&self, weather: Weather) -> Duration {
         let (ttl, grace) = self.times();
-        let under_way = 5 * weather.longest + 20 * weather.signing;
+        let under_way = 7 * weather.longest + 20 * weather.signing;
         // A batch that the schema refuses is left alone for a minute.
         let given_up = if self.fate.counted("call refused") > 0 { 61_000 } else { 0 };
         Duration::from_millis(2 * (ttl + grace) + under_way + given_up + 5000)

@@ -31,7 +31,7 @@ use fate::Tally;
 use process::count;
 
 /// What must have happened again and again, or the simulation proves nothing: in one of so many runs at least.
-const MUST_HAPPEN: [(&str, usize); 20] = [
+const MUST_HAPPEN: [(&str, usize); 21] = [
     ("call failed", 1),
     ("call panicked", 20),
     ("reply lost", 2),
@@ -41,6 +41,7 @@ const MUST_HAPPEN: [(&str, usize); 20] = [
     ("crash", 2),
     ("crash at a call", 6),
     ("declared dead", 6),
+    ("frozen in a commit", 3),
     ("pause", 2),
     ("stop", 3),
     ("abort", 20),

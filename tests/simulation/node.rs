@@ -56,6 +56,16 @@ impl Process {
         self.wake();
     }
 
+    /// Neither its tasks nor its threads go on; its clock does.
+    pub fn pause(&self) {
+        self.is_paused.set(true);
+    }
+
+    pub fn resume(&self) {
+        self.is_paused.set(false);
+        self.wake();
+    }
+
     fn wake(&self) {
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -113,16 +123,6 @@ impl Node {
         spawn_local(poll_fn(move |context| at_work.poll(context)));
         let settings = settings.clone();
         Self { process, mode, settings, stop, stopping_since: None, is_stopping: false }
-    }
-
-    pub fn pause(&mut self) {
-        self.process.is_paused.set(true);
-        self.stopping_since = None;
-    }
-
-    pub fn resume(&self) {
-        self.process.is_paused.set(false);
-        self.process.wake();
     }
 
     pub fn is_paused(&self) -> bool {

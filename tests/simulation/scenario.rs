@@ -54,6 +54,8 @@ pub struct Weather {
     pub late: u64,
     /// Of messages: the node crashes.
     pub fatal: u64,
+    /// Of commits: the node is paused while it is on its way, for up to twice [`Weather::longest`].
+    pub freezing: u64,
     /// Of groups of signatures: the signer fails, panics, or makes too few.
     pub bad_signer: u64,
     /// Of groups of signatures: it takes up to [`Weather::longest`].
@@ -75,6 +77,7 @@ impl Weather {
             slow: 0,
             late: 0,
             fatal: 0,
+            freezing: 0,
             bad_signer: 0,
             slow_signer: 0,
             signing: 2,
@@ -137,6 +140,7 @@ fn draw_weather(fate: &Fate, ttl: Duration) -> Weather {
         slow: sometimes(60),
         late: sometimes(60),
         fatal: sometimes(15),
+        freezing: sometimes(200),
         bad_signer: sometimes(250),
         slow_signer: sometimes(120),
         signing: fate.one_of(&[0, 3, 40, 150, 400]),

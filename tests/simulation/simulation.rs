@@ -154,6 +154,9 @@ impl Simulation {
 
     fn look_after_nodes(&mut self) {
         for place in 0..self.places.len() {
+            if let Some(node) = self.places[place].node.as_mut().filter(|node| node.is_paused()) {
+                node.stopping_since = None;
+            }
             let Some(node) = &self.places[place].node else { continue };
             if let Some(ended) = node.ended() {
                 self.judge(node, ended);
@@ -207,7 +210,7 @@ impl Simulation {
             Due::Resume(place) => {
                 if let Some(node) = &self.places[place].node {
                     self.fate.log(format_args!("process {} goes on", node.process.number));
-                    node.resume();
+                    node.process.resume();
                 }
             }
             Due::Heal(place) => {

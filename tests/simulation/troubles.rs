@@ -48,7 +48,7 @@ impl Simulation {
         match trouble {
             Trouble::Pause if !node.is_paused() => {
                 self.fate.count("pause");
-                node.pause();
+                node.process.pause();
                 let short = self.fate.millis(1, ttl / 2);
                 let long = self.fate.millis(ttl, 2 * (ttl + grace) + 500);
                 self.after(self.fate.one_of(&[short, long, long]), Due::Resume(place));
