@@ -139,6 +139,10 @@ impl Heartbeat {
         }
     }
 
+    fn plan_to_look_for_dead(&self, ctx: &mut Context<Self>) {
+        ctx.run_later(LOOK_FOR_DEAD.min(self.pulse.ttl / 3), Self::look_for_dead);
+    }
+
     fn look_for_dead(&mut self, ctx: &mut Context<Self>) {
         let (pulse, emit) = (self.pulse.clone(), self.emit.clone());
         let looking = async move {
@@ -149,8 +153,14 @@ impl Heartbeat {
             }
             found
         };
-        ctx.wait(looking.into_actor(self).map(|found, actor, _| {
+        // The next look is planned when this one is over: an interval that is always due again would keep
+        // the lease from being renewed.
+        ctx.wait(looking.into_actor(self).map(|found, actor, ctx| {
             actor.reclaiming.note("look for dead nodes", &found);
+            if let Err(error) = &found {
+                actor.ends.tire(error, actor.reclaiming.lasts(actor.pulse.standing.now()));
+            }
+            actor.plan_to_look_for_dead(ctx);
         }));
     }
 }
@@ -170,7 +180,7 @@ impl Actor for Heartbeat {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_later(self.pulse.ttl / 3, Self::beat);
-        ctx.run_interval(LOOK_FOR_DEAD.min(self.pulse.ttl / 3), Self::look_for_dead);
+        self.plan_to_look_for_dead(ctx);
     }
 }
 

@@ -78,3 +78,19 @@ async fn a_service_picks_up_records_that_others_insert() {
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
     world.check_all_signed();
 }
+
+#[actix_rt::test]
+async fn the_lease_is_renewed_however_long_it_takes_to_look_for_the_dead() {
+    let mut world = World::new(0, 1, 10);
+    world.settings.lease_ttl = Duration::from_secs(1); // a heartbeat, and a look, three times a second of real time
+    let looks: Vec<_> = (2..=5).map(|nth| world.script.hold(Method::Reclaim, nth)).collect();
+    let running = world.start(Mode::Serve);
+    for mut look in looks {
+        look.arrived().await;
+        actix_rt::time::sleep(Duration::from_secs(1)).await;
+        look.go_on();
+    }
+    let renewals = world.store.count(Method::RenewNode);
+    assert!(renewals >= 3, "{renewals} renewals beside four looks");
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+}

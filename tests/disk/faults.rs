@@ -19,8 +19,9 @@ const RECORDS: usize = 24;
 const SIGN: [&str; 9] =
     ["sign", "--batch-size", "4", "--signers", "1", "--prefetch", "1", "--node-name", "injected"];
 
-/// Within this every run must end.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Within this every run must end. SQLite waits for ten seconds, again and again, for a lock that it could
+/// not let go of.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a call is made to do instead.
 const FAULTS: [&str; 3] = ["error=EIO", "error=ENOSPC", "signal=KILL"];
