@@ -112,9 +112,12 @@ impl Site {
         signatures(&mut self.sql())
     }
 
-    /// Verifies every signature with the openssl command alone; returns how many there are.
+    /// Verifies signatures with the openssl command alone, evenly chosen where there are more than 20,000;
+    /// returns how many.
     pub fn check_with_openssl(&self) -> usize {
-        let rows = self.signed_rows();
+        let mut rows = self.signed_rows();
+        let each = 1 + rows.len() / 20_000;
+        rows.retain(|row| row.record_id as usize % each == 0);
         let queue = Mutex::new(rows.iter());
         thread::scope(|scope| {
             for worker in 0..thread::available_parallelism().map_or(2, usize::from) {
