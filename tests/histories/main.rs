@@ -33,17 +33,17 @@ use worlds::World;
 
 #[test]
 fn memory_does_what_the_reference_does() {
-    compare("memory", 400, true, World::memory);
+    compare("memory", 1500, true, World::memory);
 }
 
 #[test]
 fn sqlite_does_what_the_reference_does() {
-    compare("sqlite", 60, true, World::sqlite);
+    compare("sqlite", 120, true, World::sqlite);
 }
 
 #[test]
 fn postgresql_does_what_the_reference_does() {
-    compare("postgresql", 15, false, World::postgres);
+    compare("postgresql", 25, false, World::postgres);
 }
 
 /// Steps of the longest history.

@@ -1,9 +1,9 @@
 //! What can happen, and how often.
 
-use proptest::{collection::vec, prelude::*, strategy::Union};
-use signwave::domain::KeyState;
+use proptest::{collection::vec, prelude::*, sample::select, strategy::Union};
+use signwave::domain::{BatchState, KeyState};
 
-use super::reference::{PROCESSES, Record, Reference};
+use super::reference::{Lease, PROCESSES, Record, Reference};
 
 /// One step. Processes and leases are named by their index, keys by their number.
 #[derive(Clone, Debug)]
@@ -68,12 +68,12 @@ pub fn next(reference: &Reference) -> BoxedStrategy<Step> {
         steps.push((1, Just(Step::AddKey).boxed()));
     }
     if !reference.leases.is_empty() {
-        let lease = || lease(reference.leases.len());
+        let lease = || lease(reference);
         let signed = (lease(), 0..2_u8);
         steps.extend([
-            (8, (process(), vec(signed, 1..4)).prop_map(|(by, leases)| Step::Commit(by, leases)).boxed()),
+            (6, (process(), vec(signed, 1..4)).prop_map(|(by, leases)| Step::Commit(by, leases)).boxed()),
             (1, (process(), vec(lease(), 0..4)).prop_map(|(by, leases)| Step::ReadBack(by, leases)).boxed()),
-            (2, (process(), vec(lease(), 0..4)).prop_map(|(by, leases)| Step::Release(by, leases)).boxed()),
+            (3, (process(), vec(lease(), 0..4)).prop_map(|(by, leases)| Step::Release(by, leases)).boxed()),
         ]);
     }
     Union::new_weighted(steps).boxed()
@@ -95,9 +95,23 @@ fn key_state() -> impl Strategy<Value = KeyState> {
     ]
 }
 
-/// Most often one of the last, which may still stand.
-fn lease(leases: usize) -> BoxedStrategy<usize> {
-    prop_oneof![1 => 0..leases, 3 => leases.saturating_sub(3)..leases].boxed()
+/// Any lease that was ever given; most often one that stands, or one whose batch somebody else has now.
+fn lease(reference: &Reference) -> BoxedStrategy<usize> {
+    let of_leased = |stands: bool| {
+        let is_one = move |lease: &Lease| {
+            let batch = reference.batch(lease);
+            batch.state == BatchState::Leased && (batch.epoch == lease.epoch) == stands
+        };
+        let leases = (0..).zip(&reference.leases);
+        leases.filter(move |(_, lease)| is_one(lease)).map(|(index, _)| index).collect::<Vec<usize>>()
+    };
+    let mut leases = vec![(2, (0..reference.leases.len()).boxed())];
+    for (weight, some) in [(3, of_leased(true)), (3, of_leased(false))] {
+        if !some.is_empty() {
+            leases.push((weight, select(some).boxed()));
+        }
+    }
+    Union::new_weighted(leases).boxed()
 }
 
 /// Whether a step can still be taken when steps before it were left out.
