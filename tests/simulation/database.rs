@@ -222,7 +222,8 @@ where
     let weather = line.world.weather();
     if fate.chance(weather.late) {
         fate.count("message late");
-        let (late, time) = (Rc::clone(&line), fate.millis(0, weather.longest));
+        // Often just when what it carries is read back and sent again.
+        let (late, time) = (Rc::clone(&line), fate.millis(0, fate.one_of(&[30, weather.longest])));
         spawn_local(async move {
             sleep(time).await;
             late.world.fate.log(format_args!("process {}: late:", late.process.number));
