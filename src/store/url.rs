@@ -24,6 +24,11 @@ impl DatabaseUrl {
             Some((scheme, rest)) => match (scheme.to_ascii_lowercase().as_str(), rest.strip_prefix("//")) {
                 ("sqlite", path) => sqlite_path(path.unwrap_or(rest), text),
                 ("postgres" | "postgresql", Some(_)) => Ok(Self::Postgres(text.to_owned())),
+                // A word at most: what is none may be anything, and was not meant to be shown.
+                _ if !is_word(scheme) => Err(StoreError::BadUrl(
+                    "the address of the database begins with no scheme: use a path, sqlite://PATH or postgres://.."
+                        .to_owned(),
+                )),
                 _ => Err(StoreError::BadUrl(format!(
                     "'{scheme}:' is no kind of database that is known here: use a path, sqlite://PATH or \
                      postgres://.. (for a file of such a name: ./{scheme}:..)"
@@ -36,10 +41,13 @@ impl DatabaseUrl {
 /// Splits `scheme:rest` as RFC 3986 does. One letter is a Windows drive, not a scheme.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
-    let is_scheme = scheme.len() > 1
-        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c));
+    let is_scheme = scheme.len() > 1 && is_word(scheme);
     (is_scheme || rest.starts_with("//")).then_some((scheme, rest))
+}
+
+fn is_word(scheme: &str) -> bool {
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
 }
 
 fn sqlite_path(path: &str, text: &str) -> Result<DatabaseUrl, StoreError> {
@@ -125,10 +133,15 @@ mod tests {
             "mysql://u:p@h/d",
             "://a",
             "a\0b",
+            "my\nsql://h/d",
         ] {
             assert!(matches!(DatabaseUrl::parse(text), Err(StoreError::BadUrl(_))), "{text}");
         }
         assert!(!DatabaseUrl::parse("mysql://u:secret@h/d").unwrap_err().to_string().contains("secret"));
+        for no_scheme in ["se cret://h/d", "\u{1b}secret://h/d", "://secret"] {
+            let error = DatabaseUrl::parse(no_scheme).unwrap_err().to_string();
+            assert!(!error.contains("cret") && !error.contains(char::is_control), "{error}");
+        }
     }
 
     #[test]
