@@ -20,8 +20,11 @@ use signwave::{
 #[derive(Default)]
 pub struct Promises {
     history: History,
-    verify: Option<Box<dyn Fn(Signed<'_>) -> bool + Send>>,
+    verify: Option<Verify>,
 }
+
+/// Whether a signature is what it must be.
+type Verify = Box<dyn Fn(Signed<'_>) -> bool + Send>;
 
 /// A signature, and what it must be one of.
 #[derive(Clone, Copy)]
