@@ -1,6 +1,6 @@
 //! Every batch, page by page: its row is checked here, its records on other threads.
 
-use std::{collections::HashMap, panic::resume_unwind, sync::Arc, thread};
+use std::{panic::resume_unwind, sync::Arc, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -9,11 +9,12 @@ use super::{
     findings::Findings,
     keys::KeyRing,
     signatures::{Piece, check_piece},
-    totals::Totals,
 };
 use crate::{
-    config::Settings,
-    domain::{BatchId, BatchState, KeyId, RecordId, Runs},
+    domain::{
+        BatchId, BatchState, Runs,
+        promises::{Batches, Breach},
+    },
     store::{BatchRow, Store, StoreError},
 };
 
@@ -35,7 +36,7 @@ pub(super) struct Scan<'a> {
 impl Scan<'_> {
     /// Reads all batches and has their records checked on `threads` threads; returns how many
     /// signatures verified.
-    pub(super) fn run(&self, threads: usize, totals: &mut Totals) -> Result<u64, StoreError> {
+    pub(super) fn run(&self, threads: usize, batches: &mut Batches) -> Result<u64, StoreError> {
         let (to_threads, pieces) = bounded(2 * threads);
         thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
@@ -45,7 +46,7 @@ impl Scan<'_> {
                 })
                 .collect();
             drop(pieces);
-            let read = self.read_batches(to_threads, totals);
+            let read = self.read_batches(to_threads, batches);
             let mut verified = 0;
             for worker in workers {
                 verified += worker.join().unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -62,8 +63,8 @@ impl Scan<'_> {
         })
     }
 
-    fn read_batches(&self, to_threads: Sender<Piece>, totals: &mut Totals) -> Result<(), StoreError> {
-        let (mut after, mut rows) = (BatchId(0), Rows::default());
+    fn read_batches(&self, to_threads: Sender<Piece>, batches: &mut Batches) -> Result<(), StoreError> {
+        let mut after = BatchId(0);
         loop {
             let page = match self.store.batches(after, PAGE) {
                 Err(StoreError::Corrupt(_)) => self.readable(after)?,
@@ -72,12 +73,30 @@ impl Scan<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             for batch in page {
-                totals.add(&batch);
-                if rows.check(self, &batch)? && self.hand_out(batch, &to_threads).is_err() {
+                self.check_row(batches, &batch)?;
+                let is_readable = batch.records.len() <= BatchRow::MAX_RECORDS as u64;
+                if is_readable && self.hand_out(batch, &to_threads).is_err() {
                     return Ok(()); // every thread has failed, and its error says why
                 }
             }
         }
+    }
+
+    fn check_row(&self, batches: &mut Batches, batch: &BatchRow) -> Result<(), StoreError> {
+        for breach in batches.see(batch) {
+            if self.stands(&breach)? {
+                self.findings.add(breach);
+            }
+        }
+        Ok(())
+    }
+
+    /// Two batches that were read at different times may have had a key one after the other: it is in
+    /// use twice only if the first still has the lease that it had then.
+    fn stands(&self, breach: &Breach) -> Result<bool, StoreError> {
+        let Breach::KeyLeasedTwice { first, epoch, .. } = *breach else { return Ok(true) };
+        let now = self.reread(first)?;
+        Ok(now.is_some_and(|now| (now.state, now.epoch) == (BatchState::Leased, epoch)))
     }
 
     fn hand_out(
@@ -129,98 +148,8 @@ impl Scan<'_> {
     }
 }
 
-/// What the rows read so far say about the next.
-#[derive(Default)]
-struct Rows {
-    /// All records of batches read so far.
-    covered: Covered,
-    /// The batch, as it was read, that each key is leased to.
-    leased: HashMap<KeyId, BatchRow>,
-}
-
-impl Rows {
-    /// Checks the row; returns whether its records can be looked at.
-    fn check(&mut self, scan: &Scan<'_>, batch: &BatchRow) -> Result<bool, StoreError> {
-        let (records, findings) = (&batch.records, scan.findings);
-        let span = records.first().zip(records.last()).map(|(first, last)| (first, last, records.len()));
-        if span != Some(batch.stored_span) {
-            findings.add(Problem::WrongSpan { batch: batch.id });
-        }
-        if records.len() > Settings::MAX_BATCH_SIZE as u64 {
-            findings.add(Problem::TooManyRecords { batch: batch.id, records: records.len() });
-            return Ok(false);
-        }
-        for (first, last) in records.ranges() {
-            if let Some(record) = self.covered.add(first, last) {
-                findings.add(Problem::InTwoBatches { record, batch: batch.id });
-            }
-        }
-        if let Some(what) = contradiction(batch) {
-            findings.add(Problem::WrongState { batch: batch.id, state: batch.state.name(), what });
-        }
-        if let (BatchState::Leased, Some(key)) = (batch.state, batch.key) {
-            self.check_lease(scan, batch, key)?;
-        }
-        Ok(true)
-    }
-
-    /// Two batches that were read at different times may have had the key one after the other: it is
-    /// in use twice only if the first still has the lease that it had then.
-    fn check_lease(&mut self, scan: &Scan<'_>, batch: &BatchRow, key: KeyId) -> Result<(), StoreError> {
-        if let Some(first) = self.leased.insert(key, batch.clone())
-            && scan.reread(first.id)?.as_ref() == Some(&first)
-        {
-            scan.findings.add(Problem::KeyLeasedTwice { key, first: first.id, second: batch.id });
-        }
-        Ok(())
-    }
-}
-
-/// What does not fit the state that the batch is in.
-fn contradiction(batch: &BatchRow) -> Option<&'static str> {
-    let (key, node, scheme) = (batch.key.is_some(), batch.node.is_some(), batch.scheme.is_some());
-    match batch.state {
-        BatchState::Open if key || node => Some("a key or a node holds it"),
-        BatchState::Leased if !(key && node && scheme) => Some("it lacks its key, node or scheme"),
-        BatchState::Signed if !(key && scheme) => Some("it lacks its key or scheme"),
-        BatchState::Signed if batch.signed_at.is_none() => Some("it lacks the time of signing"),
-        BatchState::Open | BatchState::Leased if batch.signed_at.is_some() => {
-            Some("it has a time of signing")
-        }
-        _ => None,
-    }
-}
-
-/// Record ids seen so far, as runs: usually one.
-#[derive(Default)]
-struct Covered(std::collections::BTreeMap<i64, i64>);
-
-impl Covered {
-    /// Adds a run; returns its first record that was there already.
-    fn add(&mut self, first: RecordId, last: RecordId) -> Option<RecordId> {
-        let (mut start, mut end) = (first.0, last.0);
-        let mut twice = None;
-        // Runs that overlap or touch become one. Going down from the end of the new one, the last
-        // overlap found is the lowest.
-        while let Some((&run_start, &run_end)) = self.0.range(..=end.saturating_add(1)).next_back() {
-            if run_end.saturating_add(1) < start {
-                break;
-            }
-            if run_start <= last.0 && run_end >= first.0 {
-                twice = Some(RecordId(run_start.max(first.0)));
-            }
-            (start, end) = (start.min(run_start), end.max(run_end));
-            self.0.remove(&run_start);
-        }
-        self.0.insert(start, end);
-        twice
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::{collection::vec, prelude::*};
-
     use super::*;
     use crate::{
         domain::{Custody, Fingerprint, Scheme, SignatureBuf},
@@ -254,25 +183,15 @@ mod tests {
         let second_row = store.batches(BatchId(1), 1).unwrap().remove(0);
         assert_eq!((first_row.state, first_row.key), (second_row.state, second_row.key));
 
-        let findings = Findings::default();
-        let ring = KeyRing::new(&store, Engine::default(), &[], &findings);
-        let scan = Scan { store: &store, ring: &ring, findings: &findings, progress: &|_| {} };
-        let mut rows = Rows::default();
-        assert_eq!(rows.check(&scan, &first_row), Ok(true));
-        assert_eq!(rows.check(&scan, &second_row), Ok(true));
-        assert_eq!(findings.take(), (vec![], 0));
-    }
-
-    proptest! {
-        #[test]
-        fn the_first_record_seen_twice_is_named(runs in vec((1..40_i64, 0..6_i64), 0..20)) {
-            let (mut covered, mut seen) = (Covered::default(), std::collections::BTreeSet::new());
-            for (first, length) in runs {
-                let expected = (first..=first + length).find(|id| seen.contains(id)).map(RecordId);
-                prop_assert_eq!(covered.add(RecordId(first), RecordId(first + length)), expected);
-                seen.extend(first..=first + length);
-            }
-            prop_assert_eq!(covered.0.values().zip(covered.0.keys().skip(1)).find(|(end, next)| *end + 1 >= **next), None);
-        }
+        let total = |rows: [&BatchRow; 2]| {
+            let (findings, mut batches) = (Findings::default(), Batches::default());
+            let ring = KeyRing::new(&store, Engine::default(), &[], &findings);
+            let scan = Scan { store: &store, ring: &ring, findings: &findings, progress: &|_| {} };
+            assert!(rows.iter().all(|row| scan.check_row(&mut batches, row).is_ok()));
+            findings.take().1
+        };
+        assert_eq!(total([&first_row, &second_row]), 0);
+        // The other way round, the lease that was read first still stands.
+        assert_eq!(total([&second_row, &first_row]), 1);
     }
 }

@@ -18,7 +18,8 @@ impl Findings {
     /// How many problems are kept in full.
     const KEEP: usize = 100;
 
-    pub(super) fn add(&self, problem: Problem) {
+    pub(super) fn add(&self, problem: impl Into<Problem>) {
+        let problem = problem.into();
         let mut found = self.lock();
         found.total += 1;
         if found.first.len() < Self::KEEP {

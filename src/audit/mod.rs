@@ -1,7 +1,8 @@
 //! Layer 3, the proof: every signature and every promise, checked against the database with the
 //! public keys alone.
 //!
-//! It may run beside processes that sign: what looks wrong only because it changed meanwhile is read
+//! The rules are the domain's ([`crate::domain::promises`]); what is here reads the database for them, in
+//! pages and on many threads. It may run beside processes that sign: what looks wrong only because it changed meanwhile is read
 //! again before it is called a problem.
 
 mod batches;
@@ -11,22 +12,21 @@ mod problem;
 mod record;
 mod report;
 mod signatures;
-mod totals;
 
-use std::{panic::resume_unwind, thread};
+use std::{collections::HashMap, panic::resume_unwind, thread};
 
 pub use problem::Problem;
 pub use record::{RecordVerdict, check_record};
 pub use report::Report;
 
 use crate::{
+    domain::promises::{Batches, Counts, check_counts},
     signer::Engine,
-    store::{Counts, Store, StoreError},
+    store::{KeyRow, Store, StoreError},
 };
 use batches::Scan;
 use findings::Findings;
 use keys::KeyRing;
-use totals::{Totals, check_counts};
 
 /// Checks the whole database on `threads` threads with `engine`, and tells `progress` of every
 /// piece done: how many records it had.
@@ -42,24 +42,34 @@ pub fn check_all(
     let findings = Findings::default();
     let keys_before = store.keys()?;
     let ring = KeyRing::new(store, engine, &keys_before, &findings);
-    let mut totals = Totals::default();
+    let mut batches = Batches::default();
     let (verified, counts) = thread::scope(|scope| {
         // The database checks itself meanwhile: that takes as long as a tenth of all the rest.
         let whole = scope.spawn(|| check_whole(store, &findings));
         let verified =
-            Scan { store, ring: &ring, findings: &findings, progress }.run(threads, &mut totals)?;
+            Scan { store, ring: &ring, findings: &findings, progress }.run(threads, &mut batches)?;
         let counts = whole.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok::<_, StoreError>((verified, counts))
     })?;
     let keys = store.keys()?;
-    totals.check_keys(&keys_before, &keys, &findings);
-    Ok(Report::new(totals.batches, verified, counts, keys.len(), findings))
+    check_keys(&batches, &keys_before, &keys, &findings);
+    Ok(Report::new(batches.by_state(), verified, counts, keys.len(), findings))
 }
 
 /// What is not a matter of single batches: the schema, and the number of rows.
 fn check_whole(store: &dyn Store, findings: &Findings) -> Result<Counts, StoreError> {
     store.audit()?.into_iter().for_each(|sentence| findings.add(Problem::Schema(sentence)));
     let counts = store.counts()?;
-    check_counts(counts, findings);
+    check_counts(counts).into_iter().for_each(|breach| findings.add(breach));
     Ok(counts)
+}
+
+/// What the keys counted before their batches were read, and after.
+fn check_keys(batches: &Batches, before: &[KeyRow], after: &[KeyRow], findings: &Findings) {
+    let before: HashMap<_, _> = before.iter().map(|key| (key.id, key.signature_count)).collect();
+    for key in after {
+        let before = before.get(&key.id).copied().unwrap_or(0);
+        let wrong = batches.check_key(key.id, before, key.signature_count);
+        wrong.into_iter().for_each(|breach| findings.add(breach));
+    }
 }

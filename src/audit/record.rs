@@ -1,8 +1,11 @@
 //! One record and its signature.
 
-use super::{Problem, keys::VerifyingKey, signatures::Signed};
+use super::{Problem, keys::VerifyingKey};
 use crate::{
-    domain::{Fingerprint, RecordId, Runs, Scheme},
+    domain::{
+        Fingerprint, RecordId, Runs, Scheme,
+        promises::{Breach, Records},
+    },
     signer::{Engine, PublicKey},
     store::{Store, StoreError},
 };
@@ -45,26 +48,29 @@ pub fn check_record(
         store.read_signed(&one, &mut |_| verdict = RecordVerdict::NotSigned)?;
         return Ok(verdict);
     };
+    let wrong = |breach: Breach| Ok(RecordVerdict::Wrong(breach.into()));
     let Some((key_id, scheme)) = batch.key.zip(batch.scheme) else {
         let (batch, state) = (batch.id, batch.state.name());
-        let what = "a signature names it without a key or scheme";
-        return Ok(RecordVerdict::Wrong(Problem::WrongState { batch, state, what }));
+        return wrong(Breach::WrongState {
+            batch,
+            state,
+            what: "a signature names it without a key or scheme",
+        });
     };
-    let no_key = Ok(RecordVerdict::Wrong(Problem::NoKey { batch: batch.id, key: key_id }));
-    let Some(stored) = store.stored_key(key_id)? else { return no_key };
-    let Ok(public_key) = PublicKey::from_spki(&stored.public_key) else { return no_key };
-    let Ok(key) = VerifyingKey::new(engine, &public_key) else { return no_key };
-    let signed = Signed { batch: batch.id, key_id, key: &key, scheme };
-    let mut verdict = RecordVerdict::Wrong(Problem::RecordMissing { record, batch: batch.id });
+    let no_key = Breach::NoKey { batch: batch.id, key: key_id };
+    let Some(stored) = store.stored_key(key_id)? else { return wrong(no_key) };
+    let Ok(public_key) = PublicKey::from_spki(&stored.public_key) else { return wrong(no_key) };
+    let Ok(key) = VerifyingKey::new(engine, &public_key) else { return wrong(no_key) };
+    let mut checked = Records::new(&batch, &one);
     store.read_signed(&one, &mut |row| {
-        verdict = match signed.problem(&row) {
-            Some(problem) => RecordVerdict::Wrong(problem),
-            None => RecordVerdict::Verified {
-                fingerprint: public_key.fingerprint(),
-                scheme,
-                signed_at: batch.signed_at.clone().unwrap_or_default(),
-            },
-        };
+        checked.see(row.record, row.signature, |signature| key.verify(scheme, row.payload, signature));
     })?;
-    Ok(verdict)
+    match checked.end().breaches.into_iter().next() {
+        Some(breach) => wrong(breach),
+        None => Ok(RecordVerdict::Verified {
+            fingerprint: public_key.fingerprint(),
+            scheme,
+            signed_at: batch.signed_at.clone().unwrap_or_default(),
+        }),
+    }
 }

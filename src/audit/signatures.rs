@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use super::{Problem, batches::Scan, keys::VerifyingKey};
 use crate::{
-    domain::{BatchId, BatchState, KeyId, RecordId, Runs, Scheme},
+    domain::{
+        BatchState, Runs, Scheme,
+        promises::{Breach, Checked, Invalid, Records},
+    },
     signer::digest,
-    store::{BatchRow, SignedRow, StoreError},
+    store::{BatchRow, StoreError},
 };
 
 /// Some of the records of one batch.
@@ -17,100 +20,67 @@ pub(super) struct Piece {
 
 /// Checks the records of a piece; returns how many signatures verified.
 pub(super) fn check_piece(scan: &Scan<'_>, piece: &Piece) -> Result<u64, StoreError> {
-    let checked = match piece.batch.state {
-        BatchState::Signed => check_signed(scan, &piece.batch, &piece.records),
-        BatchState::Open | BatchState::Leased => check_unsigned(scan, piece),
-    };
-    match checked {
+    match check_as_now(scan, &piece.batch, &piece.records) {
         Err(StoreError::Corrupt(reason)) => {
             let what = format!("a record of batch {}", piece.batch.id);
             scan.findings.add(Problem::Unreadable { what, reason });
             Ok(0)
         }
-        checked => checked,
+        Err(error) => Err(error),
+        Ok(checked) => {
+            checked.breaches.into_iter().for_each(|breach| scan.findings.add(breach));
+            Ok(checked.verified)
+        }
     }
 }
 
-fn check_signed(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<u64, StoreError> {
-    // Without these two the row was reported already.
-    let Some((key_id, scheme)) = batch.key.zip(batch.scheme) else { return Ok(0) };
-    let Some(key) = scan.ring.key(key_id)? else {
-        scan.findings.add(Problem::NoKey { batch: batch.id, key: key_id });
-        return Ok(0);
+/// Signatures that came too early may have come with the commit that signed the batch, after its row was
+/// read: then it is looked at as it is now.
+fn check_as_now(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, StoreError> {
+    let checked = check(scan, batch, records)?;
+    if batch.state != BatchState::Signed
+        && !checked.breaches.is_empty()
+        && let Some(now) = scan.reread(batch.id)?.filter(|now| now.state == BatchState::Signed)
+    {
+        return check(scan, &now, records);
+    }
+    Ok(checked)
+}
+
+fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, StoreError> {
+    let key = match (batch.state, batch.key.zip(batch.scheme)) {
+        (BatchState::Open | BatchState::Leased, _) => None,
+        // Without these two the row was reported already.
+        (BatchState::Signed, None) => return Ok(Checked::default()),
+        (BatchState::Signed, Some((key, scheme))) => match scan.ring.key(key)? {
+            Some(found) => Some((found, scheme)),
+            None => {
+                let breaches = vec![Breach::NoKey { batch: batch.id, key }];
+                return Ok(Checked { verified: 0, breaches });
+            }
+        },
     };
-    let signed = Signed { batch: batch.id, key_id, key: &key, scheme };
-    let mut verified = 0;
-    read_present(scan, batch.id, records, &mut |row| match signed.problem(&row) {
-        None => verified += 1,
-        Some(problem) => scan.findings.add(problem),
-    })?;
-    Ok(verified)
-}
-
-/// Under what a record must be signed.
-pub(super) struct Signed<'a> {
-    pub(super) batch: BatchId,
-    pub(super) key_id: KeyId,
-    pub(super) key: &'a VerifyingKey,
-    pub(super) scheme: Scheme,
-}
-
-impl Signed<'_> {
-    /// What is wrong with the record's signature.
-    pub(super) fn problem(&self, row: &SignedRow<'_>) -> Option<Problem> {
-        let (record, batch, key) = (row.record, self.batch, self.key_id);
-        let Some((named, signature)) = row.signature else {
-            return Some(Problem::SignatureMissing { record, batch });
-        };
-        if named != batch {
-            return Some(Problem::WrongBatch { record, batch, named });
-        }
-        if signature.len() != self.key.modulus_len {
-            let (expected, found) = (self.key.modulus_len, signature.len());
-            return Some(Problem::WrongLength { record, key, expected, found });
-        }
-        let digest = digest(self.scheme.digest(), row.payload);
-        let verifies = self.key.verifier.verify(self.scheme, &digest, signature);
-        (!verifies).then_some(Problem::DoesNotVerify { record, batch, key })
+    let mut checked = Records::new(batch, records);
+    let read = scan.store.read_signed(records, &mut |row| {
+        checked.see(row.record, row.signature, |signature| match &key {
+            Some((key, scheme)) => key.verify(*scheme, row.payload, signature),
+            None => Ok(()), // of an unsigned batch none is asked for
+        });
+    });
+    if let Err(error) = read {
+        checked.abandon().breaches.into_iter().for_each(|breach| scan.findings.add(breach));
+        return Err(error);
     }
+    Ok(checked.end())
 }
 
-/// No record of an unsigned batch may have a signature, unless the batch was signed since its row
-/// was read.
-fn check_unsigned(scan: &Scan<'_>, piece: &Piece) -> Result<u64, StoreError> {
-    let (batch, mut early) = (piece.batch.id, Vec::new());
-    read_present(scan, batch, &piece.records, &mut |row| {
-        if row.signature.is_some() {
-            early.push(row.record);
+impl VerifyingKey {
+    /// Whether a signature is one of this payload by this key.
+    pub(super) fn verify(&self, scheme: Scheme, payload: &[u8], signature: &[u8]) -> Result<(), Invalid> {
+        if signature.len() != self.modulus_len {
+            return Err(Invalid::Length { expected: self.modulus_len });
         }
-    })?;
-    if early.is_empty() {
-        return Ok(0);
+        let verifies = self.verifier.verify(scheme, &digest(scheme.digest(), payload), signature);
+        if verifies { Ok(()) } else { Err(Invalid::Value) }
     }
-    match scan.reread(batch)? {
-        Some(now) if now.state == BatchState::Signed => check_signed(scan, &now, &piece.records),
-        _ => {
-            early
-                .into_iter()
-                .for_each(|record| scan.findings.add(Problem::SignatureTooEarly { record, batch }));
-            Ok(0)
-        }
-    }
-}
-
-/// Shows the records that are there, and reports those that are not.
-fn read_present(
-    scan: &Scan<'_>,
-    batch: BatchId,
-    records: &Runs,
-    visit: &mut dyn FnMut(SignedRow<'_>),
-) -> Result<(), StoreError> {
-    let missing = |record: RecordId| scan.findings.add(Problem::RecordMissing { record, batch });
-    let mut expected = records.iter();
-    scan.store.read_signed(records, &mut |row| {
-        expected.by_ref().take_while(|id| *id < row.record).for_each(missing);
-        visit(row);
-    })?;
-    expected.for_each(missing);
-    Ok(())
 }

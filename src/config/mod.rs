@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub use roles::{Roles, UnknownRole};
 
-use crate::domain::Scheme;
+use crate::domain::{BatchRow, Scheme};
 
 /// What a running service can be told. `Default` is what it does when told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +99,8 @@ fn host_and_process() -> String {
 }
 
 impl Settings {
-    /// The largest batch: its signatures are held in memory until they are stored.
-    pub const MAX_BATCH_SIZE: usize = 100_000;
+    /// The largest batch.
+    pub const MAX_BATCH_SIZE: usize = BatchRow::MAX_RECORDS;
 
     /// Checks each setting against its range, and against the others.
     ///

@@ -1,14 +1,17 @@
 //! Layer 1, the rules: pure code, without I/O, clocks, actors or databases.
 
+mod batch;
 mod digest;
 mod fingerprint;
 mod ids;
 mod key;
 mod lease;
+pub mod promises;
 mod runs;
 mod scheme;
 mod verdict;
 
+pub use batch::BatchRow;
 pub use digest::{Digest, DigestAlgorithm};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use ids::{BatchId, Epoch, KeyId, NodeId, RecordId};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::StoreError;
 use crate::domain::{
-    BatchId, BatchState, CommitVerdict, Custody, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState, Lease,
-    NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch,
+    BatchId, BatchRow, CommitVerdict, Custody, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState, Lease,
+    NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch, promises::Counts,
 };
 
 /// A database of records, keys, batches, signatures and nodes.
@@ -301,29 +301,6 @@ pub struct NodeRow {
     pub batches: u64,
 }
 
-/// A batch as it stands in the database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BatchRow {
-    /// Its id.
-    pub id: BatchId,
-    /// Its records.
-    pub records: Runs,
-    /// `first_record`, `last_record` and `record_count` as stored, which must agree with `records`.
-    pub stored_span: (RecordId, RecordId, u64),
-    /// Where it is in its life.
-    pub state: BatchState,
-    /// Its lease number.
-    pub epoch: Epoch,
-    /// The key that signs or signed it.
-    pub key: Option<KeyId>,
-    /// The node that holds it.
-    pub node: Option<NodeId>,
-    /// How it is or was signed.
-    pub scheme: Option<Scheme>,
-    /// When its signatures were stored.
-    pub signed_at: Option<String>,
-}
-
 /// A record with what is known of its signature.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedRow<'a> {
@@ -335,21 +312,4 @@ pub struct SignedRow<'a> {
     pub payload: &'a [u8],
     /// The batch that the signature names, and the signature.
     pub signature: Option<(BatchId, &'a [u8])>,
-}
-
-/// True counts of rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Rows of `record`.
-    pub records: u64,
-    /// Rows of `signature`.
-    pub signatures: u64,
-    /// Rows of `batch`.
-    pub batches: u64,
-    /// Rows of `record` above the frontier.
-    pub unbatched: u64,
-    /// What the batches' record counts add up to.
-    pub in_batches: u64,
-    /// What the record counts of signed batches add up to.
-    pub in_signed: u64,
 }

@@ -12,14 +12,16 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow,
-    OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
+    AddKeyVerdict, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches, OpenedBatches,
+    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
 };
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
 pub use memory::MemoryStore;
 pub use postgres::Scratch;
 pub use url::DatabaseUrl;
+
+pub use crate::domain::{BatchRow, promises::Counts};
 
 use std::sync::Arc;
 

@@ -5,6 +5,8 @@ mod faults;
 mod keys;
 mod leases;
 mod listening;
+#[path = "../support/promises.rs"]
+mod promises;
 mod roles;
 mod selection;
 mod signers;

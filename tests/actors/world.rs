@@ -2,9 +2,9 @@
 //! a clock that only the test moves, and one checker of all promises.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
     time::{Duration, Instant},
@@ -21,6 +21,7 @@ use signwave::{
 };
 
 use crate::{
+    promises::{Promises, Signed},
     signers::{Opener, Signers, signature},
     stand_in::{Script, StandIn},
 };
@@ -33,6 +34,7 @@ pub struct World {
     pub progress: Arc<Progress>,
     pub settings: Settings,
     seconds: Arc<AtomicU64>,
+    promises: Arc<Mutex<Promises>>,
 }
 
 /// A service at work.
@@ -63,6 +65,7 @@ impl World {
             progress: Arc::default(),
             settings: Settings { batch_size, signers: 2, ..Settings::default() },
             seconds: Arc::new(AtomicU64::new(1000)),
+            promises: Arc::new(Mutex::new(Promises::verified_by(is_scripted))),
         };
         (1..=keys).for_each(|key| world.add_key(key));
         world.insert(records);
@@ -79,6 +82,7 @@ impl World {
             progress: Arc::default(),
             settings: self.settings.clone(),
             seconds: self.seconds.clone(),
+            promises: self.promises.clone(),
         }
     }
 
@@ -177,33 +181,7 @@ impl World {
 
     /// Every promise that can be seen in a database, at any moment.
     pub fn check(&self) {
-        let keys: HashMap<_, _> =
-            self.memory.keys().unwrap().into_iter().map(|key| (key.id, key.fingerprint)).collect();
-        let (mut leased, mut batched, mut signatures) = (HashSet::new(), HashSet::new(), 0);
-        for batch in self.batches() {
-            for record in batch.records.iter() {
-                assert!(batched.insert(record), "record {record} is in two batches");
-            }
-            if batch.state == BatchState::Leased {
-                let key = batch.key.expect("a leased batch has a key");
-                assert!(leased.insert(key), "key {key} is in two batches at once");
-            }
-            let mut seen = 0;
-            self.memory
-                .read_signed(&batch.records, &mut |row| {
-                    let Some((by, value)) = row.signature else { return };
-                    assert_eq!((by, batch.state), (batch.id, BatchState::Signed), "record {}", row.record);
-                    let digest = signer::digest(DigestAlgorithm::Sha256, row.payload);
-                    let key = keys[&batch.key.expect("a signed batch has a key")];
-                    assert_eq!(value, signature(key, digest.as_bytes()), "record {}", row.record);
-                    seen += 1;
-                })
-                .unwrap();
-            let expected = if batch.state == BatchState::Signed { batch.records.len() } else { 0 };
-            assert_eq!(seen, expected, "batch {} is stored in part", batch.id);
-            signatures += seen;
-        }
-        assert_eq!(self.memory.counts().unwrap().signatures, signatures);
+        self.promises.lock().unwrap().check(&*self.memory);
     }
 
     /// As [`World::check`], and nothing is left to do.
@@ -230,6 +208,12 @@ impl World {
             actix_rt::task::yield_now().await;
         }
     }
+}
+
+/// Whether it is what the scripted signer of this key makes.
+fn is_scripted(signed: Signed<'_>) -> bool {
+    let digest = signer::digest(DigestAlgorithm::Sha256, signed.payload);
+    signed.signature == signature(signed.key.fingerprint, digest.as_bytes())
 }
 
 pub fn fingerprint(key: usize) -> Fingerprint {

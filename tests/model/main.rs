@@ -2,6 +2,7 @@
 
 mod database;
 mod effects;
+mod facts;
 mod mutants;
 mod promises;
 mod steps;
@@ -65,7 +66,11 @@ fn every_mistake_breaks_a_promise() {
         }
         println!("{mistake}: {states} states");
         for (name, path) in broken {
+            let breaches = facts::breaches(Some(mutant), path.last_state());
             println!("    {name}, after {} steps", path.into_actions().len());
+            for breach in breaches.iter().filter(|_| name == facts::ALL) {
+                println!("        {}: {breach}", breach.promise());
+            }
         }
     }
     assert!(survivors.is_empty(), "no promise is broken by {survivors:?}");

@@ -26,6 +26,11 @@ pub enum Mutant {
 }
 
 impl Mutant {
+    /// Whether it is not enough that its epochs are wrong.
+    pub fn must_show_its_harm(self) -> bool {
+        matches!(self, Self::EpochNeverRaised | Self::ReclaimWithoutCondition)
+    }
+
     /// Every mistake, with what is wrong.
     pub const ALL: [(Self, &'static str); 20] = [
         (Self::NoFence, "a commit does not look at the lease"),

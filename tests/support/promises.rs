@@ -1,117 +1,141 @@
-//! One checker of all promises that a store makes, to be called after each step while nobody else
-//! is at work.
+//! The checker of all promises over a store, to be called after each step while nobody else is at work.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::allow_attributes, dead_code, reason = "each test program uses a part of this")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 
 use signwave::{
-    domain::{BatchId, BatchState, Epoch, RecordId, Runs},
-    store::{BatchRow, Store},
+    domain::{
+        BatchId, BatchState, KeyId, RecordId, Runs,
+        promises::{Breach, History, Invalid, Moment, RecordFact},
+    },
+    signer::{Engine, PublicKey, digest},
+    store::{BatchRow, KeyRow, Store},
 };
 
 /// What was true at the last step, and must stay so.
+///
+/// By default signatures are verified with the keys that are stored; where a key is made up, as `new_key`
+/// makes them, any signature will do.
 #[derive(Default)]
 pub struct Promises {
-    epochs: BTreeMap<BatchId, Epoch>,
-    signatures: BTreeMap<RecordId, (BatchId, Vec<u8>)>,
+    history: History,
+    verify: Option<Verify>,
+}
+
+/// Whether a signature is what it must be.
+type Verify = Box<dyn Fn(Signed<'_>) -> bool + Send>;
+
+/// A signature, and what it must be one of.
+#[derive(Clone, Copy)]
+pub struct Signed<'a> {
+    pub batch: &'a BatchRow,
+    pub key: &'a KeyRow,
+    pub record: RecordId,
+    pub payload: &'a [u8],
+    pub signature: &'a [u8],
 }
 
 impl Promises {
+    /// Where signatures are made up, `verify` knows how.
+    pub fn verified_by(verify: impl Fn(Signed<'_>) -> bool + Send + 'static) -> Self {
+        Self { history: History::default(), verify: Some(Box::new(verify)) }
+    }
+
+    /// A client was shown this signature: it is what is stored from now on.
+    pub fn shown(&mut self, record: RecordId, signature: &[u8]) {
+        assert_eq!(self.history.show(record, signature), None);
+    }
+
+    /// Every promise, and the database's own checks of itself.
     pub fn check(&mut self, store: &dyn Store) {
-        let batches = store.batches(BatchId(0), usize::MAX).unwrap();
-        check_batches(&batches);
-        self.check_epochs(&batches);
-        let found = signatures(store);
-        self.check_signatures(store, &batches, found);
-        check_sums(store, &batches);
+        self.check_rows(store);
         assert_eq!(store.audit().unwrap(), Vec::<String>::new());
     }
 
-    /// P4: an epoch never falls, and a batch never goes away.
-    fn check_epochs(&mut self, batches: &[BatchRow]) {
-        let epochs: BTreeMap<_, _> = batches.iter().map(|batch| (batch.id, batch.epoch)).collect();
-        for (batch, before) in &self.epochs {
-            assert!(epochs.get(batch).is_some_and(|now| now >= before), "epoch of batch {batch} fell");
-        }
-        self.epochs = epochs;
+    /// Every promise.
+    pub fn check_rows(&mut self, store: &dyn Store) {
+        let (batches, keys) = (store.batches(BatchId(0), usize::MAX).unwrap(), store.keys().unwrap());
+        let rows = read(store);
+        let breaches = self.breaches(store, &batches, &keys, &rows);
+        let named: Vec<_> = breaches.iter().map(|breach| format!("{}: {breach}", breach.promise())).collect();
+        assert!(breaches.is_empty(), "{named:#?}");
+        check_views(store, &batches, &keys, &rows);
     }
 
-    /// P1: a signature never changes or goes away. P3: a batch is signed as a whole or not at all.
-    fn check_signatures(
+    fn breaches(
         &mut self,
         store: &dyn Store,
         batches: &[BatchRow],
-        found: BTreeMap<RecordId, (BatchId, Vec<u8>)>,
-    ) {
-        for (record, before) in &self.signatures {
-            assert_eq!(found.get(record), Some(before), "signature of record {record} changed");
-        }
-        let signed = batches.iter().filter(|batch| batch.state == BatchState::Signed);
-        let expected: BTreeMap<_, _> =
-            signed.flat_map(|batch| batch.records.iter().map(|record| (record, batch.id))).collect();
-        let shown: BTreeMap<_, _> = found.iter().map(|(record, (batch, _))| (*record, *batch)).collect();
-        assert_eq!(shown, expected, "signatures and signed batches");
-        for (record, batch) in shown {
-            assert_eq!(store.batch_of(record).unwrap().map(|row| row.id), Some(batch));
-        }
-        self.signatures = found;
+        keys: &[KeyRow],
+        rows: &[Row],
+    ) -> Vec<Breach> {
+        let facts: Vec<_> = rows.iter().map(Row::fact).collect();
+        let counted: Vec<_> = keys.iter().map(|key| (key.id, key.signature_count)).collect();
+        let moment = Moment { batches, records: &facts, keys: &counted, counts: store.counts().unwrap() };
+        let by_id: HashMap<KeyId, &KeyRow> = keys.iter().map(|key| (key.id, key)).collect();
+        let breaches = moment.check(|batch, record, signature| {
+            let key = batch.key.and_then(|key| by_id.get(&key).copied()).ok_or(Invalid::Value)?;
+            let row = &rows[rows.partition_point(|row| row.record < record)];
+            let signed = Signed { batch, key, record, payload: &row.payload, signature };
+            let verify = self.verify.as_ref().map_or_else(|| verifies(signed), |verify| verify(signed));
+            if verify { Ok(()) } else { Err(Invalid::Value) }
+        });
+        [breaches, self.history.see(&moment)].concat()
     }
 }
 
-fn signatures(store: &dyn Store) -> BTreeMap<RecordId, (BatchId, Vec<u8>)> {
+/// A record as it was read.
+struct Row {
+    record: RecordId,
+    payload: Vec<u8>,
+    signature: Option<(BatchId, Vec<u8>)>,
+}
+
+impl Row {
+    fn fact(&self) -> RecordFact<'_> {
+        let signature = self.signature.as_ref().map(|(batch, value)| (*batch, value.as_slice()));
+        RecordFact { record: self.record, waits: None, signature }
+    }
+}
+
+fn read(store: &dyn Store) -> Vec<Row> {
     let everything: Runs = format!("1-{}", i64::MAX).parse().unwrap();
-    let (mut signatures, mut last) = (BTreeMap::new(), RecordId(0));
+    let (mut rows, mut last) = (Vec::new(), RecordId(0));
     store
         .read_signed(&everything, &mut |row| {
-            assert!(row.record > last, "in id order");
+            assert!(row.record >= last, "in id order");
             last = row.record;
-            if let Some((batch, value)) = row.signature {
-                signatures.insert(row.record, (batch, value.to_vec()));
-            }
+            let signature = row.signature.map(|(batch, value)| (batch, value.to_vec()));
+            rows.push(Row { record: row.record, payload: row.payload.to_vec(), signature });
         })
         .unwrap();
-    signatures
+    rows
 }
 
-/// P2: no key is leased twice. P5: no record is in two batches, or lost between two.
-fn check_batches(batches: &[BatchRow]) {
-    let (mut frontier, mut keys) = (RecordId(0), BTreeSet::new());
-    for batch in batches {
-        let span = (batch.records.first().unwrap(), batch.records.last().unwrap(), batch.records.len());
-        assert_eq!(span, batch.stored_span);
-        assert!(span.0 > frontier, "batch {} overlaps the one before it", batch.id);
-        frontier = span.1;
-        let is =
-            (batch.key.is_some(), batch.node.is_some(), batch.scheme.is_some(), batch.signed_at.is_some());
-        let expected = match batch.state {
-            BatchState::Open => (false, false, false, false),
-            BatchState::Leased => (true, true, true, false),
-            BatchState::Signed => (true, false, true, true),
-        };
-        assert_eq!(is, expected, "batch {} is {}", batch.id, batch.state);
-        if batch.state == BatchState::Leased {
-            assert!(keys.insert(batch.key), "a key is leased twice");
-        }
-    }
+/// With the stored public key, where there is a real one.
+fn verifies(signed: Signed<'_>) -> bool {
+    let Ok(public_key) = PublicKey::from_spki(&signed.key.public_key) else { return true };
+    let (verifier, scheme) = (Engine::default().verifier(&public_key).unwrap(), signed.batch.scheme.unwrap());
+    verifier.verify(scheme, &digest(scheme.digest(), signed.payload), signed.signature)
 }
 
-fn check_sums(store: &dyn Store, batches: &[BatchRow]) {
-    let (counts, status, keys) = (store.counts().unwrap(), store.status().unwrap(), store.keys().unwrap());
-    let records = |state| -> u64 {
-        batches.iter().filter(|batch| batch.state == state).map(|batch| batch.records.len()).sum()
-    };
-    let rows =
-        BatchState::ALL.map(|state| batches.iter().filter(|batch| batch.state == state).count() as u64);
-    assert_eq!(status.batches, rows);
+/// What the store says in other words is the same.
+fn check_views(store: &dyn Store, batches: &[BatchRow], keys: &[KeyRow], rows: &[Row]) {
+    let (counts, status) = (store.counts().unwrap(), store.status().unwrap());
+    let in_state = |state| batches.iter().filter(move |batch| batch.state == state);
+    let records = |state| -> u64 { in_state(state).map(|batch| batch.records.len()).sum() };
+    assert_eq!(status.batches, BatchState::ALL.map(|state| in_state(state).count() as u64));
     let sums = (status.open, status.leased, status.signed);
     assert_eq!(sums, (records(BatchState::Open), records(BatchState::Leased), records(BatchState::Signed)));
     assert_eq!(counts.batches, batches.len() as u64);
-    assert_eq!(counts.signatures, status.signed);
-    assert_eq!(counts.unbatched, status.unbatched);
-    assert_eq!(counts.records, status.records());
+    assert_eq!((counts.unbatched, counts.records), (status.unbatched, status.records()));
+    assert_eq!(counts.records, rows.len() as u64);
     for key in keys {
-        let signed = batches.iter().filter(|b| b.state == BatchState::Signed && b.key == Some(key.id));
-        assert_eq!(key.signature_count as u64, signed.map(|batch| batch.records.len()).sum::<u64>());
-        let leased = batches.iter().find(|b| b.state == BatchState::Leased && b.key == Some(key.id));
+        let leased = in_state(BatchState::Leased).find(|batch| batch.key == Some(key.id));
         assert_eq!(key.leased_batch, leased.map(|batch| batch.id));
+    }
+    for (row, (named, _)) in rows.iter().filter_map(|row| row.signature.as_ref().map(|of| (row, of))) {
+        assert_eq!(store.batch_of(row.record).unwrap().map(|batch| batch.id), Some(*named));
     }
 }

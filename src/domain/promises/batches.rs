@@ -1,0 +1,81 @@
+//! The rows of all batches.
+
+use std::collections::HashMap;
+
+use super::{Breach, covered::Covered};
+use crate::domain::{BatchId, BatchRow, BatchState, Epoch, KeyId, RecordId};
+
+/// What the rows seen so far say about the next. It holds a few words for each key, and for each gap in
+/// the ids of records.
+#[derive(Default)]
+pub struct Batches {
+    /// All records of the batches so far.
+    covered: Covered,
+    /// The batch that each key is leased to, with its epoch.
+    leased: HashMap<KeyId, (BatchId, Epoch)>,
+    by_state: [u64; 3],
+    /// Records of signed batches by key.
+    pub(super) by_key: HashMap<KeyId, u64>,
+}
+
+impl Batches {
+    /// Takes the next row, and says what is wrong with it, alone and beside those before it. Rows that
+    /// were read at different times may show a key in two leases that it had one after the other.
+    pub fn see(&mut self, batch: &BatchRow) -> Vec<Breach> {
+        let (id, records, mut breaches) = (batch.id, &batch.records, Vec::new());
+        self.by_state[batch.state as usize] += 1;
+        if let (BatchState::Signed, Some(key)) = (batch.state, batch.key) {
+            *self.by_key.entry(key).or_default() += batch.stored_span.2;
+        }
+        let span = records.first().zip(records.last()).map(|(first, last)| (first, last, records.len()));
+        if span != Some(batch.stored_span) {
+            breaches.push(Breach::WrongSpan { batch: id });
+        }
+        if records.len() > BatchRow::MAX_RECORDS as u64 {
+            breaches.push(Breach::TooManyRecords { batch: id, records: records.len() });
+            return breaches;
+        }
+        for (first, last) in records.ranges() {
+            let twice = self.covered.add(first, last);
+            breaches.extend(twice.map(|record| Breach::InTwoBatches { record, batch: id }));
+        }
+        let state = batch.state.name();
+        breaches.extend(contradiction(batch).map(|what| Breach::WrongState { batch: id, state, what }));
+        if (batch.epoch.0 % 2 == 0) != (batch.state == BatchState::Open) {
+            breaches.push(Breach::WrongEpoch { batch: id, state, epoch: batch.epoch });
+        }
+        if let (BatchState::Leased, Some(key)) = (batch.state, batch.key)
+            && let Some((first, epoch)) = self.leased.insert(key, (id, batch.epoch))
+        {
+            breaches.push(Breach::KeyLeasedTwice { key, first, epoch, second: id });
+        }
+        breaches
+    }
+
+    /// Whether one of the batches so far has the record.
+    pub fn contain(&self, record: RecordId) -> bool {
+        self.covered.contains(record)
+    }
+
+    /// How many batches are open, leased and signed.
+    pub fn by_state(&self) -> [u64; 3] {
+        self.by_state
+    }
+}
+
+/// What does not fit the state that the batch is in.
+fn contradiction(batch: &BatchRow) -> Option<&'static str> {
+    let (key, node, scheme) = (batch.key.is_some(), batch.node.is_some(), batch.scheme.is_some());
+    match batch.state {
+        BatchState::Open if key || node => Some("a key or a node holds it"),
+        BatchState::Open if scheme => Some("it has a scheme"),
+        BatchState::Leased if !(key && node && scheme) => Some("it lacks its key, node or scheme"),
+        BatchState::Signed if !(key && scheme) => Some("it lacks its key or scheme"),
+        BatchState::Signed if node => Some("a node holds it"),
+        BatchState::Signed if batch.signed_at.is_none() => Some("it lacks the time of signing"),
+        BatchState::Open | BatchState::Leased if batch.signed_at.is_some() => {
+            Some("it has a time of signing")
+        }
+        _ => None,
+    }
+}

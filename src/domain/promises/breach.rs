@@ -1,0 +1,249 @@
+//! Every way in which a promise can be broken, with its evidence.
+
+use crate::domain::{BatchId, Epoch, KeyId, RecordId};
+
+/// One broken promise.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Breach {
+    /// One key is in use for two batches at once.
+    #[error("key {key} is leased to batch {first} and to batch {second} at once")]
+    KeyLeasedTwice {
+        /// The key.
+        key: KeyId,
+        /// One batch.
+        first: BatchId,
+        /// The lease number that it had.
+        epoch: Epoch,
+        /// The other.
+        second: BatchId,
+    },
+    /// A key's counter is not what its batches add up to.
+    #[error("key {key}: it counts {stored} signatures, but its signed batches have {expected}")]
+    WrongSignatureCount {
+        /// The key.
+        key: KeyId,
+        /// What the row says.
+        stored: i64,
+        /// What its batches add up to.
+        expected: u64,
+    },
+
+    /// First, last or number of records differ from the runs beside them, or there is no record.
+    #[error("batch {batch}: its first record, last record or count differ from its runs")]
+    WrongSpan {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A batch names more records than a batch can have; they were not looked at.
+    #[error("batch {batch}: it names {records} records, more than a batch can have")]
+    TooManyRecords {
+        /// The batch.
+        batch: BatchId,
+        /// How many it names.
+        records: u64,
+    },
+    /// A column is set, or is not, against the batch's state.
+    #[error("batch {batch}: it is {state}, yet {what}")]
+    WrongState {
+        /// The batch.
+        batch: BatchId,
+        /// The state it is in.
+        state: &'static str,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// Each lease, and each end of one without a commit, raises the epoch by one: so it is even while a
+    /// batch is open, and odd from its lease on.
+    #[error("batch {batch}: it is {state} at epoch {epoch}, which does not count its leases")]
+    WrongEpoch {
+        /// The batch.
+        batch: BatchId,
+        /// The state it is in.
+        state: &'static str,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// The epoch of a batch is lower than it was.
+    #[error("batch {batch}: its epoch fell from {before} to {now}")]
+    EpochFell {
+        /// The batch.
+        batch: BatchId,
+        /// What it was.
+        before: Epoch,
+        /// What it is.
+        now: Epoch,
+    },
+    /// A lease began, ended or changed hands, but the epoch is the same.
+    #[error("batch {batch}: its lease changed, but its epoch is {epoch} as before")]
+    EpochNotRaised {
+        /// The batch.
+        batch: BatchId,
+        /// Its epoch, before and after.
+        epoch: Epoch,
+    },
+    /// A batch that was signed is not what it was.
+    #[error("batch {batch}: it was signed, and has changed since")]
+    SignedBatchChanged {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A batch has other records than it was formed of.
+    #[error("batch {batch}: its records have changed")]
+    RecordsChanged {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A batch is not there any more.
+    #[error("batch {batch}: it is gone")]
+    BatchGone {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A record is in two batches, so that two keys could sign it.
+    #[error("record {record}: it is in batch {batch} and in an earlier batch")]
+    InTwoBatches {
+        /// The record.
+        record: RecordId,
+        /// The later of the two.
+        batch: BatchId,
+    },
+    /// A signed batch whose key is missing or refused.
+    #[error("batch {batch}: key {key} is missing or refused, so its signatures cannot be checked")]
+    NoKey {
+        /// The batch.
+        batch: BatchId,
+        /// The key that it names.
+        key: KeyId,
+    },
+
+    /// A record is in no batch, and nothing will ever put it into one.
+    #[error("record {record}: it is in no batch, and does not wait for one")]
+    Lost {
+        /// The record.
+        record: RecordId,
+    },
+    /// A record would be put into a batch though it is in one.
+    #[error("record {record}: it is in a batch, yet waits for one")]
+    WaitsInBatch {
+        /// The record.
+        record: RecordId,
+    },
+    /// A batch names a record that is not there.
+    #[error("record {record}: it is gone, though batch {batch} names it")]
+    RecordMissing {
+        /// The record.
+        record: RecordId,
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A record of a signed batch has no signature.
+    #[error("record {record}: it has no signature, though batch {batch} is signed")]
+    SignatureMissing {
+        /// The record.
+        record: RecordId,
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A record has a signature before its batch is signed.
+    #[error("record {record}: it has a signature, though batch {batch} is not signed")]
+    SignatureTooEarly {
+        /// The record.
+        record: RecordId,
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A record has a signature, and is in no batch.
+    #[error("record {record}: it has a signature of batch {named}, but is in no batch")]
+    SignatureWithoutBatch {
+        /// The record.
+        record: RecordId,
+        /// The batch that the signature names.
+        named: BatchId,
+    },
+    /// A record has more than one signature.
+    #[error("record {record}: it has two signatures")]
+    TwoSignatures {
+        /// The record.
+        record: RecordId,
+    },
+    /// A signature names another batch than the one that its record is in.
+    #[error("record {record}: its signature names batch {named}, but it is in batch {batch}")]
+    WrongBatch {
+        /// The record.
+        record: RecordId,
+        /// The batch that it is in.
+        batch: BatchId,
+        /// The batch that the signature names.
+        named: BatchId,
+    },
+    /// A signature is not as long as the key's modulus.
+    #[error("record {record}: its signature has {found} bytes, but those of key {key} have {expected}")]
+    WrongLength {
+        /// The record.
+        record: RecordId,
+        /// The key.
+        key: KeyId,
+        /// Length of the modulus.
+        expected: usize,
+        /// Length of the signature.
+        found: usize,
+    },
+    /// A signature is not one of this payload by this key.
+    #[error("record {record}: its signature does not verify with key {key} of batch {batch}")]
+    DoesNotVerify {
+        /// The record.
+        record: RecordId,
+        /// The batch.
+        batch: BatchId,
+        /// The key.
+        key: KeyId,
+    },
+    /// Somebody was shown another signature than the one that is stored, or than somebody else was.
+    #[error("record {record}: a signature was shown that is not the one stored")]
+    ShownOtherwise {
+        /// The record.
+        record: RecordId,
+    },
+
+    /// Rows were counted, and there are not as many as the batches say.
+    #[error("{what}: the batches add up to {expected}, but there are {found}")]
+    WrongTotal {
+        /// What was counted.
+        what: &'static str,
+        /// What the batches say.
+        expected: u64,
+        /// How many rows there are.
+        found: u64,
+    },
+}
+
+impl Breach {
+    /// The promise that is broken, by its number in ARCHITECTURE.md.
+    pub const fn promise(&self) -> &'static str {
+        match self {
+            Self::InTwoBatches { .. } | Self::WaitsInBatch { .. } | Self::TwoSignatures { .. } => "P1",
+            Self::KeyLeasedTwice { .. } => "P2",
+            Self::WrongState { .. }
+            | Self::NoKey { .. }
+            | Self::SignatureMissing { .. }
+            | Self::SignatureTooEarly { .. }
+            | Self::SignatureWithoutBatch { .. }
+            | Self::WrongBatch { .. }
+            | Self::WrongLength { .. }
+            | Self::DoesNotVerify { .. }
+            | Self::WrongSignatureCount { .. } => "P3",
+            Self::WrongEpoch { .. }
+            | Self::EpochFell { .. }
+            | Self::EpochNotRaised { .. }
+            | Self::SignedBatchChanged { .. } => "P4",
+            Self::WrongSpan { .. }
+            | Self::TooManyRecords { .. }
+            | Self::RecordsChanged { .. }
+            | Self::BatchGone { .. }
+            | Self::Lost { .. }
+            | Self::RecordMissing { .. }
+            | Self::WrongTotal { .. } => "P5",
+            Self::ShownOtherwise { .. } => "P6",
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What was true earlier, and must stay so.
+
+use std::collections::BTreeMap;
+
+use super::{Breach, Moment};
+use crate::domain::{BatchId, BatchRow, BatchState, RecordId};
+
+/// Remembers the moments that it saw, and every signature that somebody was shown.
+#[derive(Default)]
+pub struct History {
+    batches: BTreeMap<BatchId, BatchRow>,
+    shown: BTreeMap<RecordId, Vec<u8>>,
+}
+
+impl History {
+    /// Somebody was shown this signature; a breach if somebody was shown another before.
+    pub fn show(&mut self, record: RecordId, signature: &[u8]) -> Option<Breach> {
+        let first = self.shown.entry(record).or_insert_with(|| signature.to_vec());
+        (first != signature).then_some(Breach::ShownOtherwise { record })
+    }
+
+    /// Takes the next moment, and says what is not as it was. All that is stored counts as shown.
+    pub fn see(&mut self, moment: &Moment<'_>) -> Vec<Breach> {
+        let now: BTreeMap<_, _> = moment.batches.iter().map(|batch| (batch.id, batch)).collect();
+        let changed = self.batches.values().filter_map(|before| change(before, now.get(&before.id).copied()));
+        let mut breaches: Vec<_> = changed.collect();
+        breaches.extend(moment.check_shown(self.shown.iter().map(|(record, value)| (*record, &**value))));
+        self.batches = moment.batches.iter().map(|batch| (batch.id, batch.clone())).collect();
+        for fact in moment.records {
+            if let Some((_, value)) = fact.signature {
+                self.shown.entry(fact.record).or_insert_with(|| value.to_vec());
+            }
+        }
+        breaches
+    }
+}
+
+/// What may not have become of a batch.
+fn change(before: &BatchRow, now: Option<&BatchRow>) -> Option<Breach> {
+    let batch = before.id;
+    let Some(now) = now else { return Some(Breach::BatchGone { batch }) };
+    if before.records != now.records {
+        return Some(Breach::RecordsChanged { batch });
+    }
+    if now.epoch < before.epoch {
+        return Some(Breach::EpochFell { batch, before: before.epoch, now: now.epoch });
+    }
+    if before.state == BatchState::Signed {
+        return (before != now).then_some(Breach::SignedBatchChanged { batch });
+    }
+    // At one epoch there is one lease, which a commit may end.
+    let is_committed =
+        (before.state, now.state) == (BatchState::Leased, BatchState::Signed) && before.key == now.key;
+    let is_same = (before.state, before.key, before.node) == (now.state, now.key, now.node);
+    (before.epoch == now.epoch && !is_committed && !is_same)
+        .then_some(Breach::EpochNotRaised { batch, epoch: now.epoch })
+}

@@ -1,0 +1,80 @@
+//! Everything at one moment, where it fits into memory.
+
+use super::{Batches, Breach, Counts, Invalid, Records, check_counts};
+use crate::domain::{BatchId, BatchRow, KeyId, RecordId};
+
+/// All rows at one moment, while nobody is at work.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// All batches, in id order.
+    pub batches: &'a [BatchRow],
+    /// All records that are there, in id order. One with two signatures is there twice.
+    pub records: &'a [RecordFact<'a>],
+    /// All keys, with the number of signatures that each counts.
+    pub keys: &'a [(KeyId, i64)],
+    /// How many rows there are.
+    pub counts: Counts,
+}
+
+/// What is known of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordFact<'a> {
+    /// The record.
+    pub record: RecordId,
+    /// Whether it will be put into a batch some time; `None` where only their number is known.
+    pub waits: Option<bool>,
+    /// The batch that its signature names, and the signature.
+    pub signature: Option<(BatchId, &'a [u8])>,
+}
+
+impl Moment<'_> {
+    /// Every breach. `verify` is asked whether a signature is one of this record by the key of the batch.
+    pub fn check(&self, verify: impl Fn(&BatchRow, RecordId, &[u8]) -> Result<(), Invalid>) -> Vec<Breach> {
+        let (mut batches, mut breaches) = (Batches::default(), check_counts(self.counts));
+        for batch in self.batches {
+            breaches.extend(batches.see(batch));
+            if batch.records.len() > BatchRow::MAX_RECORDS as u64 {
+                continue;
+            }
+            let mut records = Records::new(batch, &batch.records);
+            for fact in batch.records.ranges().flat_map(|(first, last)| self.between(first, last)) {
+                records.see(fact.record, fact.signature, |value| verify(batch, fact.record, value));
+            }
+            breaches.extend(records.end().breaches);
+        }
+        breaches.extend(self.keys.iter().filter_map(|(key, count)| batches.check_key(*key, *count, *count)));
+        breaches.extend(self.records.iter().filter_map(|fact| misplaced(fact, batches.contain(fact.record))));
+        breaches
+    }
+
+    /// What somebody was shown is stored, and nothing else.
+    pub fn check_shown<'a>(
+        &self,
+        shown: impl IntoIterator<Item = (RecordId, &'a [u8])>,
+    ) -> impl Iterator<Item = Breach> {
+        let is_stored = |(record, shown): &(RecordId, &[u8])| {
+            let facts = self.between(*record, *record);
+            let is_same = |fact: &RecordFact<'_>| fact.signature.is_some_and(|(_, value)| value == *shown);
+            !facts.is_empty() && facts.iter().all(is_same)
+        };
+        let otherwise = shown.into_iter().filter(move |shown| !is_stored(shown));
+        otherwise.map(|(record, _)| Breach::ShownOtherwise { record })
+    }
+
+    fn between(&self, first: RecordId, last: RecordId) -> &[RecordFact<'_>] {
+        let start = self.records.partition_point(|fact| fact.record < first);
+        let end = self.records.partition_point(|fact| fact.record <= last);
+        &self.records[start..end]
+    }
+}
+
+/// A record is in a batch, or waits for one; and what is in no batch has no signature.
+fn misplaced(fact: &RecordFact<'_>, is_in_batch: bool) -> Option<Breach> {
+    let record = fact.record;
+    match (is_in_batch, fact.waits, fact.signature) {
+        (true, Some(true), _) => Some(Breach::WaitsInBatch { record }),
+        (false, _, Some((named, _))) => Some(Breach::SignatureWithoutBatch { record, named }),
+        (false, Some(false), None) => Some(Breach::Lost { record }),
+        _ => None,
+    }
+}
