@@ -99,10 +99,12 @@ pub fn a_fenced_batch_does_not_hinder_the_others(world: &World) {
 pub fn the_same_batch_twice_in_one_commit_is_stored_once(world: &World) {
     let store = &*world.store;
     let node = setup(world, 1, 3);
+    let old = lease(store, node, 1).remove(0);
+    store.release(&[(old.batch, old.epoch)]).unwrap();
     let lease = lease(store, node, 1).remove(0);
-    let verdicts = store.commit(&[sign(copy(&lease)), sign(lease)]).unwrap();
-    let fenced = CommitVerdict::Fenced { state: BatchState::Signed, epoch: Epoch(1), node: None };
-    assert_eq!(verdicts, [CommitVerdict::Committed, fenced]);
+    let verdicts = store.commit(&[sign(copy(&lease)), sign(lease), sign(old)]).unwrap();
+    let fenced = CommitVerdict::Fenced { state: BatchState::Signed, epoch: Epoch(3), node: None };
+    assert_eq!(verdicts, [CommitVerdict::Committed, fenced, fenced]);
 }
 
 pub fn after_a_lost_reply_the_outcome_can_be_read_back(world: &World) {

@@ -41,6 +41,8 @@ pub fn a_conflict_ends_the_insert_and_what_came_before_it_is_stored(world: &Worl
     let mut shown = Vec::new();
     store.read_payloads(&"1-2".parse().unwrap(), &mut |_, payload| shown.push(payload.to_vec())).unwrap();
     assert_eq!(shown, [b"1", b"2"], "nothing was overwritten");
+    let both = store.insert_records(&[named("a", b"1"), named("a", b"other")]).unwrap();
+    assert_eq!(both, [InsertVerdict::AlreadyThere, InsertVerdict::Conflict], "each by itself");
 }
 
 pub fn payloads_are_read_byte_for_byte_in_order(world: &World) {

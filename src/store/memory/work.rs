@@ -104,14 +104,15 @@ impl State {
         for (position, batch) in batches.iter().enumerate() {
             let lease = batch.lease();
             let earlier = batches[..position].iter().zip(&verdicts);
-            let is_repeated = earlier
+            let stored = earlier
                 .filter(|(_, verdict)| **verdict == CommitVerdict::Committed)
-                .any(|(earlier, _)| earlier.lease().batch == lease.batch);
+                .find(|(earlier, _)| earlier.lease().batch == lease.batch);
             let found = self.batch(lease.batch)?;
             let stands =
                 (found.state, found.epoch, found.node) == (BatchState::Leased, lease.epoch, Some(lease.node));
-            verdicts.push(if is_repeated {
-                CommitVerdict::Fenced { state: BatchState::Signed, epoch: lease.epoch, node: None }
+            verdicts.push(if let Some((earlier, _)) = stored {
+                let epoch = earlier.lease().epoch;
+                CommitVerdict::Fenced { state: BatchState::Signed, epoch, node: None }
             } else if !stands {
                 CommitVerdict::Fenced { state: found.state, epoch: found.epoch, node: found.node }
             } else {

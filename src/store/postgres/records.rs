@@ -46,40 +46,49 @@ fn plan(
     connection: &mut PgConnection,
     records: &[NewRecord<'_>],
 ) -> Result<Vec<Option<InsertVerdict>>, Failure> {
-    let named: Vec<_> =
-        records.iter().filter_map(|record| record.external_id.zip(Some(record.payload))).collect();
-    let mut same: HashMap<String, bool> = HashMap::new();
-    if !named.is_empty() {
-        let (names, payloads): (Vec<_>, Vec<_>) = named.into_iter().unzip();
-        let found: Vec<Found> = sql_query(FIND_NAMED)
-            .bind::<Array<Text>, _>(names)
-            .bind::<Array<Binary>, _>(payloads)
-            .load(connection)?;
-        // A name that is given twice is compared with what the first of them becomes.
-        found.into_iter().for_each(|found| *same.entry(found.external_id).or_insert(true) &= found.same);
-    }
+    let stored = find_stored(connection, records)?;
     let mut given: HashMap<&str, &[u8]> = HashMap::new();
     let mut verdicts = Vec::with_capacity(records.len());
-    for record in records {
-        let verdict = match record.external_id {
-            None => None,
-            Some(name) => match (given.entry(name), same.get(name)) {
-                (Entry::Occupied(first), _) if *first.get() == record.payload => {
-                    Some(InsertVerdict::AlreadyThere)
-                }
-                (Entry::Occupied(_), _) | (_, Some(false)) => Some(InsertVerdict::Conflict),
-                (Entry::Vacant(place), stored) => {
-                    place.insert(record.payload);
-                    stored.map(|_| InsertVerdict::AlreadyThere)
-                }
-            },
-        };
-        verdicts.push(verdict);
-        if verdict == Some(InsertVerdict::Conflict) {
+    for (place, record) in (1..).zip(records) {
+        let is_same = stored.get(&place).copied().or_else(|| match given.entry(record.external_id?) {
+            Entry::Occupied(first) => Some(*first.get() == record.payload),
+            Entry::Vacant(free) => {
+                free.insert(record.payload);
+                None
+            }
+        });
+        verdicts.push(is_same.map(|is_same| match is_same {
+            true => InsertVerdict::AlreadyThere,
+            false => InsertVerdict::Conflict,
+        }));
+        if is_same == Some(false) {
             break;
         }
     }
     Ok(verdicts)
+}
+
+/// Which of the records, by place, have the name of one that is stored: whether its payload is the same.
+fn find_stored(
+    connection: &mut PgConnection,
+    records: &[NewRecord<'_>],
+) -> Result<HashMap<i64, bool>, Failure> {
+    let named = (1..).zip(records).filter_map(|(place, record)| Some((place, record.external_id?, record)));
+    let (mut places, mut names, mut payloads): (Vec<i64>, Vec<_>, Vec<_>) = Default::default();
+    for (place, name, record) in named {
+        places.push(place);
+        names.push(name);
+        payloads.push(record.payload);
+    }
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found: Vec<Found> = sql_query(FIND_NAMED)
+        .bind::<Array<BigInt>, _>(places)
+        .bind::<Array<Text>, _>(names)
+        .bind::<Array<Binary>, _>(payloads)
+        .load(connection)?;
+    Ok(found.into_iter().map(|found| (found.place, found.same)).collect())
 }
 
 fn insert_all<'a>(
@@ -103,8 +112,8 @@ const INSERT: &str = "INSERT INTO record (external_id, payload) SELECT external_
      FROM unnest($1, $2) WITH ORDINALITY AS given (external_id, payload, place) ORDER BY place \
      ON CONFLICT (external_id) DO NOTHING RETURNING id";
 
-const FIND_NAMED: &str = "SELECT record.external_id, record.payload = given.payload AS same \
-     FROM unnest($1, $2) AS given (external_id, payload) JOIN record USING (external_id)";
+const FIND_NAMED: &str = "SELECT given.place, record.payload = given.payload AS same \
+     FROM unnest($1, $2, $3) AS given (place, external_id, payload) JOIN record USING (external_id)";
 
 #[derive(diesel::QueryableByName)]
 struct Inserted {
@@ -114,8 +123,8 @@ struct Inserted {
 
 #[derive(diesel::QueryableByName)]
 struct Found {
-    #[diesel(sql_type = Text)]
-    external_id: String,
+    #[diesel(sql_type = BigInt)]
+    place: i64,
     #[diesel(sql_type = Bool)]
     same: bool,
 }
