@@ -65,6 +65,8 @@ pub(super) fn connect(url: &str) -> Result<PgConnection, StoreError> {
             StoreError::Other(message) | StoreError::Unavailable(message) => StoreError::Denied(message),
             error => error,
         },
+        // Lost again before it was set up.
+        ConnectionError::CouldntSetupConfiguration(error) => Failure::from(error).into(),
         error => StoreError::BadUrl(format!("'{}': {error}", DatabaseUrl::Postgres(url.to_owned()))),
     })?;
     connection.batch_execute(SESSION).map_err(Failure::from)?;
