@@ -98,20 +98,24 @@ fn the_clocks_jump_an_hour_both_ways_and_no_dead_node_is_waited_for_longer() {
 
 #[test]
 fn a_node_that_froze_in_a_transaction_before_the_clock_was_set_back_holds_up_nobody() {
-    let mut clock = Clock::new();
-    let cluster = Cluster::start_in(clock.environment());
-    let site = Site::new(&cluster, "frozen", 2, 2048);
-    // As a node that is choosing keys. The server would end it after three seconds, but for the step.
-    let mut frozen = PgConnection::establish(&site.url).unwrap();
-    let register =
-        "INSERT INTO node (name, lease_until, lease_ttl) VALUES ('frozen', clock_timestamp() + '1s', 1000)";
-    frozen.batch_execute(register).unwrap();
-    let choose = "SET idle_in_transaction_session_timeout = '3s'; BEGIN; SELECT FROM node FOR KEY SHARE;
-         SELECT pg_advisory_xact_lock(x'7369676e'::int, 2)";
-    frozen.batch_execute(choose).unwrap();
-    clock.step(Step::Back);
-    site.insert(10);
-    let mut node = site.node("node", "5");
-    site.wait_until_signed(LEASE_TTL + IDLE + SLACK, &mut [&mut node]);
-    site.check_all_signed([node]);
+    // Choosing keys, which nobody else can then; and renewing its lease.
+    let choosing = "SELECT FROM node FOR KEY SHARE; SELECT pg_advisory_xact_lock(x'7369676e'::int, 2)";
+    let renewing = "UPDATE node SET lease_until = clock_timestamp() + '1s' WHERE name = 'frozen'";
+    for frozen_in in [choosing, renewing] {
+        let mut clock = Clock::new();
+        let cluster = Cluster::start_in(clock.environment());
+        let site = Site::new(&cluster, "frozen", 2, 2048);
+        let mut frozen = PgConnection::establish(&site.url).unwrap();
+        let register = "INSERT INTO node (name, lease_until, lease_ttl) VALUES ('frozen', clock_timestamp() + '1s', 1000)";
+        frozen.batch_execute(register).unwrap();
+        // The server would end it after three seconds, but for the step.
+        let begin = "SET idle_in_transaction_session_timeout = '3s'; BEGIN";
+        frozen.batch_execute(&format!("{begin}; {frozen_in}")).unwrap();
+        clock.step(Step::Back);
+        site.insert(10);
+        let mut node = site.node("node", "5");
+        site.wait_until_signed(LEASE_TTL + IDLE + SLACK, &mut [&mut node]);
+        // It waits for the frozen one to be gone, too.
+        site.check_all_signed([node]);
+    }
 }

@@ -37,7 +37,7 @@ fn every_committed_record_is_signed_however_late_it_became_visible() {
         thread::sleep(Duration::from_millis(50));
     }
     let committed: Vec<String> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
-    site.wait_until_signed(Duration::from_secs(60), &mut nodes.iter_mut().collect::<Vec<_>>());
+    site.wait_until_signed(Duration::from_secs(60 + 3 * seconds), &mut nodes.iter_mut().collect::<Vec<_>>());
     // No gap stays for ever: each costs a look at every batch that is formed.
     crate::site::until("all gaps are closed", Duration::from_secs(10), || number(&mut sql, late) == 0);
     let records = site.check_all_signed(nodes);

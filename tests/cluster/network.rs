@@ -47,9 +47,10 @@ fn any_commit_may_be_lost() {
     let site = Site::new(Cluster::shared(), "any", 8, 2048);
     let proxy = Proxy::to(site.cluster.port());
     let mut node = site.node_at(&at_port(&site.url, proxy.port()), "node", "10");
+    let mut sql = site.admin();
     let watch = Watch::start(&site);
     for _ in 0..losses {
-        site.insert(200);
+        site.keep_waiting(&mut sql, 200);
         let loss = if random.below(2) == 0 { Loss::Answer } else { Loss::Request };
         proxy.lose(loss, 1 + random.below(4) as usize, "");
         thread::sleep(Duration::from_micros(random.below(300_000)));

@@ -14,27 +14,39 @@ fn killed_at_random_moments_nothing_is_lost_or_signed_twice() {
     let site = Site::new(8, 4096, 200);
     let mut sql = site.sql();
     let (mut at_start, mut idle, mut at_work, mut held) = (0, 0, 0, 0);
+    let (mut signed, mut stores) = (0, 0);
     for round in 0..kills {
         site.keep_waiting(&mut sql, 100);
         let name = format!("round_{round}");
         let mut process = site.spawn("log", &["serve", "--batch-size", "7", "--node-name", &name]);
-        thread::sleep(Duration::from_micros(random.below(150_000)));
-        assert!(process.is_running(), "round {round}: {}", process.log());
+        // At once, or when it has registered, holds batches, or has stored some; and a little later.
+        let registered = format!("SELECT count(*) FROM node WHERE name = '{name}'");
+        let leased =
+            format!("SELECT count(*) FROM batch JOIN node ON node.id = node_id WHERE name = '{name}'");
+        let stored = format!("SELECT count(*) > {signed} FROM signature");
+        let phase = ["SELECT 1", &registered, &leased, &stored][random.below(4) as usize];
+        until(phase, Duration::from_secs(20), || {
+            assert!(process.is_running(), "round {round}: {}", process.log());
+            number(&mut sql, phase) > 0
+        });
+        thread::sleep(Duration::from_micros(random.below(50_000)));
         process.signal(Signal::KILL);
         assert_eq!(process.wait(Duration::from_secs(5)), None, "killed by the signal");
-        // What it left behind says how far it was. The next one takes over before it registers.
-        let registered = number(&mut sql, &format!("SELECT count(*) FROM node WHERE name = '{name}'")) == 1;
-        let leased = number(&mut sql, "SELECT count(*) FROM batch JOIN node ON node.id = node_id");
-        match (registered, leased) {
-            (false, _) => at_start += 1,
-            (true, 0) => idle += 1,
-            (true, _) => at_work += 1,
+        // What it left behind says how far it was.
+        match (number(&mut sql, &registered), number(&mut sql, &leased)) {
+            (0, _) => at_start += 1,
+            (_, 0) => idle += 1,
+            (_, left) => {
+                at_work += 1;
+                held += left;
+            }
         }
-        held += if registered { leased } else { 0 };
+        let before = std::mem::replace(&mut signed, number(&mut sql, "SELECT count(*) FROM signature"));
+        stores += usize::from(signed > before);
         let doubles = "SELECT count(*) FROM (SELECT key_id FROM batch WHERE state = 'leased' GROUP BY 1 HAVING count(*) > 1)";
         assert_eq!(number(&mut sql, doubles), 0, "round {round}");
     }
-    assert!(held > 0, "no kill came while a batch was held: this proves nothing");
+    assert!(held > 0 && stores > 0, "no kill came while a batch was held: this proves nothing");
     site.ok(&["sign", "--batch-size", "7"]);
     site.check_all_signed();
     let records = number(&mut sql, "SELECT count(*) FROM record");
@@ -48,8 +60,8 @@ fn killed_at_random_moments_nothing_is_lost_or_signed_twice() {
     assert!(checked as i64 == records || checked > 10_000);
     println!(
         "measured: {kills} kills ({at_start} before it had registered, {idle} while it held nothing, {at_work} while it \
-         held batches), {reclaimed} batches reclaimed, {records} records, {checked} signatures \
-         checked with openssl"
+         held batches), {stores} of them after it had stored some, {reclaimed} batches \
+         reclaimed, {records} records, {checked} signatures checked with openssl"
     );
 }
 

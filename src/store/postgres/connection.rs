@@ -61,6 +61,8 @@ pub(super) fn connect(url: &str) -> Result<PgConnection, StoreError> {
         let shown = DatabaseUrl::Postgres(url.to_owned());
         match error {
             ConnectionError::BadConnection(message) => not_connected(&message, &shown),
+            // Lost again before it was set up.
+            ConnectionError::CouldntSetupConfiguration(error) => Failure::from(error).into(),
             error => StoreError::BadUrl(format!("'{shown}': {error}")),
         }
     })?;

@@ -83,11 +83,8 @@ pub(super) fn reclaim(
 fn count_from_now(store: &PostgresStore, me: Value<'_>) -> Result<(), StoreError> {
     // What if we die here? The next one who looks does it.
     let leases = store.write(|connection| {
-        let leases = execute::<CountFromNow, _>(connection, &[me])?;
-        if leases > 0 {
-            row::<EndFrozen, i64, _>(connection, &[])?;
-        }
-        Ok(leases)
+        row::<EndFrozen, i64, _>(connection, &[])?;
+        Ok(execute::<CountFromNow, _>(connection, &[me])?)
     })?;
     if leases > 0 {
         log::warn!("the server's clock was set back: {leases} leases of other nodes are counted from now");
@@ -166,7 +163,7 @@ impl Sql for Dead {
     type Columns = BigInt;
 }
 
-/// Whoever is being renewed at this moment is left to that.
+/// Whoever is being renewed at this moment is left to that: otherwise the next look finds it.
 struct CountFromNow;
 impl Sql for CountFromNow {
     const TEXT: &'static str = "UPDATE node SET lease_until = clock_timestamp() + lease_ttl * interval '1 millisecond' \
