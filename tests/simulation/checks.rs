@@ -8,7 +8,7 @@ use std::{
 
 use signwave::{
     actors::Progress,
-    domain::{BatchId, BatchState, DigestAlgorithm, Fingerprint, KeyId},
+    domain::{BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, SignedBatch},
     signer,
     store::{BatchRow, Store},
 };
@@ -25,12 +25,20 @@ pub struct Checks {
     /// Records that each process had stored.
     stored: BTreeMap<usize, u64>,
     shown: BTreeMap<usize, Arc<Progress>>,
+    /// What each process sent to be stored, and how many of these batches are.
+    sent: BTreeMap<usize, BTreeSet<(BatchId, Epoch)>>,
+    stored_batches: BTreeMap<usize, usize>,
 }
 
 impl Checks {
     /// What this process says of itself is compared with what is stored.
     pub fn watch(&mut self, process: usize, progress: Arc<Progress>) {
         self.shown.insert(process, progress);
+    }
+
+    pub fn sent(&mut self, process: usize, batches: &[SignedBatch]) {
+        let leases = batches.iter().map(|batch| (batch.lease().batch, batch.lease().epoch));
+        self.sent.entry(process).or_default().extend(leases);
     }
 
     /// As [`Checks::check`], unless every batch is as it was at the last check: then nothing was stored.
@@ -57,6 +65,10 @@ impl Checks {
         for (process, progress) in &self.shown {
             let stored = self.stored.get(process).copied().unwrap_or(0);
             assert!(progress.signed() <= stored, "process {process} shows {} of {stored}", progress.signed());
+            let sent = self.sent.get(process).map_or(0, BTreeSet::len);
+            let dropped = sent - self.stored_batches.get(process).copied().unwrap_or(0);
+            let fenced = progress.fenced() as usize;
+            assert!(fenced <= dropped, "process {process} takes for fenced what it had stored");
         }
     }
 
@@ -88,6 +100,7 @@ impl Checks {
         assert!(!used.iter().any(overlaps), "key {key} was used twice at once, and both are stored");
         used.push((begun, ended));
         *self.stored.entry(job.process).or_default() += batch.records.len();
+        *self.stored_batches.entry(job.process).or_default() += 1;
     }
 
     /// A process that settled everything shows all that it had stored.

@@ -217,6 +217,9 @@ where
     if line.process.is_over() {
         return Err(away()); // nobody hears it
     }
+    if let Some(Commit(batches, part)) = (&message as &dyn Any).downcast_ref::<Commit>() {
+        line.world.checks(|checks| checks.sent(line.process.number, &batches[part.clone()]));
+    }
     let renewal = Renewal::of(&message, &line.clock);
     line.may_crash();
     let weather = line.world.weather();

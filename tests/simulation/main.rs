@@ -50,9 +50,9 @@ const MUST_HAPPEN: [(&str, usize); 21] = [
     ("signer failed", 2),
     ("signer panicked", 4),
     ("reclaimed", 2),
-    ("fenced", 4),
+    ("fenced", 12),
     ("read back stored", 8),
-    ("read back not stored", 8),
+    ("read back not stored", 12),
 ];
 
 #[test]
