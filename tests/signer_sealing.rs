@@ -143,6 +143,7 @@ fn a_master_key_is_32_bytes_of_base64() {
         format!(" {text}"),
         text[..43].to_owned(),
         BASE64.encode(&[1; 31]),
+        BASE64.encode(&[1; 16]).repeat(2),
         BASE64.encode(&[1; 33]),
         "0".repeat(64),
         "é".repeat(22),

@@ -81,6 +81,7 @@ pub fn parse(arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> Resu
         for (kind, value) in error.context() {
             let value = match value {
                 ContextValue::String(text) => ContextValue::String(shown(text)),
+                ContextValue::StyledStrs(_) => continue, // advice, which repeats it
                 value => value.clone(),
             };
             fit.insert(kind, value);

@@ -40,7 +40,10 @@ impl MasterKey {
         let bytes = BASE64.decode(text.as_bytes()).map(Zeroizing::new);
         let mut key = Zeroizing::new([0; LEN]);
         match bytes {
-            Ok(bytes) if bytes.len() == LEN => key.copy_from_slice(&bytes),
+            // The decoder takes several texts in a row, each with its padding: not here.
+            Ok(bytes) if bytes.len() == LEN && text.len() == BASE64.encode_len(LEN) => {
+                key.copy_from_slice(&bytes)
+            }
             _ => return Err(SignerError::MalformedMasterKey),
         }
         Ok(Self(key))

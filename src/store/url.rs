@@ -24,8 +24,8 @@ impl DatabaseUrl {
             Some((scheme, rest)) => match (scheme.to_ascii_lowercase().as_str(), rest.strip_prefix("//")) {
                 ("sqlite", path) => sqlite_path(path.unwrap_or(rest), text),
                 ("postgres" | "postgresql", Some(_)) => Ok(Self::Postgres(text.to_owned())),
-                // A word at most: what is none may be anything, and was not meant to be shown.
-                _ if !is_word(scheme) => Err(StoreError::BadUrl(
+                // A short word at most: what is none may be anything, and was not meant to be shown.
+                _ if !is_word(scheme) || scheme.len() > 32 => Err(StoreError::BadUrl(
                     "the address of the database begins with no scheme: use a path, sqlite://PATH or postgres://.."
                         .to_owned(),
                 )),

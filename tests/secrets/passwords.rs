@@ -102,6 +102,7 @@ fn an_address_where_none_belongs_is_not_shown() {
         watched.fails(&["sign", &format!("--batch-size={address}")], &[], "invalid value");
         watched.fails(&["sign", "--scheme", &address], &[], "invalid value");
         watched.fails(&["sign", &format!("--data-base={address}")], &[], "unexpected argument");
+        watched.fails(&["keys", "show", "1", &format!("--{address}")], &[], "unexpected argument");
         for line in [
             "database = ADDRESS",
             "database = 'ADDRESS",

@@ -108,6 +108,8 @@ mod tests {
             ("{\"external_id\": \"a\"}", "neither payload nor payload_base64"),
             ("{\"payload\": \"a\", \"payload_base64\": \"YQ==\"}", "both payload and payload_base64"),
             ("{\"payload_base64\": \"YQ\"}", "not base64"),
+            ("{\"payload_base64\": \"YQ==YQ==\"}", "not base64"),
+            ("{\"payload_base64\": \"YWI=YQ==\"}", "not base64"),
             ("{\"external_id\": \"\", \"payload\": \"a\"}", "external_id is empty"),
             ("{\"external_id\": \"\\u0000\", \"payload\": \"a\"}", "NUL"),
             ("{\"payload\": \"12345678901\"}", "larger than 10 bytes"),

@@ -1,6 +1,6 @@
 //! One row of any format, and why a row is refused.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, DecodeError, DecodeKind};
 
 use crate::cli::shown::shown;
 
@@ -57,8 +57,7 @@ pub fn check_external_id(id: &str) -> Result<(), String> {
 pub fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Result<Vec<u8>, String> {
     let payload = match (plain, base64) {
         (Some(plain), None) => plain.to_vec(),
-        (None, Some(base64)) => BASE64
-            .decode(base64)
+        (None, Some(base64)) => decode(base64)
             .map_err(|error| format!("its payload_base64 is not base64 (RFC 4648, with padding): {error}"))?,
         (None, None) => return Err("it has neither payload nor payload_base64: give one of them".to_owned()),
         (Some(_), Some(_)) => {
@@ -66,6 +65,15 @@ pub fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Resul
         }
     };
     if payload.len() > max { Err(too_large(max)) } else { Ok(payload) }
+}
+
+/// Decodes one text: the decoder itself takes several in a row, each with its padding.
+fn decode(base64: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let padding = |position| DecodeError { position, kind: DecodeKind::Padding };
+    match base64.iter().position(|byte| *byte == b'=') {
+        Some(position) if position + 2 < base64.len() => Err(padding(position)),
+        _ => BASE64.decode(base64),
+    }
 }
 
 /// Says that a payload is over the limit, and how to raise it.
