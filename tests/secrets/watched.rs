@@ -40,7 +40,7 @@ impl Watched {
     /// The binary, about to say all that it ever says.
     pub fn command(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
         // With -v a log line of every level, and the causes of errors.
-        let format = if self.runs % 2 == 0 { "text" } else { "json" };
+        let format = if self.runs.is_multiple_of(2) { "text" } else { "json" };
         let mut command = self.sandbox.command(&[&["-vvv", "--log-format", format], arguments].concat());
         command
             .env("RUST_LOG", "trace")

@@ -59,7 +59,7 @@ fn import(format: Format, bytes: &[u8]) {
         |rows: Vec<Row>| rows.into_iter().map(|row| (row.external_id, row.payload)).collect::<Vec<_>>();
     assert_eq!(content(again), content(rows));
 
-    if bytes.len() % 32 == 0 {
+    if bytes.len().is_multiple_of(32) {
         endless(format, bytes);
     }
 }
