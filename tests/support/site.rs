@@ -117,7 +117,7 @@ impl Site {
     pub fn check_with_openssl(&self) -> usize {
         let mut rows = self.signed_rows();
         let each = 1 + rows.len() / 20_000;
-        rows.retain(|row| row.record_id as usize % each == 0);
+        rows.retain(|row| (row.record_id as usize).is_multiple_of(each));
         let queue = Mutex::new(rows.iter());
         thread::scope(|scope| {
             for worker in 0..thread::available_parallelism().map_or(2, usize::from) {
