@@ -20,7 +20,8 @@ fn address(text: &str) -> Option<usize> {
     let behind_scheme = text.find("://").map(|at| at + 3);
     let behind_user = text.find('@').and_then(|at| {
         let word = text[..at].rfind(char::is_whitespace).map_or(0, |space| space + 1);
-        text[word..at].find(':').map(|colon| word + colon + 1)
+        let colon = word + text[word..at].find(':')?;
+        Some(if text[colon..].starts_with("://") { colon + 3 } else { colon + 1 })
     });
     behind_scheme.into_iter().chain(behind_user).min()
 }

@@ -7,7 +7,7 @@ use std::{
 
 use signwave::{
     domain::{CommitVerdict, Outcome},
-    store::StoreError,
+    store::{self, DatabaseUrl, NewRecord, StoreError},
 };
 
 use crate::{
@@ -28,6 +28,18 @@ fn connections_that_the_server_ended_are_replaced_without_an_error() {
         assert!(Cluster::shared().terminate_backends(database_of(&database.url)) > 0);
         store.renew_node(node, MINUTE).unwrap();
         add_records(store, 1);
+    }
+}
+
+#[test]
+fn a_connection_that_was_lost_is_replaced_whatever_is_asked_of_it_first() {
+    let database = Database::new("asked");
+    let store = store::open_with(&DatabaseUrl::parse(&database.url).unwrap(), 1).unwrap();
+    for _ in 0..3 {
+        assert!(Cluster::shared().terminate_backends(database_of(&database.url)) > 0);
+        assert_eq!(store.reclaim(None, MINUTE), Ok(vec![]));
+        assert!(Cluster::shared().terminate_backends(database_of(&database.url)) > 0);
+        store.insert_records(&[NewRecord { external_id: Some("name"), payload: b"payload" }]).unwrap();
     }
 }
 

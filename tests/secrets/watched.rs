@@ -4,8 +4,12 @@ use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{sandbox::Sandbox, search::Secrets};
 
@@ -54,11 +58,28 @@ impl Watched {
     #[track_caller]
     pub fn run(&mut self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let output = self.command(arguments, environment).output().unwrap();
+        self.search(&output, arguments, environment);
+        assert!(matches!(output.status.code(), Some(0..=2)), "{arguments:?}: {output:#?}");
+        output
+    }
+
+    #[track_caller]
+    fn search(&mut self, output: &Output, arguments: &[&str], environment: &[(&str, &str)]) {
         self.runs += 1;
         self.check(&output.stdout, &format!("stdout of {arguments:?} with {environment:?}"));
         self.check(&output.stderr, &format!("stderr of {arguments:?} with {environment:?}"));
-        assert!(matches!(output.status.code(), Some(0..=2)), "{arguments:?}: {output:#?}");
-        output
+    }
+
+    /// Runs what does not end by itself for a while, and searches what it said.
+    #[track_caller]
+    pub fn waits(&mut self, arguments: &[&str], environment: &[(&str, &str)], because: &str) {
+        let mut command = self.command(arguments, environment);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(500));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let output = child.wait_with_output().unwrap();
+        self.search(&output, arguments, environment);
+        assert!(String::from_utf8_lossy(&output.stderr).contains(because), "{because}: {output:#?}");
     }
 
     #[track_caller]

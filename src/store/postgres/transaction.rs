@@ -78,7 +78,7 @@ impl PostgresStore {
         &self,
         body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        Ok(body(&mut *checkout(&self.short)?)?)
+        once(&self.short, body)
     }
 
     /// Runs `body`, a single statement that may take its time.
@@ -172,7 +172,7 @@ fn again_if_stale<T>(
 ) -> Result<T, StoreError> {
     let mut attempt = 1;
     loop {
-        match body(&mut *checkout(pool)?).map_err(StoreError::from) {
+        match once(pool, &mut body) {
             Err(StoreError::Unavailable(_)) if attempt < ATTEMPTS => {
                 sleep(jitter(attempt));
                 attempt += 1;
@@ -180,6 +180,20 @@ fn again_if_stale<T>(
             result => return result,
         }
     }
+}
+
+/// Diesel notices that a connection is lost when it reads, not when it cannot send: the pool would lend it
+/// out again and again.
+fn once<T>(
+    pool: &PgPool,
+    body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
+) -> Result<T, StoreError> {
+    let mut connection = checkout(pool)?;
+    let result = body(&mut connection).map_err(StoreError::from);
+    if matches!(result, Err(StoreError::Unavailable(_))) {
+        give_up(&mut connection);
+    }
+    result
 }
 
 /// Marks a connection so that the pool replaces it.
