@@ -53,7 +53,7 @@ const STEPS: usize = 60;
 /// Goes through random histories, each in a world of its own. On one host a process that died shows at
 /// once, and records become visible in the order of their ids.
 fn compare(store: &str, times: usize, one_host: bool, world: fn() -> World) {
-    let (histories, seed) = (times * count("TEST_HISTORIES", 25), Random::new().below(u64::MAX));
+    let (histories, seed) = (times * count("TEST_HISTORIES", 20), Random::new().below(u64::MAX));
     let config = Config {
         cases: histories as u32,
         rng_seed: RngSeed::Fixed(seed),
