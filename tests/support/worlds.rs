@@ -1,6 +1,7 @@
 //! A store, and what only the outside can do to it: time, death, and other processes.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::allow_attributes, dead_code, reason = "each test program uses a part of this")]
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,7 +28,21 @@ pub struct World {
 enum Inside {
     Memory(Arc<MemoryStore>),
     Sqlite(TempDir),
-    Postgres(DatabaseUrl, Mutex<PgConnection>),
+    Postgres(Database),
+}
+
+/// A database on a server, gone when this is dropped.
+struct Database {
+    url: DatabaseUrl,
+    name: String,
+    admin: Mutex<PgConnection>,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        let _ = Cluster::shared().admin("postgres").batch_execute(&drop); // it goes with the server
+    }
 }
 
 impl World {
@@ -47,10 +62,10 @@ impl World {
     pub fn postgres() -> Self {
         let cluster = Cluster::shared();
         let url = cluster.database("world");
-        let admin = cluster.admin(database_of(&url));
-        let url = DatabaseUrl::parse(&url).unwrap();
+        let name = database_of(&url).to_owned();
+        let (admin, url) = (cluster.admin(&name).into(), DatabaseUrl::parse(&url).unwrap());
         assert!(!store::migrate(&url).unwrap().is_empty());
-        Self { store: store::open(&url).unwrap(), inside: Inside::Postgres(url, admin.into()) }
+        Self { store: store::open(&url).unwrap(), inside: Inside::Postgres(Database { url, name, admin }) }
     }
 
     /// SQLite again, through a fault plan that is empty.
@@ -64,7 +79,7 @@ impl World {
         match &self.inside {
             Inside::Memory(store) => store.clone(),
             Inside::Sqlite(folder) => store::open(&url(folder)).unwrap(),
-            Inside::Postgres(url, _) => store::open(url).unwrap(),
+            Inside::Postgres(database) => store::open(&database.url).unwrap(),
         }
     }
 
@@ -88,10 +103,10 @@ impl World {
                 );
                 foreign(folder).batch_execute(&shift).unwrap();
             }
-            Inside::Postgres(_, admin) => {
+            Inside::Postgres(database) => {
                 let shift =
                     format!("UPDATE node SET lease_until = lease_until - interval '{} s'", time.as_secs());
-                admin.lock().unwrap().batch_execute(&shift).unwrap();
+                database.admin.lock().unwrap().batch_execute(&shift).unwrap();
             }
         }
     }
@@ -105,12 +120,12 @@ impl World {
                 let done: QueryResult<usize> = sql_query(sql).execute(&mut foreign(folder));
                 done.map(|_| ()).map_err(|error| StoreError::Refused(error.to_string()))
             }
-            Inside::Postgres(_, admin) => {
+            Inside::Postgres(database) => {
                 let sql = format!(
                     "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES ({id}, 'payload'); \
                      SELECT setval(pg_get_serial_sequence('record', 'id'), (SELECT max(id) FROM record))"
                 );
-                let done = admin.lock().unwrap().batch_execute(&sql);
+                let done = database.admin.lock().unwrap().batch_execute(&sql);
                 done.map_err(|error| StoreError::Refused(error.to_string()))
             }
         }
