@@ -148,7 +148,7 @@ impl Renewal {
         Some(Self { sent_at: clock(), ttl })
     }
 
-    fn is_heard(self, line: &Line, result: &dyn Any) {
+    fn heard(self, line: &Line, result: &dyn Any) {
         let (number, until) = (line.process.number, self.sent_at + self.ttl / 2);
         let mut ledger = line.world.ledger.lock().unwrap();
         if let Some(Ok(node)) = as_reply::<NodeId>(result) {
@@ -252,7 +252,7 @@ where
         return Err(broken());
     }
     if let Some(renewal) = renewal {
-        renewal.is_heard(&line, &result);
+        renewal.heard(&line, &result);
     }
     result
 }
