@@ -57,6 +57,9 @@ const SHORT: &str = "SET statement_timeout = '30s'; \
 
 /// Opens a connection of its own, outside the pools.
 pub(super) fn connect(url: &str) -> Result<PgConnection, StoreError> {
+    // Initialised by libpq, OpenSSL would clean up when the process exits, under the feet of the pool's
+    // threads that are still connecting.
+    openssl_sys::init();
     let mut connection = PgConnection::establish(&with_parameters(url)).map_err(|error| {
         let shown = DatabaseUrl::Postgres(url.to_owned());
         match error {
