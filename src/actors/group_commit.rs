@@ -1,11 +1,14 @@
 //! Storing batches until it is known what became of them.
 
-use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+use actix_rt::time::sleep;
 
 use super::{
     db::{Db, ask},
     end::Ends,
     messages::{Commit, ReadOutcomes, Release},
+    outage::Outage,
     standing::Standing,
 };
 use crate::{
@@ -76,7 +79,7 @@ async fn commit_part(
     part: &Range<usize>,
 ) -> Result<Vec<Settled>, StoreError> {
     let sent = &batches[part.clone()];
-    let mut backoff = Backoff::default();
+    let mut outage = Outage::default();
     loop {
         // If we die here: before COMMIT the leases are reclaimed and others sign; after it, the
         // signatures are stored and nobody signs again.
@@ -84,7 +87,7 @@ async fn commit_part(
             Ok(verdicts) => return Ok(verdicts.into_iter().zip(sent).map(judge).collect()),
             Err(error) => error,
         };
-        backoff.wait_after(&error, standing, ends, "store signatures").await?;
+        wait_after(&error, &mut outage, standing, ends, "store signatures").await?;
         if !matches!(error, StoreError::UnknownOutcome(_)) {
             continue;
         }
@@ -107,9 +110,9 @@ pub async fn release(
     ends: &Ends,
     leases: Vec<(BatchId, Epoch)>,
 ) -> Result<(), StoreError> {
-    let mut backoff = Backoff::default();
+    let mut outage = Outage::default();
     while let Err(error) = ask(&db.release, Release(leases.clone())).await {
-        backoff.wait_after(&error, standing, ends, "give batches back").await?;
+        wait_after(&error, &mut outage, standing, ends, "give batches back").await?;
     }
     Ok(())
 }
@@ -120,11 +123,11 @@ async fn read_back(
     ends: &Ends,
     sent: Vec<(BatchId, Epoch)>,
 ) -> Result<Vec<Outcome>, StoreError> {
-    let mut backoff = Backoff::default();
+    let mut outage = Outage::default();
     loop {
         match ask(&db.outcomes, ReadOutcomes(sent.clone())).await {
             Ok(outcomes) => return Ok(outcomes),
-            Err(error) => backoff.wait_after(&error, standing, ends, "read back a commit").await?,
+            Err(error) => wait_after(&error, &mut outage, standing, ends, "read back a commit").await?,
         }
     }
 }
@@ -162,32 +165,21 @@ fn settled(outcome: Outcome) -> Settled {
 /// How often a command tries at most before it gives up; a service never does.
 const ATTEMPTS: u32 = 12;
 
-/// Pauses that double from 10 ms to a second.
-#[derive(Default)]
-struct Backoff {
-    failures: u32,
-    since: Option<Duration>,
-}
-
-impl Backoff {
-    async fn wait_after(
-        &mut self,
-        error: &StoreError,
-        standing: &Standing,
-        ends: &Ends,
-        what: &str,
-    ) -> Result<(), StoreError> {
-        let lasts = standing.now().saturating_sub(*self.since.get_or_insert(standing.now()));
-        let tired = ends.is_tired(lasts) || (!ends.is_patient() && self.failures >= ATTEMPTS);
-        if tired || standing.is_interrupting() || !ends.tolerates(error) {
-            return Err(error.clone());
-        }
-        if (self.failures + 1).is_power_of_two() {
-            log::warn!("cannot {what} yet: {error}");
-        }
-        actix_rt::time::sleep(Duration::from_millis(10 << self.failures.min(7)).min(Duration::from_secs(1)))
-            .await;
-        self.failures += 1;
-        Ok(())
+/// Waits before the next attempt to do `what`, or gives up with the error.
+async fn wait_after(
+    error: &StoreError,
+    outage: &mut Outage,
+    standing: &Standing,
+    ends: &Ends,
+    what: &str,
+) -> Result<(), StoreError> {
+    let tired =
+        ends.is_tired(outage.lasts(standing.now())) || (!ends.is_patient() && outage.failures() >= ATTEMPTS);
+    if tired || standing.is_interrupting() || !ends.tolerates(error) {
+        return Err(error.clone());
     }
+    let pause = outage.pause();
+    outage.note::<()>(what, &Err(error.clone()));
+    sleep(pause).await;
+    Ok(())
 }

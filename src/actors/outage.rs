@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use actix_rt::time::sleep;
+
+use super::stop::Stop;
 use crate::store::StoreError;
 
 /// How often in a row something did not work.
@@ -15,11 +18,12 @@ impl Outage {
     /// Notes how an attempt to do `what` ended, and logs what nobody knows yet.
     pub fn note<T>(&mut self, what: &str, result: &Result<T, StoreError>) {
         match result {
-            Ok(_) if self.failures > 0 => {
-                log::info!("can {what} again, after {} failures", self.failures);
+            Ok(_) => {
+                if self.failures > 0 {
+                    log::info!("can {what} again, after {} failures", self.failures);
+                }
                 *self = Self::default();
             }
-            Ok(_) => self.since = None,
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 if self.failures.is_power_of_two() {
@@ -32,6 +36,19 @@ impl Outage {
     /// How long it has failed without a break, now that it has failed again.
     pub fn lasts(&mut self, now: Duration) -> Duration {
         now.saturating_sub(*self.since.get_or_insert(now))
+    }
+
+    /// How often in a row it failed until now.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Waits before the next attempt; whether there is to be one, for nobody asked to `stop`.
+    pub async fn wait(&self, stop: &Stop) -> bool {
+        tokio::select! {
+            () = sleep(self.pause()) => true,
+            () = stop.requested(1) => false,
+        }
     }
 
     /// How long to wait before the next attempt: twice as long each time, up to a second.

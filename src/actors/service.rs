@@ -88,9 +88,8 @@ pub async fn run(
             }
             Err(error) => return Err(error),
         }
-        tokio::select! {
-            () = sleep(outage.pause()) => {}
-            () = stop.requested(1) => return Ok(Ending::Stopped),
+        if !outage.wait(&stop).await {
+            return Ok(Ending::Stopped);
         }
     }
 }

@@ -152,17 +152,16 @@ impl Scan<'_> {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Custody, Fingerprint, Scheme, SignatureBuf},
+        domain::{Custody, Fingerprint, NodeId, Scheme, SignatureBuf},
         signer::Engine,
         store::{MemoryStore, NewKey, NewRecord, OpenBatches},
     };
 
-    #[test]
-    fn a_key_that_went_from_one_batch_to_the_next_meanwhile_is_not_in_use_twice() {
+    /// Batches of `batch_size` records that wait, one key whose public half is damaged, and a node.
+    fn store(records: usize, batch_size: usize) -> (MemoryStore, NodeId) {
         let store = MemoryStore::new();
-        let record = NewRecord { external_id: None, payload: b"" };
-        store.insert_records(&[record, record]).unwrap();
-        store.open_batches(OpenBatches { batch_size: 1, keep_open: 2, partial: true }).unwrap();
+        store.insert_records(&vec![NewRecord { external_id: None, payload: b"" }; records]).unwrap();
+        store.open_batches(OpenBatches { batch_size, keep_open: 2, partial: true }).unwrap();
         let key = NewKey {
             fingerprint: Fingerprint([0; 32]),
             public_key: vec![0],
@@ -172,6 +171,24 @@ mod tests {
         };
         store.add_key(&key).unwrap();
         let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();
+        (store, node)
+    }
+
+    #[test]
+    fn a_key_that_is_missing_is_named_once_for_a_batch_of_any_size() {
+        let (store, node) = store(2 * PIECE + 1, 2 * PIECE + 1);
+        let lease = store.lease(node, Scheme::Ps256, 1).unwrap().remove(0);
+        let mut signatures = SignatureBuf::with_capacity(256, 2 * PIECE + 1);
+        (0..2 * PIECE + 1).for_each(|_| _ = signatures.push_zeroed());
+        store.commit(&[lease.signed(signatures).unwrap()]).unwrap();
+        let report = super::super::check_all(&store, Engine::default(), 2, &|_| {}).unwrap();
+        let is_no_key = |problem: &&Problem| matches!(problem, Problem::Broken(Breach::NoKey { .. }));
+        assert_eq!(report.problems.iter().filter(is_no_key).count(), 1, "{:?}", report.problems);
+    }
+
+    #[test]
+    fn a_key_that_went_from_one_batch_to_the_next_meanwhile_is_not_in_use_twice() {
+        let (store, node) = store(2, 1);
         let lease = || store.lease(node, Scheme::Ps256, 1).unwrap().remove(0);
 
         let first = lease();

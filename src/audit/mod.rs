@@ -2,8 +2,8 @@
 //! public keys alone.
 //!
 //! The rules are the domain's ([`crate::domain::promises`]); what is here reads the database for them, in
-//! pages and on many threads. It may run beside processes that sign: what looks wrong only because it changed meanwhile is read
-//! again before it is called a problem.
+//! pages and on many threads. It may run beside processes that sign: what looks wrong only because it
+//! changed meanwhile is read again before it is called a problem.
 
 mod batches;
 mod findings;

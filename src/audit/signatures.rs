@@ -55,8 +55,10 @@ fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, S
         (BatchState::Signed, Some((key, scheme))) => match scan.ring.key(key)? {
             Some(found) => Some((found, scheme)),
             None => {
-                let breaches = vec![Breach::NoKey { batch: batch.id, key }];
-                return Ok(Checked { verified: 0, breaches });
+                // Once for the batch, not for each of its pieces.
+                let is_first = records.first() == batch.records.first();
+                let breaches = is_first.then_some(Breach::NoKey { batch: batch.id, key });
+                return Ok(Checked { verified: 0, breaches: breaches.into_iter().collect() });
             }
         },
     };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_rt::time::sleep;
 use anyhow::Result;
 use clap::Args;
 
@@ -90,10 +89,10 @@ fn when_up<T>(url: &DatabaseUrl, stop: &Stop, mut attempt: impl FnMut() -> Resul
         let signals = actix_rt::spawn(stop.clone().on_signals());
         while let Some(error) = outage_in(&result) {
             outage.note(&format!("open {url}"), &Err::<(), _>(error));
-            tokio::select! {
-                () = sleep(outage.pause()) => result = attempt(),
-                () = stop.requested(1) => return Ok(None),
+            if !outage.wait(stop).await {
+                return Ok(None);
             }
+            result = attempt();
         }
         signals.abort();
         result.map(Some)

@@ -10,9 +10,11 @@ const LAST_FACTOR: u32 = 701;
 /// Whether that generator made this prime: modulo each factor of M it is then a power of 65537, which of
 /// other primes one in 2^167 is.
 pub(super) fn made(prime: &BigUint) -> bool {
-    let is_prime = |number: &u32| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
-    let mut factors = (3..=LAST_FACTOR).filter(is_prime);
-    factors.all(|factor| is_power_of_65537(remainder(prime, factor), factor))
+    factors().all(|factor| is_power_of_65537(remainder(prime, factor), factor))
+}
+
+fn factors() -> impl Iterator<Item = u32> {
+    (2..=LAST_FACTOR).filter(|number| (2..*number).all(|divisor| !number.is_multiple_of(divisor)))
 }
 
 fn is_power_of_65537(number: u32, modulus: u32) -> bool {
@@ -39,8 +41,7 @@ mod tests {
 
     /// M for keys of 1984 to 3936 bits.
     fn product() -> BigUint {
-        let is_prime = |number: &u32| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
-        (2..=LAST_FACTOR).filter(is_prime).map(BigUint::from).product()
+        factors().map(BigUint::from).product()
     }
 
     #[test]

@@ -82,10 +82,13 @@ fn not_connected(message: &str, shown: &DatabaseUrl) -> StoreError {
     let is_certain = !host.contains('@') && (shown.to_string() != "postgres://.." || !message.contains('@'));
     if is_certain && of_a_server.iter().any(|start| message.starts_with(start)) {
         return match classify_message(message) {
-            StoreError::Other(message) | StoreError::Unavailable(message) if is_down(&message) => {
-                StoreError::Unavailable(message)
+            StoreError::Other(message) | StoreError::Unavailable(message) => {
+                if is_down(&message) {
+                    StoreError::Unavailable(message)
+                } else {
+                    StoreError::Denied(message)
+                }
             }
-            StoreError::Other(message) | StoreError::Unavailable(message) => StoreError::Denied(message),
             error => error,
         };
     }
