@@ -80,8 +80,9 @@ pub async fn run(
     };
     let mut outage = Outage::default();
     loop {
-        match start().await {
-            Ok(service) => return service.run_until(stop).await,
+        match Service::unless_stopped(start(), &stop).await {
+            Ok(Some(service)) => return service.run_until(stop).await,
+            Ok(None) => return Ok(Ending::Stopped),
             // A database that fails at this moment is waited for, as it is later.
             Err(RunError::Store(error)) if mode == Mode::Serve && error.is_outage() => {
                 outage.note("start", &Err::<(), _>(error));
@@ -172,6 +173,30 @@ impl Service {
             ended,
             stop_grace: settings.stop_grace,
         })
+    }
+
+    /// What `starting` makes, unless it takes longer than the last steps of a stop after being told to
+    /// `stop`: a database that does not answer keeps nobody.
+    ///
+    /// # Errors
+    /// Those of `starting`, and [`RunError::Aborted`].
+    pub async fn unless_stopped(
+        starting: impl Future<Output = Result<Self, RunError>>,
+        stop: &Stop,
+    ) -> Result<Option<Self>, RunError> {
+        let in_vain = async {
+            stop.requested(1).await;
+            sleep(LAST_STEPS).await;
+        };
+        tokio::select! {
+            biased;
+            started = starting => started.map(Some),
+            () = stop.requested(2) => Err(RunError::Aborted),
+            () = in_vain => {
+                log::warn!("stopped at its start: if this node is registered yet, its lease will run out");
+                Ok(None)
+            }
+        }
     }
 
     /// Has Emit look whenever `listener` has news, and not only at its polls.

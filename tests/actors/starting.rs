@@ -1,6 +1,6 @@
 //! Starts in the moment in which the database fails.
 
-use std::time::Duration;
+use std::{sync::mpsc::channel, time::Duration};
 
 use signwave::{
     actors::{Ending, Mode, RunError},
@@ -40,6 +40,21 @@ async fn a_service_that_waits_for_a_database_can_be_stopped() {
     world.until(|world| world.store.count(Method::RegisterNode) > 3).await;
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
     assert_eq!(world.memory.status().unwrap().nodes, []);
+}
+
+#[actix_rt::test]
+async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
+    for (requests, ending) in [(1, Ok(Ending::Stopped)), (2, Err(RunError::Aborted))] {
+        let world = World::new(10, 1, 5);
+        let (answer, silence) = channel::<()>();
+        let wait = move || silence.recv().unwrap_or(());
+        world.store.fail(Method::RegisterNode, 1, Fault::First(Box::new(wait)));
+        let running = world.run(Mode::Serve);
+        world.until(|world| world.store.count(Method::RegisterNode) == 1).await;
+        (0..requests).for_each(|_| running.stop.request());
+        assert_eq!(running.ended().await, ending);
+        drop(answer);
+    }
 }
 
 #[actix_rt::test]

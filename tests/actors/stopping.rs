@@ -113,3 +113,18 @@ async fn a_node_that_has_left_does_not_come_back() {
     assert_eq!(world.store.count(Method::RegisterNode), 1);
     world.check_all_signed();
 }
+
+#[actix_rt::test]
+async fn a_stop_during_a_start_ends_with_the_start() {
+    let world = World::new(10, 1, 5);
+    let mut registration = world.script.hold(Method::RegisterNode, 1);
+    let running = world.start(Mode::Serve);
+    registration.arrived().await;
+    running.stop.request();
+    actix_rt::task::yield_now().await;
+    registration.go_on();
+    assert_eq!(running.ended().await, Ok(Ending::Stopped));
+    assert_eq!(world.store.count(Method::RemoveNode), 1);
+    assert_eq!(world.store.count(Method::Lease), 0);
+    assert_eq!(world.memory.status().unwrap().nodes, [], "the node is gone");
+}

@@ -164,7 +164,10 @@ impl World {
         let clock: Clock = Arc::new(move || Duration::from_secs(seconds.load(SeqCst)));
         async move {
             let pool = SigningPool::start;
-            let mut service = Service::start(&settings, db, opener, mode, progress, clock, pool).await?;
+            let starting = Service::start(&settings, db, opener, mode, progress, clock, pool);
+            let Some(mut service) = Service::unless_stopped(starting, &stop).await? else {
+                return Ok(Ending::Stopped);
+            };
             if let Some(listener) = listener {
                 service.listen(listener)?;
             }

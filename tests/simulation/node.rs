@@ -114,7 +114,10 @@ impl Node {
         let tasks = LocalSet::new();
         let service = tasks.spawn_local(async move {
             let pool = |threads| Ok(bench.pool(threads));
-            let service = Service::start(&settings_there, db, opener, mode, progress, clock, pool).await?;
+            let starting = Service::start(&settings_there, db, opener, mode, progress, clock, pool);
+            let Some(service) = Service::unless_stopped(starting, &told).await? else {
+                return Ok(Ending::Stopped);
+            };
             at_start.is_started.set(true);
             service.run_until(told).await
         });
