@@ -86,30 +86,39 @@ fn spki(key: &[u8]) -> Vec<u8> {
     SubjectPublicKeyInfoRef { algorithm: pkcs1::ALGORITHM_ID, subject_public_key }.to_der().unwrap()
 }
 
+/// The vectors of a group. Each kind of test set has types of its own for the same things.
+macro_rules! vectors {
+    ($name:ident, $group:ident) => {{
+        let vectors = $group.tests.iter().map(|test| Vector {
+            message: &test.msg,
+            signature: &test.sig,
+            result: test.result,
+            name: format!("{:?} {}: {}", $name, test.tc_id, test.comment),
+        });
+        vectors.collect::<Vec<_>>()
+    }};
+}
+
+fn scheme_with(hash: HashFunction, [sha256, sha384, sha512]: [Scheme; 3]) -> Option<Scheme> {
+    match hash {
+        HashFunction::Sha2_256 => Some(sha256),
+        HashFunction::Sha2_384 => Some(sha384),
+        HashFunction::Sha2_512 => Some(sha512),
+        _ => None,
+    }
+}
+
 #[test]
 fn pkcs1_signatures_are_judged_as_they_should_be() {
     let mut tally = Tally::default();
     for name in rsa_pkcs1_verify::TestName::all() {
         let set = rsa_pkcs1_verify::TestSet::load(name).unwrap();
         for group in set.test_groups {
-            let vectors: Vec<_> = group
-                .tests
-                .iter()
-                .map(|test| Vector {
-                    message: &test.msg,
-                    signature: &test.sig,
-                    result: test.result,
-                    name: format!("{name:?} {}: {}", test.tc_id, test.comment),
-                })
-                .collect();
-            let scheme = match group.hash {
-                HashFunction::Sha2_256 => Scheme::Rs256,
-                HashFunction::Sha2_384 => Scheme::Rs384,
-                HashFunction::Sha2_512 => Scheme::Rs512,
-                _ => {
-                    tally.add(vectors.len(), "skipped: another hash function");
-                    continue;
-                }
+            let vectors = vectors!(name, group);
+            let schemes = [Scheme::Rs256, Scheme::Rs384, Scheme::Rs512];
+            let Some(scheme) = scheme_with(group.hash, schemes) else {
+                tally.add(vectors.len(), "skipped: another hash function");
+                continue;
             };
             check(&mut tally, &group.asn_key, scheme, Parameters::Ours, &vectors);
         }
@@ -125,24 +134,11 @@ fn pss_signatures_are_judged_as_they_should_be() {
     for name in rsa_pss_verify::TestName::all() {
         let set = rsa_pss_verify::TestSet::load(name).unwrap();
         for group in set.test_groups {
-            let vectors: Vec<_> = group
-                .tests
-                .iter()
-                .map(|test| Vector {
-                    message: &test.msg,
-                    signature: &test.sig,
-                    result: test.result,
-                    name: format!("{name:?} {}: {}", test.tc_id, test.comment),
-                })
-                .collect();
-            let scheme = match group.hash {
-                HashFunction::Sha2_256 => Scheme::Ps256,
-                HashFunction::Sha2_384 => Scheme::Ps384,
-                HashFunction::Sha2_512 => Scheme::Ps512,
-                _ => {
-                    tally.add(vectors.len(), "skipped: another hash function");
-                    continue;
-                }
+            let vectors = vectors!(name, group);
+            let schemes = [Scheme::Ps256, Scheme::Ps384, Scheme::Ps512];
+            let Some(scheme) = scheme_with(group.hash, schemes) else {
+                tally.add(vectors.len(), "skipped: another hash function");
+                continue;
             };
             let ours = group.mgf == Mgf::Mgf1
                 && group.mgf_hash == Some(group.hash)

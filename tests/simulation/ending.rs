@@ -17,8 +17,8 @@ use crate::{
 
 impl Simulation {
     /// An operator enables the keys. Everything must be signed soon, and every service must know of all that
-    /// it had stored.
-    pub async fn settle(&mut self) {
+    /// it had stored. Answers how long that may take.
+    pub async fn settle(&mut self) -> Duration {
         self.fate.log(format_args!("from here on nothing goes wrong"));
         let limit = self.limit(self.world.weather());
         self.phase = Phase::Settling;
@@ -30,6 +30,7 @@ impl Simulation {
         if self.fate.counted("call refused") == 0 {
             self.until(limit, Self::unknown).await;
         }
+        limit
     }
 
     /// Within this time everything is signed: leases of the dead run out, what is under way arrives, signers
@@ -67,8 +68,8 @@ impl Simulation {
         serving.find_map(|node| self.world.checks(|checks| checks.not_shown(node.process.number)))
     }
 
-    /// Every service stops in order; a command finds nothing to do.
-    pub async fn close(&mut self) {
+    /// Every service stops in order, within `limit`: one may still be frozen. A command finds nothing to do.
+    pub async fn close(&mut self, limit: Duration) {
         self.phase = Phase::Closing;
         self.due.clear();
         let nodes = self.places.iter_mut().filter_map(|place| place.node.as_mut());
@@ -76,7 +77,7 @@ impl Simulation {
             node.stop.request();
             (node.is_stopping, node.stopping_since) = (true, Some(self.fate.elapsed()));
         }
-        self.until(Duration::from_secs(10), Self::running).await;
+        self.until(limit, Self::running).await;
         self.phase = Phase::Draining;
         self.start_to(0, Mode::Drain);
         self.until(Duration::from_secs(10), Self::running).await;

@@ -111,9 +111,9 @@ impl Simulation {
             self.happen(self.fate.one_of(&self.scenario.troubles));
             self.world.check();
         }
-        self.settle().await;
+        let limit = self.settle().await;
         if !panics::any() {
-            self.close().await;
+            self.close(limit).await;
         }
     }
 

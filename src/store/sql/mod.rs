@@ -7,7 +7,7 @@ mod statement;
 pub(super) use migrations::known;
 pub(super) use reading::{
     BatchColumns, KeyColumns, RawBatch, RawCounts, RawKey, RawNode, RawSigned, RawStoredKey, RawSum,
-    SignedColumns, batch_row, corrupt, counts, expect_rows, key_row, parse_runs, parse_state, sql_limit,
-    status, stored_key, visit_signed,
+    SignedColumns, batch_row, counts, expect_rows, key_row, key_state_verdict, page, parse_runs, parse_state,
+    read_pages, sql_limit, status, stored_key,
 };
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};

@@ -1,10 +1,14 @@
 //! Stored rows as domain values.
 
-use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+use diesel::{
+    QueryResult,
+    sql_types::{BigInt, Binary, Integer, Nullable, Text},
+};
 
+use super::statement::Value;
 use crate::{
     domain::{BatchId, BatchState, Epoch, KeyId, KeyState, NodeId, RecordId, Runs, Scheme},
-    store::{BatchRow, Counts, KeyRow, NodeRow, SignedRow, Status, StoreError, StoredKey},
+    store::{BatchRow, Counts, KeyRow, KeyStateVerdict, NodeRow, SignedRow, Status, StoreError, StoredKey},
 };
 
 /// A batch as its columns come.
@@ -39,7 +43,7 @@ pub(in crate::store) fn parse_state(state: &str) -> Result<BatchState, StoreErro
 }
 
 /// Says which row it was.
-pub(in crate::store) fn corrupt(table: &str, id: i64, error: &dyn std::error::Error) -> StoreError {
+fn corrupt(table: &str, id: i64, error: &dyn std::error::Error) -> StoreError {
     StoreError::Corrupt(format!("{table} {id}: {error}"))
 }
 
@@ -155,8 +159,49 @@ pub(in crate::store) type RawSigned = (i64, Option<Vec<u8>>, Vec<u8>, Option<i64
 pub(in crate::store) type SignedColumns =
     (BigInt, Nullable<Binary>, Binary, Nullable<BigInt>, Nullable<Binary>);
 
-/// Shows a page of records.
-pub(in crate::store) fn visit_signed(page: &[RawSigned], visit: &mut dyn FnMut(SignedRow<'_>)) {
+/// How many records are read at a time, and how many bytes of them, whichever comes first.
+const PAGE_ROWS: i64 = 512;
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Reads `records` page by page: `read` gets the values of a statement (the first and the last id, and
+/// how many rows at most), and answers what [`page`] makes of its rows.
+///
+/// Each page is read as a whole before it is shown: whoever watches may be slow, and a statement that goes
+/// on for long keeps SQLite's log from being cut, and old versions of rows alive in PostgreSQL.
+pub(in crate::store) fn read_pages(
+    records: &Runs,
+    read: impl Fn(&[Value<'_>]) -> Result<Vec<RawSigned>, StoreError>,
+    visit: &mut dyn FnMut(SignedRow<'_>),
+) -> Result<(), StoreError> {
+    for (first, last) in records.ranges() {
+        let mut next = first.0;
+        while next <= last.0 {
+            let page = read(&[Value::Integer(next), Value::Integer(last.0), Value::Integer(PAGE_ROWS)])?;
+            let Some((last_id, ..)) = page.last() else { break };
+            next = last_id + 1;
+            visit_signed(&page, visit);
+        }
+    }
+    Ok(())
+}
+
+/// The first of `rows`, as many as make a page.
+pub(in crate::store) fn page(
+    rows: impl Iterator<Item = QueryResult<RawSigned>>,
+) -> QueryResult<Vec<RawSigned>> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    for row in rows {
+        let row = row?;
+        bytes += row.2.len();
+        page.push(row);
+        if bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(page)
+}
+
+fn visit_signed(page: &[RawSigned], visit: &mut dyn FnMut(SignedRow<'_>)) {
     for (id, external_id, payload, batch, signature) in page {
         visit(SignedRow {
             record: RecordId(*id),
@@ -165,6 +210,21 @@ pub(in crate::store) fn visit_signed(page: &[RawSigned], visit: &mut dyn FnMut(S
             signature: batch.map(BatchId).zip(signature.as_deref()),
         });
     }
+}
+
+/// What becomes of a key whose stored state is `before` and shall be `state`.
+pub(in crate::store) fn key_state_verdict(
+    key: KeyId,
+    before: Option<&str>,
+    state: KeyState,
+) -> Result<KeyStateVerdict, StoreError> {
+    let Some(before) = before else { return Ok(KeyStateVerdict::NoSuchKey) };
+    let before: KeyState = before.parse().map_err(|error| corrupt("key", key.0, &error))?;
+    Ok(if before.may_become(state) {
+        KeyStateVerdict::Changed(before)
+    } else {
+        KeyStateVerdict::Refused(before)
+    })
 }
 
 /// SQL takes a negative limit for none, or for an error.

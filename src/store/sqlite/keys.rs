@@ -4,8 +4,8 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
 use super::{SqliteStore, errors::Failure};
 use crate::store::sql::{
-    KeyColumns, RawKey, RawStoredKey, Sql, Value, corrupt, execute, expect_rows, key_row, row, rows,
-    stored_key,
+    KeyColumns, RawKey, RawStoredKey, Sql, Value, execute, expect_rows, key_row, key_state_verdict, row,
+    rows, stored_key,
 };
 use crate::{
     domain::{KeyId, KeyState},
@@ -59,16 +59,13 @@ pub(super) fn set_state(
 ) -> Result<KeyStateVerdict, StoreError> {
     // What if we die here? The state has changed or it has not; asking again is harmless.
     store.write(|connection| {
-        let Some(before) = row::<StateOf, String, _>(connection, &[Value::Integer(key.0)])? else {
-            return Ok(KeyStateVerdict::NoSuchKey);
-        };
-        let before: KeyState = before.parse().map_err(|error| corrupt("key", key.0, &error))?;
-        if !before.may_become(state) {
-            return Ok(KeyStateVerdict::Refused(before));
+        let before = row::<StateOf, String, _>(connection, &[Value::Integer(key.0)])?;
+        let verdict = key_state_verdict(key, before.as_deref(), state)?;
+        if let KeyStateVerdict::Changed(_) = verdict {
+            let values = [Value::Text(state.name()), Value::OptionalText(reason), Value::Integer(key.0)];
+            expect_rows("changing the state of a key", 1, execute::<SetState, _>(connection, &values)?)?;
         }
-        let values = [Value::Text(state.name()), Value::OptionalText(reason), Value::Integer(key.0)];
-        expect_rows("changing the state of a key", 1, execute::<SetState, _>(connection, &values)?)?;
-        Ok(KeyStateVerdict::Changed(before))
+        Ok(verdict)
     })
 }
 

@@ -2,21 +2,17 @@
 
 use diesel::{RunQueryDsl, connection::DefaultLoadingMode};
 
-use super::{SqliteStore, errors::Failure};
+use super::SqliteStore;
 use crate::{
     domain::{BatchId, RecordId, Runs},
     store::{
         BatchRow, SignedRow, StoreError,
         sql::{
-            BatchColumns, RawBatch, RawSigned, SignedColumns, Sql, Value, batch_row, bound, row, rows,
-            sql_limit, visit_signed,
+            BatchColumns, RawBatch, RawSigned, SignedColumns, Sql, Value, batch_row, bound, page, read_pages,
+            row, rows, sql_limit,
         },
     },
 };
-
-/// How many records are read at a time, and how many bytes of them, whichever comes first.
-const PAGE_ROWS: i64 = 512;
-const PAGE_BYTES: usize = 4 << 20;
 
 /// See [`crate::store::Store::batches`].
 pub(super) fn batches(
@@ -40,40 +36,17 @@ pub(super) fn batch_of(store: &SqliteStore, record: RecordId) -> Result<Option<B
 }
 
 /// See [`crate::store::Store::read_signed`].
-///
-/// Each page is read as a whole before it is shown: whoever watches may be slow, and a long read
-/// would keep the write-ahead log from being cut.
 pub(super) fn read_signed(
     store: &SqliteStore,
     records: &Runs,
     visit: &mut dyn FnMut(SignedRow<'_>),
 ) -> Result<(), StoreError> {
-    for (first, last) in records.ranges() {
-        let mut next = first.0;
-        while next <= last.0 {
-            let page = store.query(|connection| {
-                let values = [Value::Integer(next), Value::Integer(last.0), Value::Integer(PAGE_ROWS)];
-                page(connection, &values)
-            })?;
-            let Some((last_id, ..)) = page.last() else { break };
-            next = last_id + 1;
-            visit_signed(&page, visit);
-        }
-    }
-    Ok(())
-}
-
-fn page(connection: &mut diesel::SqliteConnection, values: &[Value<'_>]) -> Result<Vec<RawSigned>, Failure> {
-    let (mut page, mut bytes) = (Vec::new(), 0);
-    for row in bound::<SignedBetween>(values).load_iter::<RawSigned, DefaultLoadingMode>(connection)? {
-        let row = row?;
-        bytes += row.2.len();
-        page.push(row);
-        if bytes >= PAGE_BYTES {
-            break;
-        }
-    }
-    Ok(page)
+    let read = |values: &[Value<'_>]| {
+        store.query(|connection| {
+            Ok(page(bound::<SignedBetween>(values).load_iter::<RawSigned, DefaultLoadingMode>(connection)?)?)
+        })
+    };
+    read_pages(records, read, visit)
 }
 
 struct BatchesAfter;
