@@ -6,6 +6,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer, de::Error};
 
+use super::shown::shown;
 use crate::{
     config::{Checking, Roles, Settings},
     domain::Scheme,
@@ -186,7 +187,8 @@ impl Reading {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error}; write 200ms, 30s or 2min"))
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{}; write 200ms, 30s or 2min", shown(&error.to_string())))
 }
 
 /// Reads a value from the text that a flag would take.

@@ -19,8 +19,8 @@ pub fn shown(text: &str) -> String {
 fn address(text: &str) -> Option<usize> {
     let behind_scheme = text.find("://").map(|at| at + 3);
     let behind_user = text.find('@').and_then(|at| {
-        let word = text[..at].rfind(char::is_whitespace).map_or(0, |space| space + 1);
-        let colon = word + text[word..at].find(':')?;
+        let word = text[..at].rsplit(char::is_whitespace).next()?;
+        let colon = at - word.len() + word.find(':')?;
         Some(if text[colon..].starts_with("://") { colon + 3 } else { colon + 1 })
     });
     behind_scheme.into_iter().chain(behind_user).min()
@@ -48,6 +48,8 @@ mod tests {
             ("a\u{1b}[2J\nb", "a\\u{1b}[2J\\nb"),
             ("'user:secret@host' found", "'user:.."),
             ("invalid type: string \"a@b\"", "invalid type: string \"a@b\""),
+            ("secret:\u{2000}user@host", "secret:\u{2000}user@host"),
+            ("\u{2000}user:secret@host", "\u{2000}user:.."),
             ("é", "é"),
         ] {
             assert_eq!(shown(text), expected);

@@ -118,7 +118,8 @@ impl<'a> Site<'a> {
     /// Waits until every record has its signature.
     pub fn wait_until_signed(&self, limit: Duration, nodes: &mut [&mut Node]) {
         let mut sql = self.admin();
-        let unsigned = "SELECT count(*) FROM record WHERE id NOT IN (SELECT record_id FROM signature)";
+        let unsigned =
+            "SELECT count(*) FROM record LEFT JOIN signature ON record_id = id WHERE record_id IS NULL";
         until("everything is signed", limit, || {
             nodes.iter_mut().for_each(|node| node.must_run());
             number(&mut sql, unsigned) == 0
