@@ -51,7 +51,7 @@ pub const CALLS: &str = "openat,creat,open,write,pwrite64,writev,pwritev,pwritev
                          link,linkat,symlink,symlinkat,rename,renameat,renameat2,unlink,unlinkat,fcntl";
 
 /// strace's options: complete data and all paths, in hexadecimal.
-pub const OPTIONS: [&str; 7] = ["--seccomp-bpf", "-y", "-xx", "-s", "100000000", "-e", CALLS];
+pub const OPTIONS: [&str; 6] = ["-y", "-xx", "-s", "100000000", "-e", CALLS];
 
 /// The files that are gone after a loss of power whatever happens, or hold what is printed.
 const VOLATILE: [&str; 3] = [INDEX, "said", "trace"];

@@ -1,6 +1,6 @@
 //! Connections: how they are opened, what is set on each, and the pools that keep them.
 
-use std::{path::Path, time::Duration};
+use std::{fs::File, io::ErrorKind, path::Path, time::Duration};
 
 use diesel::{
     Connection, ConnectionError, SqliteConnection,
@@ -49,7 +49,9 @@ const READER: [&str; 4] = [
 
 /// Opens a file that exists; never makes one.
 pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let mut connection = SqliteConnection::establish(&uri(path)?).map_err(|error| match error {
+    let path = path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    sync_log(&path)?;
+    let mut connection = SqliteConnection::establish(&uri(&path)?).map_err(|error| match error {
         ConnectionError::BadConnection(message) => classify_message(&message),
         error => StoreError::Other(error.to_string()),
     })?;
@@ -121,7 +123,29 @@ pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Fa
             "SQLite ignored a pragma, or texts are not UTF-8: {answers:?}"
         ))));
     }
-    Ok(())
+    match row::<FileOfDatabase, (String, i64), _>(connection, &[])? {
+        Some((path, _)) if !path.is_empty() => Ok(sync_log(Path::new(&path))?),
+        _ => Ok(()), // in memory
+    }
+}
+
+/// Makes certain what is found in the log.
+///
+/// A process that is killed within a commit may leave all of it in the log, and not on the disk. Whoever
+/// opens the file next, when nobody else has it open, reads the log from its beginning, takes that commit
+/// for a good one and shows it; SQLite syncs it with the next commit only, before which the power may go
+/// away. So the log is synced before it is read, and after: another process may have come and died between.
+fn sync_log(path: &Path) -> Result<(), StoreError> {
+    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    match sync(Path::new(&log)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()), // there is nothing to be found
+        // Its name, too.
+        Ok(()) => path.parent().map_or(Ok(()), sync),
+        error => error,
+    }
+    .map_err(|error| StoreError::Unavailable(format!("cannot sync '{}': {error}", log.display())))
 }
 
 fn prepare_reader(connection: &mut SqliteConnection) -> Result<(), Failure> {
@@ -142,6 +166,14 @@ impl Sql for WriterAnswers {
          FROM pragma_synchronous, pragma_foreign_keys, pragma_recursive_triggers, pragma_trusted_schema, \
          pragma_encoding";
     type Columns = (BigInt, BigInt, BigInt, BigInt, Text);
+}
+
+/// The path of the file, and something that is read from it.
+struct FileOfDatabase;
+impl Sql for FileOfDatabase {
+    const TEXT: &'static str =
+        "SELECT file, (SELECT count(*) FROM sqlite_schema) FROM pragma_database_list WHERE name = 'main'";
+    type Columns = (Text, BigInt);
 }
 
 struct Version;
