@@ -18,7 +18,7 @@ use crate::{
 
 /// What a takeover may take beyond the lease and the grace, on a machine that is busy: a step back counts
 /// the lease anew when somebody looks, which is every third of a lease, and so is the takeover.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(10);
 
 /// Who falls asleep within a transaction is ended by the server, after this.
 const IDLE: Duration = Duration::from_secs(3);

@@ -17,7 +17,7 @@ const TTL: Duration = Duration::from_secs(1);
 
 /// What a takeover may take beyond the lease, on a machine that is busy: a step back counts it anew
 /// when somebody looks, which is every third of a lease, and so is the takeover.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(10);
 
 const UNSIGNED: &str = "SELECT count(*) FROM record WHERE id NOT IN (SELECT record_id FROM signature)";
 const DOUBLES: &str = "SELECT count(*) FROM
