@@ -8,8 +8,8 @@ use crate::{
     store::{
         AddKeyVerdict, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey,
         sql::{
-            KeyColumns, RawKey, RawStoredKey, Sql, Value, execute, expect_rows, key_row, key_state_verdict,
-            row, rows, stored_key,
+            KeyColumns, RawKey, RawStoredKey, Sql, Value, expect_rows, key_row, row, rows, set_key_state,
+            stored_key,
         },
     },
 };
@@ -59,15 +59,7 @@ pub(super) fn set_state(
     reason: Option<&str>,
 ) -> Result<KeyStateVerdict, StoreError> {
     // What if we die here? The state has changed or it has not; asking again is harmless.
-    store.write(|connection| {
-        let before = row::<StateOf, String, _>(connection, &[Value::Integer(key.0)])?;
-        let verdict = key_state_verdict(key, before.as_deref(), state)?;
-        if let KeyStateVerdict::Changed(_) = verdict {
-            let values = [Value::Text(state.name()), Value::OptionalText(reason), Value::Integer(key.0)];
-            expect_rows("changing the state of a key", 1, execute::<SetState, _>(connection, &values)?)?;
-        }
-        Ok(verdict)
-    })
+    store.write(|connection| set_key_state::<StateOf, _, _>(connection, key, state, reason))
 }
 
 struct FindKey;
@@ -102,10 +94,4 @@ struct StateOf;
 impl Sql for StateOf {
     const TEXT: &'static str = "SELECT state FROM signing_key WHERE id = ? FOR NO KEY UPDATE";
     type Columns = Text;
-}
-
-struct SetState;
-impl Sql for SetState {
-    const TEXT: &'static str = "UPDATE signing_key SET state = ?, state_reason = ? WHERE id = ?";
-    type Columns = ();
 }

@@ -8,7 +8,7 @@ use diesel::{
 use super::statement::Value;
 use crate::{
     domain::{BatchId, BatchState, Epoch, KeyId, KeyState, NodeId, RecordId, Runs, Scheme},
-    store::{BatchRow, Counts, KeyRow, KeyStateVerdict, NodeRow, SignedRow, Status, StoreError, StoredKey},
+    store::{BatchRow, Counts, KeyRow, NodeRow, SignedRow, Status, StoreError, StoredKey},
 };
 
 /// A batch as its columns come.
@@ -43,7 +43,7 @@ pub(in crate::store) fn parse_state(state: &str) -> Result<BatchState, StoreErro
 }
 
 /// Says which row it was.
-fn corrupt(table: &str, id: i64, error: &dyn std::error::Error) -> StoreError {
+pub(super) fn corrupt(table: &str, id: i64, error: &dyn std::error::Error) -> StoreError {
     StoreError::Corrupt(format!("{table} {id}: {error}"))
 }
 
@@ -210,21 +210,6 @@ fn visit_signed(page: &[RawSigned], visit: &mut dyn FnMut(SignedRow<'_>)) {
             signature: batch.map(BatchId).zip(signature.as_deref()),
         });
     }
-}
-
-/// What becomes of a key whose stored state is `before` and shall be `state`.
-pub(in crate::store) fn key_state_verdict(
-    key: KeyId,
-    before: Option<&str>,
-    state: KeyState,
-) -> Result<KeyStateVerdict, StoreError> {
-    let Some(before) = before else { return Ok(KeyStateVerdict::NoSuchKey) };
-    let before: KeyState = before.parse().map_err(|error| corrupt("key", key.0, &error))?;
-    Ok(if before.may_become(state) {
-        KeyStateVerdict::Changed(before)
-    } else {
-        KeyStateVerdict::Refused(before)
-    })
 }
 
 /// SQL takes a negative limit for none, or for an error.

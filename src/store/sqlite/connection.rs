@@ -60,9 +60,11 @@ pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     Ok(connection)
 }
 
-/// One connection that writes.
+/// One connection that writes. It has read the log when it is handed out, and keeps others from reading it anew.
 pub(super) fn writer_pool(path: &Path) -> Result<SqlitePool, StoreError> {
-    pool(path, 1, Role::Writer)
+    let writer = pool(path, 1, Role::Writer)?;
+    sync_log(path)?;
+    Ok(writer)
 }
 
 /// Connections that read, for `threads` threads at a time.
@@ -123,10 +125,7 @@ pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Fa
             "SQLite ignored a pragma, or texts are not UTF-8: {answers:?}"
         ))));
     }
-    match row::<FileOfDatabase, (String, i64), _>(connection, &[])? {
-        Some((path, _)) if !path.is_empty() => Ok(sync_log(Path::new(&path))?),
-        _ => Ok(()), // in memory
-    }
+    Ok(())
 }
 
 /// Makes certain what is found in the log.
@@ -166,14 +165,6 @@ impl Sql for WriterAnswers {
          FROM pragma_synchronous, pragma_foreign_keys, pragma_recursive_triggers, pragma_trusted_schema, \
          pragma_encoding";
     type Columns = (BigInt, BigInt, BigInt, BigInt, Text);
-}
-
-/// The path of the file, and something that is read from it.
-struct FileOfDatabase;
-impl Sql for FileOfDatabase {
-    const TEXT: &'static str =
-        "SELECT file, (SELECT count(*) FROM sqlite_schema) FROM pragma_database_list WHERE name = 'main'";
-    type Columns = (Text, BigInt);
 }
 
 struct Version;
