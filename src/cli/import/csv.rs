@@ -1,20 +1,15 @@
 //! CSV (RFC 4180) with a header.
 
-use std::{
-    cell::Cell,
-    io::{self, Read},
-    rc::Rc,
+use std::io::BufRead;
+
+use super::{
+    fields::{Fields, Found, Limits},
+    row::{Malformed, Row, Rows, check_external_id, payload, too_large},
 };
-
-use csv::{ByteRecord, Reader};
-
-use super::row::{Malformed, Row, Rows, check_external_id, payload, too_large};
 
 /// A CSV file.
 pub struct Csv<R> {
-    reader: Reader<Bounded<R>>,
-    record: ByteRecord,
-    input: Rc<Input>,
+    fields: Fields<R>,
     max_payload: usize,
     /// Known once the header is read.
     columns: Option<Columns>,
@@ -26,62 +21,55 @@ struct Columns {
     external_id: Option<usize>,
     plain: Option<usize>,
     base64: Option<usize>,
+    count: usize,
 }
 
-impl<R: Read> Csv<R> {
+/// More columns than any header needs, so that one with other names is named.
+const HEADER: Limits = Limits { fields: 1000, bytes: 1 << 16 };
+
+impl<R: BufRead> Csv<R> {
     /// Reads `input`.
     pub fn new(input: R, max_payload: usize) -> Self {
-        let state = Rc::new(Input::default());
-        let bounded = Bounded { input, state: Rc::clone(&state) };
-        let reader = csv::ReaderBuilder::new().buffer_capacity(BUFFER).from_reader(bounded);
-        Self { reader, record: ByteRecord::new(), input: state, max_payload, columns: None }
+        Self { fields: Fields::new(input), max_payload, columns: None }
     }
 
-    /// Allows the next row as much as the largest payload may take, every byte a doubled quote, and
-    /// room for the rest.
-    fn refill(&self) {
-        self.input.budget.set(self.max_payload.saturating_mul(2).saturating_add(BUFFER + (1 << 16)));
-    }
-
-    fn columns(&mut self) -> Result<Columns, String> {
+    fn columns(&mut self) -> Result<Columns, Malformed> {
         if let Some(columns) = self.columns {
             return Ok(columns);
         }
-        let mut columns = Columns { external_id: None, plain: None, base64: None };
-        for (i, name) in
-            self.reader.byte_headers().map_err(|error| reason(&error, self.max_payload))?.iter().enumerate()
-        {
-            let column = match name {
-                b"external_id" => &mut columns.external_id,
-                b"payload" => &mut columns.plain,
-                b"payload_base64" => &mut columns.base64,
-                name => {
-                    return Err(format!(
-                        "the header names the column '{}': there are external_id, payload and payload_base64",
-                        String::from_utf8_lossy(&name[..name.len().min(64)])
-                    ));
-                }
-            };
-            if column.replace(i).is_some() {
-                return Err(format!("the header names the column '{}' twice", String::from_utf8_lossy(name)));
+        let line = loop {
+            match self.fields.read(HEADER, || "the header is too long".to_owned())? {
+                Found::Row(line) => break line,
+                Found::Blank(_) => {}
+                Found::End => return Err(Malformed::new(1, NO_PAYLOAD)),
             }
-        }
-        if columns.plain.is_some() == columns.base64.is_some() {
-            return Err("the header must name one of the columns payload and payload_base64".to_owned());
-        }
-        self.columns = Some(columns);
-        Ok(columns)
+        };
+        let columns = Columns::named(self.fields.row()).map_err(|reason| Malformed::new(line, &reason))?;
+        Ok(*self.columns.insert(columns))
     }
 
-    fn read(&mut self, columns: Columns, line: u64) -> Result<Option<Row>, String> {
-        if !self
-            .reader
-            .read_byte_record(&mut self.record)
-            .map_err(|error| reason(&error, self.max_payload))?
-        {
-            return Ok(None);
+    /// The next row that is not empty, and its line.
+    fn read(&mut self, columns: Columns) -> Result<Option<u64>, Malformed> {
+        let max = self.max_payload;
+        // The largest payload in base64, and room for the external id.
+        let bytes = max.saturating_add(max / 3).saturating_add(1 << 16);
+        loop {
+            match self.fields.read(Limits { fields: columns.count, bytes }, || too_large(max))? {
+                Found::Row(line) => return Ok(Some(line)),
+                Found::End => return Ok(None),
+                Found::Blank(line) if columns.count == 1 => return Err(Malformed::new(line, BLANK)),
+                // It has too few fields to be a row.
+                Found::Blank(_) => {}
+            }
         }
-        let field = |column: Option<usize>| column.and_then(|i| self.record.get(i));
+    }
+
+    fn row(&self, columns: Columns, line: u64) -> Result<Row, String> {
+        let fields = self.fields.row();
+        if fields.len() < columns.count {
+            return Err(format!("it has {} of the header's {} fields", fields.len(), columns.count));
+        }
+        let field = |column: Option<usize>| column.map(|i| fields[i].as_slice());
         // CSV cannot tell an empty field from none.
         let external_id = match field(columns.external_id).filter(|id| !id.is_empty()) {
             None => None,
@@ -93,71 +81,65 @@ impl<R: Read> Csv<R> {
             }
         };
         let payload = payload(field(columns.plain), field(columns.base64), self.max_payload)?;
-        Ok(Some(Row { external_id, payload, line }))
+        Ok(Row { external_id, payload, line })
     }
 }
 
-impl<R: Read> Rows for Csv<R> {
+impl<R: BufRead> Rows for Csv<R> {
     fn next(&mut self) -> Result<Option<Row>, Malformed> {
-        self.refill();
-        let columns = self.columns().map_err(|reason| Malformed::new(1, &reason))?;
-        // Between two rows the reader stands before the LF of a CR LF.
-        let behind = u64::from(self.input.crlf.get() == Some(true));
-        let line = self.reader.position().line() + behind;
-        self.read(columns, line).map_err(|reason| Malformed::new(line, &reason))
+        let columns = self.columns()?;
+        let Some(line) = self.read(columns)? else { return Ok(None) };
+        self.row(columns, line).map(Some).map_err(|reason| Malformed::new(line, &reason))
     }
 }
 
-fn reason(error: &csv::Error, max_payload: usize) -> String {
-    match error.kind() {
-        csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => too_large(max_payload),
-        csv::ErrorKind::Io(error) => format!("it cannot be read: {error}"),
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("it has {len} fields where the header has {expected_len}")
+const NO_PAYLOAD: &str = "the header must name one of the columns payload and payload_base64";
+const BLANK: &str = "an empty line may mean an empty payload or nothing: write \"\", or remove the line";
+
+impl Columns {
+    fn named(header: &[Vec<u8>]) -> Result<Self, String> {
+        let mut columns = Self { external_id: None, plain: None, base64: None, count: header.len() };
+        for (i, name) in header.iter().enumerate() {
+            let column = match name.as_slice() {
+                b"external_id" => &mut columns.external_id,
+                b"payload" => &mut columns.plain,
+                b"payload_base64" => &mut columns.base64,
+                name => return Err(unknown(name, header.len())),
+            };
+            if column.replace(i).is_some() {
+                return Err(format!("the header names the column '{}' twice", String::from_utf8_lossy(name)));
+            }
         }
-        _ => error.to_string(),
+        if columns.plain.is_some() == columns.base64.is_some() {
+            return Err(NO_PAYLOAD.to_owned());
+        }
+        Ok(columns)
     }
 }
 
-/// Bytes that the CSV reader reads ahead.
-const BUFFER: usize = 1 << 16;
-
-/// What is known of the input.
-#[derive(Default)]
-struct Input {
-    /// Bytes that may still be read for the row at hand.
-    budget: Cell<usize>,
-    /// Whether its first line ends in CR LF.
-    crlf: Cell<Option<bool>>,
-}
-
-/// An input that ends with an error when a single row takes too much of it: the CSV reader itself
-/// would take a row of any length into memory.
-struct Bounded<R> {
-    input: R,
-    state: Rc<Input>,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut count = self.input.read(buffer)?;
-        // A pipe may end between CR and LF for now: the first of them are read together.
-        let is_split = self.state.crlf.get().is_none() && buffer[..count].ends_with(b"\r");
-        if is_split && count < buffer.len() {
-            count += self.input.read(&mut buffer[count..=count])?;
-        }
-        let left = self.state.budget.get().checked_sub(count).ok_or(io::ErrorKind::FileTooLarge)?;
-        self.state.budget.set(left);
-        if self.state.crlf.get().is_none() {
-            let end = buffer[..count].iter().position(|byte| *byte == b'\n');
-            self.state.crlf.set(end.map(|end| end > 0 && buffer[end - 1] == b'\r'));
-        }
-        Ok(count)
+/// Says that the header names a column that there is not, and what may be the matter with the file.
+fn unknown(name: &[u8], columns: usize) -> String {
+    if name.starts_with(b"sep=") {
+        return "the line 'sep=' is for Excel only: remove it, and separate the columns by commas".to_owned();
     }
+    let separator = [(b';', "semicolon"), (b'\t', "tab"), (b'|', "pipe")];
+    if let Some((_, separator)) = separator.iter().find(|(byte, _)| columns == 1 && name.contains(byte)) {
+        return format!(
+            "the columns are separated by {separator}, not by comma: run 'mlr --csv --ifs {separator} --ofs comma \
+             cat FILE | signwave import - --format csv'"
+        );
+    }
+    let name = String::from_utf8_lossy(&name[..name.len().min(64)]);
+    format!(
+        "the header names the column '{}': there are external_id, payload and payload_base64",
+        name.escape_debug()
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     fn read(text: impl AsRef<[u8]>) -> Result<Vec<Row>, Malformed> {
@@ -179,6 +161,8 @@ mod tests {
         }
         assert_eq!(read("payload_base64\n/wA=\n").unwrap(), [row(None, b"\xff\0", 2)]);
         assert!(read("payload\n").unwrap().is_empty());
+        let skipped = read("\n\npayload,external_id\n\na,\n\n\n").unwrap();
+        assert_eq!(skipped, [row(None, b"a", 5)]);
     }
 
     #[test]
@@ -189,8 +173,14 @@ mod tests {
             ("payload,payload_base64\na,YQ==\n", 1, "must name one"),
             ("payload,payload\n", 1, "twice"),
             ("payload,externalid\n", 1, "'externalid'"),
-            ("payload\na\nb,c\n", 3, "2 fields"),
-            ("payload,external_id\na\n", 2, "1 fields"),
+            ("external_id;payload\n1;a\n", 1, "mlr --csv --ifs semicolon"),
+            ("external_id\tpayload\n", 1, "mlr --csv --ifs tab"),
+            ("sep=;\npayload\n", 1, "'sep='"),
+            ("sep=,\npayload\n", 1, "'sep='"),
+            (" payload\n", 1, "' payload'"),
+            ("payload\na\nb,c\n", 3, "more fields than the 1"),
+            ("payload,external_id\na\n", 2, "1 of the header's 2 fields"),
+            ("payload\na\n\nb\n", 3, "an empty line"),
             ("payload_base64\nYQ\n", 2, "not base64"),
             ("payload\n12345678901\n", 2, "larger than 10 bytes"),
         ] {
@@ -203,10 +193,11 @@ mod tests {
 
     #[test]
     fn an_endless_row_does_not_fill_the_memory() {
-        let endless = io::Cursor::new(b"payload\n\"").chain(io::repeat(b'x'));
-        assert_eq!(
-            Csv::new(endless, 1000).next().unwrap_err(),
-            Malformed { line: 2, reason: too_large(1000) }
-        );
+        for (quote, advice) in [("", ""), ("\"", ", or close the quote that opens here")] {
+            let begun = format!("payload\n{quote}");
+            let endless = begun.as_bytes().chain(std::io::BufReader::new(std::io::repeat(b'x')));
+            let reason = too_large(1000) + advice;
+            assert_eq!(Csv::new(endless, 1000).next().unwrap_err(), Malformed { line: 2, reason });
+        }
     }
 }

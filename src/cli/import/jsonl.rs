@@ -1,20 +1,18 @@
 //! JSON lines: one object a line.
 
-use std::{
-    borrow::Cow,
-    io::{BufReader, Read},
-};
+use std::{borrow::Cow, io::BufRead};
 
 use serde::Deserialize;
 
 use super::{
     lines::{Line, read_line},
-    row::{Malformed, Row, Rows, check_external_id, payload},
+    row::{Malformed, Row, Rows, check_external_id, payload, too_large},
+    text::{check_no_nul, unreadable},
 };
 
 /// A file of JSON objects.
 pub struct Jsonl<R> {
-    input: BufReader<R>,
+    input: R,
     max_payload: usize,
     line: u64,
 }
@@ -30,10 +28,10 @@ struct Object<'a> {
     payload_base64: Option<Cow<'a, str>>,
 }
 
-impl<R: Read> Jsonl<R> {
+impl<R: BufRead> Jsonl<R> {
     /// Reads `input`.
     pub fn new(input: R, max_payload: usize) -> Self {
-        Self { input: BufReader::with_capacity(1 << 16, input), max_payload, line: 0 }
+        Self { input, max_payload, line: 0 }
     }
 
     /// The longest line: every byte of the payload escaped as `\u0000`, and room for the rest.
@@ -42,12 +40,18 @@ impl<R: Read> Jsonl<R> {
     }
 
     fn parse(&self, text: &[u8]) -> Result<Row, String> {
+        check_no_nul(text)?;
+        // serde would take an array for the struct, its members by their places.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(NO_OBJECT.to_owned());
+        }
         let object: Object<'_> = serde_json::from_slice(text).map_err(|error| {
             // The line that serde_json counts is always the first; the row's own is said elsewhere.
             let column = error.column();
+            let advice = if error.is_eof() { ": write each object on one line, as 'jq -c .' does" } else { "" };
             let error = error.to_string();
             let reason = error.rsplit_once(" at line").map_or(&*error, |(reason, _)| reason);
-            format!("not an object of external_id and payload or payload_base64: {reason} (column {column})")
+            format!("not an object of external_id and payload or payload_base64: {reason} (column {column}){advice}")
         })?;
         if let Some(id) = &object.external_id {
             check_external_id(id)?;
@@ -59,22 +63,25 @@ impl<R: Read> Jsonl<R> {
     }
 }
 
-impl<R: Read> Rows for Jsonl<R> {
+impl<R: BufRead> Rows for Jsonl<R> {
     fn next(&mut self) -> Result<Option<Row>, Malformed> {
         loop {
             self.line += 1;
             let max_line = self.max_line();
             let read = match read_line(&mut self.input, max_line) {
                 Ok(Line::End) => return Ok(None),
-                Ok(Line::Is(text)) if text.trim_ascii().is_empty() => continue,
-                Ok(Line::Is(text)) => self.parse(&text),
-                Ok(Line::TooLong) => Err(super::row::too_large(self.max_payload)),
-                Err(error) => Err(format!("it cannot be read: {error}")),
+                Ok(Line::Whole(text) | Line::Last(text)) if text.trim_ascii().is_empty() => continue,
+                Ok(Line::Whole(text) | Line::Last(text)) => self.parse(&text),
+                Ok(Line::TooLong) => Err(too_large(self.max_payload)),
+                Err(error) => Err(unreadable(&error)),
             };
             return read.map(Some).map_err(|reason| Malformed::new(self.line, &reason));
         }
     }
 }
+
+const NO_OBJECT: &str = "not an object: each line holds one, as in {\"payload\": \"text\"}; for a file that is one array \
+                         run \"jq -c '.[]' FILE | signwave import - --format jsonl\"";
 
 #[cfg(test)]
 mod tests {
@@ -100,8 +107,34 @@ mod tests {
     #[test]
     fn each_malformed_line_says_what_is_wrong() {
         for (line, reason) in [
-            ("{\"payload\": \"a\"", "EOF while parsing an object (column 15)"),
+            ("{\"payload\": \"a\"", "EOF while parsing an object (column 15): write"),
+            ("{", "each object on one line"),
             ("[]", "not an object"),
+            ("[\"a\",\"x\",null]", "not an object"),
+            (" [{\"payload\": \"a\"}]", "jq -c '.[]'"),
+            ("\"payload\"", "not an object"),
+            ("null", "not an object"),
+            ("external_id,payload", "not an object"),
+            ("\u{feff}{\"payload\": \"a\"}", "not an object"),
+            ("{\"payload\": \"a\"} {\"payload\": \"b\"}", "trailing characters"),
+            ("{\"payload\": \"a\"},", "trailing characters"),
+            ("{\"payload\": \"a\",}", "trailing comma"),
+            ("{\"payl\\u006fad\": \"a\", \"payload\": \"b\"}", "duplicate field `payload`"),
+            ("{\"payload\": null, \"payload\": \"b\"}", "duplicate field `payload`"),
+            ("{\"external_id\": null, \"external_id\": \"b\", \"payload\": \"b\"}", "duplicate field"),
+            ("{\"Payload\": \"a\"}", "unknown field `Payload`"),
+            ("{\"payload\": null}", "neither payload nor payload_base64"),
+            ("{\"payload\": {\"a\": 1}}", "invalid type: map"),
+            ("{\"payload\": [65]}", "invalid type: sequence"),
+            ("{\"payload\": true}", "invalid type: boolean"),
+            ("{\"external_id\": 7, \"payload\": \"a\"}", "invalid type: integer"),
+            ("{\"external_id\": [\"a\"], \"payload\": \"a\"}", "invalid type: sequence"),
+            ("{\"payload\": \"a\tb\"}", "control character"),
+            ("{\"payload_base64\": \"Y Q==\"}", "not base64"),
+            ("{\"payload_base64\": \"_w==\"}", "not base64"),
+            ("{\"payload_base64\": \"YR==\"}", "not base64"),
+            ("{\"payload\": \"\\udc00\"}", "surrogate"),
+            ("{\"payload\": \"\\ud800x\"}", "hex escape"),
             ("{\"payload\": \"a\", \"extrenal_id\": \"b\"}", "unknown field `extrenal_id`"),
             ("{\"payload\": \"a\", \"payload\": \"b\"}", "duplicate field `payload`"),
             ("{\"payload\": 1}", "invalid type: integer `1`"),

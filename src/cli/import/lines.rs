@@ -1,41 +1,59 @@
 //! Lines: each is a payload. Reading is bounded, whatever the file holds.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 
-use super::row::{Malformed, Row, Rows, too_large};
+use super::{
+    row::{Malformed, Row, Rows, too_large},
+    text::{check_no_nul, unreadable},
+};
 
 /// A file of lines.
 pub struct Lines<R> {
-    input: BufReader<R>,
+    input: R,
     max_payload: usize,
     line: u64,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: BufRead> Lines<R> {
     /// Reads `input`.
     pub fn new(input: R, max_payload: usize) -> Self {
-        Self { input: BufReader::with_capacity(1 << 16, input), max_payload, line: 0 }
+        Self { input, max_payload, line: 0 }
     }
-}
 
-impl<R: Read> Rows for Lines<R> {
-    fn next(&mut self) -> Result<Option<Row>, Malformed> {
-        self.line += 1;
-        let line = self.line;
-        let refuse = |reason: String| Malformed::new(line, &reason);
-        match read_line(&mut self.input, self.max_payload) {
-            Ok(Line::End) => Ok(None),
-            Ok(Line::TooLong) => Err(refuse(too_large(self.max_payload))),
-            Ok(Line::Is(payload)) => Ok(Some(Row { external_id: None, payload, line })),
-            Err(error) => Err(refuse(format!("it cannot be read: {error}"))),
+    fn payload(&self, line: Line) -> Result<Option<Vec<u8>>, String> {
+        match line {
+            Line::End => Ok(None),
+            Line::TooLong => Err(too_large(self.max_payload)),
+            Line::Whole(payload) => check_no_nul(&payload).map(|()| Some(payload)),
+            // Either all line ends are CR, as they once were on the Macintosh, or the last one was cut.
+            Line::Last(payload) if payload.ends_with(b"\r") || self.line == 1 && payload.contains(&b'\r') => {
+                Err(LONE_CR.to_owned())
+            }
+            Line::Last(payload) => check_no_nul(&payload).map(|()| Some(payload)),
         }
     }
 }
 
+impl<R: BufRead> Rows for Lines<R> {
+    fn next(&mut self) -> Result<Option<Row>, Malformed> {
+        self.line += 1;
+        let line = read_line(&mut self.input, self.max_payload).map_err(|error| unreadable(&error));
+        match line.and_then(|line| self.payload(line)) {
+            Ok(payload) => Ok(payload.map(|payload| Row { external_id: None, payload, line: self.line })),
+            Err(reason) => Err(Malformed::new(self.line, &reason)),
+        }
+    }
+}
+
+const LONE_CR: &str = "it ends in CR without LF: convert the line ends with \"tr '\\r' '\\n'\", or give the payload in \
+                       jsonl";
+
 /// What there was to read.
 pub enum Line {
     /// A line without its end.
-    Is(Vec<u8>),
+    Whole(Vec<u8>),
+    /// The end of the file, where no line end was.
+    Last(Vec<u8>),
     /// More than the limit; nothing of it is kept.
     TooLong,
     /// The end of the file.
@@ -50,10 +68,15 @@ pub fn read_line(input: &mut impl BufRead, max: usize) -> std::io::Result<Line> 
     if count == 0 {
         return Ok(Line::End);
     }
-    if line.pop_if(|byte| *byte == b'\n').is_some() {
+    let is_whole = line.pop_if(|byte| *byte == b'\n').is_some();
+    if is_whole {
         let _ = line.pop_if(|byte| *byte == b'\r');
     }
-    Ok(if line.len() > max { Line::TooLong } else { Line::Is(line) })
+    Ok(match is_whole {
+        _ if line.len() > max => Line::TooLong,
+        true => Line::Whole(line),
+        false => Line::Last(line),
+    })
 }
 
 #[cfg(test)]
@@ -74,12 +97,27 @@ mod tests {
     }
 
     #[test]
+    fn what_surely_is_no_line_is_refused() {
+        for (text, line, reason) in [
+            (&b"a\rb\rc\r"[..], 1, "CR without LF"),
+            (b"a\rb", 1, "CR without LF"),
+            (b"a\r\nb\r", 2, "CR without LF"),
+            (b"a\nb\0\nc\n", 2, "NUL"),
+            (b"a\n\0", 2, "NUL"),
+        ] {
+            let malformed = read(text, 9).unwrap_err();
+            assert!(malformed.line == line && malformed.reason.contains(reason), "{malformed:?}");
+        }
+        assert_eq!(read(b"a\rb\r\nc\rd", 9).unwrap(), [&b"a\rb"[..], b"c\rd"], "a CR within a line stays");
+    }
+
+    #[test]
     fn a_line_over_the_limit_is_named_and_one_at_the_limit_is_taken() {
         for end in ["", "\n", "\r\n"] {
             assert_eq!(read(format!("abc{end}").as_bytes(), 3).unwrap(), [b"abc"]);
             assert_eq!(read(format!("x\nabcd{end}").as_bytes(), 3).unwrap_err().line, 2);
         }
-        let endless = std::io::repeat(b'x');
+        let endless = std::io::BufReader::new(std::io::repeat(b'x'));
         assert_eq!(Lines::new(endless, 1000).next().unwrap_err().reason, too_large(1000));
     }
 }

@@ -1,9 +1,11 @@
 //! `signwave import`: records in, streamed.
 
 mod csv;
+mod fields;
 mod jsonl;
 mod lines;
 mod row;
+mod text;
 
 use std::{
     fs::File,
@@ -11,10 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 pub use self::row::{Malformed, Row, Rows};
+use self::text::text;
 use super::{
     context::Context,
     failure::Usage,
@@ -33,8 +36,12 @@ use crate::{
 Formats, chosen by the file's extension unless --format says otherwise:
   jsonl   (.jsonl, .ndjson)  one object a line: {\"external_id\": \"a-1\", \"payload\": \"text\"}
                              or \"payload_base64\" for bytes; external_id may be left out
-  csv     (.csv)             a header with the columns payload or payload_base64, and external_id
+  csv     (.csv)             a header with the columns payload or payload_base64, and external_id;
+                             strictly RFC 4180: commas, and \"\" for a quote within quotes
   lines   (.txt)             each line is a payload, without its line end (LF or CR LF)
+
+Files are UTF-8 text. A byte order mark at the start is taken off; UTF-16 and compressed files are
+refused: convert them first. A NUL byte is refused too: bytes are given as payload_base64.
 
 The payload is signed byte for byte. Rows are stored as they are read, so that after an error
 those before it stay. With an external_id a row may be imported again: it is not added twice,
@@ -62,13 +69,31 @@ pub enum Format {
     Lines,
 }
 
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Lines => "lines",
+        }
+    }
+}
+
 /// Reads the rows of `input`, none with more than `max_payload` bytes.
-pub fn rows<'a>(format: Format, input: impl Read + 'a, max_payload: usize) -> Box<dyn Rows + 'a> {
-    match format {
+///
+/// # Errors
+/// When its first bytes show that it is no text, or of another format.
+pub fn rows<'a>(
+    format: Format,
+    input: impl Read + 'a,
+    max_payload: usize,
+) -> Result<Box<dyn Rows + 'a>, Malformed> {
+    let input = text(input, format)?;
+    Ok(match format {
         Format::Jsonl => Box::new(jsonl::Jsonl::new(input, max_payload)),
         Format::Csv => Box::new(csv::Csv::new(input, max_payload)),
         Format::Lines => Box::new(lines::Lines::new(input, max_payload)),
-    }
+    })
 }
 
 /// Rows stored in one transaction, at most.
@@ -84,10 +109,11 @@ impl Import {
         let (name, input, size) = self.open()?;
         let progress = context.progress("importing", size, Unit::Bytes);
         let input = Counted { input, progress: &progress };
-        let mut rows = rows(format, input, context.max_payload(&self.reading));
         let mut tally = Tally::default();
-        let result = import(rows.as_mut(), store.as_ref(), &name, &mut tally);
-        drop(rows);
+        let result = match rows(format, input, context.max_payload(&self.reading)) {
+            Ok(mut rows) => import(rows.as_mut(), store.as_ref(), &name, &mut tally),
+            Err(malformed) => Err(malformed.in_file(&name)),
+        };
         progress.finish();
         result.map_err(|error| {
             let so_far = format!("{error:#}; {tally}, and stay");
@@ -98,8 +124,13 @@ impl Import {
     }
 
     fn format(&self) -> Result<Format> {
-        let extension = self.file.extension().map(|extension| extension.to_ascii_lowercase());
-        match (self.format, extension.as_deref().and_then(|extension| extension.to_str())) {
+        let packed = ["gz", "z", "zst", "xz", "bz2", "lz4", "lz", "zip"];
+        let extension = match (extension(&self.file), self.file.file_stem()) {
+            // It cannot be read, but how to unpack it is said of its format.
+            (Some(packer), Some(stem)) if packed.contains(&packer.as_str()) => extension(Path::new(stem)),
+            (extension, _) => extension,
+        };
+        match (self.format, extension.as_deref()) {
             (Some(format), _) => Ok(format),
             (None, Some("jsonl" | "ndjson")) => Ok(Format::Jsonl),
             (None, Some("csv")) => Ok(Format::Csv),
@@ -119,9 +150,16 @@ impl Import {
         let name = self.file.display().to_string();
         let file = File::open(&self.file)
             .with_context(|| format!("cannot open '{name}': check its name and permissions"))?;
-        let size = file.metadata()?.len();
-        Ok((name, Box::new(file), size))
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            bail!("'{name}' is a folder: import the files in it one by one");
+        }
+        Ok((name, Box::new(file), metadata.len()))
     }
+}
+
+fn extension(file: &Path) -> Option<String> {
+    Some(file.extension()?.to_str()?.to_ascii_lowercase())
 }
 
 /// Stores all rows, a chunk at a time.
@@ -133,8 +171,14 @@ fn import(rows: &mut dyn Rows, store: &dyn Store, name: &str, tally: &mut Tally)
         match ended {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            Err(malformed) => bail!("{name}:{}: {}", malformed.line, malformed.reason),
+            Err(malformed) => return Err(malformed.in_file(name)),
         }
+    }
+}
+
+impl Malformed {
+    fn in_file(self, name: &str) -> Error {
+        anyhow!("{name}:{}: {}", self.line, self.reason)
     }
 }
 

@@ -18,14 +18,14 @@ pub struct Row {
 /// A row that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// The line on which it begins, from 1.
+    /// The line on which it begins or, in a row of several lines, that is to be mended. From 1.
     pub line: u64,
     /// What is wrong, and what would be right.
     pub reason: String,
 }
 
 impl Malformed {
-    /// Refuses the row on `line`. What the reason repeats of it is made fit to be shown.
+    /// Refuses what is on `line`. What the reason repeats of it is made fit to be shown.
     pub fn new(line: u64, reason: &str) -> Self {
         Self { line, reason: shown(reason) }
     }
@@ -57,8 +57,9 @@ pub fn check_external_id(id: &str) -> Result<(), String> {
 pub fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Result<Vec<u8>, String> {
     let payload = match (plain, base64) {
         (Some(plain), None) => plain.to_vec(),
-        (None, Some(base64)) => decode(base64)
-            .map_err(|error| format!("its payload_base64 is not base64 (RFC 4648, with padding): {error}"))?,
+        (None, Some(base64)) => decode(base64).map_err(|error| {
+            format!("its payload_base64 is not base64 (RFC 4648, with padding, in one line): {error}")
+        })?,
         (None, None) => return Err("it has neither payload nor payload_base64: give one of them".to_owned()),
         (Some(_), Some(_)) => {
             return Err("it has both payload and payload_base64: give one of them".to_owned());
