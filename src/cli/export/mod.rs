@@ -1,19 +1,21 @@
 //! `signwave export`: signatures out, streamed.
 
+mod output;
 mod sink;
 
 use std::{
     collections::HashMap,
-    fs::File,
     io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use tempfile::NamedTempFile;
 
-use self::sink::{Format, Row, Sink};
+use self::{
+    output::Output,
+    sink::{Format, Row, Sink},
+};
 use super::{
     context::Context,
     progress::{Progress, Unit},
@@ -28,8 +30,11 @@ use crate::{
 #[command(after_help = "\
 Each row has record_id, external_id, fingerprint (of the key), scheme, signed_at and signature
 (in base64), with --with-payload also payload_base64. Records that wait for their signature are
-left out. A file appears under its name only when it is complete, and only its owner can read
-it.
+left out.
+
+A file appears under its name only when it is complete. A new one can be read by its owner only,
+one that was there keeps its permissions. A symbolic link stays, and the file that it leads to is
+written. Devices, named pipes and /dev/fd/N are written to as they are.
 
 Examples:
   signwave export -o signatures.jsonl
@@ -52,34 +57,16 @@ const PAGE: usize = 100;
 impl Export {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
-        let store = context.open()?.store;
+        let database = context.open()?;
+        let store = database.store.as_ref();
+        let output = self.output.as_deref().map(|path| Output::new(path, &database.url)).transpose()?;
         let progress = context.progress("exporting", store.status()?.signed, Unit::Pieces);
-        match &self.output {
-            None => self.write(store.as_ref(), io::stdout().lock(), &progress)?,
-            Some(path) => self.write_file(store.as_ref(), path, &progress)?,
+        match output {
+            None => self.write(store, io::stdout().lock(), &progress)?,
+            Some(output) => output.write(|out| self.write(store, out, &progress))?,
         }
         progress.finish();
         Ok(())
-    }
-
-    /// Writes a file that appears whole, on the disk, or not at all.
-    fn write_file(&self, store: &dyn Store, path: &Path, progress: &Progress) -> Result<()> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let failed = |error: io::Error| {
-            let text = format!(
-                "cannot write '{}': {error}; check the folder's permissions and room",
-                path.display()
-            );
-            anyhow::Error::new(error).context(text)
-        };
-        let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
-        self.write(store, file.as_file_mut(), progress)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
     fn write(&self, store: &dyn Store, out: impl Write, progress: &Progress) -> Result<()> {
