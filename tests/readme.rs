@@ -18,23 +18,36 @@ fn the_commands_of_the_readme_work_in_an_empty_folder() {
     fs::create_dir(&programs).unwrap();
     symlink(env!("CARGO_BIN_EXE_signwave"), programs.join("signwave")).unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    let blocks = blocks();
-    assert_eq!(blocks.len(), 2, "your own records, and openssl");
-    let mut said = String::new();
-    for block in blocks {
+    let run = |block: &str| {
         let output = Command::new("bash")
-            .args(["-euo", "pipefail", "-c", &block])
+            .args(["-euo", "pipefail", "-c", block])
             .current_dir(folder.path())
             .env("PATH", &path)
             .output()
             .unwrap();
-        said.push_str(&String::from_utf8_lossy(&output.stdout));
+        let said = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{block}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    }
+        said
+    };
+    let [own_records, openssl] = blocks().try_into().expect("your own records, and openssl");
+    let said = run(&own_records);
     assert!(said.contains("problems    none"), "{said}");
-    assert!(said.ends_with("Verified OK\n"), "{said}");
     let exported = fs::read_to_string(folder.path().join("signatures.csv")).unwrap();
     assert_eq!(exported.lines().count(), 3, "a header and two records");
+    assert_eq!(run(&openssl), "Verified OK\n");
+
+    // Names that look like something else to those who split lines at commas or quotes.
+    let names =
+        ["Smith, Ada", "\"signature\":\"x\"", "two\nlines,", "back\\", "fingerprint", "\",\"signature\":\"x"];
+    let rows = names.map(|name| format!("{}\n", serde_json::json!({"external_id": name, "payload": name})));
+    fs::write(folder.path().join("names.jsonl"), rows.concat()).unwrap();
+    run("signwave import names.jsonl; signwave sign");
+    for (number, name) in (3..).zip(names) {
+        let this_one = openssl.replace("head -n 1", &format!("sed -n {number}p"));
+        assert!(this_one != openssl, "{openssl}");
+        assert_eq!(run(&this_one), "Verified OK\n", "{name}");
+        assert_eq!(fs::read_to_string(folder.path().join("payload.bin")).unwrap(), name);
+    }
 }
 
 #[test]
