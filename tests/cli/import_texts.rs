@@ -82,6 +82,8 @@ fn csv_of_another_dialect_is_refused_with_its_line() {
         (format!("{header}a, \"b\"\n").into(), 3, "remove the space"),
         (format!("{header}a,b\"c\"\n").into(), 3, "does not begin with one"),
         (format!("{header}a,\"b\n\"c,\"d\"\n").into(), 4, "close the quote that opens on line 3"),
+        (format!("{header}\u{feff}{header}").into(), 3, "byte order mark"),
+        (format!("{header}{header}").into(), 3, "the header again"),
         (format!("{header}a,b,c\n").into(), 3, "more fields than the 2"),
         (format!("{header}a\n").into(), 3, "it has 1 of the header's 2 fields"),
         (format!("{header}a,b\rc,d\r").into(), 3, "CR without LF"),
@@ -136,7 +138,7 @@ fn json_lines_are_objects_and_nothing_else() {
     assert!(error.starts_with("r.jsonl:1: not an object"), "{error}");
     for (line, reason) in [
         ("[{\"payload\": \"a\"}]", "jq -c '.[]' FILE"),
-        ("{\n\"payload\": \"a\"\n}", "write each object on one line"),
+        ("{\n\"payload\": \"a\"\n}", "write one whole object a line"),
         ("{\"payload\": \"a\"}{\"payload\": \"b\"}", "trailing characters"),
         ("{\"payload\": \"a\", \"payl\\u006fad\": \"b\"}", "duplicate field `payload`"),
         ("{\"payload\": \"a\", \"note\": \"b\"}", "unknown field `note`"),
@@ -239,6 +241,8 @@ fn lines_that_are_cut_or_hold_no_text_are_refused() {
         (b"ok\nb\0\n", 2, &["ok"]),
         (b"a\rb\rc\r", 1, &[]),
         (b"ok\r\nb\r", 2, &["ok"]),
+        (b"ok\n\xef\xbb\xbfb\n", 2, &["ok"]),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 1, &[]),
     ] {
         let error = files.refused("txt", "lines", content, rows);
         assert!(error.starts_with(&format!("r.txt:{line}: ")), "{error}");

@@ -70,6 +70,10 @@ impl<R: BufRead> Csv<R> {
             return Err(format!("it has {} of the header's {} fields", fields.len(), columns.count));
         }
         let field = |column: Option<usize>| column.map(|i| fields[i].as_slice());
+        let names = (field(columns.external_id), field(columns.plain).or(field(columns.base64)));
+        if let (Some(b"external_id"), Some(b"payload" | b"payload_base64")) = names {
+            return Err("it is the header again, as where files were joined: remove it".to_owned());
+        }
         // CSV cannot tell an empty field from none.
         let external_id = match field(columns.external_id).filter(|id| !id.is_empty()) {
             None => None,
@@ -131,7 +135,7 @@ fn unknown(name: &[u8], columns: usize) -> String {
     }
     let name = String::from_utf8_lossy(&name[..name.len().min(64)]);
     format!(
-        "the header names the column '{}': there are external_id, payload and payload_base64",
+        "the header names the column '{}': the first line names external_id, payload or payload_base64",
         name.escape_debug()
     )
 }

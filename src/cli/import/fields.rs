@@ -7,7 +7,7 @@ use std::io::{BufRead, ErrorKind};
 
 use super::{
     row::Malformed,
-    text::{NUL, unreadable},
+    text::{MARK_WITHIN, NUL, UTF8_MARK, unreadable},
 };
 
 /// Reads rows of fields. Lines are counted by their LF, also within quotes.
@@ -114,6 +114,9 @@ impl<R: BufRead> Fields<R> {
                 (State::Start | State::Plain, _) => {
                     left = left.checked_sub(1).ok_or_else(|| Malformed::new(begun, &too_long()))?;
                     self.push(byte);
+                    if self.count == 1 && self.field() == UTF8_MARK {
+                        return refuse(begun, MARK_WITHIN);
+                    }
                     State::Plain
                 }
             };
@@ -220,7 +223,7 @@ mod tests {
             row(9, &["", "h"]),
         ];
         assert_eq!(read(text).unwrap(), expected);
-        for end in ["a,", "\"\"", "a", "\"a\"", "a\n", "\n"] {
+        for end in ["a,\u{feff}", "\"\u{feff}\"", "a,", "\"\"", "a", "\"a\"", "a\n", "\n"] {
             assert_eq!(read(end).unwrap().len(), 1, "{end:?}");
         }
         assert_eq!(read("").unwrap(), []);
@@ -242,6 +245,8 @@ mod tests {
             ("a\rb\n", 1, "CR without LF"),
             ("a\n\"b\"\r", 2, "CR without LF"),
             ("a\n\"b\n\0\"", 3, "NUL"),
+            ("a\n\u{feff}b\n", 2, "byte order mark"),
+            ("a\n\u{feff}\"b\"\n", 2, "byte order mark"),
             ("\na,b,c,d\n", 2, "more fields than the 3"),
             ("\n\"123456789\n123456789\",00\n", 2, "too long"),
             ("\na,\"123456789\n12345678901\"\n", 2, "or close the quote that opens here"),

@@ -42,15 +42,18 @@ impl<R: BufRead> Jsonl<R> {
     fn parse(&self, text: &[u8]) -> Result<Row, String> {
         check_no_nul(text)?;
         // serde would take an array for the struct, its members by their places.
-        if text.trim_ascii_start().first() != Some(&b'{') {
-            return Err(NO_OBJECT.to_owned());
+        match text.trim_ascii_start().first() {
+            Some(b'{') => {}
+            Some(b'[') => return Err(ARRAY.to_owned()),
+            _ => return Err("not an object: each line holds one, as in {\"payload\": \"text\"}".to_owned()),
         }
         let object: Object<'_> = serde_json::from_slice(text).map_err(|error| {
             // The line that serde_json counts is always the first; the row's own is said elsewhere.
             let column = error.column();
-            let advice = if error.is_eof() { ": write each object on one line, as 'jq -c .' does" } else { "" };
-            let error = error.to_string();
+            let (is_eof, error) = (error.is_eof(), error.to_string());
             let reason = error.rsplit_once(" at line").map_or(&*error, |(reason, _)| reason);
+            let is_whole = !is_eof && !reason.starts_with("trailing characters");
+            let advice = if is_whole { "" } else { ": write one whole object a line, as 'jq -c .' does" };
             format!("not an object of external_id and payload or payload_base64: {reason} (column {column}){advice}")
         })?;
         if let Some(id) = &object.external_id {
@@ -80,8 +83,8 @@ impl<R: BufRead> Rows for Jsonl<R> {
     }
 }
 
-const NO_OBJECT: &str = "not an object: each line holds one, as in {\"payload\": \"text\"}; for a file that is one array \
-                         run \"jq -c '.[]' FILE | signwave import - --format jsonl\"";
+const ARRAY: &str = "not an object: each line holds one, and no array; for a file that is one array run \"jq -c '.[]' \
+                     FILE | signwave import - --format jsonl\"";
 
 #[cfg(test)]
 mod tests {
@@ -108,7 +111,7 @@ mod tests {
     fn each_malformed_line_says_what_is_wrong() {
         for (line, reason) in [
             ("{\"payload\": \"a\"", "EOF while parsing an object (column 15): write"),
-            ("{", "each object on one line"),
+            ("{", "one whole object a line"),
             ("[]", "not an object"),
             ("[\"a\",\"x\",null]", "not an object"),
             (" [{\"payload\": \"a\"}]", "jq -c '.[]'"),
@@ -116,7 +119,7 @@ mod tests {
             ("null", "not an object"),
             ("external_id,payload", "not an object"),
             ("\u{feff}{\"payload\": \"a\"}", "not an object"),
-            ("{\"payload\": \"a\"} {\"payload\": \"b\"}", "trailing characters"),
+            ("{\"payload\": \"a\"} {\"payload\": \"b\"}", "one whole object a line"),
             ("{\"payload\": \"a\"},", "trailing characters"),
             ("{\"payload\": \"a\",}", "trailing comma"),
             ("{\"payl\\u006fad\": \"a\", \"payload\": \"b\"}", "duplicate field `payload`"),

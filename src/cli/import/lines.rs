@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 
 use super::{
     row::{Malformed, Row, Rows, too_large},
-    text::{check_no_nul, unreadable},
+    text::{MARK_WITHIN, UTF8_MARK, check_no_nul, unreadable},
 };
 
 /// A file of lines.
@@ -24,6 +24,9 @@ impl<R: BufRead> Lines<R> {
         match line {
             Line::End => Ok(None),
             Line::TooLong => Err(too_large(self.max_payload)),
+            Line::Whole(payload) | Line::Last(payload) if payload.starts_with(UTF8_MARK) => {
+                Err(MARK_WITHIN.to_owned())
+            }
             Line::Whole(payload) => check_no_nul(&payload).map(|()| Some(payload)),
             // Either all line ends are CR, as they once were on the Macintosh, or the last one was cut.
             Line::Last(payload) if payload.ends_with(b"\r") || self.line == 1 && payload.contains(&b'\r') => {
@@ -104,6 +107,7 @@ mod tests {
             (b"a\r\nb\r", 2, "CR without LF"),
             (b"a\nb\0\nc\n", 2, "NUL"),
             (b"a\n\0", 2, "NUL"),
+            (b"a\n\xef\xbb\xbfb\n", 2, "byte order mark"),
         ] {
             let malformed = read(text, 9).unwrap_err();
             assert!(malformed.line == line && malformed.reason.contains(reason), "{malformed:?}");

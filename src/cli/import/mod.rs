@@ -40,8 +40,8 @@ Formats, chosen by the file's extension unless --format says otherwise:
                              strictly RFC 4180: commas, and \"\" for a quote within quotes
   lines   (.txt)             each line is a payload, without its line end (LF or CR LF)
 
-Files are UTF-8 text. A byte order mark at the start is taken off; UTF-16 and compressed files are
-refused: convert them first. A NUL byte is refused too: bytes are given as payload_base64.
+A byte order mark at the start is taken off. UTF-16 and compressed files are refused: convert them
+first. So are NUL bytes: what is not text is given as payload_base64.
 
 The payload is signed byte for byte. Rows are stored as they are read, so that after an error
 those before it stay. With an external_id a row may be imported again: it is not added twice,

@@ -39,6 +39,12 @@ pub fn check_no_nul(line: &[u8]) -> Result<(), String> {
 pub const NUL: &str = "it has a NUL byte, and text has none: convert UTF-16 text to UTF-8 (see iconv), or give \
                        bytes as payload_base64, in jsonl or csv";
 
+/// The byte order mark of UTF-8.
+pub const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Refuses a byte order mark within the input.
+pub const MARK_WITHIN: &str = "a byte order mark stands before it, as where files were joined: remove it";
+
 /// Says that the input cannot be read.
 pub fn unreadable(error: &std::io::Error) -> String {
     format!("it cannot be read: {error}")
@@ -46,7 +52,6 @@ pub fn unreadable(error: &std::io::Error) -> String {
 
 /// Bytes that are looked at before anything is taken from them.
 const HEAD: u64 = 4096;
-const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How other files begin, what they are, and the program that turns them into text on its output.
 const PACKED: [(&[u8], &str, &str); 12] = [
@@ -98,6 +103,10 @@ fn foreign(head: &[u8], format: Format) -> Option<String> {
     if let Some(encoding) = wide(head) {
         return Some(convert(&format!("{encoding} text"), &format!("iconv -f {encoding} -t UTF-8")));
     }
+    let is_utf8 = std::str::from_utf8(head).err().is_none_or(|error| error.error_len().is_none());
+    if head.contains(&0) && !is_utf8 {
+        return Some("the input is binary: give bytes as payload_base64, in jsonl or csv".to_owned());
+    }
     let is_json = matches!(head.trim_ascii_start().first(), Some(b'{' | b'['));
     (format == Format::Csv && is_json).then(|| "the input is JSON: say '--format jsonl'".to_owned())
 }
@@ -111,15 +120,12 @@ fn begins(head: &[u8], magic: &[u8]) -> bool {
 }
 
 /// The encoding of text in units of two or four bytes without a mark. Its ASCII characters have zeros, always
-/// in the same places. Where they are few, line ends still have them, or it is no UTF-8 either.
+/// in the same places. Where they are few, the line ends have them still.
 fn wide(head: &[u8]) -> Option<&'static str> {
     let mut zeros = [0; 4];
     head.iter().enumerate().filter(|(_, byte)| **byte == 0).for_each(|(at, _)| zeros[at % 4] += 1);
     let is_most = |zeros: usize, of: usize| zeros > 0 && zeros * of >= head.len();
-    let is_utf8 = std::str::from_utf8(head).err().is_none_or(|error| error.error_len().is_none());
-    let is_wide = |zeros: usize, line_end: [u8; 2]| {
-        is_most(zeros, 4) || zeros > 0 && (!is_utf8 || every_line_ends(head, line_end))
-    };
+    let is_wide = |zeros, line_end| zeros > 0 && (is_most(zeros, 4) || every_line_ends(head, line_end));
     match zeros {
         [0, a, b, c] if a > 0 && is_most(b.min(c), 5) => Some("UTF-32LE"),
         [a, b, c, 0] if c > 0 && is_most(a.min(b), 5) => Some("UTF-32BE"),
@@ -186,6 +192,8 @@ mod tests {
             (b"PK\x03\x04..".to_vec(), "unzip"),
             (b"%PDF-1.7\n".to_vec(), "PDF"),
             (tar, "tar -xf"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), "binary"),
+            (b"\x78\x9c\x4b\x4c\0\x21\xff".to_vec(), "binary"),
         ] {
             let reason = read(&bytes).unwrap_err();
             assert!(reason.contains(expected), "{bytes:x?}: {reason}");
