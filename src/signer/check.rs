@@ -3,7 +3,7 @@
 use num_bigint_dig::{BigUint, RandBigInt, prime::probably_prime};
 use rsa::rand_core::OsRng;
 
-use super::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, private_key::Components, roca};
+use super::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, numbers::Components, roca};
 use crate::domain::{DigestAlgorithm, Scheme, SignatureBuf};
 
 /// Rounds of Miller-Rabin with random bases, after a Baillie-PSW test, which no known composite passes.

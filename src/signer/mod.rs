@@ -18,6 +18,7 @@ mod import;
 mod keyring;
 mod master_key;
 mod noop;
+mod numbers;
 mod pem;
 mod private_key;
 mod public_key;

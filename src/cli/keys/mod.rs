@@ -4,6 +4,8 @@ mod change;
 pub(super) mod generate;
 mod import;
 mod list;
+mod passphrase;
+mod secret_file;
 mod select;
 mod show;
 

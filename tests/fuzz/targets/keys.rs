@@ -10,7 +10,7 @@ use signwave::{
 };
 
 /// What opens the encrypted keys of the corpus.
-const PASSPHRASE: &str = "fuzz";
+const PASSPHRASE: &[u8] = b"fuzz";
 
 const MASTER: [u8; 32] = [0x5A; 32];
 
