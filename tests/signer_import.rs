@@ -10,7 +10,7 @@ use pkcs8::{
     der::{Decode, Encode},
     pkcs5::{EncryptionScheme, pbes2},
 };
-use signwave::signer::{self, PrivateKey, SignerError};
+use signwave::signer::{self, KeyFlaw, PrivateKey, SignerError};
 use tempfile::TempDir;
 
 const RSA2048: &[u8] = include_bytes!("fixtures/signer/rsa2048.pem");
@@ -124,8 +124,13 @@ fn what_a_wrong_file_is_gets_said() {
     assert_eq!(other_kind(&format!("genpkey {curve}")), SignerError::NotRsa("EC"));
     assert_eq!(other_kind("ecparam -name prime256v1 -genkey -noout"), SignerError::NotRsa("EC"));
     assert_eq!(other_kind("genpkey -algorithm ED25519 -outform DER"), SignerError::NotRsa("Ed25519"));
-    let pss = "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048";
-    assert_eq!(other_kind(pss), SignerError::NotRsa("RSA, but for RSASSA-PSS only"));
+    for (hash, mask, salt) in [("sha1", "sha1", 20), ("sha256", "sha1", 32), ("sha256", "sha256", 33)] {
+        let restricted = format!(
+            "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:{hash} \
+             -pkeyopt rsa_pss_keygen_mgf1_md:{mask} -pkeyopt rsa_pss_keygen_saltlen:{salt}"
+        );
+        assert_eq!(other_kind(&restricted), SignerError::Refused(KeyFlaw::PssParameters), "{restricted}");
+    }
 
     let encrypted = run("rsa -in key.pem -aes256 -traditional -passout file:passphrase");
     for passphrase in [None, Some(PASSPHRASE)] {

@@ -84,8 +84,8 @@ pub enum SignerError {
     CostTooHigh(&'static str),
 
     /// The master key is not 32 bytes of base64.
-    #[error("the master key is not 32 bytes in base64: 'signwave keys init-master FILE' makes one")]
-    MalformedMasterKey,
+    #[error("the master key is not 32 bytes in base64: {0} ('signwave keys init-master FILE' makes one)")]
+    MalformedMasterKey(&'static str),
     /// The master key's file could not be read or made.
     #[error("the master key file {path} could not be {action}: {reason}")]
     MasterKeyFile {
@@ -109,6 +109,25 @@ pub enum SignerError {
         path: String,
         /// Its permission bits.
         mode: u32,
+    },
+
+    /// Others may read the master key, and this process cannot change that.
+    #[error(
+        "the master key file {path} is open to others (mode {mode:04o}), and lies where this process cannot change that: have it set up with mode 0440 or 0400 (Kubernetes: defaultMode: 0440, and fsGroup), or give the key in SIGNWAVE_MASTER_KEY"
+    )]
+    MasterKeyMountedOpen {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A folder where the master key's file should be.
+    #[error(
+        "the master key file {path} is a directory: name the file in it, or put it where it was expected (Docker makes a directory of a file that is missing when it is mounted)"
+    )]
+    MasterKeyFolder {
+        /// The folder.
+        path: String,
     },
 
     /// A key could not be sealed.
@@ -152,6 +171,18 @@ pub enum SignerError {
     /// A digest of another length than the scheme's.
     #[error("a digest for {0} was made with another hash function: this is a defect, please report it")]
     WrongDigest(Scheme),
+    /// The key is restricted to other schemes.
+    #[error(
+        "key {fingerprint} may sign {allowed} only, and not {scheme}: use such a scheme, or disable the key"
+    )]
+    SchemeForbidden {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// What it was to sign with.
+        scheme: Scheme,
+        /// What it may sign with.
+        allowed: &'static str,
+    },
     /// The buffer for signatures was made for keys of another size.
     #[error(
         "key {0} makes signatures of another length than the buffer's: this is a defect, please report it"
@@ -236,6 +267,9 @@ pub enum KeyFlaw {
     /// dP, dQ or qInv is wrong.
     #[error("its CRT parameters do not belong to its primes")]
     CrtParameters,
+    /// RSASSA-PSS parameters that no scheme of ours fits (RFC 4055, section 3.1).
+    #[error("it is restricted to RSASSA-PSS with parameters that are neither PS256, PS384 nor PS512")]
+    PssParameters,
     /// Signing and verifying with both libraries did not come out right.
     #[error("a signature made with it on trial does not verify")]
     Trial,

@@ -22,6 +22,7 @@ mod numbers;
 mod pem;
 mod private_key;
 mod public_key;
+mod restriction;
 mod roca;
 mod rustcrypto;
 mod seal;

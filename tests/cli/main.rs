@@ -7,6 +7,7 @@ mod bad_system;
 mod export;
 mod help;
 mod import;
+mod key_files;
 mod keys;
 mod sandbox;
 mod settings;

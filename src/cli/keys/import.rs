@@ -45,7 +45,8 @@ pub struct Import {
 impl Import {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
         let inputs = self.files.iter().chain(&self.passphrase_file);
-        if inputs.filter(|path| secret_file::is_stdin(path)).count() > 1 {
+        let inputs = inputs.filter(|path| secret_file::is_stdin(path)).count();
+        if inputs + usize::from(context.reads_master_key_from_stdin()) > 1 {
             bail!(Usage("'-' is given twice, and standard input can be read once: name a file".to_owned()));
         }
         let database = context.open()?;
@@ -126,6 +127,9 @@ fn find<'a>(key: &PrivateKey, there: &'a [Named]) -> Result<Option<&'a str>> {
     let public_key = key.public_key();
     if let Some((name, _)) = there.iter().find(|(_, other)| other == public_key) {
         return Ok(Some(name));
+    }
+    if let Some((name, other)) = there.iter().find(|(_, other)| public_key.has_the_numbers_of(other)) {
+        bail!("it is there already, as {name}, which may sign {}: a key is kept only once", other.schemes());
     }
     if let Some((name, _)) = there.iter().find(|(_, other)| key.shares_prime_with(other)) {
         bail!(
