@@ -88,6 +88,12 @@ impl Context {
         master_key::obtain(file.map(|path| path.as_path()), text, database)
     }
 
+    /// Whether standard input is taken by the master key.
+    pub fn reads_master_key_from_stdin(&self) -> bool {
+        let file = self.common.master_key_file.as_ref().or(self.file.master_key_file.as_ref());
+        file.is_some_and(|path| path.as_path() == std::path::Path::new("-"))
+    }
+
     /// How many transactions may run at a time in the database at `url`.
     pub fn connections(&self, url: &DatabaseUrl) -> usize {
         match url {

@@ -1,6 +1,9 @@
 //! Where the master key comes from, and that it is the right one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail};
 use zeroize::Zeroizing;
@@ -25,6 +28,7 @@ pub fn obtain(
         (Some(_), Some(_)) => {
             bail!(Usage(format!("both {MASTER_KEY} and a master key file are set: unset one of them")))
         }
+        (Some(path), None) if path == Path::new("-") => MasterKey::read_from(io::stdin().lock())??,
         (Some(path), None) => MasterKey::read(path)?,
         (None, Some(text)) => MasterKey::from_base64(&text)?,
         (None, None) => beside(database)?,

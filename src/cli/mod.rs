@@ -21,6 +21,7 @@ mod options;
 mod progress;
 mod raw;
 mod run;
+mod schemes;
 mod seed;
 mod serve;
 mod shown;

@@ -61,6 +61,11 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
+    /// Does what prints something, with no bar in its way.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
     fn print_line(&self) {
         // Whoever finds it locked leaves the line to the thread that holds it.
         let Some(mut last) = self.lines.as_ref().and_then(|last| last.try_lock().ok()) else { return };

@@ -55,7 +55,7 @@ impl Seed {
 pub fn add_keys(context: &Context, database: &Database, count: usize, bits: u32) -> Result<()> {
     if count > 0 {
         let master = context.master_key(database)?;
-        generate_keys(context, database.store.as_ref(), &master, count, bits)?;
+        generate_keys(context, database.store.as_ref(), &master, count, bits, &|_| Ok(()))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::{
     context::Context,
     options::{Serving, Signing},
     run::run_watched,
+    schemes,
 };
 use crate::{
     actors::{Mode, Stop, outage::Outage},
@@ -61,6 +62,7 @@ impl Serve {
         let opened = when_up(&context.url()?, &stop, || {
             let database = context.create()?;
             let opener: Arc<dyn OpenSigner> = if settings.roles.signs() {
+                schemes::check(&database, settings.scheme)?;
                 Arc::new(Keyring::new(engine, context.master_key(&database)?))
             } else {
                 Arc::new(NoKeys)

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::{context::Context, options::Signing, run::run};
+use super::{context::Context, options::Signing, run::run, schemes};
 use crate::{
     actors::{Ending, Mode},
     signer::Keyring,
@@ -34,6 +34,7 @@ impl Sign {
     pub fn run(&self, context: &Context) -> Result<()> {
         let (settings, engine) = context.signing(&self.signing)?;
         let database = context.open()?;
+        schemes::check(&database, settings.scheme)?;
         let keyring = Arc::new(Keyring::new(engine, context.master_key(&database)?));
         let run = run(context, &database, &settings, keyring, Mode::Drain)?;
         let (signed, batches) = (run.progress.signed(), run.progress.batches());

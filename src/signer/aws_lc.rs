@@ -25,7 +25,7 @@ impl AwsLcSigner {
     /// `None` if the library finds the key inconsistent.
     pub(super) fn new(key: &PrivateKey) -> Option<Self> {
         let public_key = key.public_key().clone();
-        let key = KeyPair::from_pkcs8(key.pkcs8()).ok()?;
+        let key = KeyPair::from_der(key.pkcs1()).ok()?;
         // The library panics when it signs into a buffer of another length.
         (key.public_modulus_len() == public_key.modulus_len()).then_some(Self { key, public_key })
     }
@@ -57,13 +57,14 @@ impl Signer for AwsLcSigner {
 /// Verifies with aws-lc: the key is parsed once for each scheme that is used.
 pub(super) struct AwsLcVerifier {
     spki: Vec<u8>,
+    public_key: PublicKey,
     keys: [OnceLock<Option<ParsedPublicKey>>; Scheme::ALL.len()],
 }
 
 impl AwsLcVerifier {
     /// `None` if the library does not take the key.
     pub(super) fn new(key: &PublicKey) -> Option<Self> {
-        let verifier = Self { spki: key.spki().to_vec(), keys: Default::default() };
+        let verifier = Self { spki: key.plain_spki()?, public_key: key.clone(), keys: Default::default() };
         verifier.key(Scheme::default())?;
         Some(verifier)
     }
@@ -76,7 +77,7 @@ impl AwsLcVerifier {
 
 impl Verifier for AwsLcVerifier {
     fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool {
-        let key = self.key(scheme).zip(import(digest));
+        let key = self.key(scheme).zip(import(digest)).filter(|_| self.public_key.may_sign(scheme));
         key.is_some_and(|(key, digest)| key.verify_digest_sig(&digest, signature).is_ok())
     }
 }

@@ -3,8 +3,8 @@
 use num_bigint_dig::{BigUint, RandBigInt, prime::probably_prime};
 use rsa::rand_core::OsRng;
 
-use super::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, private_key::Components, roca};
-use crate::domain::{DigestAlgorithm, Scheme, SignatureBuf};
+use super::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, numbers::Components, roca};
+use crate::domain::{Scheme, SignatureBuf};
 
 /// Rounds of Miller-Rabin with random bases, after a Baillie-PSW test, which no known composite passes.
 const ROUNDS: usize = 16;
@@ -113,9 +113,16 @@ fn survives_miller_rabin(number: &BigUint, base: &BigUint) -> bool {
 /// Signs with each library and verifies with both, in both paddings.
 fn trial(key: &PrivateKey) -> Result<bool, SignerError> {
     let public_key: &PublicKey = key.public_key();
-    let digest = digest(DigestAlgorithm::Sha256, public_key.spki());
+    // One of each padding that the key may be used with.
+    let schemes = || {
+        let first = |is_pss| {
+            Scheme::ALL.into_iter().find(|scheme| scheme.is_pss() == is_pss && public_key.may_sign(*scheme))
+        };
+        [true, false].into_iter().filter_map(first)
+    };
     for engine in Engine::ALL {
-        for scheme in [Scheme::Ps256, Scheme::Rs256] {
+        for scheme in schemes() {
+            let digest = digest(scheme.digest(), public_key.spki());
             let mut signatures = SignatureBuf::with_capacity(public_key.modulus_len(), 1);
             engine.signer(key)?.sign(scheme, &[digest], &mut signatures)?;
             let Some(signature) = signatures.iter().next() else { return Ok(false) };

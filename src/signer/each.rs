@@ -12,6 +12,10 @@ pub(super) fn sign_each(
     out: &mut SignatureBuf,
     mut sign_one: impl FnMut(&Digest, &mut [u8]) -> Option<()>,
 ) -> Result<(), SignerError> {
+    if !public_key.may_sign(scheme) {
+        let (fingerprint, allowed) = (public_key.fingerprint(), public_key.schemes());
+        return Err(SignerError::SchemeForbidden { fingerprint, scheme, allowed });
+    }
     for digest in digests {
         if digest.algorithm() != scheme.digest() {
             return Err(SignerError::WrongDigest(scheme));

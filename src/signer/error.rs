@@ -34,6 +34,22 @@ pub enum SignerError {
         "this is not an RSA private key: {0}; give PKCS#1 or PKCS#8, in PEM or DER (openssl pkcs8 -topk8 writes it)"
     )]
     NotPrivateKey(&'static str),
+    /// A key in a form that is known and not read.
+    #[error("this is {form}: convert it with '{convert}', and give what comes out")]
+    Foreign {
+        /// What it is.
+        form: &'static str,
+        /// A command. `FILE` stands for the file.
+        convert: &'static str,
+    },
+    /// Nobody said which of several keys is meant.
+    #[error("this has {count} private keys: give each in a file of its own{}", with(.split))]
+    SeveralKeys {
+        /// How many.
+        count: usize,
+        /// A command that takes them apart. `FILE` stands for the file.
+        split: Option<&'static str>,
+    },
     /// Something public was given where a private key is needed.
     #[error("this is a {0}, which cannot sign: give the private key")]
     OnlyPublic(&'static str),
@@ -41,30 +57,35 @@ pub enum SignerError {
     #[error("this is a key of another kind ({0}): give an RSA key")]
     NotRsa(&'static str),
     /// An encrypted key came without a passphrase.
-    #[error("the key is encrypted: give its passphrase")]
+    #[error(
+        "the key is encrypted: give its passphrase with --passphrase-file FILE or in SIGNWAVE_PASSPHRASE"
+    )]
     PassphraseNeeded,
     /// The passphrase does not open the key.
     #[error("the passphrase does not open the key: give the right one")]
     WrongPassphrase,
     /// PEM encryption from before PKCS#8 (RFC 1421 headers).
     #[error(
-        "the key is encrypted in the traditional PEM form, whose key derivation is weak: convert it with 'openssl pkcs8 -topk8 -in OLD -out NEW'"
+        "the key is encrypted in the traditional PEM form, whose key derivation is weak: convert it with 'openssl pkcs8 -topk8 -in FILE -out converted.pem'"
     )]
     TraditionalEncryption,
     /// An encryption that is not read.
-    #[error(
-        "the key is encrypted in a way that is not read ({0}): convert it with 'openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW'"
-    )]
-    UnsupportedEncryption(&'static str),
+    #[error("the key is encrypted in a way that is not read ({how}): convert it with '{convert}'")]
+    UnsupportedEncryption {
+        /// The algorithms.
+        how: &'static str,
+        /// A command. `FILE` stands for the file.
+        convert: &'static str,
+    },
     /// The file asks for so much work that opening it would hang.
     #[error(
-        "the key's encryption asks for too much work ({0}): convert it with 'openssl pkcs8 -topk8 -in OLD -out NEW'"
+        "the key's encryption asks for too much work ({0}): convert it with 'openssl pkcs8 -topk8 -in FILE -out converted.pem'"
     )]
     CostTooHigh(&'static str),
 
     /// The master key is not 32 bytes of base64.
-    #[error("the master key is not 32 bytes in base64: 'signwave keys init-master FILE' makes one")]
-    MalformedMasterKey,
+    #[error("the master key is not 32 bytes in base64: {0} ('signwave keys init-master FILE' makes one)")]
+    MalformedMasterKey(&'static str),
     /// The master key's file could not be read or made.
     #[error("the master key file {path} could not be {action}: {reason}")]
     MasterKeyFile {
@@ -88,6 +109,25 @@ pub enum SignerError {
         path: String,
         /// Its permission bits.
         mode: u32,
+    },
+
+    /// Others may read the master key, and this process cannot change that.
+    #[error(
+        "the master key file {path} is open to others (mode {mode:04o}), and lies where this process cannot change that: have it set up with mode 0440 or 0400 (Kubernetes: defaultMode: 0440, and fsGroup), or give the key in SIGNWAVE_MASTER_KEY"
+    )]
+    MasterKeyMountedOpen {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A folder where the master key's file should be.
+    #[error(
+        "the master key file {path} is a directory: name the file in it, or put it where it was expected (Docker makes a directory of a file that is missing when it is mounted)"
+    )]
+    MasterKeyFolder {
+        /// The folder.
+        path: String,
     },
 
     /// A key could not be sealed.
@@ -131,6 +171,18 @@ pub enum SignerError {
     /// A digest of another length than the scheme's.
     #[error("a digest for {0} was made with another hash function: this is a defect, please report it")]
     WrongDigest(Scheme),
+    /// The key is restricted to other schemes.
+    #[error(
+        "key {fingerprint} may sign {allowed} only, and not {scheme}: use such a scheme, or disable the key"
+    )]
+    SchemeForbidden {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// What it was to sign with.
+        scheme: Scheme,
+        /// What it may sign with.
+        allowed: &'static str,
+    },
     /// The buffer for signatures was made for keys of another size.
     #[error(
         "key {0} makes signatures of another length than the buffer's: this is a defect, please report it"
@@ -141,6 +193,20 @@ pub enum SignerError {
         "signing with key {0} failed: if it happens again, check the machine's memory and disable the key"
     )]
     Sign(Fingerprint),
+}
+
+impl SignerError {
+    /// The sentence about a key in a file that a shell knows by the name `file`: the commands in it can be run.
+    pub fn about(&self, file: &str) -> String {
+        match self {
+            Self::PassphraseNeeded => self.to_string(), // another file is meant
+            _ => self.to_string().replace("FILE", file),
+        }
+    }
+}
+
+fn with(command: &Option<&str>) -> String {
+    command.map(|command| format!(", with '{command}'")).unwrap_or_default()
 }
 
 /// Why a key that parses must not be used (FIPS 186-5, appendix A.1; RFC 8017, section 3).
@@ -201,6 +267,9 @@ pub enum KeyFlaw {
     /// dP, dQ or qInv is wrong.
     #[error("its CRT parameters do not belong to its primes")]
     CrtParameters,
+    /// RSASSA-PSS parameters that no scheme of ours fits (RFC 4055, section 3.1).
+    #[error("it is restricted to RSASSA-PSS with parameters that are neither PS256, PS384 nor PS512")]
+    PssParameters,
     /// Signing and verifying with both libraries did not come out right.
     #[error("a signature made with it on trial does not verify")]
     Trial,

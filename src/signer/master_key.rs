@@ -10,11 +10,14 @@ use std::{
 
 use aws_lc_rs::rand;
 use data_encoding::{BASE64, HEXLOWER};
+use rustix::fs::StatVfsMountFlags;
 use zeroize::Zeroizing;
 
 use super::SignerError;
 
 const LEN: usize = 32;
+/// The most that is read.
+const MAX_TEXT: usize = 256;
 
 /// 32 random bytes, wiped when dropped. Whoever has them and the database has every private key.
 pub struct MasterKey(Zeroizing<[u8; LEN]>);
@@ -33,23 +36,27 @@ impl MasterKey {
     /// Reads 32 bytes in base64 (RFC 4648, section 4), with or without a newline at the end.
     ///
     /// # Errors
-    /// For any other text.
+    /// For any other text, with what is probably wrong with it.
     pub fn from_base64(text: &str) -> Result<Self, SignerError> {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        let bytes = BASE64.decode(text.as_bytes()).map(Zeroizing::new);
+        Self::from_text(text.as_bytes())
+    }
+
+    fn from_text(text: &[u8]) -> Result<Self, SignerError> {
+        let line = text.strip_suffix(b"\n").unwrap_or(text);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let bytes = BASE64.decode(line).map(Zeroizing::new);
         let mut key = Zeroizing::new([0; LEN]);
         match bytes {
             // The decoder takes several texts in a row, each with its padding: not here.
-            Ok(bytes) if bytes.len() == LEN && text.len() == BASE64.encode_len(LEN) => {
+            Ok(bytes) if bytes.len() == LEN && line.len() == BASE64.encode_len(LEN) => {
                 key.copy_from_slice(&bytes)
             }
-            _ => return Err(SignerError::MalformedMasterKey),
+            _ => return Err(SignerError::MalformedMasterKey(flaw(text))),
         }
         Ok(Self(key))
     }
 
-    /// Reads a master key file.
+    /// Reads a master key file, or a pipe.
     ///
     /// # Errors
     /// When it cannot be read, is not a master key, or can be read by others than its owner.
@@ -57,14 +64,31 @@ impl MasterKey {
         let failed = |error| file_error(path, "read", &error);
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        let mode = metadata.mode() & 0o7777;
-        if mode & exposing(metadata.uid(), rustix::process::geteuid().as_raw()) != 0 {
-            return Err(SignerError::MasterKeyExposed { path: path.display().to_string(), mode });
+        if metadata.is_dir() {
+            return Err(SignerError::MasterKeyFolder { path: path.display().to_string() });
         }
-        // Room for the longest well-formed file and one byte more, so that a longer one is noticed.
-        let mut text = Zeroizing::new(String::with_capacity(64));
-        file.take(64).read_to_string(&mut text).map_err(failed)?;
-        Self::from_base64(&text)
+        let mode = metadata.mode() & 0o7777;
+        // Of a pipe nothing is left that others could read.
+        if metadata.is_file() && mode & exposing(metadata.uid()) != 0 {
+            let path = path.display().to_string();
+            return Err(if may_be_changed(&file, metadata.uid()) {
+                SignerError::MasterKeyExposed { path, mode }
+            } else {
+                SignerError::MasterKeyMountedOpen { path, mode }
+            });
+        }
+        Self::read_from(file).map_err(failed)?
+    }
+
+    /// Reads a master key from an open input.
+    ///
+    /// # Errors
+    /// The outer one when it cannot be read, the inner one when it is not a master key.
+    pub fn read_from(input: impl Read) -> io::Result<Result<Self, SignerError>> {
+        // Room for more than any key takes, so that what else it is can be told. It never grows.
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
+        input.take(MAX_TEXT as u64).read_to_end(&mut text)?;
+        Ok(Self::from_text(&text))
     }
 
     /// Makes a new master key in a new file that only its owner can read.
@@ -83,6 +107,14 @@ impl MasterKey {
         Ok(key)
     }
 
+    /// The key in base64 with a newline, which [`from_base64`](Self::from_base64) reads.
+    pub fn to_base64(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(BASE64.encode_len(LEN) + 1));
+        BASE64.encode_append(self.bytes(), &mut text);
+        text.push('\n');
+        text
+    }
+
     /// The bytes of the key.
     pub(super) fn bytes(&self) -> &[u8; LEN] {
         &self.0
@@ -94,9 +126,7 @@ impl MasterKey {
             _ => Path::new("."),
         };
         let draft = Draft::new(folder)?;
-        let mut text = Zeroizing::new(BASE64.encode(self.bytes()));
-        text.push('\n');
-        (&draft.file).write_all(text.as_bytes())?;
+        (&draft.file).write_all(self.to_base64().as_bytes())?;
         draft.file.sync_all()?;
         // A link, other than a rename, fails if the name is taken.
         fs::hard_link(&draft.path, path)?;
@@ -134,11 +164,52 @@ impl Drop for Draft {
     }
 }
 
-/// The permissions by which a file is open to others, given its owner and who reads it. A group may read
-/// what root has set up for this process: so does systemd show the right that LoadCredential= gives.
-fn exposing(owner: u32, reader: u32) -> u32 {
-    const ROOT: u32 = 0;
-    if owner == ROOT && reader != ROOT { 0o037 } else { 0o077 }
+const ROOT: u32 = 0;
+
+/// The permissions by which a file is open to others, given its owner. A group may read what root has set up:
+/// so does systemd show the right that LoadCredential= gives, and Kubernetes that of a pod's fsGroup.
+fn exposing(owner: u32) -> u32 {
+    if owner == ROOT { 0o037 } else { 0o077 }
+}
+
+/// Whether this process could close the file to others.
+fn may_be_changed(file: &File, owner: u32) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    let is_read_only =
+        rustix::fs::fstatvfs(file).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    !is_read_only && (user == ROOT || user == owner)
+}
+
+/// What a text is that is no master key. Nothing of it is repeated.
+fn flaw(text: &[u8]) -> &'static str {
+    let word = text.trim_ascii();
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    match word {
+        [] => "it is empty",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            "it is UTF-16 text; convert it with 'iconv -f UTF-16 -t ASCII'"
+        }
+        [0xef, 0xbb, 0xbf, ..] => "it begins with a byte order mark, which must go",
+        word if word.len() == 2 * LEN && word.iter().all(u8::is_ascii_hexdigit) => {
+            "it is hexadecimal; convert it with 'xxd -r -p | base64'"
+        }
+        _ if text.len() == LEN && !text.iter().all(u8::is_ascii_graphic) => {
+            "it is 32 raw bytes; convert them with 'base64'"
+        }
+        word if word.len() == 43 && word.iter().all(is_base64) => "the '=' at its end is missing",
+        word if word.len() >= 43 && word.iter().any(|byte| matches!(byte, b'-' | b'_')) && is_line(word) => {
+            "it is base64url; put '+' for each '-' and '/' for each '_'"
+        }
+        word if word.len() == 44 && word.iter().all(is_base64) => {
+            "there are spaces or empty lines around it, which must go"
+        }
+        word if word.starts_with(b"-----BEGIN") => "it is PEM, perhaps of a private key",
+        _ => "it is something else",
+    }
+}
+
+fn is_line(word: &[u8]) -> bool {
+    word.len() <= 44 && word.iter().all(u8::is_ascii_graphic)
 }
 
 fn file_error(path: &Path, action: &'static str, error: &io::Error) -> SignerError {
@@ -150,10 +221,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_may_read_only_what_root_has_set_up_for_somebody_else() {
-        assert_eq!((exposing(0, 1000) & 0o440, exposing(0, 1000) & 0o444), (0, 0o004));
-        for (owner, reader) in [(0, 0), (1000, 1000), (1000, 0), (1000, 1001)] {
-            assert_eq!(exposing(owner, reader) & 0o440, 0o040, "{owner} {reader}");
-        }
+    fn a_group_may_read_only_what_root_has_set_up() {
+        assert_eq!((exposing(ROOT) & 0o440, exposing(ROOT) & 0o444, exposing(ROOT) & 0o020), (0, 4, 0o020));
+        assert_eq!(exposing(1000) & 0o440, 0o040);
     }
 }

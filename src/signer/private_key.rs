@@ -4,13 +4,16 @@ use std::fmt;
 
 use num_bigint_dig::BigUint;
 use pkcs8::{
-    PrivateKeyInfo, SubjectPublicKeyInfoRef,
-    der::{Decode, Encode, asn1::BitStringRef},
+    AlgorithmIdentifierRef, PrivateKeyInfo, SubjectPublicKeyInfoRef,
+    der::{
+        Decode, Encode,
+        asn1::{AnyRef, BitStringRef},
+    },
 };
 use rsa::pkcs1;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::{KeyFlaw, PublicKey, SignerError};
+use super::{KeyFlaw, PublicKey, SignerError, numbers::Components, restriction::Restriction};
 
 /// An RSA private key, imported or generated. It cannot be cloned, and shows only its fingerprint.
 pub struct PrivateKey {
@@ -39,51 +42,71 @@ impl PrivateKey {
     pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, SignerError> {
         let malformed = |_| SignerError::NotPrivateKey("its PKCS#8 does not parse");
         let info = PrivateKeyInfo::from_der(der).map_err(malformed)?;
-        if info.algorithm.oid != pkcs1::ALGORITHM_OID {
-            return Err(SignerError::NotRsa(algorithm_name(&info.algorithm.oid.to_string())));
-        }
-        if info.algorithm != pkcs1::ALGORITHM_ID {
-            return Err(SignerError::NotPrivateKey("its algorithm's parameters are not NULL"));
-        }
-        Self::from_pkcs1(info.private_key)
+        let name = || SignerError::NotRsa(algorithm_name(&info.algorithm.oid.to_string()));
+        let restriction = Restriction::of(info.algorithm)?.ok_or_else(name)?;
+        // NULL by the standard (RFC 8017, appendix C), and left out by some.
+        let algorithm = match (restriction, info.algorithm.parameters) {
+            (Restriction::Free, None | Some(AnyRef::NULL)) => pkcs1::ALGORITHM_ID,
+            (Restriction::Free, Some(_)) => {
+                return Err(SignerError::NotPrivateKey("its algorithm's parameters are not NULL"));
+            }
+            (Restriction::Pss | Restriction::PssWith(_), _) => info.algorithm,
+        };
+        Self::of(algorithm, info.private_key)
     }
 
     /// Takes a PKCS#1 `RSAPrivateKey` (RFC 8017, appendix A.1.2); otherwise like
-    /// [`from_pkcs8`](Self::from_pkcs8).
+    /// [`from_pkcs8`](Self::from_pkcs8). Primes and CRT parameters that are all 0 are computed.
     pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, SignerError> {
+        Self::of(pkcs1::ALGORITHM_ID, der)
+    }
+
+    fn of(algorithm: AlgorithmIdentifierRef<'_>, der: &[u8]) -> Result<Self, SignerError> {
         let malformed = |_| SignerError::NotPrivateKey("its RSAPrivateKey does not parse");
+        // Beyond it arithmetic takes long.
+        if der.len() > MAX_LEN {
+            return Err(SignerError::NotPrivateKey("its numbers are longer than those of any key"));
+        }
         let key = pkcs1::RsaPrivateKey::from_der(der).map_err(malformed)?;
         if key.version() == pkcs1::Version::Multi {
             return Err(KeyFlaw::MultiPrime.into());
         }
-        let spki = encode_spki(key.public_key()).map_err(malformed)?;
+        let spki = encode_spki(algorithm, key.public_key()).map_err(malformed)?;
         let public_key = PublicKey::from_spki(&spki)?;
-        let pkcs8 = PrivateKeyInfo::new(pkcs1::ALGORITHM_ID, der).to_der().map_err(malformed)?;
+        // Smart cards, JSON Web Keys and some libraries give n, e and d only.
+        let parts = Components::of(&key);
+        let completed =
+            if parts.are_partial() { Some(parts.complete()?.to_pkcs1().map_err(malformed)?) } else { None };
+        let der = completed.as_deref().map_or(der, Vec::as_slice);
+        let pkcs8 = PrivateKeyInfo::new(algorithm, der).to_der().map_err(malformed)?;
         Ok(Self { pkcs8: Zeroizing::new(pkcs8), public_key })
     }
 
-    /// Unencrypted PKCS#8 DER. Whoever holds it can sign.
+    /// Takes the numbers themselves; otherwise like [`from_pkcs1`](Self::from_pkcs1).
+    pub(super) fn from_numbers(numbers: &Components) -> Result<Self, SignerError> {
+        let der = numbers.to_pkcs1().map_err(|_| SignerError::NotPrivateKey("its numbers are too long"))?;
+        Self::from_pkcs1(&der)
+    }
+
+    /// Unencrypted PKCS#8 DER, with the algorithm that the key is restricted to. Whoever holds it can sign.
     pub(super) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
 
+    /// PKCS#1 DER, which does not say what the key may be used with.
+    pub(super) fn pkcs1(&self) -> &[u8] {
+        PrivateKeyInfo::from_der(&self.pkcs8).expect("it was encoded when it was made").private_key
+    }
+
     /// The numbers of the key.
     pub(super) fn components(&self) -> Components {
-        let info = PrivateKeyInfo::from_der(&self.pkcs8).expect("it was encoded when it was made");
-        let key = pkcs1::RsaPrivateKey::from_der(info.private_key).expect("it was parsed when it was made");
-        let number = |integer: pkcs1::UintRef<'_>| BigUint::from_bytes_be(integer.as_bytes());
-        Components {
-            n: number(key.modulus),
-            e: number(key.public_exponent),
-            d: number(key.private_exponent),
-            p: number(key.prime1),
-            q: number(key.prime2),
-            dp: number(key.exponent1),
-            dq: number(key.exponent2),
-            qinv: number(key.coefficient),
-        }
+        let key = pkcs1::RsaPrivateKey::from_der(self.pkcs1()).expect("it was parsed when it was made");
+        Components::of(&key)
     }
 }
+
+/// Bytes of PKCS#1: a key of 8192 bits has some 4700.
+const MAX_LEN: usize = 64 * 1024;
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,39 +114,23 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// The numbers of a key by their names in RFC 8017, section 3.2; wiped when dropped.
-pub(super) struct Components {
-    pub(super) n: BigUint,
-    pub(super) e: BigUint,
-    pub(super) d: BigUint,
-    pub(super) p: BigUint,
-    pub(super) q: BigUint,
-    pub(super) dp: BigUint,
-    pub(super) dq: BigUint,
-    pub(super) qinv: BigUint,
-}
-
-impl Drop for Components {
-    fn drop(&mut self) {
-        for secret in [&mut self.d, &mut self.p, &mut self.q, &mut self.dp, &mut self.dq, &mut self.qinv] {
-            secret.zeroize();
-        }
-    }
-}
-
-fn encode_spki(key: pkcs1::RsaPublicKey<'_>) -> pkcs8::der::Result<Vec<u8>> {
+fn encode_spki(
+    algorithm: AlgorithmIdentifierRef<'_>,
+    key: pkcs1::RsaPublicKey<'_>,
+) -> pkcs8::der::Result<Vec<u8>> {
     let key = key.to_der()?;
     let subject_public_key = BitStringRef::from_bytes(&key)?;
-    SubjectPublicKeyInfoRef { algorithm: pkcs1::ALGORITHM_ID, subject_public_key }.to_der()
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der()
 }
 
 fn algorithm_name(oid: &str) -> &'static str {
     match oid {
-        "1.2.840.113549.1.1.10" => "RSA, but for RSASSA-PSS only",
         "1.2.840.10045.2.1" => "EC",
         "1.2.840.10040.4.1" => "DSA",
+        "1.2.840.113549.1.1.7" => "RSA, but for encryption by OAEP only",
         "1.3.101.112" => "Ed25519",
         "1.3.101.113" => "Ed448",
+        "1.3.101.110" => "X25519",
         _ => "not RSA",
     }
 }

@@ -1,10 +1,13 @@
 //! The public half of a key.
 
-use pkcs8::{SubjectPublicKeyInfoRef, der::Decode};
+use pkcs8::{
+    SubjectPublicKeyInfoRef,
+    der::{Decode, Encode},
+};
 use rsa::{BigUint, pkcs1};
 
-use super::{SignerError, check, hash, pem};
-use crate::domain::{DigestAlgorithm, Fingerprint};
+use super::{SignerError, check, hash, pem, restriction::Restriction};
+use crate::domain::{DigestAlgorithm, Fingerprint, Scheme};
 
 /// An RSA public key that was parsed and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,18 +15,40 @@ pub struct PublicKey {
     spki: Vec<u8>,
     fingerprint: Fingerprint,
     bits: u32,
+    restriction: Restriction,
 }
 
 impl PublicKey {
     /// Reads a DER SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 8017, appendix A.1.1).
     ///
     /// # Errors
-    /// When it is not the one DER form of an `rsaEncryption` key, or the key's size or exponent is
-    /// out of bounds.
+    /// When it is not the one DER form of an `rsaEncryption` or RSASSA-PSS key, or the key's size or exponent
+    /// is out of bounds.
     pub fn from_spki(der: &[u8]) -> Result<Self, SignerError> {
-        let (n, e) = parse(der)?;
+        let (n, e, restriction) = parse(der)?;
         let bits = check::public_components(&n, &e)?;
-        Ok(Self { spki: der.to_vec(), fingerprint: fingerprint(der), bits })
+        Ok(Self { spki: der.to_vec(), fingerprint: fingerprint(der), bits, restriction })
+    }
+
+    /// Whether the key may be used with `scheme`: one that was made for RSASSA-PSS must not sign otherwise.
+    pub fn may_sign(&self, scheme: Scheme) -> bool {
+        self.restriction.allows(scheme)
+    }
+
+    /// The schemes that the key may be used with, in words.
+    pub fn schemes(&self) -> &'static str {
+        self.restriction.schemes()
+    }
+
+    /// Whether `other` has the same numbers, and perhaps other schemes that it may be used with.
+    pub fn has_the_numbers_of(&self, other: &Self) -> bool {
+        self.components() == other.components()
+    }
+
+    /// DER SubjectPublicKeyInfo that says nothing about what the key may be used with, as libraries want it.
+    pub(super) fn plain_spki(&self) -> Option<Vec<u8>> {
+        let spki = SubjectPublicKeyInfoRef::from_der(&self.spki).ok()?;
+        SubjectPublicKeyInfoRef { algorithm: pkcs1::ALGORITHM_ID, ..spki }.to_der().ok()
     }
 
     /// DER SubjectPublicKeyInfo.
@@ -53,21 +78,26 @@ impl PublicKey {
 
     /// The modulus and the public exponent.
     pub(super) fn components(&self) -> (BigUint, BigUint) {
-        parse(&self.spki).expect("it was parsed when it was made")
+        let (n, e, _) = parse(&self.spki).expect("it was parsed when it was made");
+        (n, e)
     }
 }
 
 /// The parser takes DER's one canonical form only: one key has one fingerprint.
-fn parse(der: &[u8]) -> Result<(BigUint, BigUint), SignerError> {
+fn parse(der: &[u8]) -> Result<(BigUint, BigUint, Restriction), SignerError> {
     let malformed = SignerError::MalformedPublicKey;
     let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| malformed("it does not parse"))?;
-    if spki.algorithm != pkcs1::ALGORITHM_ID {
-        return Err(malformed("its algorithm is not rsaEncryption"));
-    }
+    let restriction = match Restriction::of(spki.algorithm) {
+        Ok(Some(Restriction::Free)) if spki.algorithm != pkcs1::ALGORITHM_ID => None,
+        Ok(restriction) => restriction,
+        Err(_) => return Err(malformed("its RSASSA-PSS parameters allow no scheme that is known here")),
+    };
+    let restriction =
+        restriction.ok_or(malformed("its algorithm is neither rsaEncryption nor RSASSA-PSS"))?;
     let key = spki.subject_public_key.as_bytes().and_then(|bytes| pkcs1::RsaPublicKey::from_der(bytes).ok());
     let key = key.ok_or(malformed("its modulus and exponent do not parse"))?;
     let number = |integer: pkcs1::UintRef<'_>| BigUint::from_bytes_be(integer.as_bytes());
-    Ok((number(key.modulus), number(key.public_exponent)))
+    Ok((number(key.modulus), number(key.public_exponent), restriction))
 }
 
 fn fingerprint(spki: &[u8]) -> Fingerprint {

@@ -57,6 +57,7 @@ impl Signer for RsaSigner {
 /// Verifies with `rsa`.
 pub(super) struct RsaVerifier {
     key: RsaPublicKey,
+    public_key: PublicKey,
 }
 
 impl RsaVerifier {
@@ -64,7 +65,7 @@ impl RsaVerifier {
     pub(super) fn new(key: &PublicKey) -> Option<Self> {
         let (n, e) = key.components();
         // Not `new`, nor any of the parsers: they stop at 4096 bits.
-        Some(Self { key: RsaPublicKey::new_with_max_size(n, e, 8192).ok()? })
+        Some(Self { key: RsaPublicKey::new_with_max_size(n, e, 8192).ok()?, public_key: key.clone() })
     }
 }
 
@@ -72,7 +73,7 @@ impl Verifier for RsaVerifier {
     fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool {
         // RFC 8017, section 5.2.2, step 1. For PSS the library leaves it out, and would accept s + n as
         // a second signature.
-        if BigUint::from_bytes_be(signature) >= *self.key.n() {
+        if !self.public_key.may_sign(scheme) || BigUint::from_bytes_be(signature) >= *self.key.n() {
             return false;
         }
         let digest = digest.as_bytes();

@@ -58,6 +58,7 @@ fn not_a_key(name: &str, file: Vec<u8>, reason: &'static str) -> Case {
     Case::new(name, file, SignerError::NotPrivateKey(reason))
 }
 
+const EMPTY: &str = "it is empty";
 const ENDS: &str = "it ends too early";
 const GOES_ON: &str = "it goes on after its end";
 const NEITHER: &str = "it is neither PEM nor DER of a key";
@@ -69,7 +70,7 @@ pub fn pkcs1() -> Vec<Case> {
     let (end, header) = (good.len(), 4);
     let mut cases = Vec::new();
     for (name, file, reason) in [
-        ("empty", vec![], ENDS),
+        ("empty", vec![], EMPTY),
         ("one byte", good[..1].to_vec(), ENDS),
         ("only the header", good[..header].to_vec(), ENDS),
         ("half", good[..end / 2].to_vec(), ENDS),
@@ -81,8 +82,6 @@ pub fn pkcs1() -> Vec<Case> {
         ("length 1 too large", [&[SEQUENCE, 0x82, good[2], good[3] + 1], &good[header..]].concat(), ENDS),
         ("length 1 too small", [&[SEQUENCE, 0x82, good[2], good[3] - 1], &good[header..]].concat(), GOES_ON),
         ("length 4 GiB", [&[SEQUENCE, 0x84, 0xff, 0xff, 0xff, 0xff], &good[header..]].concat(), NEITHER),
-        ("length in three bytes", [&[SEQUENCE, 0x83, 0], &good[2..]].concat(), NEITHER),
-        ("indefinite length", [&[SEQUENCE, 0x80], &good[header..], &[0, 0]].concat(), NEITHER),
         ("a set", [&[SET], &good[1..]].concat(), NEITHER),
         ("an integer", parts().remove(1), NEITHER),
         ("an empty sequence", der(SEQUENCE, &[]), SOMETHING_ELSE),
@@ -90,6 +89,13 @@ pub fn pkcs1() -> Vec<Case> {
         ("sequences in sequences", (0..1000).fold(vec![], |inner, _| der(SEQUENCE, &inner)), SOMETHING_ELSE),
     ] {
         cases.push(not_a_key(name, file, reason));
+    }
+    for (name, file) in [
+        ("length in three bytes", [&[SEQUENCE, 0x83, 0], &good[2..]].concat()),
+        ("indefinite length", [&[SEQUENCE, 0x80], &good[header..], &[0, 0]].concat()),
+    ] {
+        let convert = "openssl rsa -in FILE -out converted.pem";
+        cases.push(Case::new(name, file, SignerError::Foreign { form: "BER where DER is needed", convert }));
     }
     let number = |number: u32| integer(&number.into());
     let prefixed = |part: &[u8], zeros: &[u8]| {
@@ -151,18 +157,16 @@ pub fn pkcs8() -> Vec<Case> {
     let mut cases = vec![
         Case::new("PKCS#8 of an EC key", of(&[EC, STRANGE]), SignerError::NotRsa("EC")),
         Case::new(
-            "PKCS#8 of RSA-PSS",
+            "PKCS#8 of RSA-PSS with strange parameters",
             of(&[RSA_PSS, NULL]),
-            SignerError::NotRsa("RSA, but for RSASSA-PSS only"),
+            SignerError::NotPrivateKey("its RSASSA-PSS parameters do not parse"),
         ),
         Case::new("PKCS#8 of something strange", of(&[STRANGE]), SignerError::NotRsa("not RSA")),
     ];
-    for (name, file) in [
-        ("PKCS#8 without parameters", of(&[RSA])),
-        ("PKCS#8 with an object identifier as parameters", of(&[RSA, STRANGE])),
-    ] {
-        cases.push(not_a_key(name, file, "its algorithm's parameters are not NULL"));
-    }
+    import(&of(&[RSA]), None).unwrap();
+    let strange = of(&[RSA, STRANGE]);
+    let reason = "its algorithm's parameters are not NULL";
+    cases.push(not_a_key("PKCS#8 with an object identifier as parameters", strange, reason));
     for (name, file) in [
         ("PKCS#8 without an algorithm", wrapped(0, &[], OCTET_STRING, &good)),
         ("PKCS#8 with two parameters", of(&[RSA, NULL, NULL])),
@@ -199,7 +203,7 @@ pub fn encrypted() -> Vec<Case> {
     let parameters = pbes2::Parameters::pbkdf2_sha256_aes256cbc(1, &[1; 16], &[2; 16]).unwrap();
     let info = PrivateKeyInfo::from_der(&plain).unwrap();
     let encrypted = info.encrypt_with_params(parameters, "sesame").unwrap().as_bytes().to_vec();
-    import(&encrypted, Some("sesame")).unwrap();
+    import(&encrypted, Some(b"sesame")).unwrap();
     vec![
         Case::new("encrypted", encrypted.clone(), SignerError::PassphraseNeeded),
         Case::new(
@@ -233,6 +237,8 @@ fn public_key() -> Vec<u8> {
     import(&good(), None).unwrap().public_key().spki().to_vec()
 }
 
+const CSPLIT: &str = "csplit -z -f key- -b %02d.pem FILE '/-----BEGIN .*PRIVATE KEY/' '{*}'";
+
 /// PEM with something wrong, or of something else; and files that are nothing at all.
 pub fn pem_and_others() -> Vec<Case> {
     let good = good();
@@ -257,21 +263,31 @@ pub fn pem_and_others() -> Vec<Case> {
             SignerError::OnlyPublic("certificate"),
         ),
         Case::new("a key called EC", pem("EC PRIVATE KEY", &good), SignerError::NotRsa("EC")),
-        Case::new("more than a key can be", vec![b'x'; 65537], SignerError::InputTooLarge { limit: 65536 }),
+        Case::new(
+            "more than a key can be",
+            vec![b'\n'; (1 << 20) + 1],
+            SignerError::InputTooLarge { limit: 1 << 20 },
+        ),
     ];
+    let two = SignerError::SeveralKeys { count: 2, split: Some(CSPLIT) };
+    cases.push(Case::new("PEM of two keys", text.repeat(2).into_bytes(), two));
     for (name, file, reason) in [
         ("PEM of a strange label", pem("SECRET KEY", &good), "its PEM label is not that of a key"),
         ("PEM without its end", text.as_bytes()[..text.len() / 2].to_vec(), "its PEM has no end line"),
         ("PEM with another end", edited("END RSA", "END DSA"), "its PEM end line does not match the first"),
-        ("PEM of two keys", text.repeat(2).into_bytes(), "it has several PEM blocks"),
-        ("PEM with text after it", format!("{text}text").into_bytes(), "it goes on after its PEM end line"),
         ("PEM with a character that is not base64", edited("MII", "M!I"), "its PEM is not base64"),
         ("PEM with a character missing", edited("MII", "MI"), "its PEM is not base64"),
-        ("PEM with bytes that are no text", [text.as_bytes(), b"\xff"].concat(), "its PEM is not text"),
+        ("PEM with bytes that are no text", edited("MII", "M\u{e9}I"), "its PEM is not base64"),
+        ("PEM in PEM", edited("-----END", "-----BEGIN A-----\n-----END"), "its PEM has no end line"),
+        (
+            "PEM with a label of two lines",
+            edited("RSA PRIVATE", "RSA\nPRIVATE"),
+            "its PEM header is not complete",
+        ),
         ("PEM of half a key", pem("RSA PRIVATE KEY", &good[..good.len() / 2]), ENDS),
         ("PEM of nothing", pem("RSA PRIVATE KEY", &[]), ENDS),
         ("the first words of PEM", b"-----BEGIN ".to_vec(), "its PEM header is not complete"),
-        ("base64 without PEM lines", edited("-----BEGIN RSA PRIVATE KEY-----\n", ""), NEITHER),
+        ("base64 with a last line", edited("-----BEGIN RSA PRIVATE KEY-----\n", ""), NEITHER),
         ("zeros", vec![0; 1024], NEITHER),
         ("ones", vec![0xff; 1024], NEITHER),
         ("text", b"once upon a time".to_vec(), NEITHER),

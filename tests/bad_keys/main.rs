@@ -74,7 +74,10 @@ fn no_bad_key_gets_in_by_the_command_line() {
         let output = command(&["keys", "import", "bad"], folder.path()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{name}: {said}");
-        assert!(said.ends_with(&format!("signwave: 'bad' was not imported: {error}\n")), "{name}: {said}");
+        assert!(
+            said.ends_with(&format!("signwave: 'bad' was not imported: {}\n", error.about("bad"))),
+            "{name}: {said}"
+        );
         assert!(output.stdout.is_empty(), "{name}");
     }
     assert_eq!(keys(&folder), "[]");
@@ -115,7 +118,7 @@ fn keys_that_share_a_prime_never_meet_in_one_database() {
             assert!(said.contains(&expected), "{which}: {said}");
         };
         // In one command, and one after the other.
-        refused(&["one", "other"], "one");
+        refused(&["one", "other"], "'one'");
         assert_eq!(keys(&folder), "[]", "{which}");
         succeed(command(&["keys", "import", "one"], folder.path()));
         refused(&["other"], "key 1");

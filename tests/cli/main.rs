@@ -9,6 +9,7 @@ mod export_to;
 mod help;
 mod import;
 mod import_texts;
+mod key_files;
 mod keys;
 mod sandbox;
 mod settings;

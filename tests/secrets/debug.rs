@@ -33,7 +33,7 @@ fn debug_shows_no_secret() {
         format!("{:?}", cli::ConfigFile::parse(&format!("database = '{url}'"), Path::new("f"))),
         format!("{:?}", seal(&master(), &key)),
         format!("{:?}", import(KEY.as_bytes().split_at(1500).0, None)),
-        format!("{:?}", import(KEY.replace('A', "B").as_bytes(), Some(PASSWORD))),
+        format!("{:?}", import(KEY.replace('A', "B").as_bytes(), Some(PASSWORD.as_bytes()))),
         format!("{:?}", MasterKey::from_base64(&format!("{base64}!"))),
     ];
     for said in said {

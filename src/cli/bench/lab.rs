@@ -113,7 +113,7 @@ impl<'a> Lab<'a> {
             Place::Server(scratch) => scratch.database(None)?,
         };
         let (store, master) = (self.context.create_at(url.clone())?.store, MasterKey::generate());
-        generate_keys(self.context, store.as_ref(), &master, keys, bits)?;
+        generate_keys(self.context, store.as_ref(), &master, keys, bits, &|_| Ok(()))?;
         add_records(self.context, store.as_ref(), (1, records), PAYLOAD)?;
         // The last connection to close writes an SQLite log back: the file alone is the database then.
         Ok(Template { url, keyring: Arc::new(Keyring::new(self.engine, master)), records })

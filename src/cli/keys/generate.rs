@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use crossbeam_channel::{Sender, bounded};
 
@@ -40,21 +40,24 @@ impl Generate {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
         let database = context.open()?;
         let master = context.master_key(&database)?;
-        let fingerprints =
-            generate_keys(context, database.store.as_ref(), &master, self.count.get(), self.bits)?;
-        let mut out = io::stdout().lock();
-        Ok(fingerprints.iter().try_for_each(|fingerprint| writeln!(out, "{fingerprint}"))?)
+        let print = |fingerprint| {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{fingerprint}").and_then(|()| out.flush())
+        };
+        generate_keys(context, database.store.as_ref(), &master, self.count.get(), self.bits, &print)
     }
 }
 
-/// Makes `count` keys on all cores, and stores each as soon as it is there.
+/// Makes `count` keys on all cores, and stores and then shows each as soon as it is there: whoever stops it
+/// has seen what is stored, but for the one key at hand.
 pub fn generate_keys(
     context: &Context,
     store: &dyn Store,
     master: &MasterKey,
     count: usize,
     bits: u32,
-) -> Result<Vec<Fingerprint>> {
+    show: &dyn Fn(Fingerprint) -> io::Result<()>,
+) -> Result<()> {
     let progress = context.progress("generating keys", count as u64, Unit::Pieces);
     let threads = thread::available_parallelism().map_or(1, usize::from).min(count);
     let (to_store, keys) = bounded(threads);
@@ -67,7 +70,7 @@ pub fn generate_keys(
         }
         Ok(())
     };
-    let fingerprints = thread::scope(|scope| {
+    thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 let (to_store, generate) = (to_store.clone(), &generate);
@@ -76,14 +79,12 @@ pub fn generate_keys(
             .collect();
         // From here on only workers can send: when all have ended there are no more keys.
         drop(to_store);
-        let stored: Result<Vec<_>> = keys
-            .iter()
-            .map(|key| {
-                add(store, &key)?;
-                progress.add(1);
-                Ok(key.fingerprint)
-            })
-            .collect();
+        let stored = keys.iter().try_for_each(|key| {
+            add(store, &key)?;
+            progress.add(1);
+            let shown = progress.aside(|| show(key.fingerprint));
+            shown.with_context(|| format!("key {} is stored, and could not be printed", key.fingerprint))
+        });
         drop(keys);
         for worker in workers {
             worker.join().unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -91,7 +92,7 @@ pub fn generate_keys(
         stored
     })?;
     progress.finish();
-    Ok(fingerprints)
+    Ok(())
 }
 
 /// The row of a private key.

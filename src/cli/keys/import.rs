@@ -1,36 +1,40 @@
 //! `signwave keys import`.
 
 use std::{
-    env,
-    fs::File,
-    io::{self, Read, Write},
+    borrow::Cow,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use zeroize::Zeroizing;
 
-use super::generate::{add, sealed};
+use super::{generate::sealed, passphrase::Passphrase, secret_file};
 use crate::{
-    cli::{config_file::PASSPHRASE, context::Context, failure::Usage},
-    signer::{self, PrivateKey, PublicKey},
-    store::KeyRow,
+    cli::{context::Context, failure::Usage},
+    domain::KeyState,
+    signer::{PrivateKey, PublicKey, SignerError},
+    store::{AddKeyVerdict, KeyRow},
 };
 
 /// Read private keys from files.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Takes RSA keys in PKCS#1 or PKCS#8, PEM or DER, encrypted PKCS#8 too, of 2048 to 8192 bits.
-Every key is checked: that it is consistent, signs, is not there already and shares no prime
-with a key that is. When one of several files is refused, none is imported. Remove the files
-afterwards: the keys are in the database now, sealed under the master key.
+Takes RSA keys of 2048 to 8192 bits in PKCS#1 or PKCS#8, PEM or DER, encrypted PKCS#8 too, with
+certificates or JSON around them, in PKCS#12, as a JSON Web Key or .NET's XML. Other forms are
+named, with the command that converts them.
+
+Every key is checked: that it is consistent, signs and shares no prime with a key that is there.
+When one of several files is refused, none is imported. A key that is there already is skipped.
+The fingerprints of the new keys are printed. Remove the files afterwards: the keys are in the
+database now, sealed under the master key.
 
 Examples:
   signwave keys import key.pem
-  signwave keys import encrypted.pem --passphrase-file passphrase.txt")]
+  signwave keys import encrypted.pem --passphrase-file passphrase.txt
+  vault kv get -field=key secret/signer | signwave keys import -")]
 pub struct Import {
-    /// The files, one private key in each
+    /// The files, one private key in each; '-' is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// A file whose first line is the passphrase of encrypted keys [or: SIGNWAVE_PASSPHRASE]
@@ -38,71 +42,68 @@ pub struct Import {
     passphrase_file: Option<PathBuf>,
 }
 
-/// No key file is larger; reading stops there.
-const MAX_FILE: u64 = 1 << 20;
-
 impl Import {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
+        let inputs = self.files.iter().chain(&self.passphrase_file);
+        let inputs = inputs.filter(|path| secret_file::is_stdin(path)).count();
+        if inputs + usize::from(context.reads_master_key_from_stdin()) > 1 {
+            bail!(Usage("'-' is given twice, and standard input can be read once: name a file".to_owned()));
+        }
         let database = context.open()?;
         let master = context.master_key(&database)?;
-        let passphrase = self.passphrase()?;
+        let passphrase = Passphrase::obtain(self.passphrase_file.as_deref())?;
         let mut there = stored_public_keys(&database.store.keys()?)?;
         let mut keys = Vec::new();
         for file in &self.files {
-            let key = read(file, passphrase.as_deref().map(String::as_str))
-                .and_then(|key| check_new(&key, &there).map(|()| key))
-                .map_err(|error| {
-                    let sentence = format!("'{}' was not imported: {error}", file.display());
-                    error.context(sentence)
-                })?;
-            there.push((file.display().to_string(), key.public_key().clone()));
-            keys.push(sealed(&master, &key)?);
+            let name = secret_file::name(file);
+            let key = read(file, &passphrase).and_then(|key| Ok((find(&key, &there)?, key)));
+            match key.map_err(|error| refused(file, error))? {
+                (Some(known), _) => log::info!("{name} is there already, as {known}: skipped"),
+                (None, key) => {
+                    there.push((name.clone(), key.public_key().clone()));
+                    keys.push((name, sealed(&master, &key)?));
+                }
+            }
         }
         let mut out = io::stdout().lock();
-        for key in keys {
-            add(database.store.as_ref(), &key)?;
-            writeln!(out, "{}", key.fingerprint)?;
+        for (name, key) in keys {
+            match database.store.add_key(&key)? {
+                AddKeyVerdict::Added(_) => writeln!(out, "{}", key.fingerprint)?,
+                // Another process has added it since.
+                AddKeyVerdict::AlreadyThere(id) => {
+                    log::info!("{name} is there already, as key {id}: skipped")
+                }
+            }
+            out.flush()?;
         }
         Ok(())
     }
+}
 
-    fn passphrase(&self) -> Result<Option<Zeroizing<String>>> {
-        match (&self.passphrase_file, env::var(PASSPHRASE)) {
-            (Some(_), Ok(text)) => {
-                drop(Zeroizing::new(text));
-                bail!(Usage(format!("both --passphrase-file and {PASSPHRASE} are given: leave one out")))
-            }
-            (None, Ok(text)) => Ok(Some(text.into())),
-            (None, Err(env::VarError::NotPresent)) => Ok(None),
-            (None, Err(_)) => bail!(Usage(format!("{PASSPHRASE} is not text: set it anew"))),
-            (Some(path), Err(_)) => {
-                let bytes = read_secret(path)
-                    .with_context(|| format!("the passphrase file '{}' cannot be read", path.display()))?;
-                let text = std::str::from_utf8(&bytes).ok().and_then(|text| text.lines().next());
-                let text = text
-                    .with_context(|| format!("'{}' has no passphrase in its first line", path.display()))?;
-                Ok(Some(text.to_owned().into()))
-            }
-        }
+fn read(file: &Path, passphrase: &Passphrase) -> Result<PrivateKey> {
+    Ok(passphrase.import(&secret_file::read(file)?)?)
+}
+
+fn refused(file: &Path, error: anyhow::Error) -> anyhow::Error {
+    let reason = match error.downcast_ref::<SignerError>() {
+        Some(error) if !secret_file::is_stdin(file) => error.about(&in_a_shell(file)),
+        _ => error.to_string(),
+    };
+    error.context(format!("{} was not imported: {reason}", secret_file::name(file)))
+}
+
+/// The name of a file as a word of a shell's command.
+fn in_a_shell(file: &Path) -> String {
+    let name = file.to_string_lossy();
+    let name = if name.starts_with('-') { Cow::from(format!("./{name}")) } else { name };
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+,:@=".contains(c)) {
+        name.into_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
     }
 }
 
-fn read(file: &Path, passphrase: Option<&str>) -> Result<PrivateKey> {
-    Ok(signer::import(&read_secret(file)?, passphrase)?)
-}
-
-/// Reads a file into memory that is wiped afterwards; it never grows, which would leave copies.
-fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let read = || {
-        let file = File::open(path)?;
-        let size = file.metadata()?.len().min(MAX_FILE);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(size + 1).unwrap_or(0)));
-        file.take(MAX_FILE).read_to_end(&mut bytes)?;
-        io::Result::Ok(bytes)
-    };
-    read().map_err(|error| anyhow!("it cannot be read: {error}"))
-}
-
+/// What a key is called in messages, and its public half.
 type Named = (String, PublicKey);
 
 fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
@@ -111,24 +112,29 @@ fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
             let public_key = PublicKey::from_spki(&row.public_key).with_context(|| {
                 format!("the stored public key {} is damaged: run 'signwave verify'", row.id)
             })?;
-            Ok((format!("key {}", row.id), public_key))
+            let name = match row.state {
+                KeyState::Active => format!("key {}", row.id),
+                state => format!("key {} ({state})", row.id),
+            };
+            Ok((name, public_key))
         })
         .collect()
 }
 
-/// Refuses a key that is one of `there`, or shares a prime with one: whoever knows one of such a pair
-/// can compute the other.
-fn check_new(key: &PrivateKey, there: &[Named]) -> Result<()> {
+/// Finds a key among those that are there. Refuses one that shares a prime with another: whoever knows one
+/// of such a pair can compute the other.
+fn find<'a>(key: &PrivateKey, there: &'a [Named]) -> Result<Option<&'a str>> {
     let public_key = key.public_key();
-    for (name, other) in there {
-        if other == public_key {
-            bail!("it is there already, as {name}");
-        }
-        if key.shares_prime_with(other) {
-            bail!(
-                "it shares a prime with {name}, so that each reveals the other: retire both, and make new ones"
-            );
-        }
+    if let Some((name, _)) = there.iter().find(|(_, other)| other == public_key) {
+        return Ok(Some(name));
     }
-    Ok(())
+    if let Some((name, other)) = there.iter().find(|(_, other)| public_key.has_the_numbers_of(other)) {
+        bail!("it is there already, as {name}, which may sign {}: a key is kept only once", other.schemes());
+    }
+    if let Some((name, _)) = there.iter().find(|(_, other)| key.shares_prime_with(other)) {
+        bail!(
+            "it shares a prime with {name}, so that each reveals the other: retire both, and make new ones"
+        );
+    }
+    Ok(None)
 }

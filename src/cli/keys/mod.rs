@@ -4,10 +4,15 @@ mod change;
 pub(super) mod generate;
 mod import;
 mod list;
+mod passphrase;
+mod secret_file;
 mod select;
 mod show;
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -62,12 +67,18 @@ database.
 Example:
   signwave keys init-master /etc/signwave/master")]
 pub struct InitMaster {
-    /// The new file; one that is there is never overwritten
+    /// The new file; one that is there is never overwritten. '-' is standard output
     file: PathBuf,
 }
 
 impl InitMaster {
     fn run(&self) -> Result<()> {
+        if self.file == Path::new("-") {
+            let mut out = io::stdout().lock();
+            return Ok(out
+                .write_all(MasterKey::generate().to_base64().as_bytes())
+                .and_then(|()| out.flush())?);
+        }
         MasterKey::create(&self.file)?;
         log::info!(
             "made the master key '{}': keep a copy of it, apart from the database",

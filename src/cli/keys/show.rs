@@ -38,6 +38,9 @@ impl Show {
             writeln!(out, "id           {}", key.id)?;
             writeln!(out, "fingerprint  {}", key.fingerprint)?;
             writeln!(out, "bits         {}", key.bits)?;
+            if let Ok(public_key) = PublicKey::from_spki(&key.public_key) {
+                writeln!(out, "signs        {}", public_key.schemes())?;
+            }
             writeln!(out, "state        {}", key.state)?;
             key.state_reason.iter().try_for_each(|reason| writeln!(out, "because      {reason}"))?;
             key.leased_batch.iter().try_for_each(|batch| writeln!(out, "in use for   batch {batch}"))?;

@@ -10,7 +10,7 @@ use signwave::{
 };
 
 /// What opens the encrypted keys of the corpus.
-const PASSPHRASE: &str = "fuzz";
+const PASSPHRASE: &[u8] = b"fuzz";
 
 const MASTER: [u8; 32] = [0x5A; 32];
 
@@ -43,13 +43,14 @@ fn is_whole(key: &PrivateKey) {
     let sealed = seal(&master(), key).expect("it is sealed");
     let opened = unseal(&master(), &public_key.fingerprint(), &sealed).expect("it opens");
     assert_eq!(opened.public_key(), public_key);
-    let digest = digest(DigestAlgorithm::Sha384, b"fuzz");
+    let scheme = Scheme::ALL.into_iter().find(|scheme| public_key.may_sign(*scheme)).expect("one at least");
+    let digest = digest(scheme.digest(), b"fuzz");
     for engine in Engine::ALL {
         let mut signatures = SignatureBuf::with_capacity(public_key.modulus_len(), 1);
         let mut signer = engine.signer(&opened).expect("it was tried at import");
-        signer.sign(Scheme::Ps384, &[digest], &mut signatures).expect("it signs");
+        signer.sign(scheme, &[digest], &mut signatures).expect("it signs");
         for verifier in Engine::ALL.map(|engine| engine.verifier(public_key).expect("it was tried")) {
-            assert!(signatures.iter().all(|signature| verifier.verify(Scheme::Ps384, &digest, signature)));
+            assert!(signatures.iter().all(|signature| verifier.verify(scheme, &digest, signature)));
         }
     }
 }
@@ -117,7 +118,7 @@ pub fn master_key(bytes: &[u8]) {
     let is_key = line.len() == 44 && BASE64.decode(line.as_bytes()).is_ok_and(|bytes| bytes.len() == 32);
     match MasterKey::from_base64(text) {
         Ok(key) => assert_eq!((is_key, format!("{key:?}").as_str()), (true, "MasterKey(..)")),
-        Err(error) => assert_eq!((is_key, error), (false, SignerError::MalformedMasterKey)),
+        Err(error) => assert!(!is_key && matches!(error, SignerError::MalformedMasterKey(_)), "{error}"),
     }
 }
 

@@ -1,0 +1,108 @@
+//! Files that are no keys, or keys in forms that are not read: what each is, and how it is converted.
+
+use super::text::UTF8_MARK;
+use crate::signer::SignerError;
+
+const OPENSSH: SignerError = SignerError::Foreign {
+    form: "OpenSSH's own form",
+    convert: "install -m 600 FILE converted.pem && ssh-keygen -p -m PKCS8 -f converted.pem",
+};
+const OPENPGP: SignerError = SignerError::NotPrivateKey("it is an OpenPGP key");
+const PKCS7: SignerError = SignerError::OnlyPublic("PKCS#7 file with certificates");
+const PUBLIC_KEY: SignerError = SignerError::OnlyPublic("public key");
+
+/// What a PEM block without a key that is read here stands for, by its label.
+pub(super) fn label(label: &str) -> SignerError {
+    match label {
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => PUBLIC_KEY,
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => SignerError::OnlyPublic("certificate"),
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => SignerError::OnlyPublic("certificate request"),
+        "X509 CRL" => SignerError::OnlyPublic("certificate revocation list"),
+        "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => PKCS7,
+        "EC PRIVATE KEY" | "EC PARAMETERS" => SignerError::NotRsa("EC"),
+        "DSA PRIVATE KEY" | "DSA PARAMETERS" => SignerError::NotRsa("DSA"),
+        "DH PARAMETERS" | "X9.42 DH PARAMETERS" => {
+            SignerError::OnlyPublic("file with Diffie-Hellman parameters")
+        }
+        "OPENSSH PRIVATE KEY" => OPENSSH,
+        "TSS2 PRIVATE KEY" => SignerError::NotPrivateKey("it belongs to a TPM, which never gives it out"),
+        "PGP PRIVATE KEY BLOCK" => OPENPGP,
+        "PGP PUBLIC KEY BLOCK" => SignerError::OnlyPublic("OpenPGP public key"),
+        "PGP MESSAGE" => PGP_MESSAGE,
+        "AGE ENCRYPTED FILE" => AGE,
+        _ => SignerError::NotPrivateKey("its PEM label is not that of a key"),
+    }
+}
+
+const AGE: SignerError = SignerError::Foreign {
+    form: "a file that age encrypted",
+    convert: "age -d -i IDENTITY -o converted.pem FILE",
+};
+const PGP_MESSAGE: SignerError =
+    SignerError::Foreign { form: "an OpenPGP message", convert: "gpg -o converted.pem -d FILE" };
+const PUTTYGEN: &str = "puttygen FILE -O private-openssh -o converted.pem --new-passphrase /dev/null";
+
+/// How files begin that are something else.
+const STARTS: [(&[u8], SignerError); 25] = [
+    (b"\xfe\xed\xfe\xed", foreign("a Java keystore (JKS)", KEYTOOL)),
+    (b"\xce\xce\xce\xce", foreign("a Java keystore (JCEKS)", KEYTOOL_JCEKS)),
+    (b"PuTTY-User-Key-File-", foreign("PuTTY's form", PUTTYGEN)),
+    (b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY", foreign("SSH.com's form", PUTTYGEN)),
+    (b"---- BEGIN SSH2 PUBLIC KEY", PUBLIC_KEY),
+    (b"SSH PRIVATE KEY FILE FORMAT 1", foreign("the form of SSH 1", PUTTYGEN)),
+    (b"openssh-key-v1\0", SignerError::NotPrivateKey("it is OpenSSH's own form without its first line")),
+    (b"ssh-rsa ", PUBLIC_KEY),
+    (b"ssh-", PUBLIC_KEY),
+    (b"ecdsa-", PUBLIC_KEY),
+    (b"\x1e\xf1\xb5\xb0", foreign("Microsoft's PVK", "openssl rsa -inform PVK -in FILE -out converted.pem")),
+    (
+        b"\x07\x02\0\0",
+        foreign("a Microsoft key blob", "openssl rsa -inform MSBLOB -in FILE -out converted.pem"),
+    ),
+    (b"\x06\x02\0\0", PUBLIC_KEY),
+    (b"\x1f\x8b", foreign("compressed by gzip", "gzip -dc FILE > converted.pem")),
+    (b"BZh", foreign("compressed by bzip2", "bzip2 -dc FILE > converted.pem")),
+    (b"\xfd7zXZ\0", foreign("compressed by xz", "xz -dc FILE > converted.pem")),
+    (b"\x28\xb5\x2f\xfd", foreign("compressed by zstd", "zstd -dc FILE > converted.pem")),
+    (b"PK\x03\x04", foreign("a zip archive", "unzip -p FILE > converted.pem")),
+    (b"7z\xbc\xaf\x27\x1c", foreign("a 7-Zip archive", "7z x FILE")),
+    (b"age-encryption.org/", AGE),
+    (b"$ANSIBLE_VAULT", foreign("encrypted by Ansible", "ansible-vault decrypt --output converted.pem FILE")),
+    (b"Salted__", SignerError::NotPrivateKey("it was encrypted by 'openssl enc': decrypt it first")),
+    (b"SQLite format 3\0", SignerError::NotPrivateKey("it is an SQLite database")),
+    (b"AGE-SECRET-KEY-", SignerError::NotRsa("an age identity")),
+    (b"%PDF", SignerError::NotPrivateKey("it is a PDF document")),
+];
+
+const KEYTOOL: &str =
+    "keytool -importkeystore -srckeystore FILE -destkeystore converted.p12 -deststoretype PKCS12";
+const KEYTOOL_JCEKS: &str = "keytool -importkeystore -srckeystore FILE -srcstoretype JCEKS -destkeystore converted.p12 \
+                             -deststoretype PKCS12";
+
+const fn foreign(form: &'static str, convert: &'static str) -> SignerError {
+    SignerError::Foreign { form, convert }
+}
+
+/// Refuses what is known to be something else.
+pub(super) fn recognise(bytes: &[u8]) -> Result<(), SignerError> {
+    let text = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes).trim_ascii_start();
+    if let Some((_, error)) =
+        STARTS.iter().find(|(start, _)| bytes.starts_with(start) || text.starts_with(start))
+    {
+        return Err(error.clone());
+    }
+    let not_a_key = |reason| Err(SignerError::NotPrivateKey(reason));
+    let start = text[..text.len().min(64)].to_ascii_lowercase();
+    match text.first() {
+        Some(b'<') if start.starts_with(b"<!doctype html") || start.starts_with(b"<html") => {
+            not_a_key("it is an HTML page: what should have fetched the key has failed")
+        }
+        Some(b'<') if std::str::from_utf8(text).is_ok() => {
+            not_a_key("it is XML without an RSAKeyValue in it")
+        }
+        Some(b'{' | b'[' | b'"') if std::str::from_utf8(text).is_ok() => {
+            not_a_key("it is JSON without a private key in it")
+        }
+        _ => Ok(()),
+    }
+}
