@@ -7,6 +7,14 @@ const OPENSSH: SignerError = SignerError::Foreign {
     form: "OpenSSH's own form",
     convert: "install -m 600 FILE converted.pem && ssh-keygen -p -m PKCS8 -f converted.pem",
 };
+/// What is said about a key of OpenSSH, by the type that it names.
+pub(super) fn openssh(key: &[u8]) -> SignerError {
+    let names = |name: &[u8]| key.windows(name.len()).any(|window| window == name);
+    let other = [(&b"ssh-ed25519"[..], "Ed25519"), (b"ecdsa-sha2", "EC"), (b"ssh-dss", "DSA")];
+    let other = other.into_iter().find(|(name, _)| names(name));
+    other.map_or(OPENSSH, |(_, kind)| SignerError::NotRsa(kind))
+}
+
 const OPENPGP: SignerError = SignerError::NotPrivateKey("it is an OpenPGP key");
 const PKCS7: SignerError = SignerError::OnlyPublic("PKCS#7 file with certificates");
 const PUBLIC_KEY: SignerError = SignerError::OnlyPublic("public key");
@@ -24,7 +32,6 @@ pub(super) fn label(label: &str) -> SignerError {
         "DH PARAMETERS" | "X9.42 DH PARAMETERS" => {
             SignerError::OnlyPublic("file with Diffie-Hellman parameters")
         }
-        "OPENSSH PRIVATE KEY" => OPENSSH,
         "TSS2 PRIVATE KEY" => SignerError::NotPrivateKey("it belongs to a TPM, which never gives it out"),
         "PGP PRIVATE KEY BLOCK" => OPENPGP,
         "PGP PUBLIC KEY BLOCK" => SignerError::OnlyPublic("OpenPGP public key"),
