@@ -338,6 +338,7 @@ fn the_command_that_converts_a_form_makes_a_key_of_it() {
     for (made, by, rest) in [
         ("ber1", "true".to_owned(), ""),
         ("ber8", "true".to_owned(), ""),
+        ("hex", "openssl rsa -in key.pem -outform DER | xxd -p > hex".to_owned(), "; cp converted.der converted.pem"),
         ("gzip", "gzip -c key.pem > gzip".to_owned(), ""),
         ("blob", "openssl rsa -in key.pem -outform MSBLOB -out blob".to_owned(), ""),
         ("pvk", "openssl rsa -in key.pem -outform PVK -pvk-none -out pvk".to_owned(), ""),

@@ -86,6 +86,16 @@ const KEYTOOL: &str =
 const KEYTOOL_JCEKS: &str = "keytool -importkeystore -srckeystore FILE -srcstoretype JCEKS -destkeystore converted.p12 \
                              -deststoretype PKCS12";
 
+/// A SEQUENCE of some length, which is no base64 of one.
+fn is_hex(text: &[u8]) -> bool {
+    text.starts_with(b"30") && text.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
+}
+
+/// Whether it has a line of PEM, and no first line: some editors make other characters of the dashes.
+fn is_headless(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.contains("PRIVATE KEY"))
+}
+
 const fn foreign(form: &'static str, convert: &'static str) -> SignerError {
     SignerError::Foreign { form, convert }
 }
@@ -109,6 +119,10 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<(), SignerError> {
         }
         Some(b'{' | b'[' | b'"') if std::str::from_utf8(text).is_ok() => {
             not_a_key("it is JSON without a private key in it")
+        }
+        _ if is_hex(text) => Err(foreign("hexadecimal", "xxd -r -p FILE converted.der")),
+        _ if is_headless(text) => {
+            not_a_key("its first line is missing or damaged, which must be -----BEGIN PRIVATE KEY-----")
         }
         _ => Ok(()),
     }
