@@ -229,6 +229,10 @@ fn what_tools_put_around_a_key_is_taken_off() {
         ("a shell's variable", format!("SIGNING_KEY=\"{escaped}\"\n").into()),
         ("one line", line.into_bytes()),
         ("Windows' ends of lines in letters", pem.replace('\n', "\\r\\n").into()),
+        (
+            "an array of lines",
+            format!("[{}]", pem.lines().map(|line| format!("\"{line}\",\n")).collect::<String>()).into(),
+        ),
         ("UTF-16", [&[0xff, 0xfe], &utf16[..]].concat()),
         ("UTF-16, big-endian", [&[0xfe, 0xff], &utf16_be[..]].concat()),
         ("UTF-16 without a mark", utf16),
@@ -334,6 +338,7 @@ fn the_command_that_converts_a_form_makes_a_key_of_it() {
     for (made, by, rest) in [
         ("ber1", "true".to_owned(), ""),
         ("ber8", "true".to_owned(), ""),
+        ("hex", "openssl rsa -in key.pem -outform DER | xxd -p > hex".to_owned(), "; cp converted.der converted.pem"),
         ("gzip", "gzip -c key.pem > gzip".to_owned(), ""),
         ("blob", "openssl rsa -in key.pem -outform MSBLOB -out blob".to_owned(), ""),
         ("pvk", "openssl rsa -in key.pem -outform PVK -pvk-none -out pvk".to_owned(), ""),
@@ -354,6 +359,9 @@ fn the_command_that_converts_a_form_makes_a_key_of_it() {
         let converted = fs::read(path.join("converted.pem")).unwrap();
         assert_eq!(import(&converted, Some(b"x")).unwrap().public_key().spki(), spki, "{command}");
     }
+    shell("ssh-keygen -q -t ed25519 -N '' -f ed");
+    let error = import(&fs::read(path.join("ed")).unwrap(), None).unwrap_err();
+    assert_eq!(error, SignerError::NotRsa("Ed25519"), "no command makes an RSA key of it");
     let error = import(pem.repeat(2).as_bytes(), None).unwrap_err().about("two.pem");
     fs::write(path.join("two.pem"), pem.repeat(2)).unwrap();
     shell(error.split_once("with '").unwrap().1.strip_suffix('\'').unwrap());

@@ -75,9 +75,9 @@ fn bytes_that_are_not_one_canonical_rsa_key_are_refused() {
     malformed(&with_exponent([2, 3, 1, 0, 1, 0]));
 
     let folder = tempfile::tempdir().unwrap();
-    for other in
-        ["-algorithm ED25519", "-algorithm EC -pkeyopt ec_paramgen_curve:P-256", "-algorithm RSA-PSS"]
-    {
+    let other_hash =
+        "-algorithm RSA-PSS -pkeyopt rsa_pss_keygen_md:sha1 -pkeyopt rsa_pss_keygen_mgf1_md:sha1";
+    for other in ["-algorithm ED25519", "-algorithm EC -pkeyopt ec_paramgen_curve:P-256", other_hash] {
         openssl(folder.path(), &format!("genpkey {other} -out key.pem"));
         malformed(&openssl(folder.path(), "pkey -in key.pem -pubout -outform DER"));
     }

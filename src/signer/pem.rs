@@ -56,6 +56,8 @@ impl Block<'_> {
             rest = behind;
             match byte {
                 b'\\' => rest = unescape(behind, &mut packed).ok_or("its PEM is not base64")?,
+                // Around each line, in an array of JSON or a program's text.
+                b'"' | b'\'' | b',' => {}
                 byte if byte.is_ascii_whitespace() => {}
                 byte => packed.push(*byte),
             }

@@ -61,6 +61,7 @@ fn not_a_key(name: &str, file: Vec<u8>, reason: &'static str) -> Case {
 const EMPTY: &str = "it is empty";
 const ENDS: &str = "it ends too early";
 const GOES_ON: &str = "it goes on after its end";
+const HEADLESS: &str = "its first line is missing or damaged, which must be -----BEGIN PRIVATE KEY-----";
 const NEITHER: &str = "it is neither PEM nor DER of a key";
 const SOMETHING_ELSE: &str = "it is DER of something else";
 
@@ -287,7 +288,8 @@ pub fn pem_and_others() -> Vec<Case> {
         ("PEM of half a key", pem("RSA PRIVATE KEY", &good[..good.len() / 2]), ENDS),
         ("PEM of nothing", pem("RSA PRIVATE KEY", &[]), ENDS),
         ("the first words of PEM", b"-----BEGIN ".to_vec(), "its PEM header is not complete"),
-        ("base64 with a last line", edited("-----BEGIN RSA PRIVATE KEY-----\n", ""), NEITHER),
+        ("PEM without its first line", edited("-----BEGIN RSA PRIVATE KEY-----\n", ""), HEADLESS),
+        ("PEM with other dashes", edited("-----BEGIN", "\u{2014}-BEGIN"), HEADLESS),
         ("zeros", vec![0; 1024], NEITHER),
         ("ones", vec![0xff; 1024], NEITHER),
         ("text", b"once upon a time".to_vec(), NEITHER),

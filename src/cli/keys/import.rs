@@ -125,10 +125,10 @@ fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
 /// of such a pair can compute the other.
 fn find<'a>(key: &PrivateKey, there: &'a [Named]) -> Result<Option<&'a str>> {
     let public_key = key.public_key();
-    if let Some((name, _)) = there.iter().find(|(_, other)| other == public_key) {
-        return Ok(Some(name));
-    }
     if let Some((name, other)) = there.iter().find(|(_, other)| public_key.has_the_numbers_of(other)) {
+        if public_key.schemes() == other.schemes() {
+            return Ok(Some(name));
+        }
         bail!("it is there already, as {name}, which may sign {}: a key is kept only once", other.schemes());
     }
     if let Some((name, _)) = there.iter().find(|(_, other)| key.shares_prime_with(other)) {

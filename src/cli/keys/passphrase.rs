@@ -27,7 +27,7 @@ impl Passphrase {
             (Some(path), None) => {
                 let name = secret_file::name(path);
                 let bytes = secret_file::read(path).map_err(|error| {
-                    let sentence = format!("the passphrase file {name} cannot be read");
+                    let sentence = format!("the passphrase file {name}: {error}");
                     error.context(sentence)
                 })?;
                 first_line(&bytes)

@@ -7,6 +7,14 @@ const OPENSSH: SignerError = SignerError::Foreign {
     form: "OpenSSH's own form",
     convert: "install -m 600 FILE converted.pem && ssh-keygen -p -m PKCS8 -f converted.pem",
 };
+/// What is said about a key of OpenSSH, by the type that it names.
+pub(super) fn openssh(key: &[u8]) -> SignerError {
+    let names = |name: &[u8]| key.windows(name.len()).any(|window| window == name);
+    let other = [(&b"ssh-ed25519"[..], "Ed25519"), (b"ecdsa-sha2", "EC"), (b"ssh-dss", "DSA")];
+    let other = other.into_iter().find(|(name, _)| names(name));
+    other.map_or(OPENSSH, |(_, kind)| SignerError::NotRsa(kind))
+}
+
 const OPENPGP: SignerError = SignerError::NotPrivateKey("it is an OpenPGP key");
 const PKCS7: SignerError = SignerError::OnlyPublic("PKCS#7 file with certificates");
 const PUBLIC_KEY: SignerError = SignerError::OnlyPublic("public key");
@@ -24,7 +32,6 @@ pub(super) fn label(label: &str) -> SignerError {
         "DH PARAMETERS" | "X9.42 DH PARAMETERS" => {
             SignerError::OnlyPublic("file with Diffie-Hellman parameters")
         }
-        "OPENSSH PRIVATE KEY" => OPENSSH,
         "TSS2 PRIVATE KEY" => SignerError::NotPrivateKey("it belongs to a TPM, which never gives it out"),
         "PGP PRIVATE KEY BLOCK" => OPENPGP,
         "PGP PUBLIC KEY BLOCK" => SignerError::OnlyPublic("OpenPGP public key"),
@@ -79,6 +86,16 @@ const KEYTOOL: &str =
 const KEYTOOL_JCEKS: &str = "keytool -importkeystore -srckeystore FILE -srcstoretype JCEKS -destkeystore converted.p12 \
                              -deststoretype PKCS12";
 
+/// A SEQUENCE of some length, which is no base64 of one.
+fn is_hex(text: &[u8]) -> bool {
+    text.starts_with(b"30") && text.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
+}
+
+/// Whether it has a line of PEM, and no first line: some editors make other characters of the dashes.
+fn is_headless(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.contains("PRIVATE KEY"))
+}
+
 const fn foreign(form: &'static str, convert: &'static str) -> SignerError {
     SignerError::Foreign { form, convert }
 }
@@ -102,6 +119,10 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<(), SignerError> {
         }
         Some(b'{' | b'[' | b'"') if std::str::from_utf8(text).is_ok() => {
             not_a_key("it is JSON without a private key in it")
+        }
+        _ if is_hex(text) => Err(foreign("hexadecimal", "xxd -r -p FILE converted.der")),
+        _ if is_headless(text) => {
+            not_a_key("its first line is missing or damaged, which must be -----BEGIN PRIVATE KEY-----")
         }
         _ => Ok(()),
     }

@@ -15,6 +15,7 @@ struct Jwk<'a> {
     usage: Option<&'a str>,
     #[serde(borrow)]
     key_ops: Option<Vec<&'a str>>,
+    alg: Option<&'a str>,
     n: Option<&'a str>,
     e: Option<&'a str>,
     d: Option<&'a str>,
@@ -60,8 +61,12 @@ fn private_key(jwk: &Jwk<'_>) -> Result<PrivateKey, SignerError> {
         return Err(SignerError::OnlyPublic("public key"));
     }
     let may_sign = jwk.key_ops.as_ref().is_none_or(|operations| operations.contains(&"sign"));
-    if !may_sign || jwk.usage.is_some_and(|usage| usage != "sig") {
-        return Err(SignerError::NotPrivateKey("its 'use' or 'key_ops' say that it is not for signing"));
+    // RSA1_5 and RSA-OAEP; those that sign are RS256, PS256 and the like.
+    let encrypts = jwk.alg.is_some_and(|algorithm| algorithm.starts_with("RSA"));
+    if !may_sign || encrypts || jwk.usage.is_some_and(|usage| usage != "sig") {
+        return Err(SignerError::NotPrivateKey(
+            "its 'use', 'key_ops' or 'alg' say that it is not for signing",
+        ));
     }
     if jwk.oth.is_some() {
         return Err(KeyFlaw::MultiPrime.into());

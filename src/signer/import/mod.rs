@@ -78,6 +78,7 @@ fn from_pem(text: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Signer
             "RSA PRIVATE KEY" | "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY" => {
                 der::read(&block.der().map_err(malformed)?, passphrase)
             }
+            "OPENSSH PRIVATE KEY" => Err(foreign::openssh(&block.der().map_err(malformed)?)),
             label => Err(foreign::label(label)),
         },
         (Some(_), others) => {

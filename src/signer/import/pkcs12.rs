@@ -19,9 +19,12 @@ pub(super) fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey,
             SignerError::UnsupportedEncryption { .. } => unread(file),
             other => other,
         }),
-        keys => Err(SignerError::SeveralKeys { count: keys.len(), split: None }),
+        keys => Err(SignerError::SeveralKeys { count: keys.len(), split: Some(SPLIT) }),
     }
 }
+
+const SPLIT: &str = "openssl pkcs12 -in FILE -nodes -nocerts | csplit -z -f key- -b %02d.pem - \
+                     '/-----BEGIN .*PRIVATE KEY/' '{*}'";
 
 /// What is said about a file that openssl reads, and this does not.
 pub(super) fn unread(file: &[u8]) -> SignerError {
