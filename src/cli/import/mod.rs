@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     domain::InsertVerdict,
-    store::{NewRecord, Store},
+    store::{self, NewRecord, Store},
 };
 
 /// Read records from a file, or from standard input with '-'.
@@ -81,10 +81,11 @@ impl Import {
     pub fn run(&self, context: &Context) -> Result<()> {
         let format = self.format()?;
         let store = context.open()?.store;
+        let max_payload = max_payload(context, &self.reading)?;
         let (name, input, size) = self.open()?;
         let progress = context.progress("importing", size, Unit::Bytes);
         let input = Counted { input, progress: &progress };
-        let mut rows = rows(format, input, context.max_payload(&self.reading));
+        let mut rows = rows(format, input, max_payload);
         let mut tally = Tally::default();
         let result = import(rows.as_mut(), store.as_ref(), &name, &mut tally);
         drop(rows);
@@ -122,6 +123,18 @@ impl Import {
         let size = file.metadata()?.len();
         Ok((name, Box::new(file), size))
     }
+}
+
+/// The smaller one of the limit that was asked for and the database's own.
+fn max_payload(context: &Context, reading: &Reading) -> Result<usize> {
+    let asked = context.max_payload(reading);
+    let limit = usize::try_from(store::payload_limit(&context.url()?)?)?;
+    if limit < asked {
+        log::info!(
+            "the database takes payloads of {limit} bytes at most: 'signwave migrate --max-payload' changes that"
+        );
+    }
+    Ok(limit.min(asked))
 }
 
 /// Stores all rows, a chunk at a time.
