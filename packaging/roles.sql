@@ -9,7 +9,7 @@
 --
 -- signwave_owner    owns the tables: 'migrate', 'keys', 'import'
 -- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
--- signwave_writer   inserts records with plain SQL
+-- signwave_writer   adds records with signwave_submit() or plain SQL
 -- signwave_reader   reads signatures with plain SQL
 \set ON_ERROR_STOP on
 BEGIN;
@@ -46,9 +46,14 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE (lease_until, lease_ttl) ON node TO signwave_service;
     GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap TO signwave_service;
+    GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
 
     -- INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
     GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;
+    REVOKE ALL ON FUNCTION signwave_submit(TEXT, TEXT), signwave_submit(TEXT, BYTEA) FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION signwave_submit(TEXT, TEXT), signwave_submit(TEXT, BYTEA) TO signwave_writer;
+    -- The trigger on record compares each new id with how far these two are.
+    GRANT SELECT ON SEQUENCE record_id_seq, signwave_frontier TO signwave_writer, signwave_service;
 
     GRANT SELECT ON signed_record TO signwave_reader;
 \else

@@ -242,3 +242,15 @@ fn a_node_that_holds_batches_cannot_be_removed_or_replaced() {
         &["UPDATE node SET id = 5", "UPDATE node SET _rowid_ = 5"],
     );
 }
+
+#[test]
+fn a_payload_over_the_limit_is_refused() {
+    let database = Database::new();
+    database.refuses(
+        "a payload has 16777216 bytes at most",
+        &[
+            "INSERT INTO record (payload) VALUES (zeroblob(16777217))",
+            "INSERT INTO record (payload) VALUES (replace(hex(zeroblob(4194305)), '0', '✓'))",
+        ],
+    );
+}

@@ -74,3 +74,25 @@ pub fn revert(url: &DatabaseUrl) -> Result<String, StoreError> {
         DatabaseUrl::Postgres(url) => postgres::revert(url),
     }
 }
+
+/// The largest payload in bytes that the schema takes, whoever inserts it.
+///
+/// # Errors
+/// As [`open`], and [`StoreError::Refused`] when the schema has no such limit any more.
+pub fn payload_limit(url: &DatabaseUrl) -> Result<u32, StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::payload_limit(path),
+        DatabaseUrl::Postgres(url) => postgres::payload_limit(url),
+    }
+}
+
+/// Sets that limit. Records that are stored stay, also those that are larger.
+///
+/// # Errors
+/// As [`open`]; [`StoreError::Busy`] when others write for too long.
+pub fn set_payload_limit(url: &DatabaseUrl, bytes: u32) -> Result<(), StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::set_payload_limit(path, bytes),
+        DatabaseUrl::Postgres(url) => postgres::set_payload_limit(url, bytes),
+    }
+}

@@ -104,33 +104,6 @@ fn a_transaction_that_has_inserted_records_cannot_be_prepared() {
     assert!(error.contains("NOTIFY"), "{error}");
 }
 
-#[test]
-fn a_record_under_an_id_that_somebody_chose_is_missed_and_counted() {
-    let database = Database::new("chosen");
-    let mut stranger = database.stranger();
-    assert!(stranger.batch_execute("INSERT INTO record (id, payload) VALUES (7, 'x')").is_err());
-    run(&mut stranger, &format!("{ONE}; {ONE}"));
-    run(&mut stranger, "ALTER TABLE record ALTER id RESTART WITH 10");
-    run(&mut stranger, ONE);
-    open_all(&*database.store, 10);
-    open_all(&*database.store, 10);
-    // Whoever overrides the database gets what he asked for; `verify` finds it.
-    run(&mut stranger, "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES (7, 'x')");
-    assert_eq!(open_all(&*database.store, 10), 0);
-    let counts = database.store.counts().unwrap();
-    assert_eq!((counts.records - counts.unbatched, counts.in_batches), (4, 3));
-}
-
-#[test]
-fn a_sequence_that_keeps_ids_for_later_is_refused() {
-    let database = Database::new("cache");
-    run(&mut database.stranger(), "ALTER TABLE record ALTER id SET CACHE 50");
-    let error = signwave::store::open(&crate::parse(&database.url)).err().unwrap().to_string();
-    assert!(error.contains("CACHE 1"), "{error}");
-    let problems = database.store.audit().unwrap();
-    assert!(problems.iter().any(|problem| problem.contains("CACHE 1")), "{problems:?}");
-}
-
 fn gaps(database: &Database) -> Vec<String> {
     crate::lines(&mut database.stranger(), "SELECT first_record || '-' || last_record AS line FROM gap")
 }

@@ -12,10 +12,13 @@ mod support;
 mod exclusive;
 mod gaps;
 mod guards;
+mod ids;
+mod limit;
 mod migrations;
 mod news;
 mod roles;
 mod server;
+mod submit;
 mod trouble;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 DROP VIEW signed_record;
 DROP TABLE gap;
+DROP SEQUENCE signwave_frontier;
 DROP TABLE signature;
 DROP TABLE batch;
 DROP TABLE node;

@@ -2,14 +2,20 @@
 -- Sign Wave's own.
 
 CREATE TABLE record (
-    -- ALWAYS: whoever names an id of his own would bypass the order in which ids are drawn, on which
-    -- finding records that become visible late depends (see `gap`).
-    id          BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
+    -- ALWAYS: an id is drawn when its row is inserted (see the trigger record_id_is_drawn). The highest
+    -- number is left out, because readers go on behind the last id that they saw.
+    id          BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+        CHECK (id > 0 AND id < 9223372036854775807),
     external_id TEXT UNIQUE
         CONSTRAINT record_external_id_is_at_most_1024_bytes CHECK (octet_length(external_id) <= 1024),
     payload     BYTEA NOT NULL,
     created_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
+
+-- What signs, verifies and exports holds a whole payload in memory. 'signwave migrate --max-payload' makes
+-- this constraint anew; NOT VALID, because what is stored stays when the limit is lowered.
+ALTER TABLE record ADD CONSTRAINT record_payload_is_within_its_limit
+    CHECK (octet_length(payload) <= 16777216) NOT VALID;
 
 CREATE TABLE signing_key (
     id              BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
@@ -84,6 +90,11 @@ CREATE TABLE signature (
     value     BYTEA NOT NULL CHECK (length(value) > 0)
 );
 
+-- The highest id of which forming batches knows. A sequence, not a row: it is seen at once and by every
+-- transaction, whatever its snapshot, so that an id can be compared with it when its row is inserted.
+CREATE SEQUENCE signwave_frontier AS BIGINT MINVALUE 0 START 0;
+SELECT setval('signwave_frontier', 0);
+
 CREATE TABLE gap (
     first_record BIGINT NOT NULL PRIMARY KEY CHECK (first_record > 0),
     last_record  BIGINT NOT NULL,
@@ -109,7 +120,7 @@ JOIN signing_key ON signing_key.id = batch.key_id;
 COMMENT ON TABLE record IS 'What is to be signed; append-only. Insert (external_id, payload) here.';
 COMMENT ON COLUMN record.id IS 'Assigned by the database, rising, never reused.';
 COMMENT ON COLUMN record.external_id IS 'The caller''s own name for the record, unique: adding it again with ON CONFLICT DO NOTHING is harmless.';
-COMMENT ON COLUMN record.payload IS 'The signed bytes, exactly.';
+COMMENT ON COLUMN record.payload IS 'The signed bytes, exactly. A text literal put here is read as bytea syntax: use signwave_submit(external_id, payload) for text.';
 COMMENT ON COLUMN record.created_at IS 'When it was added.';
 
 COMMENT ON TABLE signing_key IS 'The RSA keys. One batch at a time is signed with each.';
@@ -157,6 +168,8 @@ COMMENT ON COLUMN gap.first_record IS 'The lowest id of the gap.';
 COMMENT ON COLUMN gap.last_record IS 'The highest id of the gap.';
 COMMENT ON COLUMN gap.writers IS 'The transactions (pg_locks.virtualtransaction) that were writing to record when the gap was noted.';
 COMMENT ON COLUMN gap.noted_at IS 'When it was noted.';
+
+COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
 
 COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';
 COMMENT ON COLUMN signed_record.record_id IS 'The record.';

@@ -1,3 +1,4 @@
+DROP TRIGGER record_id_is_drawn ON record;
 DROP TRIGGER record_news ON record;
 DROP TRIGGER signature_of_leased_batch ON signature;
 DROP TRIGGER batch_ids_are_dense ON batch;
@@ -18,7 +19,11 @@ DROP TRIGGER signing_key_no_delete ON signing_key;
 DROP TRIGGER record_no_truncate ON record;
 DROP TRIGGER record_no_delete ON record;
 DROP TRIGGER record_no_update ON record;
+DROP FUNCTION signwave_submit(TEXT, TEXT);
+DROP FUNCTION signwave_submit(TEXT, BYTEA);
+DROP FUNCTION signwave_check_record();
 DROP FUNCTION signwave_tell();
 DROP FUNCTION signwave_check_signatures();
 DROP FUNCTION signwave_check_batches();
 DROP FUNCTION signwave_refuse();
+REVOKE SELECT ON SEQUENCE record_id_seq, signwave_frontier FROM PUBLIC;

@@ -126,11 +126,112 @@ COMMENT ON FUNCTION signwave_tell() IS 'Tells the nodes that there may be someth
 
 CREATE TRIGGER record_news AFTER INSERT ON record FOR EACH STATEMENT EXECUTE FUNCTION signwave_tell();
 
+-- Records are found by their ids: above the frontier, or in a gap that waits for the transactions which were
+-- writing when it was noted. So an id is accepted when it is above signwave_frontier at this moment, which is
+-- after its transaction has taken its lock on record: whoever moves the frontier past it reads the locks later,
+-- and finds this one. Any other id is looked at closely. That holds for every id, whoever chose it and whatever
+-- the sequence does; one that the sequence has not reached is refused, since those after it would be lower.
+CREATE FUNCTION signwave_check_record() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    ids TEXT := pg_get_serial_sequence('record', 'id');
+    reached BIGINT := coalesce(pg_sequence_last_value('signwave_frontier'), (SELECT max(last_record) FROM batch), 0);
+BEGIN
+    IF NEW.id > coalesce(pg_sequence_last_value(ids::regclass), 0) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE = format(
+            'signwave: record id %s was not assigned by the database: leave the column id out', NEW.id),
+            HINT = format('After a restore that did not set the sequence: '
+                'SELECT setval(%1$L, greatest(nextval(%1$L), (SELECT max(id) FROM record)))', ids);
+    END IF;
+    IF NEW.id > reached THEN
+        RETURN NEW;
+    END IF;
+    -- Whoever is forming batches may be past this id, and his gaps not visible yet. Waits for him: he holds
+    -- a lock on gap. Ours is given up with the block.
+    BEGIN
+        LOCK TABLE gap IN SHARE MODE;
+        RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception';
+    EXCEPTION WHEN triggered_action_exception THEN
+        NULL;
+    END;
+    IF EXISTS (
+        SELECT FROM gap WHERE NEW.id BETWEEN first_record AND last_record
+            AND writers && ARRAY(SELECT virtualtransaction FROM pg_locks WHERE pid = pg_backend_pid())
+    ) THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.id > (SELECT coalesce(max(last_record), 0) FROM batch) THEN
+        IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE =
+            'signwave: batches were formed while this transaction ran, and its snapshot does not show them: run it again';
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE = format(
+        'signwave: record id %1$s is below the frontier, %2$s, and would never be signed: leave the column id out; if the '
+        'sequence of ids was changed, mend it with ALTER TABLE record ALTER id SET INCREMENT 1 SET NO CYCLE SET CACHE 1 '
+        'SET MINVALUE 1 SET MAXVALUE 9223372036854775807 and SELECT setval(%3$L, greatest(nextval(%3$L), '
+        '(SELECT max(id) FROM record)))', NEW.id, reached, ids);
+END
+$$;
+COMMENT ON FUNCTION signwave_check_record() IS 'Refuses a record under an id that would be missed.';
+
+-- pg_sequence_last_value is what the view pg_sequences shows: read at once, without a query.
+CREATE TRIGGER record_id_is_drawn BEFORE INSERT ON record FOR EACH ROW
+WHEN ((NEW.id > pg_sequence_last_value('signwave_frontier'::regclass)
+    AND NEW.id <= pg_sequence_last_value('record_id_seq'::regclass)) IS NOT TRUE)
+EXECUTE FUNCTION signwave_check_record();
+
+-- Whoever inserts a record asks these two how far they are; that is all they can do.
+GRANT SELECT ON SEQUENCE record_id_seq, signwave_frontier TO PUBLIC;
+
+-- A text as it is, or bytes: INSERT would read a text literal as bytea syntax, in which a backslash is special.
+-- The same record again is the record that is there, and gives its id.
+CREATE FUNCTION signwave_submit(external_id TEXT, payload BYTEA) RETURNS BIGINT LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_column
+DECLARE
+    given ALIAS FOR $2;
+    found_id BIGINT;
+    is_same BOOLEAN;
+BEGIN
+    IF $1 IS NOT NULL THEN
+        SELECT record.id, record.payload = given INTO found_id, is_same FROM record WHERE record.external_id = $1;
+    END IF;
+    IF found_id IS NULL THEN
+        INSERT INTO record (external_id, payload) VALUES ($1, given)
+        ON CONFLICT (external_id) DO NOTHING RETURNING id INTO found_id;
+        IF found_id IS NOT NULL THEN
+            RETURN found_id;
+        END IF;
+        -- Somebody else has added one of this name meanwhile; the insertion has waited for his commit.
+        SELECT record.id, record.payload = given INTO found_id, is_same FROM record WHERE record.external_id = $1;
+    END IF;
+    IF is_same THEN
+        RETURN found_id;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'unique_violation', MESSAGE = format(
+        'signwave: external_id %L is there with another payload, which is never overwritten: give the record another external_id',
+        left($1, 100));
+END
+$$;
+COMMENT ON FUNCTION signwave_submit(TEXT, BYTEA) IS 'Adds a record of these bytes and returns its id; the same again returns the same id.';
+
+CREATE FUNCTION signwave_submit(external_id TEXT, payload TEXT) RETURNS BIGINT LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    RETURN signwave_submit($1, convert_to($2, 'UTF8'));
+END
+$$;
+COMMENT ON FUNCTION signwave_submit(TEXT, TEXT) IS 'Adds a record of this text''s UTF-8 bytes and returns its id; the same again returns the same id.';
+
+REVOKE EXECUTE ON FUNCTION signwave_submit(TEXT, BYTEA), signwave_submit(TEXT, TEXT) FROM PUBLIC;
+
 -- The tables that a guard looks at are those beside it, whatever a session calls so.
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION signwave_check_batches() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_signatures() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_record() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_submit(TEXT, BYTEA) SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_submit(TEXT, TEXT) SET search_path = %I, pg_temp', current_schema());
 END
 $$;
 

@@ -15,6 +15,7 @@ DROP TRIGGER signing_key_identity;
 DROP TRIGGER signing_key_no_delete;
 DROP TRIGGER signing_key_no_replace;
 DROP TRIGGER record_above_frontier;
+DROP TRIGGER record_payload_is_within_its_limit;
 DROP TRIGGER record_no_replace;
 DROP TRIGGER record_no_delete;
 DROP TRIGGER record_no_update;

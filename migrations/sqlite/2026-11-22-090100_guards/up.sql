@@ -20,6 +20,13 @@ CREATE TRIGGER record_no_replace BEFORE INSERT ON record BEGIN
     SELECT RAISE(ABORT, 'signwave: a record with this id is there already') FROM record WHERE id = NEW.id;
 END;
 
+-- What signs, verifies and exports holds a whole payload in memory. 'signwave migrate --max-payload' makes this
+-- trigger anew, with another number. CAST, because length() counts the characters of a text.
+CREATE TRIGGER record_payload_is_within_its_limit BEFORE INSERT ON record
+WHEN length(CAST(NEW.payload AS BLOB)) > 16777216 BEGIN
+    SELECT RAISE(ABORT, 'signwave: a payload has 16777216 bytes at most: ''signwave migrate --max-payload'' changes that');
+END;
+
 -- Batches are formed of ids above the highest one in any batch: a record below it would never be signed.
 CREATE TRIGGER record_above_frontier AFTER INSERT ON record
 WHEN NEW.id <= (SELECT last_record FROM batch ORDER BY id DESC LIMIT 1) BEGIN

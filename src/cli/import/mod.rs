@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     domain::InsertVerdict,
-    store::{NewRecord, Store},
+    store::{self, NewRecord, Store},
 };
 
 /// Read records from a file, or from standard input with '-'.
@@ -106,11 +106,12 @@ impl Import {
     pub fn run(&self, context: &Context) -> Result<()> {
         let format = self.format()?;
         let store = context.open()?.store;
+        let max_payload = max_payload(context, &self.reading)?;
         let (name, input, size) = self.open()?;
         let progress = context.progress("importing", size, Unit::Bytes);
         let input = Counted { input, progress: &progress };
         let mut tally = Tally::default();
-        let result = match rows(format, input, context.max_payload(&self.reading)) {
+        let result = match rows(format, input, max_payload) {
             Ok(mut rows) => import(rows.as_mut(), store.as_ref(), &name, &mut tally),
             Err(malformed) => Err(malformed.in_file(&name)),
         };
@@ -160,6 +161,18 @@ impl Import {
 
 fn extension(file: &Path) -> Option<String> {
     Some(file.extension()?.to_str()?.to_ascii_lowercase())
+}
+
+/// The smaller one of the limit that was asked for and the database's own.
+fn max_payload(context: &Context, reading: &Reading) -> Result<usize> {
+    let asked = context.max_payload(reading);
+    let limit = usize::try_from(store::payload_limit(&context.url()?)?)?;
+    if limit < asked {
+        log::info!(
+            "the database takes payloads of {limit} bytes at most: 'signwave migrate --max-payload' changes that"
+        );
+    }
+    Ok(limit.min(asked))
 }
 
 /// Stores all rows, a chunk at a time.

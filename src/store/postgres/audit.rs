@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::sql_types::Text;
 
-use super::{PostgresStore, connection::check_sequence};
+use super::{PostgresStore, connection::check_sequence, limit};
 use crate::store::{
     StoreError,
     sql::{Sql, rows},
@@ -18,6 +18,9 @@ pub(super) fn audit(store: &PostgresStore) -> Result<Vec<String>, StoreError> {
     let found = store.read(|connection| Ok(rows::<Objects, String, _>(connection, &[])?))?;
     let mut problems = compare(&named(EXPECTED.lines()), &named(found.iter().map(String::as_str)));
     if let Err(problem) = store.query(check_sequence) {
+        problems.push(problem.to_string());
+    }
+    if let Err(problem) = store.query(limit::find) {
         problems.push(problem.to_string());
     }
     Ok(problems)

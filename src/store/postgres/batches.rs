@@ -41,6 +41,7 @@ pub(super) fn open_batches(store: &PostgresStore, request: OpenBatches) -> Resul
 
 /// Forms batches of ids that are read after the turn has come, so that no other node has them.
 fn form(connection: &mut PgConnection, request: OpenBatches) -> Result<OpenedBatches, Failure> {
+    gaps::hold(connection)?;
     let mut survey = survey(connection)?;
     let batch_size = request.batch_size.max(1);
     let mut result = OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting: None };
@@ -64,6 +65,9 @@ fn form(connection: &mut PgConnection, request: OpenBatches) -> Result<OpenedBat
             break;
         }
         let formed = insert_batches(connection, &ids, batch_size)?;
+        if let Some(highest) = ids[late..].last() {
+            gaps::advance(connection, *highest)?;
+        }
         survey.has_gaps |= gaps::note(connection, survey.frontier, &ids[late..])?;
         survey.frontier = ids.last().copied().filter(|_| ids.len() > late).unwrap_or(survey.frontier);
         result.opened += formed;

@@ -5,12 +5,18 @@
 //! missing between theirs are noted as gaps, each with the transactions that are writing to `record` at
 //! that moment: those that hold a ROW EXCLUSIVE lock on it.
 //!
-//! That is enough, because of an order of events. An id that is missing was drawn before a higher one,
-//! which was seen: so it was drawn before the ids were read. Whoever drew it took that lock before, and
-//! keeps it until the end of its transaction (or, with the id, gives it up in a subtransaction that is
-//! rolled back). The locks are read *after* the ids. So the drawer is either among the writers noted,
-//! or has ended since. Once none of them holds the lock any more, whatever was drawn has become visible
-//! or never will: the gap is looked at once, and is gone.
+//! That is enough, because of an order of events that the trigger `record_id_is_drawn` enforces. Whoever
+//! inserts a row takes that lock first, and keeps it until the end of its transaction (or, with the row,
+//! gives it up in a subtransaction that is rolled back). Then the trigger compares the row's id with the
+//! frontier. Whoever forms batches reads ids, then moves the frontier to the highest of them, then reads
+//! the locks. So an id that the trigger found above the frontier is among the ids read, or its
+//! transaction is among the writers noted, or has ended since. Once none of the writers holds the lock
+//! any more, whatever was inserted has become visible or never will: the gap is looked at once, and is gone.
+//!
+//! An id that the trigger finds at or below the frontier is accepted only where a gap waits for its own
+//! transaction: it was drawn before the frontier came. The frontier is a sequence, `signwave_frontier`,
+//! because every transaction sees that at once, whatever its snapshot. So nothing is taken for granted of
+//! the ids: not that they rise, nor that the database chose them.
 //!
 //! (A transaction that was prepared, PREPARE TRANSACTION, would go on under another name. But one that
 //! has inserted records cannot be prepared: it has executed NOTIFY.)
@@ -36,6 +42,20 @@ pub(super) fn note(connection: &mut PgConnection, frontier: i64, ids: &[i64]) ->
     let noted = execute::<NoteGaps, _>(connection, &[Value::Text(&firsts), Value::Text(&lasts)])?;
     expect_rows("noting gaps", gaps.len(), noted)?;
     Ok(true)
+}
+
+/// Lets transactions that insert wait until what is formed here is visible. To be called first. It also
+/// moves a frontier that is behind the batches, as in a copy that was made table by table.
+pub(super) fn hold(connection: &mut PgConnection) -> Result<(), Failure> {
+    execute::<HoldGaps, _>(connection, &[])?;
+    row::<CatchUp, i64, _>(connection, &[])?;
+    Ok(())
+}
+
+/// Moves the frontier to an id that was seen. To be called between reading ids and [`note`].
+pub(super) fn advance(connection: &mut PgConnection, highest: i64) -> Result<(), Failure> {
+    row::<Advance, i64, _>(connection, &[Value::Integer(highest)])?;
+    Ok(())
 }
 
 /// Whether a gap can be looked at: nobody can fill it any more.
@@ -72,6 +92,26 @@ macro_rules! writers {
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
          AND relation = 'record'::regclass AND mode = 'RowExclusiveLock' AND granted)"
     };
+}
+
+struct HoldGaps;
+impl Sql for HoldGaps {
+    const TEXT: &'static str = "LOCK TABLE gap IN ROW EXCLUSIVE MODE";
+    type Columns = ();
+}
+
+struct CatchUp;
+impl Sql for CatchUp {
+    const TEXT: &'static str = "SELECT setval('signwave_frontier', last_record) FROM \
+         (SELECT last_record FROM batch ORDER BY last_record DESC LIMIT 1) AS highest \
+         WHERE last_record > coalesce(pg_sequence_last_value('signwave_frontier'), 0)";
+    type Columns = BigInt;
+}
+
+struct Advance;
+impl Sql for Advance {
+    const TEXT: &'static str = "SELECT setval('signwave_frontier', ?)";
+    type Columns = BigInt;
 }
 
 struct NoteGaps;

@@ -8,6 +8,7 @@ mod errors;
 mod gaps;
 mod keys;
 mod leases;
+mod limit;
 mod listener;
 mod migrations;
 mod nodes;
@@ -29,6 +30,7 @@ use crate::domain::{
 };
 use connection::{PgPool, Role, check_sequence, connect_checked, pool};
 pub use errors::classify_message;
+pub(super) use limit::{payload_limit, set_payload_limit};
 pub(super) use migrations::{migrate, revert};
 pub use scratch::Scratch;
 

@@ -178,8 +178,11 @@ pub(in crate::store) fn read_pages(
         while next <= last.0 {
             let page = read(&[Value::Integer(next), Value::Integer(last.0), Value::Integer(PAGE_ROWS)])?;
             let Some((last_id, ..)) = page.last() else { break };
-            next = last_id + 1;
+            let behind = last_id.checked_add(1);
             visit_signed(&page, visit);
+            // There is none behind the highest number.
+            let Some(behind) = behind else { break };
+            next = behind;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use super::{SqliteStore, errors::Failure, migrations::run_pending};
+use super::{SqliteStore, errors::Failure, limit::without_limit, migrations::run_pending};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, rows};
 
@@ -55,7 +55,11 @@ fn expected_schema() -> Result<Schema, Failure> {
 
 fn schema(connection: &mut SqliteConnection) -> Result<Schema, Failure> {
     let objects: Vec<(String, String, Option<String>)> = rows::<Objects, _, _>(connection, &[])?;
-    Ok(objects.into_iter().map(|(kind, name, sql)| ((kind, name), sql.unwrap_or_default())).collect())
+    let object = |(kind, name, sql): (String, String, Option<String>)| {
+        let sql = without_limit(&name, sql.unwrap_or_default());
+        ((kind, name), sql)
+    };
+    Ok(objects.into_iter().map(object).collect())
 }
 
 /// What is more than expected may be the user's own, except a trigger, which can change what is stored.

@@ -7,6 +7,7 @@ mod connection;
 mod errors;
 mod keys;
 mod leases;
+mod limit;
 mod locks;
 mod migrations;
 mod nodes;
@@ -33,6 +34,7 @@ use crate::domain::{
 pub use errors::classify_message;
 
 use connection::{SqlitePool, prepare_writer, reader_pool, writer_pool};
+pub(super) use limit::{payload_limit, set_payload_limit};
 pub(super) use migrations::{migrate, revert};
 
 /// Threads of this process that read at the same time.
