@@ -52,7 +52,7 @@ const PAGE: usize = 100;
 impl Export {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
-        let store = context.open()?.store;
+        let store = context.open_to_read()?.store;
         let progress = context.progress("exporting", store.status()?.signed, Unit::Pieces);
         match &self.output {
             None => self.write(store.as_ref(), io::stdout().lock(), &progress)?,

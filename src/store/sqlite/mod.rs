@@ -38,11 +38,12 @@ pub(super) use migrations::{migrate, revert};
 /// Threads of this process that read at the same time.
 const READERS: u32 = 4;
 
-/// A database in a file, up to date and writable. All clones of a path are the same file, so that
-/// lock files beside it are found by all processes.
+/// A database in a file, up to date. All clones of a path are the same file, so that lock files beside it
+/// are found by all processes.
 pub(super) struct SqliteStore {
     path: PathBuf,
-    writers: SqlitePool,
+    /// `None` for a database that was opened to be read.
+    writers: Option<SqlitePool>,
     readers: SqlitePool,
     locks: locks::NodeLocks,
 }
@@ -59,11 +60,19 @@ impl SqliteStore {
         })?;
         let path = path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
-            writers: writer_pool(&path)?,
+            writers: Some(writer_pool(&path)?),
             readers: reader_pool(&path, READERS)?,
             locks: locks::NodeLocks::new(&path),
             path,
         })
+    }
+
+    /// See [`super::open_to_read`]. It takes no lock that a writer could hold.
+    pub(super) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        migrations::patiently(|| migrations::on_file(path, migrations::check_version))?;
+        let path = path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let (readers, locks) = (reader_pool(&path, READERS)?, locks::NodeLocks::new(&path));
+        Ok(Self { path, writers: None, readers, locks })
     }
 }
 

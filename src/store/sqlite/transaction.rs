@@ -43,7 +43,10 @@ impl SqliteStore {
         synchronous: &str,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        let mut connection = checkout(&self.writers)?;
+        let Some(writers) = &self.writers else {
+            return Err(StoreError::ReadOnly(self.path.display().to_string()));
+        };
+        let mut connection = checkout(writers)?;
         connection.batch_execute(synchronous).map_err(|error| classify(&error))?;
         self.named(write_on(&mut connection, body))
     }
