@@ -114,6 +114,24 @@ fn everything_can_be_reverted_and_made_again() {
 }
 
 #[test]
+fn nothing_is_reverted_under_a_node_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    store::migrate(&url(&path)).unwrap();
+    let minute = std::time::Duration::from_secs(60);
+    let at_work = store::open(&url(&path)).unwrap();
+    let node = at_work.register_node("alpha", minute).unwrap();
+    let refused = store::revert(&url(&path)).unwrap_err().to_string();
+    assert!(refused.contains("node 1 (alpha) is at work: stop every process"), "{refused}");
+    assert_eq!(at_work.audit().unwrap(), Vec::<String>::new());
+    // Left in order, or dead with its process, it hinders nobody.
+    at_work.remove_node(node).unwrap();
+    at_work.register_node("beta", minute).unwrap();
+    drop(at_work);
+    assert!(store::revert(&url(&path)).is_ok());
+}
+
+#[test]
 fn many_processes_may_migrate_at_the_same_time() {
     let folder = tempfile::tempdir().unwrap();
     let url = url(&folder.path().join("s.db"));

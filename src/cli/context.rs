@@ -50,6 +50,12 @@ impl Context {
         self.open_at(self.url()?)
     }
 
+    /// Opens the database that is there for a command that changes nothing in it. Never makes one.
+    pub fn open_to_read(&self) -> Result<Database> {
+        let url = self.url()?;
+        Ok(Database { store: store::open_to_read(&url)?, url })
+    }
+
     /// Opens the database at `url`. Never makes one.
     pub fn open_at(&self, url: DatabaseUrl) -> Result<Database> {
         let store = store::open_with(&url, self.connections(&url))?;

@@ -19,6 +19,7 @@ use crate::{
     actors::{self, Ending, Mode, Progress, Stop},
     config::Settings,
     signer::OpenSigner,
+    store::Store,
 };
 
 /// What a run came to.
@@ -64,7 +65,7 @@ pub fn run_watched(
         Mode::Serve => 0,
         Mode::Drain => database.store.status()?.waiting(),
     };
-    let begun = Instant::now();
+    let (begun, users) = (Instant::now(), Arc::strong_count(&database.store));
     let ending = thread::scope(|scope| -> Result<Ending> {
         let _watched = Watched::start(scope, context, total, Arc::clone(&progress));
         let run = async {
@@ -75,8 +76,19 @@ pub fn run_watched(
             ended
         };
         Ok(actix_rt::System::new().block_on(run)?)
-    })?;
-    Ok(Run { ending, progress, took: begun.elapsed() })
+    });
+    let took = begun.elapsed();
+    outlast_threads(&database.store, users);
+    Ok(Run { ending: ending?, progress, took })
+}
+
+/// The threads of the actors let go of the database a moment after the run. An SQLite database that is closed
+/// after them keeps no log: the file alone is all of it, for whoever copies it, or may only read.
+fn outlast_threads(store: &Arc<dyn Store>, users: usize) {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while Arc::strong_count(store) > users && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// A thread that shows the progress; it ends when this is dropped.

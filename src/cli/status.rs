@@ -43,7 +43,7 @@ const WINDOW: usize = 10;
 impl Status {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
-        let store = context.open()?.store;
+        let store = context.open_to_read()?.store;
         let mut looks = Looks::default();
         let mut status = looks.look(store.as_ref())?;
         if !self.watch {

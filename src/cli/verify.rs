@@ -46,7 +46,7 @@ pub struct Verify {
 impl Verify {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
-        let store = context.open()?.store;
+        let store = context.open_to_read()?.store;
         match self.record {
             Some(record) => self.verify_record(store.as_ref(), RecordId(record)),
             None => {

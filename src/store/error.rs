@@ -26,6 +26,13 @@ pub enum StoreError {
     /// There is no database where one was expected. Opening never makes one.
     #[error("there is no database at '{0}': 'signwave migrate' makes one")]
     NotFound(String),
+    /// An SQLite database has a second name, or it or its log was moved, deleted or replaced: what is stored
+    /// by this name would be missing by the other. It was in use when that was noticed, or was not opened.
+    #[error("{0}")]
+    Misplaced(String),
+    /// The files of a database may not be read, or not without writing beside them.
+    #[error("{0}")]
+    Unreadable(String),
     /// The file is something else.
     #[error("'{0}' is not a Sign Wave database")]
     NotADatabase(String),

@@ -48,6 +48,18 @@ pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>
     }
 }
 
+/// Opens a database that exists and is up to date, to read it: whoever may not write to it can do so, and
+/// nobody who writes to it is waited for.
+///
+/// # Errors
+/// As [`open`], except [`StoreError::ReadOnly`].
+pub fn open_to_read(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open_to_read(path)?)),
+        DatabaseUrl::Postgres(_) => open(url),
+    }
+}
+
 /// Connections to a server for short transactions, unless told otherwise: a lease, a commit and a
 /// heartbeat need not wait for each other.
 pub const CONNECTIONS: usize = 4;

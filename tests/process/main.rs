@@ -9,7 +9,10 @@ mod process;
 mod site;
 
 mod clock_steps;
+mod copies;
 mod kill;
+mod names;
 mod pause;
+mod reading;
 mod several;
 mod stop;

@@ -57,7 +57,7 @@ const PAGE: usize = 100;
 impl Export {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
-        let database = context.open()?;
+        let database = context.open_to_read()?;
         let store = database.store.as_ref();
         let output = self.output.as_deref().map(|path| Output::new(path, &database.url)).transpose()?;
         let progress = context.progress("exporting", store.status()?.signed, Unit::Pieces);

@@ -18,7 +18,7 @@ pub struct List {
 
 impl List {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
-        let keys = context.open()?.store.keys()?;
+        let keys = context.open_to_read()?.store.keys()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
             writeln!(out, "{:#}", keys.iter().map(as_json).collect::<Value>())?;

@@ -28,7 +28,7 @@ pub struct Show {
 
 impl Show {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
-        let key = select(context.open()?.store.as_ref(), &self.key)?;
+        let key = select(context.open_to_read()?.store.as_ref(), &self.key)?;
         let mut out = io::stdout().lock();
         if self.pem {
             write!(out, "{}", PublicKey::from_spki(&key.public_key)?.to_pem())?;

@@ -47,11 +47,25 @@ const READER: [&str; 4] = [
     "PRAGMA cache_size = -8192",
 ];
 
-/// Opens a file that exists; never makes one.
-pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let path = path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    sync_log(&path)?;
-    let mut connection = SqliteConnection::establish(&uri(&path)?).map_err(|error| match error {
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Read and write.
+    Write,
+    /// Read, while others write.
+    Read,
+    /// Read a file that nobody writes, without anything beside it.
+    Frozen,
+}
+
+/// Opens a file that exists, by a path without symbolic links; never makes one.
+pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, StoreError> {
+    match sync_log(path) {
+        // Whoever may not read the log, or reads what nobody can write, is told so by SQLite if it matters.
+        Err(_) if access != Access::Write => {}
+        synced => synced?,
+    }
+    let mut connection = SqliteConnection::establish(&uri(path, access)?).map_err(|error| match error {
         ConnectionError::BadConnection(message) => classify_message(&message),
         error => StoreError::Other(error.to_string()),
     })?;
@@ -62,20 +76,20 @@ pub(super) fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
 
 /// One connection that writes. It has read the log when it is handed out, and keeps others from reading it anew.
 pub(super) fn writer_pool(path: &Path) -> Result<SqlitePool, StoreError> {
-    let writer = pool(path, 1, Role::Writer)?;
+    let writer = pool(path, 1, Role::Writer, Access::Write)?;
     sync_log(path)?;
     Ok(writer)
 }
 
 /// Connections that read, for `threads` threads at a time.
-pub(super) fn reader_pool(path: &Path, threads: u32) -> Result<SqlitePool, StoreError> {
-    pool(path, threads, Role::Reader)
+pub(super) fn reader_pool(path: &Path, threads: u32, access: Access) -> Result<SqlitePool, StoreError> {
+    pool(path, threads, Role::Reader, access)
 }
 
 /// A connection is not tested at check-out (a file does not go away as a server does) and lives as
 /// long as the pool, with its prepared statements. One whose user panicked, or whose transaction
 /// could not be ended, is replaced: `ConnectionManager::has_broken` says so at check-in.
-fn pool(path: &Path, size: u32, role: Role) -> Result<SqlitePool, StoreError> {
+fn pool(path: &Path, size: u32, role: Role, access: Access) -> Result<SqlitePool, StoreError> {
     Pool::builder()
         .max_size(size)
         .min_idle(Some(1))
@@ -84,7 +98,7 @@ fn pool(path: &Path, size: u32, role: Role) -> Result<SqlitePool, StoreError> {
         .idle_timeout(None)
         .connection_timeout(CHECKOUT_TIMEOUT)
         .connection_customizer(Box::new(role))
-        .build(ConnectionManager::new(uri(path)?))
+        .build(ConnectionManager::new(uri(path, access)?))
         .map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
@@ -184,7 +198,7 @@ fn is_safe(version: &str) -> bool {
 }
 
 /// A `file:` URI, because only that can say "do not make a new file".
-fn uri(path: &Path) -> Result<String, StoreError> {
+fn uri(path: &Path, access: Access) -> Result<String, StoreError> {
     let path = std::path::absolute(path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let Some(path) = path.to_str() else {
         return Err(StoreError::BadUrl(format!("the path '{}' is not UTF-8", path.display())));
@@ -196,7 +210,8 @@ fn uri(path: &Path) -> Result<String, StoreError> {
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
-    Ok(uri + "?mode=rw")
+    // Where writing is not allowed, SQLite opens a file to read, whatever it is told.
+    Ok(uri + if access == Access::Frozen { "?mode=ro&immutable=1" } else { "?mode=rw" })
 }
 
 #[cfg(test)]
@@ -222,9 +237,9 @@ mod tests {
     fn any_path_becomes_a_uri_of_that_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("50% of a?b#c ö.db");
-        assert!(matches!(connect(&path), Err(StoreError::Unavailable(_))), "never creates");
+        assert!(matches!(connect(&path, Access::Write), Err(StoreError::Unavailable(_))), "never creates");
         std::fs::File::create(&path).unwrap();
-        let mut connection = connect(&path).unwrap();
+        let mut connection = connect(&path, Access::Write).unwrap();
         connection.batch_execute("CREATE TABLE t (a)").unwrap();
         drop(connection);
         assert!(std::fs::metadata(&path).unwrap().len() > 0);

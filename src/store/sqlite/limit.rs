@@ -5,6 +5,7 @@ use std::path::Path;
 use diesel::{connection::SimpleConnection, sql_types::Text};
 
 use super::{
+    connection::Access,
     errors::Failure,
     migrations::{check_version, on_file},
     transaction::write_on,
@@ -21,7 +22,7 @@ const MIGRATION: &str = include_str!("../../../migrations/sqlite/2026-11-22-0901
 
 /// See [`crate::store::payload_limit`].
 pub(in crate::store) fn payload_limit(path: &Path) -> Result<u32, StoreError> {
-    on_file(path, |connection| {
+    on_file(path, Access::Read, |connection| {
         check_version(connection)?;
         let made: Option<String> = row::<Made, _, _>(connection, &[])?;
         let limit = made.as_deref().and_then(limit_of);
@@ -37,7 +38,7 @@ pub(in crate::store) fn payload_limit(path: &Path) -> Result<u32, StoreError> {
 
 /// See [`crate::store::set_payload_limit`].
 pub(in crate::store) fn set_payload_limit(path: &Path, bytes: u32) -> Result<(), StoreError> {
-    on_file(path, |connection| {
+    on_file(path, Access::Write, |connection| {
         check_version(connection)?;
         // What if we die here? The old limit stands, or the new one.
         Ok(write_on(connection, |connection| {

@@ -12,12 +12,15 @@ use diesel::{SqliteConnection, sql_types::BigInt, sql_types::Text, sqlite::Sqlit
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    connection::{connect, prepare_writer},
+    canonical,
+    connection::{Access, connect, prepare_writer},
     errors::{Failure, classify, classify_message},
+    files::Files,
+    locks::NodeLocks,
     transaction::{with_path, write_on},
 };
-use crate::store::StoreError;
 use crate::store::sql::{self, Sql, row, rows};
+use crate::{domain::NodeId, store::StoreError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -25,7 +28,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 pub(in crate::store) fn migrate(path: &Path) -> Result<Vec<String>, StoreError> {
     create_private(path)?;
     patiently(|| {
-        on_file(path, |connection| {
+        on_file(path, Access::Write, |connection| {
             refuse_others(connection)?;
             prepare_writer(connection)?;
             // What if we die here? The file is there, empty or of the version it had: run it again. All
@@ -41,7 +44,7 @@ pub(in crate::store) fn migrate(path: &Path) -> Result<Vec<String>, StoreError> 
 
 /// See [`crate::store::revert`].
 pub(in crate::store) fn revert(path: &Path) -> Result<String, StoreError> {
-    on_file(path, |connection| {
+    on_file(path, Access::Write, |connection| {
         refuse_others(connection)?;
         prepare_writer(connection)?;
         Ok(write_on(connection, |connection| {
@@ -49,10 +52,24 @@ pub(in crate::store) fn revert(path: &Path) -> Result<String, StoreError> {
             if applied(connection)?.is_empty() {
                 return Err(Failure(StoreError::Refused("there is no migration to revert".to_owned())));
             }
+            refuse_living(connection, path)?;
             let version = connection.revert_last_migration(MIGRATIONS).map_err(migration_failure)?;
             Ok(name_of(&version.to_string()))
         })?)
     })
+}
+
+/// Refuses to take the schema away from under nodes at work. Those that died with their processes are none.
+fn refuse_living(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
+    let locks = NodeLocks::new(&canonical(path)?);
+    let nodes: Vec<(i64, String)> = rows::<Nodes, _, _>(connection, &[])?;
+    match nodes.into_iter().find(|(id, _)| locks.take_from_dead(NodeId(*id)).is_none()) {
+        Some((id, name)) => Err(Failure(StoreError::Refused(format!(
+            "node {id} ({name}) is at work: stop every process that uses the database first (if it was lost with \
+             its machine: until its lease has run out)"
+        )))),
+        None => Ok(()),
+    }
 }
 
 /// Accepts a database of exactly this version.
@@ -123,6 +140,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 /// Opens a file for `body`, and says in each error which file it was.
 pub(super) fn on_file<T>(
     path: &Path,
+    access: Access,
     body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
     let file = std::fs::metadata(path).map_err(|error| match error.kind() {
@@ -133,17 +151,21 @@ pub(super) fn on_file<T>(
     if !file.is_file() || (1..512).contains(&file.len()) {
         return Err(StoreError::NotADatabase(path.display().to_string()));
     }
-    connect(path).and_then(|mut connection| body(&mut connection).map_err(|failure| failure.0)).map_err(
-        |error| {
-            match error {
-                // The file is there, so it is the right to write to it, or to make the log beside it, that lacks.
-                StoreError::Unavailable(message) if message == "unable to open database file" => {
-                    StoreError::ReadOnly(path.display().to_string())
-                }
-                error => with_path(error, path),
-            }
-        },
-    )
+    let files = Files::claim(&canonical(path)?).map_err(|error| match error {
+        StoreError::Unreadable(_) if access == Access::Write => {
+            StoreError::ReadOnly(path.display().to_string())
+        }
+        error => error,
+    })?;
+    let opened = connect(&files.path, access);
+    let done = opened.and_then(|mut connection| body(&mut connection).map_err(|failure| failure.0));
+    done.map_err(|error| match error {
+        // The file is there, so it is the right to write to it, or to make the log beside it, that lacks.
+        StoreError::Unavailable(message) if message == "unable to open database file" => {
+            StoreError::ReadOnly(path.display().to_string())
+        }
+        error => with_path(error, path),
+    })
 }
 
 fn known() -> Vec<(String, String)> {
@@ -170,6 +192,13 @@ impl Sql for HasVersions {
     const TEXT: &'static str =
         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'";
     type Columns = BigInt;
+}
+
+struct Nodes;
+impl Sql for Nodes {
+    const TEXT: &'static str =
+        "SELECT id, name FROM node WHERE lease_until > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') ORDER BY id";
+    type Columns = (BigInt, Text);
 }
 
 struct Versions;

@@ -2,13 +2,16 @@
 
 mod audit;
 mod batches;
+mod claim;
 mod commit;
 mod connection;
 mod errors;
+mod files;
 mod keys;
 mod leases;
 mod limit;
 mod locks;
+mod look;
 mod migrations;
 mod nodes;
 mod progress;
@@ -33,39 +36,100 @@ use crate::domain::{
 };
 pub use errors::classify_message;
 
-use connection::{SqlitePool, prepare_writer, reader_pool, writer_pool};
+use connection::{Access, SqlitePool, prepare_writer, reader_pool, writer_pool};
+use files::Files;
 pub(super) use limit::{payload_limit, set_payload_limit};
 pub(super) use migrations::{migrate, revert};
 
 /// Threads of this process that read at the same time.
 const READERS: u32 = 4;
 
-/// A database in a file, up to date and writable. All clones of a path are the same file, so that
-/// lock files beside it are found by all processes.
+/// A database in a file, up to date. All clones of a path are the same file, so that lock files beside it
+/// are found by all processes.
 pub(super) struct SqliteStore {
     path: PathBuf,
-    writers: SqlitePool,
+    /// `None` for a database that was opened to be read.
+    writers: Option<SqlitePool>,
     readers: SqlitePool,
     locks: locks::NodeLocks,
+    files: Files, // drops last, after every connection
 }
 
 impl SqliteStore {
     /// See [`super::open`].
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         migrations::patiently(|| {
-            migrations::on_file(path, |connection| {
+            migrations::on_file(path, Access::Write, |connection| {
                 migrations::check_version(connection)?;
                 prepare_writer(connection)?;
                 refuse_read_only(connection)
             })
         })?;
-        let path = path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self {
-            writers: writer_pool(&path)?,
-            readers: reader_pool(&path, READERS)?,
-            locks: locks::NodeLocks::new(&path),
-            path,
-        })
+        let mut files = Files::claim(&canonical(path)?)?;
+        let (writers, readers) =
+            (writer_pool(&files.path)?, reader_pool(&files.path, READERS, Access::Write)?);
+        files.attach()?;
+        Ok(Self::over(files, Some(writers), readers))
+    }
+
+    /// See [`super::open_to_read`]. It takes no lock that a writer could hold.
+    pub(super) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        match migrations::patiently(|| Self::open_beside_writers(path)) {
+            Err(StoreError::ReadOnly(_)) => Self::open_frozen(path),
+            opened => opened,
+        }
+    }
+
+    /// As any reader of a write-ahead log does, who needs a log and its index, and makes them if need be.
+    fn open_beside_writers(path: &Path) -> Result<Self, StoreError> {
+        migrations::on_file(path, Access::Read, migrations::check_version)?;
+        let mut files = Files::claim(&canonical(path)?)?;
+        let readers = reader_pool(&files.path, READERS, Access::Read)?;
+        // Not before it has read has SQLite opened the log.
+        let reads = transaction::checkout(&readers).and_then(|mut connection| {
+            migrations::check_version(&mut connection).map_err(|failure| failure.0)
+        });
+        reads.map_err(|error| transaction::with_path(error, &files.path))?;
+        files.attach()?;
+        Ok(Self::over(files, None, readers))
+    }
+
+    /// For somebody who may not make those: the file alone, as long as there is nothing beside it, and it does
+    /// not change.
+    fn open_frozen(path: &Path) -> Result<Self, StoreError> {
+        let mut files = Files::claim(&canonical(path)?)?;
+        let io = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+        if !files.is_log_empty().map_err(io)? {
+            return Err(StoreError::Unreadable(format!(
+                "the database '{0}' cannot be read without its log '{0}-wal', which needs the right to read that and \
+                 '{0}-shm', or to make '{0}-shm': copy all files of the database to a folder of your own, and read \
+                 it there",
+                path.display()
+            )));
+        }
+        files.freeze().map_err(io)?;
+        migrations::on_file(path, Access::Frozen, migrations::check_version)?;
+        let readers = reader_pool(&files.path, READERS, Access::Frozen)?;
+        Ok(Self::over(files, None, readers))
+    }
+
+    fn over(files: Files, writers: Option<SqlitePool>, readers: SqlitePool) -> Self {
+        let (path, locks) = (files.path.clone(), locks::NodeLocks::new(&files.path));
+        Self { path, writers, readers, locks, files }
+    }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
+    path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+impl Drop for SqliteStore {
+    /// SQLite copies the log into the database when its last connection closes. Where the files are not what
+    /// they were, it must not: the connections are left to the end of the process.
+    fn drop(&mut self) {
+        if self.files.is_ended() {
+            std::mem::forget((self.writers.clone(), self.readers.clone()));
+        }
     }
 }
 

@@ -34,7 +34,7 @@ fn stranger(store: &SqliteStore) -> SqliteConnection {
 }
 
 fn on_writer(store: &SqliteStore, sql: &str) {
-    store.writers.get().unwrap().batch_execute(sql).unwrap();
+    store.writers.as_ref().unwrap().get().unwrap().batch_execute(sql).unwrap();
 }
 
 fn insert(store: &SqliteStore, payload: &[u8]) -> Result<usize, StoreError> {
@@ -197,7 +197,7 @@ fn expected_pragmas() -> Vec<(String, String)> {
 }
 
 fn pragma_values(store: &SqliteStore) -> Vec<(String, String)> {
-    rows::<Pragmas, _, _>(&mut store.writers.get().unwrap(), &[]).unwrap()
+    rows::<Pragmas, _, _>(&mut store.writers.as_ref().unwrap().get().unwrap(), &[]).unwrap()
 }
 
 struct Pragmas;
@@ -305,7 +305,7 @@ fn a_lost_lock_file_leaves_a_node_alive_until_its_lease_runs_out() {
 #[test]
 fn each_statement_is_prepared_once() {
     let (_folder, store) = database();
-    let mut connection = store.writers.get().unwrap();
+    let mut connection = store.writers.as_ref().unwrap().get().unwrap();
     let prepared = Arc::new(AtomicUsize::new(0));
     let counter = prepared.clone();
     connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {

@@ -6,12 +6,15 @@ use diesel::{
     r2d2::{ConnectionManager, PooledConnection},
 };
 
+use diesel::sql_types::BigInt;
+
 use super::{
     SqliteStore,
     connection::SqlitePool,
     errors::{Failure, classify, classify_commit},
 };
 use crate::store::StoreError;
+use crate::store::sql::{Sql, row};
 
 impl SqliteStore {
     /// Runs `body` in one transaction that writes. Its error rolls everything back. What it answers is
@@ -43,9 +46,38 @@ impl SqliteStore {
         synchronous: &str,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        let mut connection = checkout(&self.writers)?;
+        let Some(writers) = &self.writers else {
+            return Err(StoreError::ReadOnly(self.path.display().to_string()));
+        };
+        let mut connection = checkout(writers)?;
         connection.batch_execute(synchronous).map_err(|error| classify(&error))?;
-        self.named(write_on(&mut connection, body))
+        // Before the COMMIT, so that nothing is stored where nobody will look for it; and after it, because the
+        // file may have been moved meanwhile.
+        let result = write_on(&mut connection, |connection| {
+            let value = body(connection)?;
+            self.files.check().map_err(|end| self.files.refuse(end))?;
+            Ok(value)
+        });
+        drop(connection);
+        match (self.look_again(), result) {
+            (Err(StoreError::Unavailable(text)), Ok(_)) => Err(StoreError::UnknownOutcome(text)),
+            (Err(error @ StoreError::Misplaced(_)), _) | (Err(error), Ok(_)) => Err(error),
+            (_, result) => self.named(result),
+        }
+    }
+
+    /// Whether what was stored or read is what others find by the same name. When it is not, what the log
+    /// holds is saved into the file, where that hurts nobody.
+    fn look_again(&self) -> Result<(), StoreError> {
+        self.files.check().map_err(|end| self.files.end(end, || self.save_log()))
+    }
+
+    /// The file takes all that was stored with it, wherever it is now, and its log is empty.
+    fn save_log(&self) -> bool {
+        let Some(mut connection) = self.writers.as_ref().and_then(|writers| writers.try_get()) else {
+            return false;
+        };
+        matches!(row::<CopyLog, (i64, i64, i64), _>(&mut connection, &[]), Ok(Some((0, log, copied))) if log == copied)
     }
 
     /// Runs `body` on one snapshot of the database.
@@ -53,7 +85,8 @@ impl SqliteStore {
         &self,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        self.named(read_on(&mut *checkout(&self.readers)?, body))
+        let result = read_on(&mut *checkout(&self.readers)?, body);
+        self.shown(result)
     }
 
     /// Runs `body`, a single statement, which is a snapshot in itself.
@@ -61,7 +94,15 @@ impl SqliteStore {
         &self,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        self.named(body(&mut *checkout(&self.readers)?).map_err(|failure| failure.0))
+        let result = body(&mut *checkout(&self.readers)?).map_err(|failure| failure.0);
+        self.shown(result)
+    }
+
+    fn shown<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match (self.look_again(), result) {
+            (Err(error @ StoreError::Misplaced(_)), _) | (Err(error), Ok(_)) => Err(error),
+            (_, result) => self.named(result),
+        }
     }
 
     fn named<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
@@ -123,6 +164,15 @@ fn roll_back(connection: &mut SqliteConnection) {
     let _ = AnsiTransactionManager::rollback_transaction(connection);
 }
 
-fn checkout(pool: &SqlitePool) -> Result<PooledConnection<ConnectionManager<SqliteConnection>>, StoreError> {
+pub(super) fn checkout(
+    pool: &SqlitePool,
+) -> Result<PooledConnection<ConnectionManager<SqliteConnection>>, StoreError> {
     pool.get().map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// Answers whether it was hindered, and how many pages of the log there are, and are copied.
+struct CopyLog;
+impl Sql for CopyLog {
+    const TEXT: &'static str = "PRAGMA wal_checkpoint(TRUNCATE)";
+    type Columns = (BigInt, BigInt, BigInt);
 }

@@ -1,0 +1,267 @@
+//! Claims: each process that has a database open says so on the file itself, and says by which name and with
+//! which log. SQLite names the log after the path, so that two processes that come by two names would not
+//! see each other's commits.
+//!
+//! A claim is a lock on one byte far behind the end of the file; the byte's position is what is said.
+//! Processes that say the same share it, and whoever finds a lock at another position stays away. It is a
+//! lock of the open file (`F_OFD_SETLK`), which the kernel drops when the process dies, however it dies.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, fcntl},
+    libc,
+};
+
+use super::look::{FileId, look, look_at};
+use crate::store::StoreError;
+
+/// What is said of a file, and where the bytes lie that say it. SQLite's own locks end at 2^30 + 512.
+#[derive(Clone, Copy)]
+enum About {
+    /// Of a database: the folder and the name by which it is open.
+    Name = 1,
+    /// Of a database: the log that is in use with it.
+    Log = 2,
+    /// Of a log: the database that it belongs to.
+    Database = 3,
+}
+
+/// Bytes for each.
+const SPAN: i64 = 1 << 60;
+
+/// Says `text` of a file; `false` when somebody else says something else.
+fn say(file: &File, about: About, text: &[u8]) -> io::Result<bool> {
+    let (begin, position) = (about as i64 * SPAN, hash(text));
+    let lock = |kind: i32, start, length| libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: start,
+        l_len: length,
+        l_pid: 0,
+    };
+    // First our word, then the look at the others': of two who come at the same time at least one sees the other.
+    fcntl(file, FcntlArg::F_OFD_SETLK(&lock(libc::F_RDLCK, begin + position, 1)))?;
+    let is_free = |start: i64, end: i64| -> io::Result<bool> {
+        let mut found = lock(libc::F_WRLCK, start, end - start);
+        if start < end {
+            fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
+        }
+        Ok(start == end || i32::from(found.l_type) == libc::F_UNLCK)
+    };
+    Ok(is_free(begin, begin + position)? && is_free(begin + position + 1, begin + SPAN)?)
+}
+
+fn unsay(file: &File, about: About) {
+    let all = libc::flock {
+        l_type: libc::F_UNLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: about as i64 * SPAN,
+        l_len: SPAN,
+        l_pid: 0,
+    };
+    // What cannot be unsaid keeps others away until this process ends.
+    let _: Result<i32, Errno> = fcntl(file, FcntlArg::F_OFD_SETLK(&all));
+}
+
+/// FNV-1a: the same in every build of this program. Two texts that share a position are not told apart.
+fn hash(text: &[u8]) -> i64 {
+    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (hash >> 4) as i64 & (SPAN - 1)
+}
+
+/// What this process holds of one database.
+struct Held {
+    database: Arc<File>,
+    name: Vec<u8>,
+    log: Option<Vec<u8>>,
+    /// Indexes of the log, opened beside SQLite. The last is in use.
+    indexes: Vec<Arc<File>>,
+    /// Claims, and how many of them are about a log, too.
+    claims: usize,
+    attached: usize,
+}
+
+/// Of the whole process, because POSIX locks are: when a process closes any descriptor of a file, all locks
+/// are gone that SQLite holds on it by other descriptors. So each database and each index is opened here
+/// once, before SQLite opens it, and closed when nobody in this process uses it any more.
+static HELD: Mutex<BTreeMap<FileId, Held>> = Mutex::new(BTreeMap::new());
+
+fn held() -> MutexGuard<'static, BTreeMap<FileId, Held>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A database that this process has open, by one name. To be dropped after the last connection to it.
+pub(super) struct Claim {
+    pub(super) id: FileId,
+    is_attached: bool,
+}
+
+/// What keeps a process from a database.
+pub(super) enum Refusal {
+    /// It is open by another name.
+    OtherName,
+    /// It is open with another log, or its log with another database: that passes when the others close.
+    OtherLog,
+    /// The operating system said so.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ErrorKind> for Refusal {
+    fn from(kind: ErrorKind) -> Self {
+        Self::Io(kind.into())
+    }
+}
+
+impl Claim {
+    /// Claims the database at `path`, which is without symbolic links.
+    pub(super) fn stake(path: &Path) -> Result<Self, Refusal> {
+        let mut held = held();
+        let seen = look(path)?.ok_or(ErrorKind::NotFound)?;
+        let name = name_of(path)?;
+        let said = match held.get(&seen.id) {
+            Some(held) => held.name == name,
+            None => {
+                let database = Arc::new(open(path)?);
+                if look_at(&database)?.id != seen.id {
+                    return Err(Refusal::OtherLog);
+                }
+                let said = say(&database, About::Name, &name)?;
+                if said {
+                    let held_now =
+                        Held { database, name, log: None, indexes: Vec::new(), claims: 0, attached: 0 };
+                    held.insert(seen.id, held_now);
+                }
+                said
+            }
+        };
+        match held.get_mut(&seen.id) {
+            Some(held) if said => held.claims += 1,
+            _ => return Err(Refusal::OtherName),
+        }
+        Ok(Self { id: seen.id, is_attached: false })
+    }
+
+    /// Whether the log that lies at `log`, if any, belongs to another database that is in use. Nothing
+    /// may be read from it then.
+    pub(super) fn check_log(&self, log: &Path) -> Result<(), Refusal> {
+        let log = match File::open(log) {
+            Ok(log) => log,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if say(&log, About::Database, &self.id.bytes())? { Ok(()) } else { Err(Refusal::OtherLog) }
+    }
+
+    /// Claims the log and its index, which SQLite has open by now, for this database and no other. Returns
+    /// them open.
+    pub(super) fn attach(&mut self, log: &Path, index: &Path) -> Result<(Arc<File>, File), Refusal> {
+        let (Some(log_id), Some(index_id)) = (look(log)?, look(index)?) else {
+            return Err(Refusal::OtherLog);
+        };
+        let said = [log_id.id.bytes(), index_id.id.bytes()].concat();
+        let log = File::open(log)?;
+        if !say(&log, About::Database, &self.id.bytes())? {
+            return Err(Refusal::OtherLog);
+        }
+        let mut held = held();
+        let held = held.get_mut(&self.id).ok_or(ErrorKind::NotFound)?;
+        if held.attached == 0 && held.log.as_ref() != Some(&said) {
+            unsay(&held.database, About::Log);
+            held.indexes.push(Arc::new(File::open(index)?));
+            held.log = Some(said);
+        } else if held.log != Some(said) {
+            return Err(Refusal::OtherLog);
+        }
+        let agreed = say(&held.database, About::Log, held.log.as_deref().unwrap_or_default())?;
+        let index = held.indexes.last().cloned().ok_or(ErrorKind::NotFound)?;
+        if !agreed {
+            if held.attached == 0 {
+                held.log = None;
+                unsay(&held.database, About::Log);
+            }
+            return Err(Refusal::OtherLog);
+        }
+        held.attached += 1;
+        self.is_attached = true;
+        Ok((index, log))
+    }
+
+    /// The database, open.
+    pub(super) fn database(&self) -> Option<Arc<File>> {
+        held().get(&self.id).map(|held| Arc::clone(&held.database))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut all = held();
+        let Some(held) = all.get_mut(&self.id) else { return };
+        held.claims -= 1;
+        held.attached -= usize::from(self.is_attached);
+        if held.attached == 0 {
+            // The last connection that wrote has removed its log, or leaves it to the next.
+            held.log = None;
+            unsay(&held.database, About::Log);
+        }
+        if held.claims == 0 {
+            // Closed before anybody can open it anew.
+            all.remove(&self.id);
+        }
+    }
+}
+
+/// To write where that is allowed: opening a file of a lower layer of an overlay to write makes it another.
+fn open(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            File::open(path)
+        }
+        opened => opened,
+    }
+}
+
+/// The folder, whatever it is called, and the name in it: what SQLite makes the log's name of.
+fn name_of(path: &Path) -> io::Result<Vec<u8>> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(ErrorKind::InvalidInput.into());
+    };
+    let folder = look(folder)?.ok_or(ErrorKind::NotFound)?;
+    Ok([&folder.id.bytes()[..], name.as_encoded_bytes()].concat())
+}
+
+/// What is said to a person.
+impl Refusal {
+    pub(super) fn of(self, path: &Path) -> StoreError {
+        let path = path.display();
+        match self {
+            Self::OtherName => StoreError::Misplaced(format!(
+                "another process has the database '{path}' open by another name, or did so when it was moved: \
+                 stop that process first, then use one name"
+            )),
+            Self::OtherLog => StoreError::Misplaced(format!(
+                "another process uses '{path}' or '{path}-wal', one of which was moved, deleted or replaced \
+                 meanwhile: stop that process first"
+            )),
+            Self::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
+                StoreError::Unreadable(format!("the database '{path}' cannot be read: check its permissions"))
+            }
+            Self::Io(error) => StoreError::Unavailable(format!("cannot open '{path}': {error}")),
+        }
+    }
+}

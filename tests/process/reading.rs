@@ -1,0 +1,164 @@
+//! Reading without the right to write, and while others write.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use diesel::connection::SimpleConnection;
+use rustix::process::Signal;
+
+use crate::site::{Site, number, until};
+
+const READING: [&[&str]; 6] = [
+    &["status"],
+    &["verify"],
+    &["verify", "--record", "1"],
+    &["export"],
+    &["keys", "list"],
+    &["keys", "show", "1"],
+];
+
+#[test]
+fn whoever_reads_waits_for_no_writer() {
+    let site = Site::new(2, 2048, 200);
+    site.ok(&["sign"]);
+    let mut writer = site.sql();
+    writer.batch_execute("BEGIN IMMEDIATE; INSERT INTO record (payload) VALUES ('a')").unwrap();
+    let begun = Instant::now();
+    READING.iter().for_each(|command| drop(site.ok(command)));
+    // SQLite would wait for 5 seconds, each time.
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    println!("measured: {} commands behind a writer in {:?}", READING.len(), begun.elapsed());
+    writer.batch_execute("COMMIT").unwrap();
+}
+
+/// A program of somebody for whom permissions count, which root is not.
+fn auditor(site: &Site, arguments: &[&str]) -> Output {
+    let program = site.command(&[]).get_program().to_owned();
+    if !rustix::process::geteuid().is_root() {
+        return site.command(arguments).output().unwrap();
+    }
+    // Where the binary is built, others may not be able to go.
+    let binary = std::env::temp_dir().join(format!("signwave-auditor-{}", std::process::id()));
+    if !binary.exists() {
+        let copy = site.path("copy");
+        fs::copy(program, &copy).unwrap();
+        fs::rename(copy, &binary).or_else(|_| fs::copy(site.path("copy"), &binary).map(|_| ())).unwrap();
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary).args(arguments);
+    let output = command.current_dir(site.folder()).output().unwrap();
+    fs::remove_file(&binary).unwrap();
+    output
+}
+
+fn succeeds(site: &Site, arguments: &[&str]) -> String {
+    let output = auditor(site, arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn fails(site: &Site, arguments: &[&str]) -> String {
+    let output = auditor(site, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Everybody may read, nobody may write.
+fn protect(site: &Site) {
+    for file in fs::read_dir(site.folder()).unwrap() {
+        set_mode(&file.unwrap().path(), 0o444);
+    }
+    set_mode(site.folder(), 0o555);
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// A copy of a database whose process was killed at work, with a log that holds what the file does not.
+fn killed() -> Site {
+    let site = Site::new(2, 4096, 1000);
+    let mut process = site.spawn("log", &["serve", "--batch-size", "20"]);
+    let mut sql = site.sql();
+    until("it has stored some", Duration::from_secs(20), || {
+        number(&mut sql, "SELECT count(*) FROM signature") > 50
+    });
+    process.signal(Signal::KILL);
+    process.wait(Duration::from_secs(5));
+    let copy = site.copy();
+    drop(sql);
+    copy
+}
+
+#[test]
+fn a_copy_that_nobody_may_write_to_can_be_read() {
+    let site = Site::new(2, 2048, 200);
+    site.ok(&["sign"]);
+    protect(&site);
+    let before = fs::read(site.path("signwave.db")).unwrap();
+    for command in READING {
+        succeeds(&site, command);
+    }
+    assert!(succeeds(&site, &["verify"]).contains("verified    200 signatures"));
+    assert_eq!(fs::read(site.path("signwave.db")).unwrap(), before);
+    if rustix::process::geteuid().is_root() {
+        let error = fails(&site, &["sign"]);
+        assert!(error.contains("is read-only: check the permissions"), "{error}");
+    }
+    set_mode(site.folder(), 0o755);
+}
+
+#[test]
+fn a_copy_with_its_log_can_be_read_and_without_the_means_to_it_says_what_to_do() {
+    let site = killed();
+    let signed = number(&mut site.copy().sql(), "SELECT count(*) FROM signature");
+    let verified = format!("verified    {signed} signatures");
+    protect(&site);
+    assert!(succeeds(&site, &["verify"]).contains(&verified), "with all that the log holds");
+    READING.iter().for_each(|command| drop(succeeds(&site, command)));
+    set_mode(site.folder(), 0o755);
+
+    fs::remove_file(site.path("signwave.db-shm")).unwrap();
+    protect(&site);
+    if rustix::process::geteuid().is_root() {
+        for command in READING {
+            let error = fails(&site, command);
+            assert!(
+                error.contains("cannot be read without its log") && error.contains("copy all files"),
+                "{error}"
+            );
+        }
+    }
+    set_mode(site.folder(), 0o755);
+    assert!(String::from_utf8(site.copy().ok(&["verify"]).stdout).unwrap().contains(&verified), "as it says");
+}
+
+#[test]
+fn an_auditor_reads_beside_a_service_at_work() {
+    let site = Site::new(2, 4096, 1000);
+    set_mode(site.folder(), 0o755);
+    set_mode(&site.path("signwave.db"), 0o644); // SQLite gives its other files the same mode
+    let mut process = site.spawn("log", &["serve", "--batch-size", "50"]);
+    let mut sql = site.sql();
+    until("it has stored some", Duration::from_secs(20), || {
+        number(&mut sql, "SELECT count(*) FROM signature") > 50
+    });
+    READING.iter().for_each(|command| drop(succeeds(&site, command)));
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(Duration::from_secs(20)), Some(0), "{}", process.log());
+}
+
+#[test]
+fn what_may_not_be_read_is_called_that() {
+    let site = Site::new(2, 2048, 10);
+    set_mode(site.folder(), 0o755);
+    if rustix::process::geteuid().is_root() {
+        let error = fails(&site, &["status"]);
+        assert!(error.contains("cannot be read: check its permissions"), "{error}");
+    }
+}
