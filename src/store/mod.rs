@@ -4,6 +4,7 @@
 mod door;
 mod error;
 mod faulty;
+mod libpq;
 mod memory;
 mod postgres;
 mod schema; // as diesel prints it, which tests/migrations.rs keeps true
