@@ -9,6 +9,7 @@
 --
 -- signwave_owner    owns the tables: 'migrate', 'keys', 'import'
 -- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
+-- signwave_auditor  'status', 'verify', 'export', 'keys list': reads everything but the sealed private keys
 -- signwave_writer   adds records with signwave_submit() or plain SQL
 -- signwave_reader   reads signatures with plain SQL
 \set ON_ERROR_STOP on
@@ -18,10 +19,13 @@ DO $$
 DECLARE
     name TEXT;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['signwave_owner', 'signwave_service', 'signwave_writer', 'signwave_reader'] LOOP
+    FOREACH name IN ARRAY ARRAY['signwave_owner', 'signwave_service', 'signwave_auditor', 'signwave_writer',
+                                'signwave_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', name);
         END IF;
+        -- What the server says is in English then; only a superuser may choose. Nothing depends on it.
+        EXECUTE format('ALTER ROLE %I SET lc_messages = %L', name, 'C');
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', name);
     END LOOP;
@@ -35,7 +39,8 @@ GRANT CREATE ON SCHEMA public TO signwave_owner;
 
 SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
 \if :migrated
-    REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, signwave_service, signwave_writer, signwave_reader;
+    REVOKE ALL ON ALL TABLES IN SCHEMA public
+        FROM PUBLIC, signwave_service, signwave_auditor, signwave_writer, signwave_reader;
 
     -- It looks at everything, as 'verify' must. It adds batches and signatures, and never a record or a
     -- key. Identity columns need no right to their sequences.
@@ -47,6 +52,12 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap TO signwave_service;
     GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
+    -- To lock them: nobody else may hold up the turns of the nodes.
+    GRANT UPDATE ON opening_turn, leasing_turn TO signwave_service;
+
+    GRANT SELECT ON record, node, batch, signature, gap, signed_record, __diesel_schema_migrations TO signwave_auditor;
+    GRANT SELECT (id, fingerprint, public_key, bits, custody, state, state_reason, last_leased, signature_count,
+        created_at) ON signing_key TO signwave_auditor;
 
     -- INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
     GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;

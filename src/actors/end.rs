@@ -91,7 +91,7 @@ impl Ends {
     /// data is not what it must be.
     pub fn tolerates(&self, error: &StoreError) -> bool {
         match error {
-            StoreError::Full | StoreError::ReadOnly(_) => self.patient,
+            StoreError::Full | StoreError::ReadOnly(_) | StoreError::Unusable(_) => self.patient,
             StoreError::Other(_) => self.patient && !is_gone(error),
             error => error.is_transient(),
         }

@@ -7,6 +7,9 @@ pub enum StoreError {
     /// Another process holds the database; the same call may succeed in a moment.
     #[error("the database is busy: another process is writing to it")]
     Busy,
+    /// A lock was not given in time, or others were in the way again and again: who, as far as that is known.
+    #[error("the database is busy: {0}")]
+    HeldUp(String),
     /// The database cannot be reached right now; the same call may succeed in a moment.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
@@ -17,6 +20,9 @@ pub enum StoreError {
     /// A server is there and does not let us in, or is not the one we trust: somebody has to change something.
     #[error("the database cannot be reached: {0}")]
     Denied(String),
+    /// It is not as it must be for a promise to be kept, or for this command: somebody has to change something.
+    #[error("the database cannot be used as it is: {0}")]
+    Unusable(String),
     /// No room on the device.
     #[error("the disk is full: make room and run the command again, nothing is lost")]
     Full,
@@ -77,6 +83,6 @@ impl StoreError {
 
     /// Whether the database is away, or busy, and may be back in a moment though nobody does anything here.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable(_) | Self::UnknownOutcome(_))
+        matches!(self, Self::Busy | Self::HeldUp(_) | Self::Unavailable(_) | Self::UnknownOutcome(_))
     }
 }

@@ -4,6 +4,7 @@
 mod door;
 mod error;
 mod faulty;
+mod libpq;
 mod memory;
 mod postgres;
 mod schema; // as diesel prints it, which tests/migrations.rs keeps true
@@ -49,14 +50,14 @@ pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>
 }
 
 /// Opens a database that exists and is up to date, to read it: whoever may not write to it can do so, and
-/// nobody who writes to it is waited for.
+/// nobody who writes to it is waited for. A server may be a standby.
 ///
 /// # Errors
 /// As [`open`], except [`StoreError::ReadOnly`].
 pub fn open_to_read(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open_to_read(path)?)),
-        DatabaseUrl::Postgres(_) => open(url),
+        DatabaseUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open_to_read(url)?)),
     }
 }
 

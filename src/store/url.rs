@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::StoreError;
+use super::{StoreError, libpq};
 
 /// The address of a database.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,35 +14,85 @@ pub enum DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// Reads `PATH`, `sqlite://PATH`, `sqlite:PATH`, `postgres://..` or `postgresql://..`.
+    /// Reads `PATH`, `sqlite://PATH`, `sqlite:PATH`, `postgres://..`, `postgresql://..`, or libpq's
+    /// `host=.. dbname=..`, which becomes a URL. A bare text with a `=`, and no `/` before it, is of the
+    /// last kind: such a file is written as `./a=b.db`.
     ///
     /// # Errors
     /// [`StoreError::BadUrl`], which repeats nothing but the scheme, for everything else.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
-        match split_scheme(text) {
+        Self::read(text).map_err(StoreError::BadUrl)
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        let trimmed = text.trim();
+        if let Some(quote @ ('"' | '\'')) = trimmed.chars().next()
+            && trimmed.len() > 1
+            && trimmed.ends_with(quote)
+        {
+            return Err(
+                "the address of the database stands in quotes: write it without them (for a file of such a \
+                        name: ./..)"
+                    .to_owned(),
+            );
+        }
+        match split_scheme(trimmed) {
+            None if libpq::is_key_value(text) => match libpq::url_of(trimmed) {
+                Ok(url) => server(url),
+                Err(problem) => Err(format!(
+                    "the address of the database has a '=' and is read as key=value pairs, but {problem}: write \
+                     'host=HOST port=PORT dbname=NAME user=USER' or postgres://USER@HOST:PORT/NAME (for a file of such \
+                     a name: ./..)"
+                )),
+            },
             None => sqlite_path(text, text),
             Some((scheme, rest)) => match (scheme.to_ascii_lowercase().as_str(), rest.strip_prefix("//")) {
-                ("sqlite", path) => sqlite_path(path.unwrap_or(rest), text),
-                ("postgres" | "postgresql", Some(_)) => Ok(Self::Postgres(text.to_owned())),
+                ("sqlite", path) => sqlite_path(path.unwrap_or(rest), trimmed),
+                ("postgres" | "postgresql", Some(rest)) => server(format!("postgres://{rest}")),
                 // A short word at most: what is none may be anything, and was not meant to be shown.
-                _ if !is_word(scheme) || scheme.len() > 32 => Err(StoreError::BadUrl(
-                    "the address of the database begins with no scheme: use a path, sqlite://PATH or postgres://.."
-                        .to_owned(),
-                )),
-                _ => Err(StoreError::BadUrl(format!(
-                    "'{scheme}:' is no kind of database that is known here: use a path, sqlite://PATH or \
-                     postgres://.. (for a file of such a name: ./{scheme}:..)"
-                ))),
+                _ if !is_word(scheme) || scheme.len() > 32 => {
+                    Err("the address of the database begins with no scheme: use a path, sqlite://PATH or postgres://.."
+                        .to_owned())
+                }
+                (known, _) => Err(unknown_scheme(scheme, known)),
             },
         }
     }
 }
 
-/// Splits `scheme:rest` as RFC 3986 does. One letter is a Windows drive, not a scheme.
+fn server(url: String) -> Result<DatabaseUrl, String> {
+    match libpq::check_parameters(&url) {
+        Ok(()) => Ok(DatabaseUrl::Postgres(url)),
+        Err(problem) => Err(format!("'{}' is no address of a server: {problem}", DatabaseUrl::Postgres(url))),
+    }
+}
+
+/// What other programs write, and what to write here.
+fn unknown_scheme(scheme: &str, lower: &str) -> String {
+    let server = "postgres://USER:PASSWORD@HOST:PORT/NAME";
+    let file = "a path, such as /var/lib/signwave.db";
+    let base = lower.split(['+', ':']).next().unwrap_or(lower);
+    let instead = match base {
+        "sqlite" | "sqlite3" | "file" => file,
+        "postgres" | "postgresql" | "postgis" | "psql" | "pgsql" | "pg" | "jdbc" | "timescaledb" | "ecto" => {
+            server
+        }
+        _ => {
+            return format!(
+                "unknown database scheme '{scheme}:': use a path, sqlite://PATH or postgres://.. (for a file of such a \
+                 name: ./{scheme}:..)"
+            );
+        }
+    };
+    format!("'{scheme}:' is how other programs name a database: write {instead}")
+}
+
+/// Splits `scheme:rest` as RFC 3986 does. One letter is a Windows drive, not a scheme. Nor is what stands
+/// before the colon in `host=::1`.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme.len() > 1 && is_word(scheme);
-    (is_scheme || rest.starts_with("//")).then_some((scheme, rest))
+    (is_scheme || rest.starts_with("//") && !scheme.contains('=')).then_some((scheme, rest))
 }
 
 fn is_word(scheme: &str) -> bool {
@@ -50,19 +100,21 @@ fn is_word(scheme: &str) -> bool {
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
 }
 
-fn sqlite_path(path: &str, text: &str) -> Result<DatabaseUrl, StoreError> {
+fn sqlite_path(path: &str, text: &str) -> Result<DatabaseUrl, String> {
     let problem = if path.is_empty() {
         "the address of the database is empty: give a path, such as signwave.db"
     } else if path.starts_with(':') {
         "a database in memory would forget what it signed: give the path of a file"
-    } else if path.contains('\0') {
-        "the path of the database contains a NUL character"
+    } else if path.contains(char::is_control) {
+        "the path of the database contains a control character, such as the end of a line: write it without"
+    } else if path.trim() != path {
+        "the path of the database begins or ends with a space: write it without"
     } else if path.contains('?') && path.len() < text.len() {
         "sqlite:// takes a path and no parameters (for a file with '?' in its name, give the bare path)"
     } else {
         return Ok(DatabaseUrl::Sqlite(PathBuf::from(path)));
     };
-    Err(StoreError::BadUrl(problem.to_owned()))
+    Err(problem.to_owned())
 }
 
 impl fmt::Display for DatabaseUrl {
@@ -112,6 +164,8 @@ mod tests {
             ("what?.db", "what?.db"),
             ("./mysql:a", "./mysql:a"),
             ("C:\\a.db", "C:\\a.db"),
+            ("./a b=c.db", "./a b=c.db"),
+            ("day/run=5/a.db", "day/run=5/a.db"),
         ] {
             assert_eq!(DatabaseUrl::parse(text), Ok(DatabaseUrl::Sqlite(path.into())), "{text}");
         }
@@ -133,14 +187,56 @@ mod tests {
             "mysql://u:p@h/d",
             "://a",
             "a\0b",
+            "a.db\n",
+            " a.db",
+            "\"a.db\"",
+            "a b=c.db",
+            "hots=127.0.0.1 password=x",
+            "'postgres://h/d'",
+            "postgresql+psycopg://u:p@h/d",
+            "postgres+asyncpg://u:p@h/d",
+            "jdbc:postgresql://h/d?user=u&password=p",
+            "pgsql:host=h;dbname=d;password=p",
+            "sqlite+aiosqlite:///a.db",
+            "postgres://h/d?schema=public",
             "my\nsql://h/d",
         ] {
             assert!(matches!(DatabaseUrl::parse(text), Err(StoreError::BadUrl(_))), "{text}");
         }
         assert!(!DatabaseUrl::parse("mysql://u:secret@h/d").unwrap_err().to_string().contains("secret"));
+        for secret in [
+            "host=h password=secret unknown=x",
+            "hots=h password=secret",
+            "host=h password='secret",
+            "pgsql:host=h;password=secret",
+            "jdbc:postgresql://h/d?password=secret",
+            "postgresql+psycopg://u:secret@h/d",
+            "\"postgres://u:secret@h/d\"",
+            "postgres://u:secret@h/d?pool_timeout=5",
+            "postgres://u:se/cret@h/d?sslmode=secret",
+        ] {
+            let error = DatabaseUrl::parse(secret).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
         for no_scheme in ["se cret://h/d", "\u{1b}secret://h/d", "://secret"] {
             let error = DatabaseUrl::parse(no_scheme).unwrap_err().to_string();
             assert!(!error.contains("cret") && !error.contains(char::is_control), "{error}");
+        }
+    }
+
+    #[test]
+    fn key_value_strings_and_what_surrounds_a_url_are_taken() {
+        for (text, url) in [
+            (
+                "host=127.0.0.1 port=5432 dbname=a user=u password=s3cr3t",
+                "postgres://127.0.0.1:5432/a?user=u&password=s3cr3t",
+            ),
+            ("host=::1 dbname=a", "postgres:///a?host=%3A%3A1"),
+            ("service=sw", "postgres:///?service=sw"),
+            (" postgres://h/d\n", "postgres://h/d"),
+            ("POSTGRESQL://h/d", "postgres://h/d"),
+        ] {
+            assert_eq!(DatabaseUrl::parse(text), Ok(DatabaseUrl::Postgres(url.to_owned())), "{text}");
         }
     }
 

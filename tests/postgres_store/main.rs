@@ -4,22 +4,31 @@
 
 #[path = "../support/postgres/mod.rs"]
 mod postgres;
+#[path = "../support/process.rs"]
+mod process;
 #[path = "../support/proxy/mod.rs"]
 mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod exclusive;
 mod gaps;
 mod guards;
 mod ids;
 mod limit;
+mod hidden;
+mod language;
 mod migrations;
 mod news;
+mod pooler;
+mod reading;
 mod roles;
 mod server;
 mod submit;
+mod settings;
 mod trouble;
+mod turns;
 
 use std::sync::Arc;
 
@@ -32,7 +41,7 @@ use signwave::{
     store::{self, DatabaseUrl, Store},
 };
 
-use crate::postgres::{Cluster, database_of};
+use crate::postgres::{Cluster, PASSWORD, database_of};
 
 /// A database that is up to date, on the server that the tests share.
 struct Database {
@@ -55,6 +64,16 @@ impl Database {
     /// A superuser's.
     fn admin(&self) -> PgConnection {
         Cluster::shared().admin(database_of(&self.url))
+    }
+
+    /// A role of this database's own, with rights, as whom it is opened by the URL.
+    fn role(&self, rights: &str) -> (String, String) {
+        let role = format!("role_of_{}", database_of(&self.url));
+        run(
+            &mut self.admin(),
+            &format!("CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'; {}", rights.replace("ROLE", &role)),
+        );
+        (role.clone(), Cluster::shared().url(&role, database_of(&self.url)))
     }
 
     /// The runs of all batches.

@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
+use signwave::store;
 
 use crate::{
-    migrate, open,
+    migrate, open, parse,
     postgres::{Cluster, database_of},
     run,
     support::{add_keys, lease, open_all, register, sign},
@@ -65,6 +66,10 @@ fn each_role_can_do_its_work_and_nothing_else() {
     assert_eq!(service.audit().unwrap(), Vec::<String>::new());
     assert_eq!(service.status().unwrap().signed, 1);
 
+    let auditor = store::open_to_read(&parse(&url("signwave_auditor"))).unwrap();
+    assert_eq!(auditor.audit().unwrap(), Vec::<String>::new());
+    assert_eq!((auditor.counts().unwrap().signatures, auditor.keys().unwrap().len()), (1, 2));
+
     let mut reader = PgConnection::establish(&url("signwave_reader")).unwrap();
     run(&mut reader, "SELECT signature, fingerprint FROM signed_record");
     for (who, sql) in [
@@ -85,6 +90,11 @@ fn each_role_can_do_its_work_and_nothing_else() {
         ("signwave_writer", "SELECT sealed_key FROM signing_key"),
         ("signwave_reader", "SELECT sealed_key FROM signing_key"),
         ("signwave_reader", "INSERT INTO record (payload) VALUES ('x')"),
+        ("signwave_reader", "BEGIN; LOCK TABLE opening_turn IN SHARE ROW EXCLUSIVE MODE"),
+        ("signwave_writer", "BEGIN; LOCK TABLE leasing_turn IN SHARE ROW EXCLUSIVE MODE"),
+        ("signwave_auditor", "BEGIN; LOCK TABLE leasing_turn IN SHARE ROW EXCLUSIVE MODE"),
+        ("signwave_auditor", "SELECT sealed_key FROM signing_key"),
+        ("signwave_auditor", "UPDATE batch SET epoch = 9"),
     ] {
         let error =
             PgConnection::establish(&url(who)).unwrap().batch_execute(sql).expect_err(sql).to_string();

@@ -37,15 +37,6 @@ fn a_pooler_in_transaction_mode_is_refused() {
 }
 
 #[test]
-fn a_database_that_may_only_be_read_is_refused() {
-    let database = Database::new("read_only");
-    let name = database_of(&database.url);
-    run(&mut database.admin(), &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
-    let error = refusal(&database.url);
-    assert!(error.contains("read-only"), "{error}");
-}
-
-#[test]
 fn a_database_of_another_encoding_is_refused() {
     run(
         &mut Cluster::shared().admin("postgres"),

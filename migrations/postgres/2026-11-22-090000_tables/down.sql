@@ -1,4 +1,6 @@
 DROP VIEW signed_record;
+DROP TABLE leasing_turn;
+DROP TABLE opening_turn;
 DROP TABLE gap;
 DROP SEQUENCE signwave_frontier;
 DROP TABLE signature;

@@ -103,6 +103,12 @@ CREATE TABLE gap (
     CHECK (first_record <= last_record)
 );
 
+-- Turns: what only one node may do at a time. They have no rows and no columns: a node locks them, for which it
+-- needs rights that only the service has. A lock that anybody may take, such as an advisory one, would let anybody
+-- stop all signing.
+CREATE TABLE opening_turn ();
+CREATE TABLE leasing_turn ();
+
 CREATE VIEW signed_record AS
 SELECT
     record.id AS record_id,
@@ -170,6 +176,8 @@ COMMENT ON COLUMN gap.writers IS 'The transactions (pg_locks.virtualtransaction)
 COMMENT ON COLUMN gap.noted_at IS 'When it was noted.';
 
 COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
+COMMENT ON TABLE opening_turn IS 'Empty. Whoever forms batches locks it, so that one node does so at a time.';
+COMMENT ON TABLE leasing_turn IS 'Empty. Whoever leases batches locks it, so that one node chooses keys at a time.';
 
 COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';
 COMMENT ON COLUMN signed_record.record_id IS 'The record.';

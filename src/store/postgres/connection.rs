@@ -1,26 +1,35 @@
-//! Connections: how they are opened, what is set on each, and the pools that keep them.
+//! Connections: how they are opened, how long that may take, and which servers are refused.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc::{RecvTimeoutError, channel},
+    },
+    thread,
+    time::Duration,
+};
 
 use diesel::{
     Connection, ConnectionError, PgConnection, QueryableByName, RunQueryDsl,
     connection::SimpleConnection,
-    r2d2::{ConnectionManager, Error as R2d2Error},
     sql_query,
     sql_types::{BigInt, Bool, Integer, Text},
 };
-use r2d2::{CustomizeConnection, NopErrorHandler, Pool};
 
-use super::errors::{Failure, classify_message, is_down};
+use super::{
+    errors::Failure,
+    rejection::not_connected,
+    session::{Session, check_settings, only_schema},
+    tables,
+};
 use crate::store::{
     DatabaseUrl, StoreError,
+    libpq::{Parts, encode},
     sql::{Sql, row},
 };
 
-pub(super) type PgPool = Pool<ConnectionManager<PgConnection>>;
-
-/// How long a thread waits for one of this process' connections, a new one included.
-const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Seconds for one attempt to connect to one host.
+const CONNECT_TIMEOUT: u64 = 4;
 
 /// Parameters of libpq for those that the URL does not set: a server that fell silent is noticed
 /// within half a minute, not within two hours.
@@ -33,157 +42,175 @@ const PARAMETERS: [(&str, &str); 6] = [
     ("fallback_application_name", "signwave"),
 ];
 
-/// What every connection sets. Whoever holds a lock and falls silent must not hold up all others, so
-/// the server ends a transaction that idles, sooner than others give up waiting. A durable commit is one of the promises: `off` becomes `on`
-/// here, while a stricter mode of a replicated server stays. Plans of short statements gain nothing
-/// from JIT.
-const SESSION: &str = "SET lock_timeout = '5s'; \
-    SET idle_in_transaction_session_timeout = '3s'; \
-    SET client_min_messages = 'warning'; \
-    SET jit = off; \
-    SET datestyle = 'ISO'; \
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
-    SELECT set_config('lc_messages', 'C', false) WHERE current_setting('lc_messages') NOT IN ('C', 'POSIX') \
-        AND current_setting('lc_messages') NOT LIKE 'en%' \
-        AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+/// How long the server may take to answer the first statements. A pooler that has no connection free
+/// lets us in and then says nothing, for two minutes or for ever.
+const SETUP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Short transactions. One that takes longer than this hangs. Each touches few rows, and there is an
-/// index for all of them; but a plan that was made while a table was small, and kept, would read all of
-/// it later: at one record per batch, signing was four times as slow for the first minute.
-const SHORT: &str = "SET statement_timeout = '30s'; \
-    SET enable_seqscan = off; \
-    SET enable_hashjoin = off; \
-    SET enable_mergejoin = off";
+/// Attempts to connect that may be under way at a time.
+const MOST_ATTEMPTS: usize = 24;
 
-/// Opens a connection of its own, outside the pools.
-pub(super) fn connect(url: &str) -> Result<PgConnection, StoreError> {
+/// How many are. libpq waits without a limit for the answer to a statement, and nothing can call it back:
+/// its thread is left behind until it ends, and so many must not grow without bound.
+static ATTEMPTS: AtomicUsize = AtomicUsize::new(0);
+
+/// Opens a connection and sets it up, within the time that it may take.
+pub(super) fn connect(url: &str, session: &Session) -> Result<PgConnection, StoreError> {
     // Initialised by libpq, OpenSSL would clean up when the process exits, under the feet of the pool's
     // threads that are still connecting.
     openssl_sys::init();
-    let mut connection = PgConnection::establish(&with_parameters(url)).map_err(|error| {
-        let shown = DatabaseUrl::Postgres(url.to_owned());
-        match error {
-            ConnectionError::BadConnection(message) => not_connected(&message, &shown),
-            // Lost again before it was set up.
-            ConnectionError::CouldntSetupConfiguration(error) => Failure::from(error).into(),
-            error => StoreError::BadUrl(format!("'{shown}': {error}")),
+    if ATTEMPTS.fetch_add(1, SeqCst) >= MOST_ATTEMPTS {
+        ATTEMPTS.fetch_sub(1, SeqCst);
+        return Err(StoreError::Unavailable(format!(
+            "{MOST_ATTEMPTS} earlier attempts to connect still wait"
+        )));
+    }
+    let (sender, receiver) = channel();
+    let (address, setup) = (url.to_owned(), session.setup());
+    let attempt = move || {
+        let result = establish(&address, &setup);
+        ATTEMPTS.fetch_sub(1, SeqCst);
+        // Whoever waited may have given up: then the connection is closed here.
+        drop(sender.send(result));
+    };
+    if let Err(error) = thread::Builder::new().name("connect".to_owned()).spawn(attempt) {
+        ATTEMPTS.fetch_sub(1, SeqCst);
+        return Err(StoreError::Unavailable(format!("no thread to connect with: {error}")));
+    }
+    let limit = limit(url);
+    receiver.recv_timeout(limit).unwrap_or_else(|error| {
+        Err(StoreError::Unavailable(match error {
+            RecvTimeoutError::Timeout => format!(
+                "no answer within {} s: the server, or a pooler in front of it, has no connection free",
+                limit.as_secs()
+            ),
+            RecvTimeoutError::Disconnected => "the attempt to connect failed".to_owned(),
+        }))
+    })
+}
+
+/// How long connecting may take: what libpq may take for each host, and the first statements.
+fn limit(url: &str) -> Duration {
+    let parts = Parts::of(url);
+    let hosts = parts.parameter("host").unwrap_or_else(|| parts.hosts.to_owned()).split(',').count();
+    let each = match parts.parameter("connect_timeout").map(|text| text.parse::<u64>()) {
+        None => CONNECT_TIMEOUT,
+        // libpq waits for ever, or refuses.
+        Some(Ok(0) | Err(_)) => 600,
+        Some(Ok(seconds)) => seconds.clamp(2, 3600),
+    };
+    Duration::from_secs(each.saturating_mul(hosts as u64)) + SETUP_LIMIT
+}
+
+fn establish(url: &str, setup: &str) -> Result<PgConnection, StoreError> {
+    match try_establish(&with_parameters(url, None), url, setup) {
+        // Something ended the first statements, which can only be a timeout of a few milliseconds: once more, with
+        // the statement that lifts it before all others. Not every pooler takes that.
+        Err(Failure::Unforeseen(text)) => {
+            try_establish(&with_parameters(url, Some("-c statement_timeout=0")), url, setup)
+                .map_err(|_| StoreError::Unavailable(format!("the first statements fail: {text}")))
         }
+        result => Ok(result?),
+    }
+}
+
+fn try_establish(address: &str, url: &str, setup: &str) -> Result<PgConnection, Failure> {
+    let mut connection = PgConnection::establish(address).map_err(|error| match error {
+        ConnectionError::BadConnection(message) => not_connected(&message, url).into(),
+        ConnectionError::CouldntSetupConfiguration(error) => Failure::from(error),
+        error => StoreError::BadUrl(format!("'{}': {error}", DatabaseUrl::Postgres(url.to_owned()))).into(),
     })?;
-    connection.batch_execute(SESSION).map_err(Failure::from)?;
+    connection.batch_execute(setup)?;
     Ok(connection)
 }
 
-/// What libpq says of a server can be shown. What it says of an address that it cannot read repeats parts
-/// of it, the password among them, in quotes or behind a colon.
-fn not_connected(message: &str, shown: &DatabaseUrl) -> StoreError {
-    let of_a_server = ["connection to server", "could not translate host name"];
-    // A host with an '@' is the end of a password that has one.
-    let host = message.split('"').nth(1).unwrap_or_default();
-    let is_certain = !host.contains('@') && (shown.to_string() != "postgres://.." || !message.contains('@'));
-    if is_certain && of_a_server.iter().any(|start| message.starts_with(start)) {
-        return match classify_message(message) {
-            StoreError::Other(message) | StoreError::Unavailable(message) => {
-                if is_down(&message) {
-                    StoreError::Unavailable(message)
-                } else {
-                    StoreError::Denied(message)
-                }
-            }
-            error => error,
-        };
+/// Adds what the URL does not say itself, and `options` to those that it gives, or PGOPTIONS.
+fn with_parameters(url: &str, options: Option<&str>) -> String {
+    let parts = Parts::of(url);
+    let mut added: Vec<_> = PARAMETERS
+        .iter()
+        .filter(|(name, _)| parts.parameter(name).is_none())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if let Some(options) = options {
+        let given =
+            parts.parameter("options").or_else(|| std::env::var("PGOPTIONS").ok()).unwrap_or_default();
+        added.push(format!("options={}", encode(&format!("{given} {options}"))));
     }
-    let reason = message.split(['"', ':']).next().unwrap_or_default().trim();
-    StoreError::BadUrl(format!(
-        "'{shown}' is no address of a server ({reason}): in user name and password write %40 for '@', %2F for '/', %3A \
-         for ':' and %25 for '%'"
-    ))
+    let separator = match parts.query {
+        None => "?",
+        Some("") => "",
+        Some(_) => "&",
+    };
+    format!("{url}{separator}{}", added.join("&"))
 }
 
-/// Adds what the URL does not say itself.
-fn with_parameters(url: &str) -> String {
-    let given = url.split_once('?').map_or("", |(_, parameters)| parameters);
-    let is_given = |name: &str| given.split('&').any(|given| given.split('=').next() == Some(name));
-    let mut separator = if url.contains('?') { '&' } else { '?' };
-    let mut url = url.to_owned();
-    for (name, value) in PARAMETERS {
-        if !is_given(name) {
-            url.push_str(&format!("{separator}{name}={value}"));
-            separator = '&';
-        }
-    }
-    url
+/// What a checked connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Whatever a node does.
+    Write,
+    /// Looking only: a standby will do.
+    Read,
 }
 
-/// What a pool is for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Role {
-    /// Short transactions.
-    Short,
-    /// Reading at length, for as long as it takes.
-    Reader,
-}
-
-/// A pool of at most `size` connections, opened when they are needed. None is tested at check-out:
-/// one that was lost is noticed where it is used, and replaced.
-pub(super) fn pool(url: &str, size: u32, role: Role) -> Result<PgPool, StoreError> {
-    Pool::builder()
-        .max_size(size)
-        .min_idle(Some(0))
-        .test_on_check_out(false)
-        .max_lifetime(None)
-        .idle_timeout(Some(Duration::from_secs(600)))
-        .connection_timeout(CHECKOUT_TIMEOUT)
-        .connection_customizer(Box::new(role))
-        // Whoever waits for a connection is told; the same once a second in the log says no more.
-        .error_handler(Box::new(NopErrorHandler))
-        .build(ConnectionManager::new(with_parameters(url)))
-        .map_err(|error| StoreError::Unavailable(error.to_string()))
-}
-
-impl CustomizeConnection<PgConnection, R2d2Error> for Role {
-    fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), R2d2Error> {
-        let setup = match self {
-            Self::Short => format!("{SESSION}; {SHORT}"),
-            Self::Reader => SESSION.to_owned(),
-        };
-        connection.batch_execute(&setup).map_err(R2d2Error::QueryError)
-    }
+/// A connection to a server on which every promise can be kept, and where the tables are, or would be made.
+pub(super) struct Checked {
+    /// It is set up for the schema.
+    pub connection: PgConnection,
+    /// How others are to be set up.
+    pub session: Session,
 }
 
 /// Opens a connection, and refuses a server, or a way to it, on which a promise could not be kept.
-pub(super) fn connect_checked(url: &str) -> Result<PgConnection, StoreError> {
+pub(super) fn connect_checked(url: &str, purpose: Purpose) -> Result<Checked, StoreError> {
     let shown = DatabaseUrl::Postgres(url.to_owned());
-    let mut connection = connect(url)?;
-    refuse_pooler(&mut connection, url, &shown)?;
-    let facts: Option<(bool, bool, i32, String, bool)> =
-        row::<Facts, _, _>(&mut connection, &[]).map_err(Failure::from)?;
-    let (replica, read_only, version, encoding, durable) = facts.unwrap_or_default();
+    let mut session = Session { reads_only: purpose == Purpose::Read, ..Session::FIRST };
+    let mut connection = connect(url, &session)?;
+    refuse_pooler(&mut connection, url, &session, &shown)?;
+    refuse_server(&mut connection, purpose, &shown)?;
+    check_settings(&mut connection)?;
+    let schema = tables::place(&mut connection)?;
+    connection.batch_execute(&only_schema(&schema)).map_err(Failure::from)?;
+    session.schema = Some(schema);
+    Ok(Checked { connection, session })
+}
+
+fn refuse_server(
+    connection: &mut PgConnection,
+    purpose: Purpose,
+    shown: &DatabaseUrl,
+) -> Result<(), StoreError> {
+    let facts: Option<(bool, i32, String, bool)> =
+        row::<Facts, _, _>(connection, &[]).map_err(Failure::from)?;
+    let (replica, version, encoding, durable) = facts.unwrap_or_default();
     if version < OLDEST {
         return Err(StoreError::BadUrl(format!(
             "'{shown}' is PostgreSQL {}: 12 or later is needed",
             version / 10_000
         )));
     }
-    if replica {
+    if replica && purpose == Purpose::Write {
         return Err(StoreError::BadUrl(format!(
             "'{shown}' is a read-only replica: name the primary server, for example with \
              target_session_attrs=read-write and all hosts in the URL"
         )));
     }
-    if read_only {
-        return Err(StoreError::ReadOnly(shown.to_string()));
+    if replica {
+        log::warn!(
+            "{shown} is a standby: what the primary server stored last may not have arrived there yet"
+        );
     }
     if encoding != "UTF8" {
         return Err(StoreError::BadUrl(format!(
             "the encoding of '{shown}' is {encoding}: make a database with ENCODING 'UTF8'"
         )));
     }
-    if !durable {
+    if !durable && purpose == Purpose::Write {
         log::warn!(
             "{shown} runs with fsync or full_page_writes off: a power cut can undo signatures that were seen"
         );
     }
-    Ok(connection)
+    Ok(())
 }
 
 const OLDEST: i32 = 120_000;
@@ -191,7 +218,12 @@ const OLDEST: i32 = 120_000;
 /// A pooler that lends out server connections by the transaction would lose what a session has set
 /// (timeouts, durability), what it listens to, and its prepared statements. It shows when two
 /// connections are open at a time: one is served where the other was, or moves.
-fn refuse_pooler(first: &mut PgConnection, url: &str, shown: &DatabaseUrl) -> Result<(), StoreError> {
+fn refuse_pooler(
+    first: &mut PgConnection,
+    url: &str,
+    session: &Session,
+    shown: &DatabaseUrl,
+) -> Result<(), StoreError> {
     // In transactions of their own, and not prepared: nothing else gets through such a pooler.
     let pid = |connection: &mut PgConnection| -> Result<i32, StoreError> {
         connection.batch_execute("BEGIN").map_err(Failure::from)?;
@@ -202,7 +234,7 @@ fn refuse_pooler(first: &mut PgConnection, url: &str, shown: &DatabaseUrl) -> Re
     let end = |connection: &mut PgConnection| connection.batch_execute("ROLLBACK").map_err(Failure::from);
     let before = pid(first)?;
     end(first)?;
-    let mut second = connect(url)?;
+    let mut second = connect(url, session)?;
     let other = pid(&mut second)?;
     if other == before || pid(first)? != before {
         return Err(StoreError::BadUrl(format!(
@@ -222,10 +254,10 @@ struct Backend {
 
 struct Facts;
 impl Sql for Facts {
-    const TEXT: &'static str = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean, \
-         current_setting('server_version_num')::integer, current_setting('server_encoding'), \
+    const TEXT: &'static str = "SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer, \
+         current_setting('server_encoding'), \
          current_setting('fsync')::boolean AND current_setting('full_page_writes')::boolean";
-    type Columns = (Bool, Bool, Integer, Text, Bool);
+    type Columns = (Bool, Integer, Text, Bool);
 }
 
 /// The sequence of record ids hands them out one by one and upwards, from above every batch on: other ids
@@ -265,6 +297,10 @@ impl Sql for IdSequence {
 mod tests {
     use super::*;
 
+    fn connect(url: &str) -> Result<PgConnection, StoreError> {
+        super::connect(url, &Session::FIRST)
+    }
+
     #[test]
     fn what_libpq_says_of_an_address_repeats_no_password() {
         for url in [
@@ -290,9 +326,25 @@ mod tests {
 
     #[test]
     fn parameters_of_the_url_come_first() {
-        let url = with_parameters("postgres://h/d");
+        let url = with_parameters("postgres://h/d", None);
         assert!(url.starts_with("postgres://h/d?connect_timeout=4&keepalives_idle=10"), "{url}");
-        let url = with_parameters("postgres://h/d?connect_timeout=9");
+        let url = with_parameters("postgres://h/d?connect_timeout=9", None);
         assert!(url.starts_with("postgres://h/d?connect_timeout=9&keepalives_idle=10"), "{url}");
+        let url = with_parameters("postgres://u:a?b@h/d", None);
+        assert!(url.starts_with("postgres://u:a?b@h/d?connect_timeout=4"), "{url}");
+        let url = with_parameters("postgres://h/d?options=-c%20x%3D1", Some("-c y=2"));
+        assert!(url.ends_with("&options=-c%20x%3D1%20-c%20y%3D2"), "{url}");
+    }
+
+    #[test]
+    fn connecting_may_take_as_long_as_libpq_and_a_little_longer() {
+        for (url, seconds) in [
+            ("postgres://h/d", 9),
+            ("postgres://a,b/d", 13),
+            ("postgres:///d?host=a,b&connect_timeout=10", 25),
+            ("postgres://h/d?connect_timeout=0", 605),
+        ] {
+            assert_eq!(limit(url), Duration::from_secs(seconds), "{url}");
+        }
     }
 }

@@ -7,7 +7,11 @@ use std::{
 
 use diesel::{PgConnection, connection::SimpleConnection};
 
-use super::{connection::connect, errors::Failure};
+use super::{
+    connection::connect,
+    errors::Failure,
+    session::{Role, Session},
+};
 use crate::store::{Listener, StoreError};
 
 /// How often to look for what the server has sent: libpq hands it over without waiting for more, and
@@ -17,18 +21,20 @@ const LOOK: Duration = Duration::from_millis(2);
 /// A connection of its own that listens.
 pub(super) struct PostgresListener {
     url: String,
+    session: Session,
     connection: Option<PgConnection>,
 }
 
 impl PostgresListener {
     /// Listens from now on.
-    pub(super) fn new(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { url: url.to_owned(), connection: Some(listen(url)?) })
+    pub(super) fn new(url: &str, session: &Session) -> Result<Self, StoreError> {
+        let session = session.of(Role::Once);
+        Ok(Self { url: url.to_owned(), connection: Some(listen(url, &session)?), session })
     }
 }
 
-fn listen(url: &str) -> Result<PgConnection, StoreError> {
-    let mut connection = connect(url)?;
+fn listen(url: &str, session: &Session) -> Result<PgConnection, StoreError> {
+    let mut connection = connect(url, session)?;
     connection.batch_execute("LISTEN signwave").map_err(Failure::from)?;
     Ok(connection)
 }
@@ -46,7 +52,7 @@ fn has_news(connection: &mut PgConnection) -> Result<bool, Failure> {
 impl Listener for PostgresListener {
     fn wait(&mut self, timeout: Duration) -> Result<bool, StoreError> {
         let Some(connection) = &mut self.connection else {
-            self.connection = Some(listen(&self.url)?);
+            self.connection = Some(listen(&self.url, &self.session)?);
             // Whatever was said meanwhile was not heard.
             return Ok(true);
         };
@@ -58,7 +64,11 @@ impl Listener for PostgresListener {
                 Ok(false) => sleep(LOOK.min(timeout)),
                 Err(failure) => {
                     self.connection = None;
-                    return Err(failure.into());
+                    // Nothing is asked here that a server could refuse: the connection is lost.
+                    return Err(match failure.into() {
+                        StoreError::Other(text) => StoreError::Unavailable(text),
+                        error => error,
+                    });
                 }
             }
         }

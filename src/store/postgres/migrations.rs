@@ -8,9 +8,10 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    connection::connect_checked,
+    connection::{Checked, Purpose, connect_checked},
     errors::{Failure, classify_message},
-    transaction::{Turn, write_in_turn_on},
+    tables,
+    transaction::{Turn, explained, write_in_turn_on},
 };
 use crate::store::{
     DatabaseUrl, StoreError,
@@ -21,7 +22,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// See [`crate::store::migrate`].
 pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
-    let mut connection = connect_checked(url)?;
+    let Checked { mut connection, .. } = connect_checked(url, Purpose::Write)?;
     // Without a word to the schema when there is nothing to do: the service need not own it.
     if is_current(&mut connection, url)? {
         return Ok(Vec::new());
@@ -36,7 +37,8 @@ pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
 
 /// See [`crate::store::revert`].
 pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
-    write_in_turn_on(&mut connect_checked(url)?, Turn::Migrate, |connection| {
+    let Checked { mut connection, .. } = connect_checked(url, Purpose::Write)?;
+    write_in_turn_on(&mut connection, Turn::Migrate, |connection| {
         is_current(connection, url)?;
         if applied(connection)?.is_empty() {
             return Err(StoreError::Refused("there is no migration to revert".to_owned()).into());
@@ -48,9 +50,13 @@ pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
 
 /// Accepts a database of exactly this version.
 pub(super) fn check_version(connection: &mut PgConnection, url: &str) -> Result<(), StoreError> {
-    if is_current(connection, url)? {
-        Ok(())
+    let is_current = is_current(connection, url).map_err(|failure| explained(connection, failure))?;
+    if is_current {
+        Ok(tables::check(connection)?)
     } else if applied(connection)?.is_empty() {
+        if let Some(elsewhere) = tables::elsewhere(connection)? {
+            return Err(elsewhere);
+        }
         Err(StoreError::NotFound(DatabaseUrl::Postgres(url.to_owned()).to_string()))
     } else {
         Err(StoreError::OlderSchema)
@@ -105,7 +111,8 @@ impl Sql for HasRecord {
 /// Diesel boxes what went wrong in a migration, in a type that it keeps to itself.
 fn migration_failure(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     let text = error.to_string();
-    Failure::Store(classify_message(
-        text.rsplit_once(" with: ").map_or(text.as_str(), |(_, message)| message),
-    ))
+    match classify_message(text.rsplit_once(" with: ").map_or(text.as_str(), |(_, message)| message)) {
+        StoreError::Other(text) => Failure::Unforeseen(text),
+        ours => Failure::Store(ours),
+    }
 }

@@ -6,16 +6,22 @@ mod commit;
 mod connection;
 mod errors;
 mod gaps;
+mod holders;
 mod keys;
 mod leases;
 mod limit;
 mod listener;
 mod migrations;
 mod nodes;
+mod pool;
 mod progress;
 mod reading;
 mod records;
+mod rejection;
 mod scratch;
+mod session;
+mod startup;
+mod tables;
 mod transaction;
 
 use std::time::Duration;
@@ -28,11 +34,13 @@ use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
     Scheme, SignedBatch,
 };
-use connection::{PgPool, Role, check_sequence, connect_checked, pool};
+use connection::{Checked, Purpose, check_sequence, connect_checked};
 pub use errors::classify_message;
 pub(super) use limit::{payload_limit, set_payload_limit};
 pub(super) use migrations::{migrate, revert};
+use pool::PgPool;
 pub use scratch::Scratch;
+use session::{Role, Session};
 
 /// Threads of this process that read at length at the same time.
 const READERS: u32 = 4;
@@ -40,6 +48,7 @@ const READERS: u32 = 4;
 /// A database on a server, up to date and writable.
 pub(super) struct PostgresStore {
     url: String,
+    session: Session,
     short: PgPool,
     readers: PgPool,
 }
@@ -47,13 +56,23 @@ pub(super) struct PostgresStore {
 impl PostgresStore {
     /// See [`super::open`].
     pub(super) fn open(url: &str, connections: usize) -> Result<Self, StoreError> {
-        let mut connection = connect_checked(url)?;
+        Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX))
+    }
+
+    /// To look only: for a role that may only read, and on a standby.
+    pub(super) fn open_to_read(url: &str) -> Result<Self, StoreError> {
+        Self::open_for(Purpose::Read, url, READERS)
+    }
+
+    fn open_for(purpose: Purpose, url: &str, connections: u32) -> Result<Self, StoreError> {
+        let Checked { mut connection, session } = connect_checked(url, purpose)?;
         migrations::check_version(&mut connection, url)?;
         check_sequence(&mut connection)?;
         Ok(Self {
             url: url.to_owned(),
-            short: pool(url, u32::try_from(connections).unwrap_or(u32::MAX), Role::Short)?,
-            readers: pool(url, READERS, Role::Reader)?,
+            short: PgPool::new(url, connections, session.of(Role::Short))?,
+            readers: PgPool::new(url, READERS, session.of(Role::Reader))?,
+            session,
         })
     }
 }
@@ -153,6 +172,6 @@ impl Store for PostgresStore {
     }
 
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
-        Ok(Some(Box::new(listener::PostgresListener::new(&self.url)?)))
+        Ok(Some(Box::new(listener::PostgresListener::new(&self.url, &self.session)?)))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use diesel::{PgConnection, connection::SimpleConnection, sql_types::Integer};
 
-use super::{connection::connect, errors::Failure};
+use super::{connection::connect, errors::Failure, session::Session};
 use crate::store::{
     DatabaseUrl, StoreError,
     sql::{Sql, row},
@@ -27,7 +27,7 @@ impl Scratch {
     /// # Errors
     /// As for opening a database.
     pub fn new(url: &str) -> Result<Self, StoreError> {
-        connect(url)?;
+        connect(url, &Session::FIRST)?;
         let prefix = format!("signwave_bench_{}_", std::process::id());
         Ok(Self { url: url.to_owned(), prefix, made: AtomicU32::new(0) })
     }
@@ -60,13 +60,13 @@ impl Scratch {
     }
 
     fn run(&self, sql: &str) -> Result<(), StoreError> {
-        connect(&self.url)?.batch_execute(sql).map_err(|error| Failure::from(error).into())
+        connect(&self.url, &Session::FIRST)?.batch_execute(sql).map_err(|error| Failure::from(error).into())
     }
 
     /// Processor seconds that the whole server has used so far, if it runs on this host: its own process,
     /// those it has waited for, and its children.
     pub fn server_cpu_seconds(&self) -> Option<f64> {
-        let mut connection = connect(&self.url).ok()?;
+        let mut connection = connect(&self.url, &Session::FIRST).ok()?;
         let backend = row::<BackendPid, i32, PgConnection>(&mut connection, &[]).ok()??;
         let (postmaster, ..) = process(backend)?;
         let processes =

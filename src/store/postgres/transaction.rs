@@ -1,17 +1,23 @@
 //! Transactions: how each begins and ends, and what its end can mean.
 
-use std::{thread::sleep, time::Duration};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use diesel::{
     PgConnection,
-    connection::{AnsiTransactionManager, TransactionManager},
-    r2d2::{ConnectionManager, PooledConnection},
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    r2d2::R2D2Connection,
 };
 
 use super::{
     PostgresStore,
-    connection::PgPool,
     errors::{Failure, classify_commit},
+    holders::holders,
+    pool::PgPool,
+    session::Role,
+    tables,
 };
 use crate::store::StoreError;
 
@@ -19,15 +25,12 @@ use crate::store::StoreError;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Turn {
     /// Forming batches.
-    Open = 1,
+    Open,
     /// Choosing keys.
-    Lease = 2,
+    Lease,
     /// Changing the schema.
-    Migrate = 3,
+    Migrate,
 }
-
-/// The first half of our advisory locks' names: 'sign' in ASCII.
-const SIGN: i32 = 0x7369_676e;
 
 /// Each statement sees what was committed before it, so that what follows waiting for a turn sees
 /// what those before did.
@@ -37,6 +40,13 @@ const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// How often a transaction is tried that collides with others, or whose connection is lost before its
 /// COMMIT.
 const ATTEMPTS: u32 = 10;
+
+/// How often one is tried that the server refuses without a reason that is known here, such as a deadlock.
+const UNFORESEEN_ATTEMPTS: u32 = 5;
+
+/// A little less than what the sessions set as `lock_timeout`: a statement that was refused after so long
+/// has waited for others.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(4_900);
 
 impl PostgresStore {
     /// Runs `body` in one transaction that writes. Its error rolls everything back. It may run several
@@ -90,16 +100,22 @@ impl PostgresStore {
     }
 }
 
-/// A transaction that begins by waiting for its turn.
+/// A transaction that begins by waiting for its turn: for a lock that only those can take who may write
+/// where Sign Wave does. Before there are tables there is nothing of that kind, and migrations lock a number,
+/// which anybody may do: then the wait has an end, and whoever is in the way is named.
 ///
 /// Forming batches does not wait for the disk. A crash of the server may undo it, but only together with
 /// everything after it in the log: no batch that was leased is ever undone, since leases are durable.
 fn in_turn(turn: Turn) -> String {
-    let durability = match turn {
-        Turn::Open => "; SET LOCAL synchronous_commit = off",
-        Turn::Lease | Turn::Migrate => "",
+    let lock = match turn {
+        Turn::Open => {
+            "SET LOCAL synchronous_commit = off; LOCK TABLE ONLY opening_turn IN SHARE ROW EXCLUSIVE MODE"
+        }
+        Turn::Lease => "LOCK TABLE ONLY leasing_turn IN SHARE ROW EXCLUSIVE MODE",
+        // 'sign' in ASCII, and a number of its own.
+        Turn::Migrate => "SELECT pg_advisory_xact_lock(1936287598, 3)",
     };
-    format!("{READ_COMMITTED}{durability}; SELECT pg_advisory_xact_lock({SIGN}, {})", turn as i32)
+    format!("{READ_COMMITTED}; {lock}")
 }
 
 /// One transaction alone, on a connection of its own.
@@ -108,8 +124,11 @@ pub(super) fn write_in_turn_on<T>(
     turn: Turn,
     body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
-    AnsiTransactionManager::begin_transaction_sql(connection, &in_turn(turn)).map_err(Failure::from)?;
-    Ok(finish(connection, body)?)
+    let begun = Instant::now();
+    attempt(connection, &in_turn(turn), body).map_err(|failure| {
+        let failure = judged(connection, failure, begun, Role::Once);
+        explained(connection, failure)
+    })
 }
 
 fn run<T>(
@@ -117,31 +136,78 @@ fn run<T>(
     begin: &str,
     mut body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
-    let mut attempt = 1;
+    let mut tries = 1;
     loop {
-        let mut connection = checkout(pool)?;
-        let began =
-            AnsiTransactionManager::begin_transaction_sql(&mut *connection, begin).map_err(Failure::from);
-        if began.is_err() {
-            give_up(&mut connection);
-        }
-        let failure = match began.and_then(|()| finish(&mut connection, &mut body)) {
+        let mut connection = pool.checkout()?;
+        let begun = Instant::now();
+        let failure = match attempt(&mut connection, begin, &mut body) {
             Ok(value) => return Ok(value),
+            Err(failure) => judged(&mut connection, failure, begun, pool.role),
+        };
+        let may_try = match &failure {
             // Lost before the COMMIT, such as one that the pool kept while the server was started anew:
             // nothing has happened.
-            Err(Failure::Store(StoreError::Unavailable(message))) => Failure::Collided(message),
-            Err(failure) => failure,
+            Failure::Collided(_) | Failure::Store(StoreError::Unavailable(_)) => tries < ATTEMPTS,
+            Failure::Unforeseen(_) => tries < UNFORESEEN_ATTEMPTS,
+            Failure::Store(_) => false,
         };
-        match failure {
-            Failure::Collided(reason) if attempt < ATTEMPTS => {
-                log::debug!("transaction tried again: {reason}");
-                drop(connection);
-                sleep(jitter(attempt));
-                attempt += 1;
-            }
-            Failure::Collided(reason) => return Err(StoreError::Unavailable(reason)),
-            Failure::Store(error) => return Err(error),
+        if !may_try {
+            return Err(explained(&mut connection, failure));
         }
+        log::debug!("transaction tried again: {failure:?}");
+        drop(connection);
+        sleep(jitter(tries));
+        tries += 1;
+    }
+}
+
+/// One attempt, which begins and ends the transaction.
+fn attempt<T>(
+    connection: &mut PgConnection,
+    begin: &str,
+    body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if let Err(error) = AnsiTransactionManager::begin_transaction_sql(connection, begin) {
+        // The transaction may have begun, and the lock not been given; on a lost connection this fails.
+        let _ = connection.batch_execute("ROLLBACK");
+        return Err(error.into());
+    }
+    finish(connection, body)
+}
+
+/// What a failure means, now that the transaction is over: whether the connection lives tells more than the
+/// server's words, and so does how long it took.
+fn judged(connection: &mut PgConnection, failure: Failure, begun: Instant, role: Role) -> Failure {
+    let took = begun.elapsed();
+    match failure {
+        Failure::Unforeseen(text) if connection.ping().is_err() => {
+            give_up(connection);
+            StoreError::Unavailable(text).into()
+        }
+        Failure::Unforeseen(text) if took >= LOCK_TIMEOUT => match holders(connection) {
+            // What reads at length may take as long for itself.
+            None if role == Role::Reader => Failure::Unforeseen(text),
+            None => StoreError::HeldUp(format!("gave up after {} s ({text})", took.as_secs())).into(),
+            Some(holders) => {
+                StoreError::HeldUp(format!("gave up after {} s, while {holders} ({text})", took.as_secs()))
+                    .into()
+            }
+        },
+        Failure::Store(error @ StoreError::Unavailable(_)) => {
+            give_up(connection);
+            error.into()
+        }
+        failure => failure,
+    }
+}
+
+/// A refusal that nobody foresaw, in our own words where the tables themselves show the reason.
+pub(super) fn explained(connection: &mut PgConnection, failure: Failure) -> StoreError {
+    match (&failure, matches!(failure, Failure::Unforeseen(_)).then(|| tables::problem(connection))) {
+        (Failure::Unforeseen(text), Some(Ok(Some(problem)))) => {
+            StoreError::Unusable(format!("{problem} ({text})"))
+        }
+        _ => failure.into(),
     }
 }
 
@@ -170,15 +236,15 @@ fn again_if_stale<T>(
     pool: &PgPool,
     mut body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
-    let mut attempt = 1;
+    let mut tries = 1;
     loop {
         match once(pool, &mut body) {
-            Err(StoreError::Unavailable(_)) if attempt < ATTEMPTS => {
-                sleep(jitter(attempt));
-                attempt += 1;
-            }
+            Err(StoreError::Unavailable(_)) if tries < ATTEMPTS => {}
+            Err(StoreError::Other(_)) if tries < UNFORESEEN_ATTEMPTS => {}
             result => return result,
         }
+        sleep(jitter(tries));
+        tries += 1;
     }
 }
 
@@ -188,12 +254,12 @@ fn once<T>(
     pool: &PgPool,
     body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
-    let mut connection = checkout(pool)?;
-    let result = body(&mut connection).map_err(StoreError::from);
-    if matches!(result, Err(StoreError::Unavailable(_))) {
-        give_up(&mut connection);
-    }
-    result
+    let mut connection = pool.checkout()?;
+    let begun = Instant::now();
+    body(&mut connection).map_err(|failure| {
+        let failure = judged(&mut connection, failure, begun, pool.role);
+        explained(&mut connection, failure)
+    })
 }
 
 /// Marks a connection so that the pool replaces it.
@@ -208,8 +274,4 @@ fn jitter(attempt: u32) -> Duration {
     // Without random bytes the pauses are merely alike.
     let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
     Duration::from_micros(most / 2 + u64::from(u32::from_ne_bytes(random)) % (most / 2))
-}
-
-fn checkout(pool: &PgPool) -> Result<PooledConnection<ConnectionManager<PgConnection>>, StoreError> {
-    pool.get().map_err(|error| StoreError::Unavailable(super::errors::one_line(&error.to_string())))
 }

@@ -53,8 +53,8 @@ pub fn database_url(bytes: &[u8]) {
     match DatabaseUrl::parse(text) {
         Ok(DatabaseUrl::Sqlite(path)) => {
             let path = path.to_str().expect("it was text");
-            assert!(!path.is_empty() && !path.contains('\0') && !path.starts_with(':'));
-            assert!(text.ends_with(path));
+            assert!(!path.is_empty() && !path.contains(char::is_control) && !path.starts_with(':'));
+            assert!(text.trim().ends_with(path));
             if !path.contains('?') {
                 let again = DatabaseUrl::parse(&format!("sqlite://{path}"));
                 assert_eq!(again, Ok(DatabaseUrl::Sqlite(path.into())));
@@ -64,7 +64,10 @@ pub fn database_url(bytes: &[u8]) {
             let (shown, debug) = (url.to_string(), format!("{url:?}"));
             assert_eq!(debug, format!("DatabaseUrl({shown})"));
             let shown = shown.strip_prefix("postgres://").expect("it says what it is");
-            let (_, rest) = text.split_once("://").expect("it was one");
+            // What libpq's key=value form becomes is new.
+            let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains('=')) else {
+                return;
+            };
             let behind_user = rest.rsplit_once('@').map_or(rest, |(_, behind)| behind);
             assert!(shown == ".." || behind_user.starts_with(shown), "{shown} of {text}");
             assert!(!shown.contains(['@', '?', '#']), "{shown}");

@@ -16,11 +16,16 @@ pub struct Bouncer {
 impl Cluster {
     /// A pgbouncer in transaction mode, with `pool` connections to each database.
     pub fn bouncer(&self, pool: u32) -> Bouncer {
+        self.bouncer_by("transaction", pool)
+    }
+
+    /// A pgbouncer that gives a connection away by the `session` or the `transaction`.
+    pub fn bouncer_by(&self, mode: &str, pool: u32) -> Bouncer {
         let folder = self.programs.folder();
         let port = programs::free_port();
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = users\npool_mode = transaction\n\
+             unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = users\npool_mode = {mode}\n\
              default_pool_size = {pool}\nmax_client_conn = 200\nlogfile = log\npidfile = pid\n",
             self.port
         );

@@ -10,6 +10,7 @@
 
 mod bouncer;
 mod guard;
+mod language;
 mod programs;
 mod replica;
 mod tls;

@@ -1,0 +1,93 @@
+//! Pools that keep connections.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use diesel::{PgConnection, r2d2::R2D2Connection};
+use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
+
+use super::{
+    connection::connect,
+    session::{Role, Session},
+};
+use crate::store::StoreError;
+
+/// How long a thread waits for one of this process' connections, a new one included.
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections of one kind.
+pub(super) struct PgPool {
+    /// What they are for.
+    pub role: Role,
+    pool: Pool<Manager>,
+    last_error: LastError,
+}
+
+/// Why the last attempt to connect failed, for whoever waits.
+type LastError = Arc<Mutex<Option<StoreError>>>;
+
+/// Opens connections for a pool.
+pub(super) struct Manager {
+    url: String,
+    session: Session,
+    last_error: LastError,
+}
+
+impl PgPool {
+    /// A pool of at most `size` connections, opened when they are needed. None is tested at check-out:
+    /// one that was lost is noticed where it is used, and replaced.
+    pub(super) fn new(url: &str, size: u32, session: Session) -> Result<Self, StoreError> {
+        let (role, last_error) = (session.role, LastError::default());
+        let manager = Manager { url: url.to_owned(), session, last_error: Arc::clone(&last_error) };
+        let pool = Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .max_lifetime(None)
+            .idle_timeout(Some(Duration::from_secs(600)))
+            .connection_timeout(CHECKOUT_TIMEOUT)
+            // Whoever waits for a connection is told; the same once a second in the log says no more.
+            .error_handler(Box::new(NopErrorHandler))
+            .build(manager)
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { role, pool, last_error })
+    }
+
+    /// One of them, when one is free.
+    pub(super) fn checkout(&self) -> Result<PooledConnection<Manager>, StoreError> {
+        self.pool.get().map_err(|_| {
+            let last = self.last_error.lock().ok().and_then(|mut last| last.take());
+            StoreError::Unavailable(match last {
+                Some(StoreError::Unavailable(text) | StoreError::Denied(text)) => text,
+                Some(error) => error.to_string(),
+                None => format!(
+                    "no connection within {} s: the server, or a pooler in front of it, has none free",
+                    CHECKOUT_TIMEOUT.as_secs()
+                ),
+            })
+        })
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = PgConnection;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<PgConnection, StoreError> {
+        let result = connect(&self.url, &self.session);
+        if let Ok(mut last) = self.last_error.lock() {
+            *last = result.as_ref().err().cloned();
+        }
+        result
+    }
+
+    fn is_valid(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        connection.ping().map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    fn has_broken(&self, connection: &mut PgConnection) -> bool {
+        std::thread::panicking() || connection.is_broken()
+    }
+}

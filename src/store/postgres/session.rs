@@ -1,0 +1,135 @@
+//! What every connection sets, so that nothing depends on what a server, database or role has set.
+
+use diesel::{PgConnection, sql_types::Text};
+
+use super::errors::Failure;
+use crate::store::{
+    StoreError,
+    sql::{Sql, rows},
+};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Short transactions.
+    Short,
+    /// Reading at length, for as long as it takes.
+    Reader,
+    /// Checking, migrating, listening: whatever is done once.
+    Once,
+}
+
+/// How a connection is set up.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    /// What it is for.
+    pub role: Role,
+    /// Where the tables are, once that is known.
+    pub schema: Option<String>,
+    /// Whether nothing is to be written.
+    pub reads_only: bool,
+}
+
+impl Session {
+    /// For what is done before it is known where the tables are.
+    pub(super) const FIRST: Self = Self { role: Role::Once, schema: None, reads_only: false };
+
+    /// The same, for something else.
+    pub(super) fn of(&self, role: Role) -> Self {
+        Self { role, ..self.clone() }
+    }
+
+    /// The statements that set it up, in one round trip. The timeout of statements comes first: one of a
+    /// few milliseconds would end the others.
+    pub(super) fn setup(&self) -> String {
+        let mut setup = ALWAYS.to_owned();
+        if self.role == Role::Short {
+            setup.push_str(SHORT);
+        }
+        if self.reads_only {
+            setup.push_str("; SET default_transaction_read_only = on");
+        }
+        if let Some(schema) = &self.schema {
+            setup.push_str("; ");
+            setup.push_str(&only_schema(schema));
+        }
+        setup
+    }
+}
+
+/// Names are looked up in one schema and nowhere else: a temporary table of the same name, which would
+/// come first otherwise, comes last.
+pub(super) fn only_schema(schema: &str) -> String {
+    format!("SET search_path = \"{}\", pg_temp", schema.replace('"', "\"\""))
+}
+
+/// Whoever holds a lock and falls silent must not hold up all others, so the server ends a transaction
+/// that idles, sooner than others give up waiting. Row-level security must not hide records: with it off
+/// the server refuses instead. A durable commit is one of the promises: `off` becomes `on` here, while a
+/// stricter mode of a replicated server stays. Plans of short statements gain nothing from JIT. The rest is
+/// how values and texts are written and read. The time zone and the encoding are diesel's to set: UTC and
+/// UTF-8. Those that not every version has, and those that not everybody may set, come last.
+const ALWAYS: &str = "SET statement_timeout = 0; \
+    SET lock_timeout = '5s'; \
+    SET idle_in_transaction_session_timeout = '3s'; \
+    SET row_security = off; \
+    SET default_transaction_isolation = 'read committed'; \
+    SET default_transaction_read_only = off; \
+    SET default_transaction_deferrable = off; \
+    SET standard_conforming_strings = on; \
+    SET transform_null_equals = off; \
+    SET array_nulls = on; \
+    SET quote_all_identifiers = off; \
+    SET gin_fuzzy_search_limit = 0; \
+    SET check_function_bodies = on; \
+    SET datestyle = 'ISO'; \
+    SET intervalstyle = 'postgres'; \
+    SET bytea_output = 'hex'; \
+    SET extra_float_digits = 1; \
+    SET client_min_messages = 'warning'; \
+    SET jit = off; \
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout'); \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
+    SELECT set_config('lc_messages', 'C', false) WHERE current_setting('lc_messages') NOT IN ('C', 'POSIX') \
+        AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+
+/// One that takes longer than this hangs. Each touches few rows, and there is an index for all of them;
+/// but a plan that was made while a table was small, and kept, would read all of it later: at one record
+/// per batch, signing was four times as slow for the first minute.
+const SHORT: &str = "; SET statement_timeout = '30s'; \
+    SET enable_seqscan = off; \
+    SET enable_hashjoin = off; \
+    SET enable_mergejoin = off";
+
+/// Refuses a session in which what only a superuser may set is not as it must be.
+pub(super) fn check_settings(connection: &mut PgConnection) -> Result<(), Failure> {
+    let wrong: Vec<String> = rows::<WrongSettings, _, _>(connection, &[])?;
+    match wrong.first() {
+        None => Ok(()),
+        Some(setting) => {
+            Err(StoreError::Unusable(format!("{setting}, which only a superuser can change")).into())
+        }
+    }
+}
+
+/// Triggers do not run, or damaged pages read as empty ones.
+struct WrongSettings;
+impl Sql for WrongSettings {
+    const TEXT: &'static str = "SELECT format('the setting %s is %s (from: %s) and must be %s', name, setting, source, wanted) \
+         FROM pg_settings JOIN (VALUES ('session_replication_role', 'origin'), ('zero_damaged_pages', 'off'), \
+         ('ignore_checksum_failure', 'off')) AS must (must_name, wanted) ON name = must_name WHERE setting <> wanted";
+    type Columns = Text;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_timeout_of_statements_comes_first_and_the_schema_is_quoted() {
+        let session = Session { schema: Some("a\"b c".to_owned()), ..Session::FIRST }.of(Role::Short);
+        let setup = session.setup();
+        assert!(setup.starts_with("SET statement_timeout = 0; "), "{setup}");
+        assert!(setup.ends_with("SET search_path = \"a\"\"b c\", pg_temp"), "{setup}");
+    }
+}
