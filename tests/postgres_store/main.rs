@@ -9,6 +9,7 @@ mod proxy;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod copies;
 mod exclusive;
 mod gaps;
 mod guards;
@@ -17,6 +18,7 @@ mod news;
 mod roles;
 mod server;
 mod trouble;
+mod versions;
 
 use std::sync::Arc;
 
