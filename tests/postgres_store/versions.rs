@@ -28,7 +28,8 @@ fn a_database_is_sound_on_every_version_also_when_it_came_from_another() {
         } else {
             (here.clone(), other.database("newer"))
         };
-        dump_into(&from, &to, &[]);
+        // Up to 14 a dump says that "public" is the superuser's, which a user of a newer server cannot repeat.
+        dump_into(&from, &to, &["--no-owner", "--no-privileges"]);
         let store = open(&to);
         check(&*store);
         add_records(&*store, 3);
