@@ -24,8 +24,12 @@ use crate::{
 Checks every signature with the public key alone; that each record of a signed batch has exactly
 one signature, and no other record has any; that each record is in one batch; that no key is in
 use twice; that keys are what their fingerprints say; all counts; and that the schema's
-constraints and triggers are in place. It may run while others sign. Exit code 1 when anything
-is wrong.
+tables, constraints, triggers, functions and views are what the migrations made. It may run while
+others sign. Exit code 1 when anything is wrong.
+
+It compares the database with itself. What somebody with full rights leaves consistent shows only
+against a copy kept elsewhere, such as exported signatures: records removed together with their
+signatures, a batch signed anew, other external ids or times, the whole database replaced.
 
 Examples:
   signwave verify
@@ -95,6 +99,10 @@ pub fn verify_all(context: &Context, store: &dyn Store, engine: Engine) -> Resul
     Ok((report, begun.elapsed()))
 }
 
+/// Whoever has full rights can leave a database that fits together: a check of it alone must not claim more.
+const BOUNDS: &str =
+    "in this database; records removed, other names or other times show only against a copy kept elsewhere";
+
 /// Prints a report for people.
 pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Result<()> {
     let [open, leased, signed] = report.batches;
@@ -109,7 +117,7 @@ pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Resul
         rate(report, took)
     )?;
     if report.is_clean() {
-        return writeln!(out, "problems    none");
+        return writeln!(out, "problems    none {BOUNDS}");
     }
     writeln!(out, "problems    {}", report.problem_count)?;
     report.problems.iter().try_for_each(|problem| writeln!(out, "  {problem}"))?;

@@ -299,6 +299,38 @@ fn a_guard_that_is_missing_changed_or_strange() {
     }
 }
 
+/// What leaves a database consistent shows only against something outside of it: the report must say so, since
+/// it finds no problem.
+#[test]
+fn what_verify_cannot_see_it_does_not_deny() {
+    let last_batch = "DELETE FROM signature WHERE record_id > 50;
+        UPDATE signing_key SET signature_count = signature_count - 10
+        WHERE id = (SELECT key_id FROM batch WHERE id = 6);
+        DELETE FROM batch WHERE id = 6";
+    for sql in [
+        "UPDATE record SET external_id = 'x' WHERE id = 1; UPDATE record SET external_id = 'seed-1' WHERE id = 2;
+         UPDATE record SET external_id = 'seed-2' WHERE id = 1",
+        "UPDATE batch SET signed_at = '1999-01-01T00:00:00.000Z'",
+        last_batch,
+        &format!(
+            "{last_batch}; DELETE FROM record WHERE id > 50; UPDATE sqlite_sequence SET seq = 50 WHERE name = 'record'"
+        ),
+    ] {
+        let sandbox = signed();
+        tamper(&sandbox, sql);
+        says_where_it_ends(&sandbox);
+        sandbox.ok(&["sign"]);
+        says_where_it_ends(&sandbox);
+    }
+}
+
+fn says_where_it_ends(sandbox: &Sandbox) {
+    let text = sandbox.ok(&["verify"]);
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("problems    none in this database; "), "{text}");
+    assert!(last.ends_with("show only against a copy kept elsewhere"), "{text}");
+}
+
 #[test]
 fn only_the_first_hundred_problems_are_named_but_all_are_counted() {
     let sandbox = Sandbox::new();

@@ -12,6 +12,7 @@ mod proxy;
 mod support;
 
 mod addresses;
+mod copies;
 mod exclusive;
 mod gaps;
 mod guards;
@@ -29,6 +30,7 @@ mod submit;
 mod settings;
 mod trouble;
 mod turns;
+mod versions;
 
 use std::sync::Arc;
 

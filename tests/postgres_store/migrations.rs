@@ -54,13 +54,22 @@ fn every_table_and_column_is_explained_to_whoever_looks() {
     assert_eq!(lines(&mut database.stranger(), query), Vec::<String>::new());
 }
 
+/// `SCHEMA=overwrite cargo test --test postgres_store schema_txt` writes the file anew.
 #[test]
 fn schema_txt_is_what_the_migrations_make() {
     let database = Database::new("schema");
-    let sql = fs::read_to_string(root().join("src/store/postgres/schema.sql")).unwrap();
-    let found = lines(&mut database.stranger(), &format!("SELECT o.* FROM ({sql}) AS o (line)"));
-    let kept = fs::read_to_string(root().join("src/store/postgres/schema.txt")).unwrap();
-    assert_eq!(found, kept.lines().collect::<Vec<_>>(), "run: psql -Atf src/store/postgres/schema.sql");
+    let mut stranger = database.stranger();
+    let names = "SELECT string_agg(relname, ' ' ORDER BY relname) AS line FROM pg_class \
+                 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname NOT LIKE '@_@_%' ESCAPE '@'";
+    let names = lines(&mut stranger, names).remove(0);
+    let source = |file: &str| fs::read_to_string(root().join("src/store/postgres").join(file)).unwrap();
+    crate::run(&mut stranger, &format!("BEGIN; {}", source("pin.sql")));
+    let query = source("schema.sql").replace('?', &format!("'{names}'"));
+    let found = lines(&mut stranger, &format!("SELECT o.* FROM ({query}) AS o (line)"));
+    if std::env::var_os("SCHEMA").is_some_and(|wish| wish == "overwrite") {
+        fs::write(root().join("src/store/postgres/schema.txt"), found.join("\n") + "\n").unwrap();
+    }
+    assert_eq!(found, source("schema.txt").lines().collect::<Vec<_>>(), "run it with SCHEMA=overwrite");
 }
 
 #[test]
@@ -105,6 +114,24 @@ fn a_migration_is_reverted_and_run_again() {
     assert_eq!(store::revert(&parse(&database.url)).unwrap(), "2026-11-22-090100_guards");
     assert_eq!(store::migrate(&parse(&database.url)).unwrap(), ["2026-11-22-090100_guards"]);
     assert_eq!(store::migrate(&parse(&database.url)).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_reverted_under_a_node_at_work() {
+    let database = Database::new("living");
+    let node = crate::support::register(&*database.store);
+    let error = store::revert(&parse(&database.url)).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("node {node} (node) is at work")) && error.contains("stop all nodes"),
+        "{error}"
+    );
+    assert_eq!(database.store.audit().unwrap(), Vec::<String>::new());
+    database.store.remove_node(node).unwrap();
+    store::revert(&parse(&database.url)).unwrap();
+    // Its tables may be gone as well.
+    store::revert(&parse(&database.url)).unwrap();
+    let error = store::revert(&parse(&database.url)).unwrap_err().to_string();
+    assert!(error.contains("no migration to revert"), "{error}");
 }
 
 #[test]

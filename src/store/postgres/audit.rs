@@ -1,50 +1,78 @@
 //! Checking the database itself: is the schema, which holds the promises, still what it was made as?
+//!
+//! Everything here is read from the system's catalogs, which everybody may read, in a transaction that cannot
+//! write: an auditor without any other right than SELECT is enough.
 
-use std::collections::BTreeMap;
+use diesel::{PgConnection, sql_types::Text};
 
-use diesel::sql_types::Text;
-
-use super::{PostgresStore, connection::check_sequence, limit};
+use super::{PostgresStore, connection::check_sequence, errors::Failure, expected::Schema};
 use crate::store::{
     StoreError,
-    sql::{Sql, rows},
+    sql::{Sql, Value, rows},
 };
-
-/// What the migrations make, as `schema.sql` reads it.
-const EXPECTED: &str = include_str!("schema.txt");
 
 /// See [`crate::store::Store::audit`].
 pub(super) fn audit(store: &PostgresStore) -> Result<Vec<String>, StoreError> {
-    let found = store.read(|connection| Ok(rows::<Objects, String, _>(connection, &[])?))?;
-    let mut problems = compare(&named(EXPECTED.lines()), &named(found.iter().map(String::as_str)));
-    if let Err(problem) = store.query(check_sequence) {
-        problems.push(problem.to_string());
-    }
-    if let Err(problem) = store.query(limit::find) {
-        problems.push(problem.to_string());
-    }
-    Ok(problems)
+    let expected = Schema::of_migrations();
+    let relations = expected.relations();
+    let relations = [Value::Text(&relations)];
+    store.read(|connection| {
+        let mut problems = subscriptions(connection)?;
+        // Before the pin: by the session's own search path.
+        let hidden = rows::<Hidden, String, _>(connection, &relations)?;
+        problems.extend(hidden.into_iter().map(|name| {
+            format!(
+                "table {name} is hidden by another of that name: change search_path, or drop the other one"
+            )
+        }));
+        rows::<Pin, String, _>(connection, &[])?;
+        let found = rows::<Objects, String, _>(connection, &relations)?;
+        problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
+        // How far it has come is no part of the schema; how it counts is, and has been compared.
+        if !problems.iter().any(|problem| problem.starts_with("the sequence of record.id")) {
+            problems.extend(check_sequence(connection).err().map(|problem| StoreError::from(problem).to_string()));
+        }
+        Ok(problems)
+    })
 }
 
-type Schema<'a> = BTreeMap<&'a str, &'a str>;
-
-fn named<'a>(lines: impl Iterator<Item = &'a str>) -> Schema<'a> {
-    lines.filter_map(|line| line.rsplit_once('\t')).collect()
+/// Whether records may be signed here at all. Cheap: it is asked once, when a node begins.
+///
+/// A copy that logical replication feeds has guards that do not look at what arrives. While it is fed, its
+/// origin signs: here the same records would be signed again.
+pub(super) fn check_guards(connection: &mut PgConnection) -> Result<(), Failure> {
+    if let Some(subscription) = subscriptions(connection)?.into_iter().next() {
+        return Err(StoreError::Refused(subscription).into());
+    }
+    let on = rows::<GuardsOn, String, _>(connection, &[])?;
+    let off: Vec<_> = Schema::of_migrations().guards().filter(|guard| !on.contains(guard)).collect();
+    match off.first() {
+        None => Ok(()),
+        Some(first) => Err(StoreError::Refused(format!(
+            "{} of the triggers that guard signatures are off or missing, {first} for one, so nothing may be signed: \
+             'signwave verify' names them; after logical replication run packaging/promote.sql",
+            off.len()
+        ))
+        .into()),
+    }
 }
 
-/// What is more than expected may be the user's own, except a trigger, which can change what is stored.
-fn compare(expected: &Schema<'_>, found: &Schema<'_>) -> Vec<String> {
-    let shown = |name: &str| name.replace('\t', " ");
-    let lacking = expected.iter().filter_map(|(name, definition)| match found.get(name) {
-        None => Some(format!("{} is missing", shown(name))),
-        Some(found) if found != definition => Some(format!("{} was changed", shown(name))),
-        Some(_) => None,
-    });
-    let strange = found
-        .keys()
-        .filter(|name| name.starts_with("trigger\t") && !expected.contains_key(*name))
-        .map(|name| format!("{} is not Sign Wave's", shown(name)));
-    lacking.chain(strange).collect()
+fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
+    let names = rows::<Subscriptions, String, _>(connection, &[])?;
+    let sentence = |name: String| {
+        format!(
+            "this database is a copy that logical replication feeds (subscription '{name}'), so nothing may be signed \
+             here: stop signing at its origin, DROP SUBSCRIPTION, then run packaging/promote.sql"
+        )
+        .replace(char::is_control, " ")
+    };
+    Ok(names.into_iter().map(sentence).collect())
+}
+
+struct Pin;
+impl Sql for Pin {
+    const TEXT: &'static str = include_str!("pin.sql");
+    type Columns = Text;
 }
 
 struct Objects;
@@ -53,18 +81,27 @@ impl Sql for Objects {
     type Columns = Text;
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+struct Hidden;
+impl Sql for Hidden {
+    const TEXT: &'static str = "SELECT relname::text FROM pg_class \
+         WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('record')) \
+         AND relname = ANY (string_to_array(?, ' ')) AND NOT pg_table_is_visible(oid)";
+    type Columns = Text;
+}
 
-    #[test]
-    fn what_lacks_differs_or_is_strange_is_named() {
-        let expected = named("index\ta\tx\t1\ntrigger\ta\ty\t1".lines());
-        assert_eq!(compare(&expected, &expected), Vec::<String>::new());
-        let found = named("index\ta\tx\t2\ntrigger\ta\tz\t1\nindex\ta\tmine\t1".lines());
-        assert_eq!(
-            compare(&expected, &found),
-            ["index a x was changed", "trigger a y is missing", "trigger a z is not Sign Wave's"]
-        );
-    }
+struct GuardsOn;
+impl Sql for GuardsOn {
+    const TEXT: &'static str = "SELECT relname || '.' || tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid \
+         WHERE tgenabled = 'A' AND NOT tgisinternal \
+         AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('record'))";
+    type Columns = Text;
+}
+
+/// The view, because before 14 not everybody may read the names in pg_subscription.
+struct Subscriptions;
+impl Sql for Subscriptions {
+    const TEXT: &'static str = "SELECT DISTINCT subname::text FROM pg_stat_subscription \
+         JOIN pg_subscription_rel ON srsubid = subid \
+         WHERE srrelid IN (to_regclass('record'), to_regclass('batch'), to_regclass('signature'))";
+    type Columns = Text;
 }

@@ -2,8 +2,9 @@
 
 use diesel::{
     PgConnection,
+    connection::SimpleConnection,
     pg::Pg,
-    sql_types::{Bool, Text},
+    sql_types::{BigInt, Bool, Text},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -43,9 +44,27 @@ pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
         if applied(connection)?.is_empty() {
             return Err(StoreError::Refused("there is no migration to revert".to_owned()).into());
         }
+        refuse_under_nodes(connection)?;
         let version = connection.revert_last_migration(MIGRATIONS).map_err(migration_failure)?;
         Ok(name_of(&version.to_string()))
     })
+}
+
+/// Taking the schema away from under a node that signs would lose what it has signed and not stored. Nodes that
+/// begin now wait until this has ended, and then find no schema.
+fn refuse_under_nodes(connection: &mut PgConnection) -> Result<(), Failure> {
+    if !row::<HasNodes, bool, _>(connection, &[])?.unwrap_or(false) {
+        return Ok(());
+    }
+    connection.batch_execute("LOCK TABLE node IN ACCESS EXCLUSIVE MODE")?;
+    match rows::<LivingNodes, (i64, String), _>(connection, &[])?.as_slice() {
+        [] => Ok(()),
+        [(id, name), ..] => Err(StoreError::Refused(format!(
+            "node {id} ({}) is at work, or ended less than its lease ago: stop all nodes first",
+            name.replace(char::is_control, " ")
+        ))
+        .into()),
+    }
 }
 
 /// Accepts a database of exactly this version.
@@ -94,6 +113,19 @@ struct HasVersions;
 impl Sql for HasVersions {
     const TEXT: &'static str = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL";
     type Columns = Bool;
+}
+
+struct HasNodes;
+impl Sql for HasNodes {
+    const TEXT: &'static str = "SELECT to_regclass('node') IS NOT NULL";
+    type Columns = Bool;
+}
+
+struct LivingNodes;
+impl Sql for LivingNodes {
+    const TEXT: &'static str =
+        "SELECT id, name FROM node WHERE lease_until > clock_timestamp() ORDER BY id LIMIT 1";
+    type Columns = (BigInt, Text);
 }
 
 struct Versions;

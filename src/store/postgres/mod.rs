@@ -5,6 +5,7 @@ mod batches;
 mod commit;
 mod connection;
 mod errors;
+mod expected;
 mod gaps;
 mod holders;
 mod keys;

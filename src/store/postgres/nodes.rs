@@ -8,7 +8,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{PostgresStore, errors::Failure, leases::release_all_of};
+use super::{PostgresStore, audit::check_guards, errors::Failure, leases::release_all_of};
 use crate::{
     domain::NodeId,
     store::{
@@ -22,6 +22,7 @@ pub(super) fn register(store: &PostgresStore, name: &str, ttl: Duration) -> Resu
     // What if we die here? A node may be left behind, which holds nothing and is removed when its lease
     // runs out.
     store.write(|connection| {
+        check_guards(connection)?;
         let values = [Value::Text(name), Value::Integer(millis(ttl)), Value::Integer(millis(ttl))];
         let id = row::<InsertNode, i64, _>(connection, &values)?;
         expect_rows("registering a node", 1, usize::from(id.is_some()))?;

@@ -62,7 +62,7 @@ pub const PASSWORD: &str = "never-in-a-log";
 
 /// What every server is told. A time zone that nobody expects shows where somebody relied on one.
 const SETTINGS: &str = "listen_addresses = '127.0.0.1'\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n\
-                        log_line_prefix = '%m [%p] %a '\n";
+                        log_line_prefix = '%m [%p] %a '\npassword_encryption = 'scram-sha-256'\n";
 
 #[derive(QueryableByName)]
 struct Number {
@@ -93,9 +93,24 @@ impl Cluster {
         Self::prepare("", environment)
     }
 
+    /// One of another version than the installed one, with lines for `postgresql.conf`.
+    pub fn of_version(version: u32, settings: &str) -> Self {
+        let folder = Programs::find().folder();
+        Self::prepare_in(Programs::unpacked(version, &folder), folder, settings, Vec::new())
+    }
+
     fn prepare(settings: &str, environment: Vec<(&'static str, PathBuf)>) -> Self {
         let programs = Programs::find();
         let folder = programs.folder();
+        Self::prepare_in(programs, folder, settings, environment)
+    }
+
+    fn prepare_in(
+        programs: Programs,
+        folder: PathBuf,
+        settings: &str,
+        environment: Vec<(&'static str, PathBuf)>,
+    ) -> Self {
         let cluster =
             Self { guard: Guard::of_server(&programs, &folder), programs, folder, port: 0, environment };
         std::fs::write(cluster.folder.join("password"), PASSWORD).unwrap();

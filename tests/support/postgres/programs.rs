@@ -4,7 +4,10 @@ use std::{
     env,
     ffi::OsStr,
     net::TcpListener,
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{chown, symlink},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -27,6 +30,24 @@ impl Programs {
         let folder = newest(Path::new(DEBIAN)).or_else(in_path);
         let folder = folder.expect("PostgreSQL's server is missing: run scripts/install-tools first");
         Self { folder, user: rustix::process::geteuid().is_root().then(unprivileged_user) }
+    }
+
+    /// Those of another version, unpacked into `folder` from what `scripts/install-tools` has brought. They are a
+    /// server's only, without psql and pg_dump.
+    pub fn unpacked(version: u32, folder: &Path) -> Self {
+        let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+        let archive =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join(format!("tools/postgres-{version}.tgz"));
+        assert!(archive.exists(), "'{}' is missing: run scripts/install-tools first", archive.display());
+        succeed(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder));
+        let package = folder.join("package");
+        let links = std::fs::read(package.join("native/pg-symlinks.json")).unwrap();
+        let links: Vec<serde_json::Value> = serde_json::from_slice(&links).unwrap();
+        for link in links {
+            let path = |end: &str| package.join(link[end].as_str().unwrap());
+            symlink(path("source"), path("target")).unwrap();
+        }
+        Self { folder: package.join("native/bin"), ..Self::find() }
     }
 
     /// Where one of them is.
