@@ -79,7 +79,7 @@ fn devices_and_open_descriptors_are_written_to_as_they_are() {
     assert!(sandbox.fails(1, &["export", "-o", "full"]).contains("No space left on device"));
 
     // What a shell has open is neither replaced nor written over from its start.
-    for descriptor in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "out"] {
+    for descriptor in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "out"] {
         shell(
             &sandbox,
             &format!("echo begin > log; {{ signwave export -o {descriptor}; echo end; }} >> log"),

@@ -43,7 +43,7 @@ pub struct Export {
     /// How to write
     #[arg(long, default_value = "jsonl")]
     format: Format,
-    /// The file to write [default: standard output]
+    /// The file to write, or '-' [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Add the payloads

@@ -99,6 +99,9 @@ impl<'a> Output<'a> {
 
 /// Follows symbolic links, also one whose target is not there yet.
 fn resolve(path: &Path) -> io::Result<Target> {
+    if path == Path::new("-") {
+        return Ok(Target::Descriptor(Some(1)));
+    }
     let mut path = path.to_owned();
     // As many as the kernel follows. If there are more, it says so below.
     for _ in 0..40 {
