@@ -270,8 +270,12 @@ fn symbolic_links_of_the_file_and_of_its_folder_are_the_same_name() {
     std::os::unix::fs::symlink("folder/signwave.db", site.path("file.db")).unwrap();
     fs::copy(site.path("signwave.db.master"), site.path("file.db.master")).unwrap();
     let names = ["signwave.db", "folder/signwave.db", "file.db"];
-    let mut processes = names
-        .map(|name| site.spawn(&name.replace('/', "-"), &["--database", name, "sign", "--batch-size", "20"]));
+    let mut processes = names.map(|name| {
+        site.spawn(
+            &format!("{}.log", name.replace('/', "-")),
+            &["--database", name, "sign", "--batch-size", "20"],
+        )
+    });
     for process in &mut processes {
         assert_eq!(process.wait(SOON), Some(0), "{}", process.log());
     }

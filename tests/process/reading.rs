@@ -36,36 +36,45 @@ fn whoever_reads_waits_for_no_writer() {
     writer.batch_execute("COMMIT").unwrap();
 }
 
-/// A program of somebody for whom permissions count, which root is not.
-fn auditor(site: &Site, arguments: &[&str]) -> Output {
-    let program = site.command(&[]).get_program().to_owned();
-    if !rustix::process::geteuid().is_root() {
-        return site.command(arguments).output().unwrap();
-    }
-    // Where the binary is built, others may not be able to go.
-    let binary = std::env::temp_dir().join(format!("signwave-auditor-{}", std::process::id()));
-    if !binary.exists() {
-        let copy = site.path("copy");
-        fs::copy(program, &copy).unwrap();
-        fs::rename(copy, &binary).or_else(|_| fs::copy(site.path("copy"), &binary).map(|_| ())).unwrap();
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary).args(arguments);
-    let output = command.current_dir(site.folder()).output().unwrap();
-    fs::remove_file(&binary).unwrap();
-    output
+/// Somebody for whom permissions count, which they do not for root.
+struct Auditor {
+    site: Site,
+    program: Option<tempfile::TempDir>,
 }
 
-fn succeeds(site: &Site, arguments: &[&str]) -> String {
-    let output = auditor(site, arguments);
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
+impl Auditor {
+    fn of(site: Site) -> Self {
+        let program = rustix::process::geteuid().is_root().then(|| {
+            // Where the binary is built, others may not be able to go.
+            let folder = tempfile::tempdir().unwrap();
+            set_mode(folder.path(), 0o755);
+            fs::copy(site.command(&[]).get_program(), folder.path().join("signwave")).unwrap();
+            folder
+        });
+        Self { site, program }
+    }
 
-fn fails(site: &Site, arguments: &[&str]) -> String {
-    let output = auditor(site, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stderr).unwrap()
+    fn run(&self, arguments: &[&str]) -> Output {
+        let Some(program) = &self.program else {
+            return self.site.command(arguments).output().unwrap();
+        };
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.arg(program.path().join("signwave")).args(arguments);
+        command.current_dir(self.site.folder()).output().unwrap()
+    }
+
+    fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
 }
 
 /// Everybody may read, nobody may write.
@@ -99,15 +108,17 @@ fn killed() -> Site {
 fn a_copy_that_nobody_may_write_to_can_be_read() {
     let site = Site::new(2, 2048, 200);
     site.ok(&["sign"]);
-    protect(&site);
+    let auditor = Auditor::of(site);
+    let site = &auditor.site;
+    protect(site);
     let before = fs::read(site.path("signwave.db")).unwrap();
     for command in READING {
-        succeeds(&site, command);
+        auditor.succeeds(command);
     }
-    assert!(succeeds(&site, &["verify"]).contains("verified    200 signatures"));
+    assert!(auditor.succeeds(&["verify"]).contains("verified    200 signatures"));
     assert_eq!(fs::read(site.path("signwave.db")).unwrap(), before);
     if rustix::process::geteuid().is_root() {
-        let error = fails(&site, &["sign"]);
+        let error = auditor.fails(&["sign"]);
         assert!(error.contains("is read-only: check the permissions"), "{error}");
     }
     set_mode(site.folder(), 0o755);
@@ -115,19 +126,20 @@ fn a_copy_that_nobody_may_write_to_can_be_read() {
 
 #[test]
 fn a_copy_with_its_log_can_be_read_and_without_the_means_to_it_says_what_to_do() {
-    let site = killed();
+    let auditor = Auditor::of(killed());
+    let site = &auditor.site;
     let signed = number(&mut site.copy().sql(), "SELECT count(*) FROM signature");
     let verified = format!("verified    {signed} signatures");
-    protect(&site);
-    assert!(succeeds(&site, &["verify"]).contains(&verified), "with all that the log holds");
-    READING.iter().for_each(|command| drop(succeeds(&site, command)));
+    protect(site);
+    assert!(auditor.succeeds(&["verify"]).contains(&verified), "with all that the log holds");
+    READING.iter().for_each(|command| drop(auditor.succeeds(command)));
     set_mode(site.folder(), 0o755);
 
     fs::remove_file(site.path("signwave.db-shm")).unwrap();
-    protect(&site);
+    protect(site);
     if rustix::process::geteuid().is_root() {
         for command in READING {
-            let error = fails(&site, command);
+            let error = auditor.fails(command);
             assert!(
                 error.contains("cannot be read without its log") && error.contains("copy all files"),
                 "{error}"
@@ -140,7 +152,8 @@ fn a_copy_with_its_log_can_be_read_and_without_the_means_to_it_says_what_to_do()
 
 #[test]
 fn an_auditor_reads_beside_a_service_at_work() {
-    let site = Site::new(2, 4096, 1000);
+    let auditor = Auditor::of(Site::new(2, 4096, 1000));
+    let site = &auditor.site;
     set_mode(site.folder(), 0o755);
     set_mode(&site.path("signwave.db"), 0o644); // SQLite gives its other files the same mode
     let mut process = site.spawn("log", &["serve", "--batch-size", "50"]);
@@ -148,17 +161,18 @@ fn an_auditor_reads_beside_a_service_at_work() {
     until("it has stored some", Duration::from_secs(20), || {
         number(&mut sql, "SELECT count(*) FROM signature") > 50
     });
-    READING.iter().for_each(|command| drop(succeeds(&site, command)));
+    READING.iter().for_each(|command| drop(auditor.succeeds(command)));
     process.signal(Signal::TERM);
     assert_eq!(process.wait(Duration::from_secs(20)), Some(0), "{}", process.log());
 }
 
 #[test]
 fn what_may_not_be_read_is_called_that() {
-    let site = Site::new(2, 2048, 10);
+    let auditor = Auditor::of(Site::new(2, 2048, 10));
+    let site = &auditor.site;
     set_mode(site.folder(), 0o755);
     if rustix::process::geteuid().is_root() {
-        let error = fails(&site, &["status"]);
+        let error = auditor.fails(&["status"]);
         assert!(error.contains("cannot be read: check its permissions"), "{error}");
     }
 }

@@ -39,36 +39,44 @@ const SPAN: i64 = 1 << 60;
 
 /// Says `text` of a file; `false` when somebody else says something else.
 fn say(file: &File, about: About, text: &[u8]) -> io::Result<bool> {
-    let (begin, position) = (about as i64 * SPAN, hash(text));
-    let lock = |kind: i32, start, length| libc::flock {
+    // First our word, then the look at the others': of two who come at the same time at least one sees the other.
+    let byte = lock(libc::F_RDLCK, about as i64 * SPAN + hash(text), 1);
+    fcntl(file, FcntlArg::F_OFD_SETLK(&byte))?;
+    is_said(file, about, Some(text))
+}
+
+/// Whether all others who say something of a file say `text`.
+fn is_said(file: &File, about: About, text: Option<&[u8]>) -> io::Result<bool> {
+    let (begin, end) = (about as i64 * SPAN, (about as i64 + 1) * SPAN);
+    let ours = text.map(|text| begin + hash(text));
+    let is_free = |start: i64, end: i64| -> io::Result<bool> {
+        if start == end {
+            return Ok(true); // a length of 0 would reach to the end of the file
+        }
+        let mut found = lock(libc::F_WRLCK, start, end - start);
+        fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
+        Ok(i32::from(found.l_type) == libc::F_UNLCK)
+    };
+    match ours {
+        Some(ours) => Ok(is_free(begin, ours)? && is_free(ours + 1, end)?),
+        None => is_free(begin, end),
+    }
+}
+
+fn unsay(file: &File, about: About) {
+    let all = lock(libc::F_UNLCK, about as i64 * SPAN, SPAN);
+    // What cannot be unsaid keeps others away until this process ends.
+    let _: Result<i32, Errno> = fcntl(file, FcntlArg::F_OFD_SETLK(&all));
+}
+
+fn lock(kind: i32, start: i64, length: i64) -> libc::flock {
+    libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: start,
         l_len: length,
         l_pid: 0,
-    };
-    // First our word, then the look at the others': of two who come at the same time at least one sees the other.
-    fcntl(file, FcntlArg::F_OFD_SETLK(&lock(libc::F_RDLCK, begin + position, 1)))?;
-    let is_free = |start: i64, end: i64| -> io::Result<bool> {
-        let mut found = lock(libc::F_WRLCK, start, end - start);
-        if start < end {
-            fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
-        }
-        Ok(start == end || i32::from(found.l_type) == libc::F_UNLCK)
-    };
-    Ok(is_free(begin, begin + position)? && is_free(begin + position + 1, begin + SPAN)?)
-}
-
-fn unsay(file: &File, about: About) {
-    let all = libc::flock {
-        l_type: libc::F_UNLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: about as i64 * SPAN,
-        l_len: SPAN,
-        l_pid: 0,
-    };
-    // What cannot be unsaid keeps others away until this process ends.
-    let _: Result<i32, Errno> = fcntl(file, FcntlArg::F_OFD_SETLK(&all));
+    }
 }
 
 /// FNV-1a: the same in every build of this program. Two texts that share a position are not told apart.
@@ -157,15 +165,23 @@ impl Claim {
         Ok(Self { id: seen.id, is_attached: false })
     }
 
-    /// Whether the log that lies at `log`, if any, belongs to another database that is in use. Nothing
-    /// may be read from it then.
-    pub(super) fn check_log(&self, log: &Path) -> Result<(), Refusal> {
+    /// Whether what lies at `log` and `index`, or does not, fits to what others use. Nothing may be read
+    /// from it otherwise.
+    pub(super) fn check_log(&self, log: &Path, index: &Path) -> Result<(), Refusal> {
+        let found =
+            look(log)?.zip(look(index)?).map(|(log, index)| [log.id.bytes(), index.id.bytes()].concat());
+        let database = self.database().ok_or(ErrorKind::NotFound)?;
+        if !is_said(&database, About::Log, found.as_deref())? {
+            return Err(Refusal::OtherLog);
+        }
         let log = match File::open(log) {
             Ok(log) => log,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+                return Ok(()); // SQLite says so if it matters
+            }
             Err(error) => return Err(error.into()),
         };
-        if say(&log, About::Database, &self.id.bytes())? { Ok(()) } else { Err(Refusal::OtherLog) }
+        if is_said(&log, About::Database, Some(&self.id.bytes()))? { Ok(()) } else { Err(Refusal::OtherLog) }
     }
 
     /// Claims the log and its index, which SQLite has open by now, for this database and no other. Returns

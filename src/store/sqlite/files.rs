@@ -78,7 +78,7 @@ impl Files {
         let claim = Claim::stake(path).map_err(failed)?;
         let database = claim.database().ok_or_else(|| failed(Refusal::OtherLog))?;
         let (log, index) = (beside(path, "-wal"), beside(path, "-shm"));
-        patiently(|| claim.check_log(&log)).map_err(failed)?;
+        patiently(|| claim.check_log(&log, &index)).map_err(failed)?;
         let (with, ended) = (With::Nothing, OnceLock::new());
         Ok(Self { path: path.to_owned(), log, index, with, ended, database, claim })
     }
