@@ -26,12 +26,12 @@ BEGIN
         RAISE EXCEPTION 'a node was at work at the origin when the copy ended, or its lease has not run out: '
             'stop it, let the copy catch up, and run this again';
     END IF;
-    -- All but the one that only wakes nodes.
+    -- All but those that are about statements made here: one wakes nodes, one looks at ids.
     FOR guard IN
         SELECT tgrelid::regclass AS relation, tgname
         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
         WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'record'::regclass)
-            AND NOT tgisinternal AND left(proname, 9) = 'signwave_' AND proname <> 'signwave_tell'
+            AND NOT tgisinternal AND left(proname, 9) = 'signwave_' AND proname NOT IN ('signwave_tell', 'signwave_check_record')
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.relation, guard.tgname);
     END LOOP;
@@ -40,9 +40,11 @@ BEGIN
         SELECT pg_get_serial_sequence('record', 'id')::regclass AS name,
             GREATEST((SELECT max(id) FROM record), (SELECT max(last_record) FROM batch)) AS highest
         UNION ALL SELECT pg_get_serial_sequence('signing_key', 'id')::regclass, (SELECT max(id) FROM signing_key)
+        UNION ALL SELECT to_regclass('signwave_frontier'), (SELECT max(last_record) FROM batch)
         UNION ALL SELECT pg_get_serial_sequence('node', 'id')::regclass,
             GREATEST((SELECT max(id) FROM node), (SELECT max(node_id) FROM batch))
     LOOP
+        CONTINUE WHEN sequence.name IS NULL;
         sequence.highest := GREATEST(sequence.highest, pg_sequence_last_value(sequence.name));
         PERFORM setval(sequence.name, sequence.highest) WHERE sequence.highest IS NOT NULL;
     END LOOP;

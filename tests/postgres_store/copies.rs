@@ -163,7 +163,8 @@ fn catch_up(origin: &dyn Store, copy: &dyn Store) {
 
 #[test]
 fn a_copy_by_logical_replication_to_a_newer_version_takes_over() {
-    let (origin, target) = (Cluster::start_with("wal_level = logical"), Cluster::of_version(18, ""));
+    let (origin, target) =
+        (Cluster::start_with("wal_level = logical\nfsync = off"), Cluster::of_version(18, "fsync = off"));
     let (from, to) = (origin.database("origin"), target.database("copy"));
     let (from_name, to_name) = (database_of(&from), database_of(&to));
     migrate(&from);

@@ -21,7 +21,7 @@ fn a_database_is_sound_on_every_version_also_when_it_came_from_another() {
     let own = lines(&mut installed.admin("postgres"), number).remove(0).parse::<u32>().unwrap();
     let here = signed(installed);
     for version in versions() {
-        let other = Cluster::of_version(version, "");
+        let other = Cluster::of_version(version, "fsync = off");
         let there = signed(&other);
         let (from, to) = if version < own {
             (there, installed.database("newer"))

@@ -128,7 +128,7 @@ impl Object {
             ("table" | "view" | "sequence", "owner") => {
                 Some(format!("ALTER TABLE {relation} OWNER TO the owner of record"))
             }
-            ("sequence", "definition") => Some(format!(
+            ("sequence", "definition") if !self.name.is_empty() => Some(format!(
                 "ALTER TABLE {relation} ALTER {} SET INCREMENT 1 SET MINVALUE 1 SET NO MAXVALUE SET CACHE 1 SET NO CYCLE",
                 self.name
             )),
@@ -160,6 +160,7 @@ impl std::fmt::Display for Object {
             "table" | "view" => write!(f, "{kind} {relation}"),
             "function" => write!(f, "function {name}"),
             "column" => write!(f, "column {relation}.{name}"),
+            "sequence" if name.is_empty() => write!(f, "sequence {relation}"),
             "sequence" => write!(f, "the sequence of {relation}.{name}"),
             _ => write!(f, "{kind} {name} of {relation}"),
         }
@@ -193,17 +194,14 @@ fn excerpt<'a>(text: &'a str, other: &str) -> std::borrow::Cow<'a, str> {
     format!("{before}{shown}{after}").into()
 }
 
-/// One limit is as good as any other.
+/// `CHECK (octet_length(payload) <= 1048576)` is as good with any other number.
 fn without_number(definition: String) -> String {
-    let number = definition
-        .strip_prefix("CHECK (octet_length(payload) <= ")
-        .and_then(|rest| rest.strip_suffix(") NOT VALID"));
-    match number {
-        Some(number) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => {
-            "a limit".to_owned()
-        }
-        _ => definition,
+    let Some((before, rest)) = definition.split_once(" <= ") else { return definition };
+    let (number, after) = rest.split_at(rest.find(')').unwrap_or(rest.len()));
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return definition;
     }
+    format!("{before} <= a number{after}")
 }
 
 #[cfg(test)]
@@ -216,10 +214,9 @@ mod tests {
 
     #[test]
     fn what_lacks_differs_or_is_strange_is_named() {
-        let expected =
-            "index\ta\tx\tvalid\tyes\ntrigger\ta\ty\tenabled\talways\ngrant\tf()\tEXECUTE\tto PUBLIC\tyes";
+        let expected = "table\ta\t\tkind\ttable\nindex\ta\tx\tvalid\tyes\ntrigger\ta\ty\tenabled\talways\ngrant\tf()\tEXECUTE\tto PUBLIC\tyes";
         assert_eq!(differences(expected, expected), Vec::<String>::new());
-        let found = "index\ta\tx\tvalid\tno\ntrigger\ta\tz\tenabled\talways\nindex\ta\tmine\tvalid\tyes\n\
+        let found = "table\ta\t\tkind\ttable\nindex\ta\tx\tvalid\tno\ntrigger\ta\tz\tenabled\talways\nindex\ta\tmine\tvalid\tyes\n\
                      grant\ta\tINSERT\tto PUBLIC\tyes";
         assert_eq!(
             differences(expected, found),
@@ -234,13 +231,13 @@ mod tests {
 
     #[test]
     fn the_largest_payload_may_be_any_number_and_nothing_else() {
-        let check = |rule: &str| {
-            format!("constraint\trecord\trecord_payload_is_within_its_limit\tdefinition\tCHECK ({rule}) NOT VALID")
+        let limit = |limit: &str| {
+            let name = "constraint\trecord\trecord_payload_is_within_its_limit\tdefinition";
+            format!("{name}\tCHECK (octet_length(payload) <= {limit}) NOT VALID")
         };
-        let limit = |bytes: &str| check(&format!("octet_length(payload) <= {bytes}"));
         assert_eq!(differences(&limit("16777216"), &limit("1")), Vec::<String>::new());
-        for other in [limit("NULL"), limit("1 + 1"), limit(""), check("true"), check("octet_length(payload) <> 1")] {
-            assert_eq!(differences(&limit("16777216"), &other).len(), 1, "{other}");
+        for other in ["NULL", "-1", "1 + 1", "1 OR true", "length(payload)", ""] {
+            assert_eq!(differences(&limit("16777216"), &limit(other)).len(), 1, "{other}");
         }
     }
 

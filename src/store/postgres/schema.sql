@@ -66,6 +66,12 @@ attributes (kind, relation, name, attribute, value) AS (
             ELSE pg_get_userbyid(identities.relowner)::text END)
     ) AS each (attribute, value)
     UNION ALL
+    SELECT 'sequence', relname, '', 'definition', format('%s increment %s from %s to %s cache %s%s, %s', seqtypid::regtype,
+        seqincrement, seqmin, seqmax, seqcache, CASE WHEN seqcycle THEN ' cycle' ELSE '' END,
+        CASE relpersistence WHEN 'p' THEN 'logged' ELSE 'unlogged' END)
+    FROM pg_class JOIN home ON relnamespace = home.id JOIN pg_sequence ON seqrelid = pg_class.oid
+    WHERE left(relname, 9) = 'signwave_'
+    UNION ALL
     -- From 18 on, NOT NULL is one of them: see 'column'.
     SELECT 'constraint', relname, conname, attribute, value
     FROM ours JOIN pg_constraint ON conrelid = ours.oid AND contype NOT IN ('n', 't'),
