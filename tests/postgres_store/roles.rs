@@ -69,6 +69,7 @@ fn each_role_can_do_its_work_and_nothing_else() {
     let auditor = store::open_to_read(&parse(&url("signwave_auditor"))).unwrap();
     assert_eq!(auditor.audit().unwrap(), Vec::<String>::new());
     assert_eq!((auditor.counts().unwrap().signatures, auditor.keys().unwrap().len()), (1, 2));
+    run(&mut writer, r"SELECT signwave_submit('c', '\x'), signwave_submit('c', '\x')");
 
     let mut reader = PgConnection::establish(&url("signwave_reader")).unwrap();
     run(&mut reader, "SELECT signature, fingerprint FROM signed_record");
@@ -88,6 +89,11 @@ fn each_role_can_do_its_work_and_nothing_else() {
         ("signwave_writer", "SELECT payload FROM record"),
         ("signwave_writer", "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES (99, 'x')"),
         ("signwave_writer", "SELECT sealed_key FROM signing_key"),
+        ("signwave_writer", "SELECT setval('record_id_seq', 1)"),
+        ("signwave_writer", "SELECT setval('signwave_frontier', 1)"),
+        ("signwave_writer", "LOCK TABLE gap IN SHARE MODE"),
+        ("signwave_reader", "SELECT signwave_submit('d', 'x')"),
+        ("signwave_service", "SELECT signwave_submit('d', 'x')"),
         ("signwave_reader", "SELECT sealed_key FROM signing_key"),
         ("signwave_reader", "INSERT INTO record (payload) VALUES ('x')"),
         ("signwave_reader", "BEGIN; LOCK TABLE opening_turn IN SHARE ROW EXCLUSIVE MODE"),

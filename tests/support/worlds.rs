@@ -133,8 +133,8 @@ impl World {
             }
             Inside::Postgres(database) => {
                 let sql = format!(
-                    "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES ({id}, 'payload'); \
-                     SELECT setval(pg_get_serial_sequence('record', 'id'), (SELECT max(id) FROM record))"
+                    "SELECT setval('record_id_seq', greatest({id}, last_value)) FROM record_id_seq; \
+                     INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES ({id}, 'payload')"
                 );
                 let done = database.admin.lock().unwrap().batch_execute(&sql);
                 done.map_err(|error| StoreError::Refused(error.to_string()))

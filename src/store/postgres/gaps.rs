@@ -66,8 +66,16 @@ pub(super) fn any_closed(connection: &mut PgConnection) -> Result<bool, Failure>
 /// The ids, up to `limit`, that have become visible in gaps that nobody can fill any more. These gaps
 /// are gone then, or shrunk to what is beyond the last id taken.
 pub(super) fn take_late(connection: &mut PgConnection, limit: usize) -> Result<Vec<i64>, Failure> {
+    // Two statements: what a snapshot shows was decided before the locks are read, so that a transaction
+    // that ends in between would be neither among the writers nor among the visible.
+    let limit_value = Value::Integer(sql_limit(limit));
+    let closed: Vec<i64> = rows::<ClosedGaps, _, _>(connection, &[limit_value])?;
+    if closed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let closed = array(closed);
     let found: Vec<(i64, i64, Option<i64>)> =
-        rows::<LateIds, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
+        rows::<LateIds, _, _>(connection, &[Value::Text(&closed), limit_value])?;
     let ids: Vec<i64> = found.iter().filter_map(|(_, _, id)| *id).collect();
     let mut closed: Vec<i64> = found.iter().map(|(first, ..)| *first).collect();
     closed.dedup();
@@ -132,17 +140,23 @@ impl Sql for AnyClosed {
     type Columns = Bool;
 }
 
+struct ClosedGaps;
+impl Sql for ClosedGaps {
+    const TEXT: &'static str = concat!(
+        "SELECT first_record FROM gap WHERE NOT writers && ",
+        writers!(),
+        "::text[] ORDER BY first_record LIMIT ?"
+    );
+    type Columns = BigInt;
+}
+
 /// A gap without any record is shown with none.
 struct LateIds;
 impl Sql for LateIds {
-    const TEXT: &'static str = concat!(
-        "SELECT closed.first_record, closed.last_record, late.id FROM (SELECT first_record, last_record FROM gap \
-         WHERE NOT writers && ",
-        writers!(),
-        "::text[] ORDER BY first_record) AS closed LEFT JOIN LATERAL (SELECT id FROM record \
+    const TEXT: &'static str = "SELECT closed.first_record, closed.last_record, late.id FROM (SELECT first_record, last_record \
+         FROM gap WHERE first_record = ANY (?::text::bigint[])) AS closed LEFT JOIN LATERAL (SELECT id FROM record \
          WHERE id BETWEEN closed.first_record AND closed.last_record ORDER BY id) AS late ON TRUE \
-         ORDER BY closed.first_record, late.id LIMIT ?"
-    );
+         ORDER BY closed.first_record, late.id LIMIT ?";
     type Columns = (BigInt, BigInt, Nullable<BigInt>);
 }
 
