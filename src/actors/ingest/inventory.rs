@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::Ingest;
+use super::{Ingest, Name};
 use crate::{
     actors::{db::ask, messages::TakeInventory},
     domain::{BatchId, Epoch, NodeId},
@@ -74,7 +74,7 @@ impl Ingest {
                     actor.leasing_works(&Ok(()));
                     actor.say_what_is_lost(&inventory);
                     if actor.links.standing.node() == Some(node) {
-                        actor.compare(&inventory, &known, &signing, ctx);
+                        actor.compare(node, &inventory, &known, &signing, ctx);
                     }
                     actor.pump(ctx);
                 }
@@ -105,15 +105,17 @@ impl Ingest {
     /// not held is signed in vain.
     fn compare(
         &mut self,
+        node: NodeId,
         inventory: &Inventory,
-        known: &HashSet<(BatchId, Epoch)>,
-        signing: &HashSet<(BatchId, Epoch)>,
+        known: &HashSet<Name>,
+        signing: &HashSet<Name>,
         ctx: &mut Context<Self>,
     ) {
-        let held: HashSet<_> = inventory.held.iter().copied().collect();
+        let held: HashSet<_> = inventory.held.iter().map(|(batch, epoch)| (node, *batch, *epoch)).collect();
         let unknown = held.difference(known).count();
         // What was finished meanwhile may have been stored before the database was asked.
-        let in_vain = signing.difference(&held).filter(|lease| self.signing.contains(lease)).count();
+        let in_vain =
+            signing.difference(&held).filter(|name| name.0 == node && self.signing.contains(name)).count();
         if in_vain > 0 {
             log::warn!(
                 "{in_vain} batches that this node is signing are not its own any more: the database went back in \

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    domain::{BatchId, Epoch, NodeId, Scheme, SignedBatch},
+    domain::{BatchId, Epoch, Lease, NodeId, Scheme, SignedBatch},
     store::StoreError,
 };
 
@@ -34,15 +34,14 @@ pub struct Ingest {
     scheme: Scheme,
     limit: usize,
     draining: bool,
-    /// Every lease that is not settled yet. By epoch too: a batch that was reclaimed may be leased
-    /// anew while its older signatures are still on their way to the fence.
-    held: HashSet<(BatchId, Epoch)>,
+    /// Every lease that is not settled yet.
+    held: HashSet<Name>,
     /// Those of them that are on their way to a signing thread, or there.
-    signing: HashSet<(BatchId, Epoch)>,
+    signing: HashSet<Name>,
     /// What the schema refused: leased for a while, and in nobody's hand.
-    given_up: HashSet<(BatchId, Epoch)>,
+    given_up: HashSet<Name>,
     finished: Vec<SignedBatch>,
-    unsigned: Vec<(BatchId, Epoch)>,
+    unsigned: Vec<Name>,
     leasing: bool,
     settling: bool,
     /// What is done waits for more, since less than [`GATHER`].
@@ -79,6 +78,15 @@ pub struct Ingest {
     said_too_long: bool,
     /// What a run that drains ends with, once everything else is done.
     refused: Option<StoreError>,
+}
+
+/// What a lease is called here. By epoch: a batch that was reclaimed may be leased anew while its older
+/// signatures are still on their way to the fence. By node: in a database that went back in time the same
+/// epoch comes once more.
+type Name = (NodeId, BatchId, Epoch);
+
+fn name(lease: &Lease) -> Name {
+    (lease.node, lease.batch, lease.epoch)
 }
 
 /// How long signatures wait at most for others to be stored with them.
@@ -294,26 +302,26 @@ impl Ingest {
     }
 
     fn sign(&mut self, leased: Leased, ctx: &mut Context<Self>) {
-        let (batch, epoch) = (leased.lease.batch, leased.lease.epoch);
-        self.held.insert((batch, epoch));
+        let name = name(&leased.lease);
+        self.held.insert(name);
         if !self.links.standing.is_running() {
-            self.unsigned.push((batch, epoch));
+            self.unsigned.push(name);
             return;
         }
-        self.signing.insert((batch, epoch));
+        self.signing.insert(name);
         let sign = self.links.sign.clone();
         let signing = async move { sign.send(Sign(leased)).await.unwrap_or(Err(SignFailed::Gone)) };
         ctx.spawn(signing.into_actor(self).map(move |result, actor, ctx| {
-            actor.signing.remove(&(batch, epoch));
+            actor.signing.remove(&name);
             actor.warn_of_long_batches();
             match result {
                 Ok(signed) => actor.finished.push(signed),
                 Err(failure) => {
                     if !matches!(failure, SignFailed::Interrupted(_)) {
-                        log::warn!("batch {batch} was not signed and goes back: {failure}");
+                        log::warn!("batch {} was not signed and goes back: {failure}", name.1);
                         actor.links.progress.add_failed();
                     }
-                    actor.unsigned.push((batch, epoch));
+                    actor.unsigned.push(name);
                 }
             }
             actor.settle_what_is_done(ctx);

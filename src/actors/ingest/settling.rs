@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::{Ingest, Links};
+use super::{Ingest, Links, Name, name};
 use crate::{
     actors::{
         end::End,
         group_commit::{self, Settled},
     },
-    domain::{BatchId, Epoch, SignedBatch},
+    domain::SignedBatch,
     store::StoreError,
 };
 
@@ -24,7 +24,11 @@ impl Ingest {
         self.gathered = false;
         let finished: Arc<[SignedBatch]> = std::mem::take(&mut self.finished).into();
         let unsigned = std::mem::take(&mut self.unsigned);
-        let (links, batches, given_back) = (self.links.clone(), Arc::clone(&finished), unsigned.clone());
+        let (links, batches) = (self.links.clone(), Arc::clone(&finished));
+        // What a node held that is gone went back with it, and may be in the hands of others by now.
+        let me = links.standing.registered();
+        let mine = unsigned.iter().filter(|(node, ..)| Some(*node) == me);
+        let given_back: Vec<_> = mine.map(|(_, batch, epoch)| (*batch, *epoch)).collect();
         let settling = async move {
             let Links { db, standing, ends, .. } = links;
             if !given_back.is_empty() {
@@ -42,7 +46,7 @@ impl Ingest {
                 // Nothing more can be said about these: the run ends, and they go back with the node.
                 Err(error) => {
                     actor.links.ends.end(End::Failed(error.into()));
-                    let given_up = finished.iter().map(|batch| (batch.lease().batch, batch.lease().epoch));
+                    let given_up = finished.iter().map(|batch| name(batch.lease()));
                     given_up.chain(unsigned).for_each(|lease| _ = actor.held.remove(&lease));
                 }
             }
@@ -52,7 +56,7 @@ impl Ingest {
 
     fn settled(
         &mut self,
-        unsigned: &[(BatchId, Epoch)],
+        unsigned: &[Name],
         finished: &[SignedBatch],
         settled: &[Settled],
         ctx: &mut Context<Self>,
@@ -62,7 +66,7 @@ impl Ingest {
         }
         let (mut stored, mut records) = (Vec::new(), 0);
         for (batch, settled) in finished.iter().zip(settled) {
-            self.held.remove(&(batch.lease().batch, batch.lease().epoch));
+            self.held.remove(&name(batch.lease()));
             match settled {
                 Settled::Committed => {
                     self.links.progress.add_committed(batch.lease().records.len());
@@ -70,9 +74,7 @@ impl Ingest {
                     records += batch.lease().records.len();
                 }
                 Settled::Fenced => self.links.progress.add_fenced(),
-                Settled::Refused(error) => {
-                    self.give_up((batch.lease().batch, batch.lease().epoch), error, ctx)
-                }
+                Settled::Refused(error) => self.give_up(name(batch.lease()), error, ctx),
             }
         }
         self.stored.add(&stored, records);
@@ -87,8 +89,8 @@ impl Ingest {
 
     /// Somebody wrote where nobody may. The batch stays leased for a while, so that it is not signed
     /// over and over; then it goes back, to be tried once more by whoever leases it.
-    fn give_up(&mut self, lease: (BatchId, Epoch), error: &StoreError, ctx: &mut Context<Self>) {
-        log::error!("batch {} cannot be stored: {error}; 'signwave verify' says what is wrong", lease.0);
+    fn give_up(&mut self, lease: Name, error: &StoreError, ctx: &mut Context<Self>) {
+        log::error!("batch {} cannot be stored: {error}; 'signwave verify' says what is wrong", lease.1);
         self.refused = Some(error.clone());
         self.given_up.insert(lease);
         ctx.run_later(GIVEN_UP, move |actor, ctx| {
