@@ -73,7 +73,7 @@ pub enum SettingsError {
         fitting: u128,
     },
     /// A name that cannot be shown.
-    #[error("node-name is {0:?}, but must have 1 to 200 characters, none of them a control character")]
+    #[error("node-name is '{}', but must have 1 to 200 characters, none of them a control character", .0.chars().take(200).flat_map(char::escape_debug).collect::<String>())]
     NodeName(String),
 }
 
