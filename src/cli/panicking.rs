@@ -15,7 +15,10 @@ pub fn guard(command: impl FnOnce() -> ExitCode) -> ExitCode {
 }
 
 fn say(panic: &PanicHookInfo<'_>) {
-    let message = plain(panic.payload_as_str().unwrap_or("a panic without a message"));
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = plain(text.unwrap_or("a panic without a message"));
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let sentence = if message.contains("failed to spawn thread") {
         format!(
