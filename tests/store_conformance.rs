@@ -54,7 +54,8 @@ in_every_world! {
         a_key_in_use_is_not_leased_again,
         fewer_are_leased_when_batches_or_keys_run_out,
         a_node_that_is_not_registered_leases_nothing,
-        a_release_counts_only_what_still_stood;
+        a_release_counts_only_what_still_stood,
+        an_inventory_names_what_is_held_and_what_is_not_stored_any_more;
     commits:
         a_commit_stores_every_signature_of_a_batch,
         a_batch_of_any_size_is_committed,

@@ -4,7 +4,7 @@ use actix::{Actor, Addr, Handler, Message, Recipient, dev::ToEnvelope};
 
 use super::messages::{
     Commit, LeaseBatches, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release, Remove, Renew,
-    Suspend,
+    Suspend, TakeInventory,
 };
 use crate::store::StoreError;
 
@@ -16,6 +16,7 @@ pub struct Db {
     pub(super) commit: Recipient<Commit>,
     pub(super) outcomes: Recipient<ReadOutcomes>,
     pub(super) release: Recipient<Release>,
+    pub(super) inventory: Recipient<TakeInventory>,
     pub(super) register: Recipient<Register>,
     pub(super) renew: Recipient<Renew>,
     pub(super) remove: Recipient<Remove>,
@@ -35,6 +36,7 @@ impl Db {
             + Handler<Commit>
             + Handler<ReadOutcomes>
             + Handler<Release>
+            + Handler<TakeInventory>
             + Handler<Register>
             + Handler<Renew>
             + Handler<Remove>
@@ -47,6 +49,7 @@ impl Db {
             + ToEnvelope<A, Commit>
             + ToEnvelope<A, ReadOutcomes>
             + ToEnvelope<A, Release>
+            + ToEnvelope<A, TakeInventory>
             + ToEnvelope<A, Register>
             + ToEnvelope<A, Renew>
             + ToEnvelope<A, Remove>
@@ -61,6 +64,7 @@ impl Db {
             commit: executor.clone().recipient(),
             outcomes: executor.clone().recipient(),
             release: executor.clone().recipient(),
+            inventory: executor.clone().recipient(),
             register: executor.clone().recipient(),
             renew: executor.clone().recipient(),
             remove: executor.clone().recipient(),

@@ -9,12 +9,15 @@ use actix::{Actor, Handler, Message, SyncContext};
 
 use super::messages::{
     Commit, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release,
-    Remove, Renew, Suspend,
+    Remove, Renew, Suspend, TakeInventory,
 };
 use crate::{
     domain::{CommitVerdict, Digest, KeyState, NodeId, Outcome},
     signer,
-    store::{KeyStateVerdict, OpenedBatches, Reclaimed, RenewVerdict, Status, Store, StoreError, StoredKey},
+    store::{
+        Inventory, KeyStateVerdict, OpenedBatches, Reclaimed, RenewVerdict, Status, Store, StoreError,
+        StoredKey,
+    },
 };
 
 /// Runs each message as one call of the [`Store`].
@@ -115,6 +118,7 @@ transactions! {
     Commit => Vec<CommitVerdict>, |Commit(batches, part), store| store.commit(&batches[part]);
     ReadOutcomes => Vec<Outcome>, |ReadOutcomes(sent), store| store.outcomes(&sent);
     Release => u64, |Release(leases), store| store.release(&leases);
+    TakeInventory => Inventory, |TakeInventory { node, stored }, store| store.inventory(node, &stored);
     Register => NodeId, |Register { name, ttl }, store| store.register_node(&name, ttl);
     Renew => RenewVerdict, |Renew { node, ttl }, store| store.renew_node(node, ttl);
     Remove => u64, |Remove(node), store| store.remove_node(node);

@@ -100,6 +100,7 @@ impl Emit {
     }
 
     fn note(&mut self, want: usize, result: &Result<OpenedBatches, StoreError>) {
+        self.outlet.standing.heard(result);
         match result {
             Ok(opened) => {
                 self.stock = opened.open.saturating_sub(want);

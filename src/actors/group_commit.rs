@@ -84,7 +84,10 @@ async fn commit_part(
         // If we die here: before COMMIT the leases are reclaimed and others sign; after it, the
         // signatures are stored and nobody signs again.
         let error = match ask(&db.commit, Commit(Arc::clone(batches), part.clone())).await {
-            Ok(verdicts) => return Ok(verdicts.into_iter().zip(sent).map(judge).collect()),
+            Ok(verdicts) => {
+                standing.heard::<()>(&Ok(()));
+                return Ok(verdicts.into_iter().zip(sent).map(judge).collect());
+            }
             Err(error) => error,
         };
         wait_after(&error, &mut outage, standing, ends, "store signatures").await?;
@@ -173,6 +176,7 @@ async fn wait_after(
     ends: &Ends,
     what: &str,
 ) -> Result<(), StoreError> {
+    standing.heard::<()>(&Err(error.clone()));
     let tired =
         ends.is_tired(outage.lasts(standing.now())) || (!ends.is_patient() && outage.failures() >= ATTEMPTS);
     if tired || standing.is_interrupting() || !ends.tolerates(error) {

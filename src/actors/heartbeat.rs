@@ -133,6 +133,7 @@ impl Heartbeat {
     }
 
     fn renewed(&mut self, renewed: &Result<(), StoreError>) {
+        self.pulse.standing.heard(renewed);
         self.renewing.note("renew this node's lease", renewed);
         if let Err(error) = renewed {
             self.ends.tire(error, self.renewing.lasts(self.pulse.standing.now()));
@@ -156,6 +157,7 @@ impl Heartbeat {
         // The next look is planned when this one is over: an interval that is always due again would keep
         // the lease from being renewed.
         ctx.wait(looking.into_actor(self).map(|found, actor, ctx| {
+            actor.pulse.standing.heard(&found);
             actor.reclaiming.note("look for dead nodes", &found);
             if let Err(error) = &found {
                 actor.ends.tire(error, actor.reclaiming.lasts(actor.pulse.standing.now()));

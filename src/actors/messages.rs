@@ -9,7 +9,8 @@ use crate::{
     domain::{BatchId, CommitVerdict, Digest, Epoch, KeyId, Lease, NodeId, Outcome, Scheme, SignedBatch},
     signer::SignerError,
     store::{
-        KeyStateVerdict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status, StoreError, StoredKey,
+        Inventory, KeyStateVerdict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status, StoreError,
+        StoredKey,
     },
 };
 
@@ -54,6 +55,16 @@ pub struct ReadOutcomes(pub Vec<(BatchId, Epoch)>);
 #[derive(Message)]
 #[rtype(result = "Result<u64, StoreError>")]
 pub struct Release(pub Vec<(BatchId, Epoch)>);
+
+/// To DbExecutor: what a node holds, and which of the batches that it stored are not stored any more.
+#[derive(Message)]
+#[rtype(result = "Result<Inventory, StoreError>")]
+pub struct TakeInventory {
+    /// The node.
+    pub node: NodeId,
+    /// Batches that were stored.
+    pub stored: Vec<(BatchId, Epoch)>,
+}
 
 /// To DbExecutor: add this process as a node.
 #[derive(Message)]

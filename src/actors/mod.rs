@@ -23,6 +23,7 @@ pub mod key_actor;
 pub mod listening;
 pub mod messages;
 pub mod outage;
+mod patience;
 pub mod progress;
 pub mod service;
 mod signing_key;
@@ -30,6 +31,7 @@ pub mod signing_pool;
 pub mod standing;
 pub mod stop;
 pub mod supervisor;
+pub mod workload;
 
 pub use end::RunError;
 pub use progress::Progress;

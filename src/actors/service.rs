@@ -18,6 +18,7 @@ use super::{
     listening::Listening,
     messages::{Leave, Settle, Tick},
     outage::Outage,
+    patience::Patience,
     progress::Progress,
     signing_pool::SigningPool,
     standing::{Standing, StopLevel},
@@ -103,7 +104,8 @@ pub struct Service {
     emit: Recipient<Tick>,
     listening: Option<Listening>,
     ended: UnboundedReceiver<End>,
-    stop_grace: Duration,
+    pool: Arc<SigningPool>,
+    patience: Patience,
 }
 
 impl Service {
@@ -131,7 +133,7 @@ impl Service {
         pulse.register().await?;
 
         let signers = if roles.signs() { settings.signers } else { 0 };
-        let pool = pool(signers).map_err(|error| RunError::Threads(error.to_string()))?;
+        let pool = Arc::new(pool(signers).map_err(|error| RunError::Threads(error.to_string()))?);
         let (ends, ended) = Ends::new(!draining);
 
         // Ingest is told of the others and they of it: its address comes first, the actor last.
@@ -140,7 +142,7 @@ impl Service {
             db: db.clone(),
             opener,
             checking: settings.checking,
-            pool: Arc::new(pool),
+            pool: Arc::clone(&pool),
             standing: Arc::clone(&standing),
         };
         let supervisor = Supervisor::new(tools).start();
@@ -171,7 +173,8 @@ impl Service {
             emit: emit.recipient(),
             listening: None,
             ended,
-            stop_grace: settings.stop_grace,
+            pool,
+            patience: Patience::of(settings),
         })
     }
 
@@ -179,19 +182,21 @@ impl Service {
     /// `stop`: a database that does not answer keeps nobody.
     ///
     /// # Errors
-    /// Those of `starting`, and [`RunError::Aborted`].
+    /// Those of `starting`.
     pub async fn unless_stopped(
         starting: impl Future<Output = Result<Self, RunError>>,
         stop: &Stop,
     ) -> Result<Option<Self>, RunError> {
         let in_vain = async {
             stop.requested(1).await;
-            sleep(LAST_STEPS).await;
+            tokio::select! {
+                () = sleep(LAST_STEPS) => {}
+                () = stop.requested(2) => {}
+            }
         };
         tokio::select! {
             biased;
             started = starting => started.map(Some),
-            () = stop.requested(2) => Err(RunError::Aborted),
             () = in_vain => {
                 log::warn!("stopped at its start: if this node is registered yet, its lease will run out");
                 Ok(None)
@@ -223,8 +228,8 @@ impl Service {
         };
         tokio::select! {
             biased;
-            () = self.stop_in_order() => {}
-            () = stop.requested(2) => return Err(RunError::Aborted),
+            () = self.stop_in_order(&stop) => {}
+            () = stop.requested(3) => return Err(RunError::Aborted),
         }
         match end {
             Some(End::Drained { held_elsewhere }) => Ok(Ending::Drained { held_elsewhere }),
@@ -233,14 +238,15 @@ impl Service {
         }
     }
 
-    /// No new leases; finish and store the batches in hand, within the grace; give the rest back;
+    /// No new leases; finish and store the batches that were begun, within the grace; give the rest back;
     /// remove the node. If we die anywhere here, others reclaim what is left.
-    async fn stop_in_order(&mut self) {
+    async fn stop_in_order(&mut self, stop: &Stop) {
         self.standing.stop(StopLevel::Finishing);
-        let standing = Arc::clone(&self.standing);
-        let grace = self.stop_grace;
+        self.pool.give_back_waiting();
+        self.patience.announce(&self.standing);
+        let (standing, patience) = (Arc::clone(&self.standing), self.patience);
         let interrupt = async move {
-            sleep(grace).await;
+            patience.lasts(&standing, stop).await;
             standing.stop(StopLevel::Interrupting);
             sleep(LAST_STEPS).await;
         };

@@ -6,10 +6,16 @@ use std::{
     thread,
 };
 
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{Receiver, unbounded};
 use tokio::sync::oneshot;
 
-use super::{db_executor::panic_message, messages::SignFailed, signing_key::SigningKey, standing::Permit};
+use super::{
+    db_executor::panic_message,
+    messages::SignFailed,
+    signing_key::SigningKey,
+    standing::{Interrupted, Permit},
+    workload::Ticket,
+};
 use crate::{
     config::Checking,
     domain::{Digest, Scheme, SignatureBuf},
@@ -24,6 +30,8 @@ const GROUP: usize = 8;
 /// may hold.
 pub struct SigningPool {
     submit: Box<dyn Fn(Job) + Send + Sync>,
+    /// Jobs that no thread has taken yet.
+    waiting: Option<Receiver<Job>>,
 }
 
 /// A batch to sign, and the key that comes with it for as long as that takes.
@@ -44,6 +52,8 @@ struct Work {
     scheme: Scheme,
     digests: Vec<Digest>,
     permit: Permit,
+    /// From its first operation to its last.
+    ticket: Option<Ticket>,
     next: usize,
     signatures: SignatureBuf,
 }
@@ -69,12 +79,17 @@ impl SigningPool {
         (0..threads).try_for_each(|i| spawn(i).map(drop))?;
         // The queue outlives its threads only at exit; the reply's sender is dropped then, and the
         // KeyActor hears that.
-        Ok(Self::of(move |job| drop(queue.send(job))))
+        Ok(Self { submit: Box::new(move |job| drop(queue.send(job))), waiting: Some(jobs) })
     }
 
     /// No threads: `submit` sees to it that each job is carried out, step by step, when it likes.
     pub fn of(submit: impl Fn(Job) + Send + Sync + 'static) -> Self {
-        Self { submit: Box::new(submit) }
+        Self { submit: Box::new(submit), waiting: None }
+    }
+
+    /// The service stops: what no thread has begun is given back now, not after what the threads are at.
+    pub(super) fn give_back_waiting(&self) {
+        self.waiting.iter().flat_map(Receiver::try_iter).for_each(Job::give_back);
     }
 
     pub(super) fn submit(&self, job: Job) {
@@ -90,8 +105,18 @@ impl Job {
         permit: Permit,
         done: oneshot::Sender<Done>,
     ) -> Self {
-        let work = Work { scheme, digests, permit, next: 0, signatures: SignatureBuf::default() };
+        let work =
+            Work { scheme, digests, permit, ticket: None, next: 0, signatures: SignatureBuf::default() };
         Self { key, work, done }
+    }
+
+    fn give_back(self) {
+        let key = match self.key {
+            KeySource::Ready(key) => Some(key),
+            KeySource::Sealed(..) => None,
+        };
+        // Nobody is listening only when the service is gone, and then the lease is reclaimed.
+        drop(self.done.send(Done { key, result: Err(Interrupted::Stopping.into()) }));
     }
 
     /// Takes every step.
@@ -137,12 +162,14 @@ impl Work {
     fn sign_group(&mut self, key: &mut SigningKey) -> Result<bool, SignFailed> {
         if self.next == 0 {
             self.permit.may_start()?;
+            self.ticket = Some(self.permit.begin(self.digests.len()));
             self.signatures = SignatureBuf::with_capacity(key.modulus_len(), self.digests.len());
         }
         self.permit.may_continue()?;
         let end = self.digests.len().min(self.next + GROUP);
         key.sign(self.scheme, &self.digests[self.next..end], &mut self.signatures)?;
         self.next = end;
+        self.ticket.iter().for_each(|ticket| self.permit.note(ticket, end));
         let is_done = end == self.digests.len();
         if is_done {
             key.check(self.scheme, &self.digests, &self.signatures, &self.permit)?;

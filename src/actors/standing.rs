@@ -4,13 +4,16 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
 
-use super::clock::Clock;
-use crate::domain::NodeId;
+use super::{
+    clock::Clock,
+    workload::{Ticket, Workload},
+};
+use crate::{domain::NodeId, store::StoreError};
 
 /// No node has this id.
 const NOBODY: i64 = 0;
@@ -33,6 +36,9 @@ pub struct Standing {
     node: AtomicI64,
     trusted_until: AtomicU64,
     stop: AtomicU8,
+    is_away: AtomicBool,
+    outages: AtomicU64,
+    workload: Arc<Workload>,
 }
 
 /// Why a batch was not signed to its end, though nothing failed.
@@ -54,6 +60,9 @@ impl Standing {
             node: AtomicI64::new(NOBODY),
             trusted_until: AtomicU64::new(0),
             stop: AtomicU8::new(StopLevel::Running as u8),
+            is_away: AtomicBool::new(false),
+            outages: AtomicU64::new(0),
+            workload: Arc::default(),
         })
     }
 
@@ -99,6 +108,33 @@ impl Standing {
         self.stop.load(SeqCst) == StopLevel::Interrupting as u8
     }
 
+    /// The database did or did not do what it was asked for.
+    pub fn heard<T>(&self, result: &Result<T, StoreError>) {
+        match result {
+            Ok(_) => self.is_away.store(false, SeqCst),
+            Err(StoreError::Unavailable(_) | StoreError::UnknownOutcome(_)) => {
+                self.is_away.store(true, SeqCst);
+                self.outages.fetch_add(1, SeqCst);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Whether the database could not be reached when it was last asked for something.
+    pub fn is_away(&self) -> bool {
+        self.is_away.load(SeqCst)
+    }
+
+    /// How often the database could not be reached so far.
+    pub fn outages(&self) -> u64 {
+        self.outages.load(SeqCst)
+    }
+
+    /// What is being signed.
+    pub fn workload(&self) -> &Workload {
+        &self.workload
+    }
+
     /// What a signing thread asks while it signs under a lease of `node`.
     pub fn permit(self: &Arc<Self>, node: NodeId) -> Permit {
         Permit { standing: Arc::clone(self), node }
@@ -120,6 +156,16 @@ impl Permit {
     /// Whether a batch that was begun may go on.
     pub fn may_continue(&self) -> Result<(), Interrupted> {
         self.check(StopLevel::Finishing)
+    }
+
+    /// A batch of so many records is begun.
+    pub(super) fn begin(&self, records: usize) -> Ticket {
+        self.standing.workload.begin(records, self.standing.now())
+    }
+
+    /// So many of its records are signed.
+    pub(super) fn note(&self, ticket: &Ticket, records: usize) {
+        ticket.done(records, self.standing.now());
     }
 
     fn check(&self, at_most: StopLevel) -> Result<(), Interrupted> {

@@ -1,46 +1,98 @@
 //! The stop signal, handed in by whoever runs the service.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use actix_rt::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// A stop that can be asked for once (in order) or twice (at once). Clones are the same signal.
+use super::clock;
+
+/// A stop that can be asked for three times: in order; in order, but without waiting for what is being
+/// signed; and at once. Clones are the same signal.
 #[derive(Clone)]
 pub struct Stop {
-    requests: Arc<watch::Sender<u8>>,
+    state: Arc<watch::Sender<State>>,
 }
+
+#[derive(Default)]
+struct State {
+    requests: u8,
+    signal: Option<i32>,
+}
+
+/// The same signal once more, so soon after the one before, is no impatience: GNU timeout sends it to the
+/// process and then to its process group.
+const ECHO: Duration = Duration::from_secs(1);
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { requests: Arc::new(watch::Sender::new(0)) }
+        Self { state: Arc::new(watch::Sender::new(State::default())) }
     }
 }
 
 impl Stop {
-    /// Asks for a stop; asking again asks for an immediate one.
+    /// Asks for a stop, and once more for a faster one.
     pub fn request(&self) {
-        self.requests.send_modify(|requests| *requests = requests.saturating_add(1));
+        self.state.send_modify(|state| state.requests = state.requests.saturating_add(1));
     }
 
-    /// Turns each SIGINT and SIGTERM of this process into a request, for as long as it is polled.
+    /// Turns SIGINT and SIGTERM of this process into requests, for as long as it is polled.
     ///
     /// # Errors
     /// When the operating system refuses a signal handler.
     pub async fn on_signals(self) -> std::io::Result<()> {
-        use actix_rt::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (clock, mut echoes) = (clock::boottime(), Echoes::default());
         loop {
-            tokio::select! {
-                _ = interrupt.recv() => self.request(),
-                _ = terminate.recv() => self.request(),
+            let kind = tokio::select! {
+                _ = interrupt.recv() => SignalKind::interrupt(),
+                _ = terminate.recv() => SignalKind::terminate(),
+            };
+            if !echoes.is_echo(kind.as_raw_value(), clock()) {
+                self.state.send_modify(|state| _ = state.signal.get_or_insert(kind.as_raw_value()));
+                self.request();
             }
         }
+    }
+
+    /// The number of the first signal that asked for the stop.
+    pub fn signal(&self) -> Option<i32> {
+        self.state.borrow().signal
     }
 
     /// Returns once a stop was asked for `times` times.
     pub async fn requested(&self, times: u8) {
         // The sender lives in self, so that waiting cannot fail.
-        drop(self.requests.subscribe().wait_for(|requests| *requests >= times).await);
+        drop(self.state.subscribe().wait_for(|state| state.requests >= times).await);
+    }
+}
+
+/// The signal that counted last, and when it came.
+#[derive(Default)]
+struct Echoes(Option<(i32, Duration)>);
+
+impl Echoes {
+    fn is_echo(&mut self, signal: i32, now: Duration) -> bool {
+        let is_echo = self.0.is_some_and(|(last, at)| last == signal && now < at + ECHO);
+        if !is_echo {
+            self.0 = Some((signal, now));
+        }
+        is_echo
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_signal_within_a_second_is_an_echo_and_another_is_not() {
+        let (mut echoes, ms) = (Echoes::default(), Duration::from_millis);
+        let heard = [(15, 0), (15, 3), (15, 999), (15, 1000), (2, 1001), (2, 1500), (15, 1501)];
+        assert_eq!(
+            heard.map(|(signal, at)| echoes.is_echo(signal, ms(5000 + at))),
+            [false, true, true, false, false, true, false]
+        );
     }
 }

@@ -28,7 +28,8 @@ Examples:
 
 Settings come from flags, then the environment (SIGNWAVE_BATCH_SIZE for --batch-size, and so on;
 DATABASE_URL too), then signwave.toml, then the defaults.
-Exit codes: 0 done, 1 failed or problems found, 2 wrong usage.";
+Exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 130 or 143 stopped by SIGINT or
+SIGTERM before the end ('serve' has no end: 0).";
 
 /// One variant per command.
 #[derive(Debug, Subcommand)]

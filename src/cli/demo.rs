@@ -21,7 +21,7 @@ use super::{
     verify::{self, verify_all},
 };
 use crate::{
-    actors::{Ending, Mode},
+    actors::Mode,
     signer::{Keyring, OpenSigner},
     store::DatabaseUrl,
 };
@@ -96,9 +96,9 @@ impl Demo {
             run.progress.batches(),
             settings.batch_size
         )?;
-        if run.ending == Ending::Stopped {
+        if let Some(signal) = run.stopped_by(&database.store) {
             writeln!(out, "stopped     before the end")?;
-            return Ok(());
+            bail!(signal);
         }
         writeln!(out, "speed       {rate:.0} durable signatures/s on {} threads", settings.signers)?;
         writeln!(

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::shown::plain;
 use crate::config::SettingsError;
 
 /// The command cannot mean what it says: exit code 2. The text says what to write instead.
@@ -14,12 +15,21 @@ pub struct Usage(pub String);
 #[error("problems were found")]
 pub struct Found;
 
+/// A signal stopped a command that was to do all there is to do, and something is left: exit code 128 + the
+/// signal's number, as a shell has it, and no more words.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped by signal {0}")]
+pub struct StoppedBy(pub i32);
+
 /// Prints an error and chooses the exit code.
 pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
     if error.is::<Found>() {
         return ExitCode::FAILURE;
     }
-    let mut causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+    if let Some(StoppedBy(signal)) = error.downcast_ref() {
+        return u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from);
+    }
+    let mut causes: Vec<_> = error.chain().map(|cause| plain(&cause.to_string())).collect();
     // A sentence that names its cause already need not be followed by it.
     causes.dedup_by(|cause, sentence| sentence.contains(cause.as_str()));
     let text = if verbose { causes.join("\n  because: ") } else { causes.swap_remove(0) };

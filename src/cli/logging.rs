@@ -6,7 +6,10 @@ use env_logger::{Builder, Target};
 use indicatif::MultiProgress;
 use log::LevelFilter;
 
-use super::options::LogFormat;
+use super::{
+    options::LogFormat,
+    shown::{json_line, plain},
+};
 
 /// Starts logging. `verbose` counts the `-v` flags.
 pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
@@ -19,7 +22,13 @@ pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
     builder.filter_level(level).target(Target::Pipe(Box::new(Beside(bars.clone()))));
     match format {
         LogFormat::Text => builder.format(|out, record| {
-            writeln!(out, "{} {:5} {}", out.timestamp_seconds(), record.level(), record.args())
+            writeln!(
+                out,
+                "{} {:5} {}",
+                out.timestamp_seconds(),
+                record.level(),
+                plain(&record.args().to_string())
+            )
         }),
         LogFormat::Json => builder.format(|out, record| {
             let line = serde_json::json!({
@@ -28,7 +37,7 @@ pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
                 "target": record.target(),
                 "message": record.args().to_string(),
             });
-            writeln!(out, "{line}")
+            writeln!(out, "{}", json_line(&line))
         }),
     };
     // It fails only when a logger is there already: tests that run commands in one process.

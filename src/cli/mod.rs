@@ -14,10 +14,12 @@ mod export;
 mod failure;
 pub mod import;
 mod keys;
+mod limits;
 mod logging;
 mod master_key;
 mod migrate;
 mod options;
+mod panicking;
 mod progress;
 mod raw;
 mod run;
@@ -47,6 +49,11 @@ use shown::shown;
 
 /// Runs the command line of this process, errors included.
 pub fn main() -> ExitCode {
+    limits::raise();
+    panicking::guard(run_command_line)
+}
+
+fn run_command_line() -> ExitCode {
     let Cli { common, command } = match parse(env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -112,7 +112,7 @@ pub struct Signing {
     #[arg(long, value_name = "TIME", value_parser = duration, env = "SIGNWAVE_LEASE_GRACE", hide_env_values = true)]
     #[serde(deserialize_with = "parsed_duration")]
     pub lease_grace: Option<Duration>,
-    /// How long a stop waits for the batches in hand before it gives them back [default: 2s]
+    /// How long a stop waits for the batches that are being signed before it gives them back [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration, env = "SIGNWAVE_STOP_GRACE", hide_env_values = true)]
     #[serde(deserialize_with = "parsed_duration")]
     pub stop_grace: Option<Duration>,

@@ -9,14 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 use super::{
     context::{Context, Database},
+    failure::StoppedBy,
+    limits,
     progress::Unit,
 };
 use crate::{
-    actors::{self, Ending, Mode, Progress, Stop},
+    actors::{self, Ending, Mode, Progress, RunError, Stop},
     config::Settings,
     signer::OpenSigner,
     store::Store,
@@ -26,6 +28,8 @@ use crate::{
 pub struct Run {
     /// How it ended.
     pub ending: Ending,
+    /// The signal that stopped it.
+    signal: Option<i32>,
     /// What it did.
     pub progress: Arc<Progress>,
     /// How long it took.
@@ -37,6 +41,28 @@ impl Run {
     pub fn per_second(&self) -> f64 {
         self.progress.signed() as f64 / self.took.as_secs_f64()
     }
+
+    /// The signal that stopped it before everything was signed. A database that does not say how much is
+    /// left within a second has something left.
+    pub fn stopped_by(&self, store: &Arc<dyn Store>) -> Option<StoppedBy> {
+        let signal = self.signal.filter(|_| self.ending == Ending::Stopped)?;
+        let (store, (answer, is_done)) = (Arc::clone(store), channel());
+        let ask = move || _ = answer.send(store.status().is_ok_and(|status| status.waiting() == 0));
+        let is_asked = thread::Builder::new().spawn(ask).is_ok();
+        let is_done = is_asked && is_done.recv_timeout(ANSWER).unwrap_or(false);
+        (!is_done).then_some(StoppedBy(signal))
+    }
+}
+
+/// How long a database may take to say whether anything is left.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// What the actors run on.
+pub fn system() -> Result<actix_rt::SystemRunner> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.context("the operating system does not let the service begin: raise 'ulimit -n'")?;
+    Ok(actix_rt::System::with_tokio_rt(move || runtime))
 }
 
 /// Signs until the run ends by itself, or SIGINT or SIGTERM stops it.
@@ -65,9 +91,11 @@ pub fn run_watched(
         Mode::Serve => 0,
         Mode::Drain => database.store.status()?.waiting(),
     };
-    let (begun, users) = (Instant::now(), Arc::strong_count(&database.store));
+    limits::check_open_files(settings.connections)?;
+    let (begun, watched) = (Instant::now(), stop.clone());
+    let users = Arc::strong_count(&database.store);
     let ending = thread::scope(|scope| -> Result<Ending> {
-        let _watched = Watched::start(scope, context, total, Arc::clone(&progress));
+        let _watched = Watched::start(scope, context, total, Arc::clone(&progress))?;
         let run = async {
             let signals = actix_rt::spawn(stop.clone().on_signals());
             let store = Arc::clone(&database.store);
@@ -75,11 +103,17 @@ pub fn run_watched(
             signals.abort();
             ended
         };
-        Ok(actix_rt::System::new().block_on(run)?)
+        match (system()?.block_on(run), watched.signal()) {
+            (Err(aborted @ RunError::Aborted), Some(signal)) => {
+                log::error!("{aborted}");
+                bail!(StoppedBy(signal))
+            }
+            (ended, _) => Ok(ended?),
+        }
     });
     let took = begun.elapsed();
     outlast_threads(&database.store, users);
-    Ok(Run { ending: ending?, progress, took })
+    Ok(Run { ending: ending?, signal: watched.signal(), progress, took })
 }
 
 /// The threads of the actors let go of the database a moment after the run. An SQLite database that is closed
@@ -100,15 +134,17 @@ impl Watched {
         context: &'scope Context,
         total: u64,
         progress: Arc<Progress>,
-    ) -> Self {
+    ) -> Result<Self> {
         let (ended, watch) = channel();
-        scope.spawn(move || {
+        let show = move || {
             let shown = context.progress("signing", total, Unit::Pieces);
             while watch.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout) {
                 shown.set(progress.signed());
             }
             shown.finish();
-        });
-        Self(ended)
+        };
+        let started = thread::Builder::new().spawn_scoped(scope, show);
+        started.map_err(|error| RunError::Threads(error.to_string()))?;
+        Ok(Self(ended))
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{
     context::Context,
     options::{Serving, Signing},
-    run::run_watched,
+    run::{run_watched, system},
     schemes,
 };
 use crate::{
@@ -23,8 +23,9 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Makes the database if there is none. Records that any program inserts into the table 'record'
-are signed within a second. SIGINT or SIGTERM stops it in order: the batches in hand are
-finished and stored, the rest is given back. A second signal stops it at once. Several processes
+are signed within a second. SIGINT or SIGTERM stops it in order: the batches that are being
+signed are finished and stored (--stop-grace), the rest is given back, exit code 0. A second
+signal, a second later, gives back those too; a third ends it at once. Several processes
 may serve one database. With --roles some form batches and others, who have the master key, sign
 them. A PostgreSQL server that is not up yet is waited for.
 
@@ -87,7 +88,7 @@ fn when_up<T>(url: &DatabaseUrl, stop: &Stop, mut attempt: impl FnMut() -> Resul
     if matches!(url, DatabaseUrl::Sqlite(_)) || outage_in(&result).is_none() {
         return result.map(Some);
     }
-    actix_rt::System::new().block_on(async {
+    system()?.block_on(async {
         let signals = actix_rt::spawn(stop.clone().on_signals());
         while let Some(error) = outage_in(&result) {
             outage.note(&format!("open {url}"), &Err::<(), _>(error));

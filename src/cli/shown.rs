@@ -15,6 +15,52 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
+/// A sentence with text from outside in it, from a database or a file, as it may reach a terminal: what
+/// could move its cursor, change its colours, or turn the direction of the text around is named instead.
+pub fn plain(text: &str) -> String {
+    text.chars().flat_map(printable).collect()
+}
+
+/// As [`plain`], and no longer than anybody reads: for a name, or a reason.
+pub fn field(text: &str) -> String {
+    let mut printable = text.chars().flat_map(printable);
+    let mut shown: String = printable.by_ref().take(LONGEST).collect();
+    if printable.next().is_some() {
+        shown.push_str("..");
+    }
+    shown
+}
+
+/// JSON, in which control characters are escaped already, but not those above ASCII, which a terminal obeys too.
+pub fn json(value: &serde_json::Value) -> String {
+    named_in_json(&format!("{value:#}"))
+}
+
+/// As [`json`], in one line.
+pub fn json_line(value: &serde_json::Value) -> String {
+    named_in_json(&value.to_string())
+}
+
+fn named_in_json(json: &str) -> String {
+    let mut named = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Outside of strings there are none of these but the ends of lines. All are below U+10000.
+        if is_obeyed(c) && c != '\n' {
+            named.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            named.push(c);
+        }
+    }
+    named
+}
+
+/// Whether a terminal does something else with it than to show it.
+fn is_obeyed(c: char) -> bool {
+    let turns_direction =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns_direction || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 /// Behind the scheme of the first address, or behind the first half of what looks like `user:password@host`.
 fn address(text: &str) -> Option<usize> {
     let behind_scheme = text.find("://").map(|at| at + 3);
@@ -29,13 +75,26 @@ fn address(text: &str) -> Option<usize> {
 const LONGEST: usize = 200;
 
 fn printable(c: char) -> impl Iterator<Item = char> {
-    let escaped = if c.is_control() { c.escape_default().collect() } else { vec![c] };
+    let escaped = if is_obeyed(c) { c.escape_default().collect() } else { vec![c] };
     escaped.into_iter()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_named_in_text_and_in_json() {
+        let evil = "a\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\u{202e}\r\nb";
+        assert_eq!(plain(evil), "a\\u{1b}]0;x\\u{7}\\u{9b}2J\\u{7f}\\u{202e}\\r\\nb");
+        assert_eq!(field(&"\u{1b}".repeat(99)).len(), LONGEST + 2);
+        let value = serde_json::json!({ "name": evil, "other": "é" });
+        for text in [json(&value), json_line(&value)] {
+            assert!(text.chars().all(|c| c == '\n' || !is_obeyed(c)), "{text}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        }
+        assert_eq!(json_line(&value).lines().count(), 1);
+    }
 
     #[test]
     fn addresses_end_control_characters_are_named_and_long_texts_are_cut() {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -20,7 +20,14 @@ use crate::{
 #[command(after_help = "\
 Examples:
   signwave sign
-  signwave sign --scheme RS256 --batch-size 100")]
+  signwave sign --scheme RS256 --batch-size 100
+
+Ctrl-C or SIGTERM stops it in order: the batches that are being signed are finished and stored
+(--stop-grace), the rest is given back. A second one, a second later, gives back those too; a third
+ends it at once.
+Exit codes: 0 when nothing is left, or only what other processes are signing (held_elsewhere in
+JSON says how many batches); 130 or 143 when SIGINT or SIGTERM stopped it and something is left;
+1 failed, 2 wrong usage.")]
 pub struct Sign {
     #[command(flatten)]
     signing: Signing,
@@ -43,7 +50,7 @@ impl Sign {
             Ending::Drained { held_elsewhere } => held_elsewhere,
             Ending::Stopped => 0,
         };
-        let stopped = run.ending == Ending::Stopped;
+        let stopped = run.stopped_by(&database.store);
         let mut out = io::stdout().lock();
         if self.json {
             let report = json!({
@@ -51,18 +58,19 @@ impl Sign {
                 "batches": batches,
                 "seconds": seconds,
                 "per_second": rate,
-                "stopped": stopped,
+                "stopped": stopped.is_some(),
                 "held_elsewhere": held_elsewhere,
             });
-            return Ok(writeln!(out, "{report:#}")?);
+            writeln!(out, "{report:#}")?;
+            return stopped.map_or(Ok(()), |signal| bail!(signal));
         }
         writeln!(out, "signed {signed} records in {batches} batches in {seconds:.1} s ({rate:.0}/s)")?;
-        if stopped {
+        if stopped.is_some() {
             writeln!(out, "stopped before the end: 'signwave sign' signs the rest")?;
         }
         if held_elsewhere > 0 {
             writeln!(out, "other processes are signing {held_elsewhere} more batches")?;
         }
-        Ok(())
+        stopped.map_or(Ok(()), |signal| bail!(signal))
     }
 }

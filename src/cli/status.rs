@@ -11,7 +11,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::context::Context;
+use super::{
+    context::Context,
+    shown::{self, field, json_line},
+};
 use crate::{
     domain::KeyState,
     store::{NodeRow, Status as Counted, Store},
@@ -63,8 +66,8 @@ impl Status {
     fn print(&self, status: &Counted, looks: &Looks) -> Result<()> {
         let (rate, mut out) = (looks.rate(), io::stdout().lock());
         match (self.json, self.watch) {
-            (true, true) => writeln!(out, "{}", as_json(status, rate))?,
-            (true, false) => writeln!(out, "{:#}", as_json(status, rate))?,
+            (true, true) => writeln!(out, "{}", json_line(&as_json(status, rate)))?,
+            (true, false) => writeln!(out, "{}", shown::json(&as_json(status, rate)))?,
             (false, true) => writeln!(out, "{}", one_line(status, rate))?,
             (false, false) => print(status, rate, &mut out)?,
         }
@@ -128,10 +131,10 @@ fn print_nodes(nodes: &[NodeRow], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "nodes    {} at work", nodes.len())?;
     let widest =
         |text: fn(&NodeRow) -> String| nodes.iter().map(|node| text(node).chars().count()).max().unwrap_or(0);
-    let (id_width, name_width) = (widest(|node| node.id.to_string()), widest(|node| node.name.clone()));
+    let (id_width, name_width) = (widest(|node| node.id.to_string()), widest(|node| field(&node.name)));
     let count_width = widest(|node| node.batches.to_string());
     for NodeRow { id, name, started_at, batches, .. } in nodes {
-        let id = id.to_string();
+        let (id, name, started_at) = (id.to_string(), field(name), field(started_at));
         writeln!(
             out,
             "         {id:>id_width$} {name:name_width$} {batches:>count_width$} batches, since {started_at}"

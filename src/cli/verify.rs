@@ -10,7 +10,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{context::Context, failure::Found, progress::Unit};
+use super::{
+    context::Context,
+    failure::Found,
+    progress::Unit,
+    shown::{self, field, plain},
+};
 use crate::{
     audit::{self, RecordVerdict, Report},
     domain::RecordId,
@@ -57,7 +62,7 @@ impl Verify {
                 let (report, took) = verify_all(context, store.as_ref(), self.verifier)?;
                 let mut out = io::stdout().lock();
                 if self.json {
-                    writeln!(out, "{:#}", as_json(&report, took))?;
+                    writeln!(out, "{}", shown::json(&as_json(&report, took)))?;
                 } else {
                     print(&report, took, &mut out)?;
                 }
@@ -70,18 +75,19 @@ impl Verify {
         let verdict = audit::check_record(store, self.verifier, record)?;
         let mut out = io::stdout().lock();
         if self.json {
-            writeln!(out, "{:#}", verdict_as_json(record, &verdict))?;
+            writeln!(out, "{}", shown::json(&verdict_as_json(record, &verdict)))?;
         } else {
             match &verdict {
                 RecordVerdict::Verified { fingerprint, scheme, signed_at } => {
                     writeln!(
                         out,
-                        "record {record}: signed with {scheme} by key {fingerprint} at {signed_at}; the signature verifies"
+                        "record {record}: signed with {scheme} by key {fingerprint} at {}; the signature verifies",
+                        field(signed_at)
                     )?;
                 }
                 RecordVerdict::NotSigned => writeln!(out, "record {record}: not signed yet")?,
                 RecordVerdict::NoSuchRecord => writeln!(out, "record {record}: there is no such record")?,
-                RecordVerdict::Wrong(problem) => writeln!(out, "{problem}")?,
+                RecordVerdict::Wrong(problem) => writeln!(out, "{}", plain(&problem.to_string()))?,
             }
         }
         if matches!(verdict, RecordVerdict::Verified { .. }) { Ok(()) } else { bail!(Found) }
@@ -120,7 +126,7 @@ pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Resul
         return writeln!(out, "problems    none {BOUNDS}");
     }
     writeln!(out, "problems    {}", report.problem_count)?;
-    report.problems.iter().try_for_each(|problem| writeln!(out, "  {problem}"))?;
+    report.problems.iter().try_for_each(|problem| writeln!(out, "  {}", plain(&problem.to_string())))?;
     let unnamed = report.problem_count - report.problems.len() as u64;
     if unnamed > 0 { writeln!(out, "  and {unnamed} more") } else { Ok(()) }
 }

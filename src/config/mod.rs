@@ -34,7 +34,7 @@ pub struct Settings {
     pub lease_ttl: Duration,
     /// How long after the end of its lease a node is declared dead.
     pub lease_grace: Duration,
-    /// How long a stop waits for the batches in hand before it gives them back.
+    /// How long a stop waits for the batches that are being signed before it gives them back.
     pub stop_grace: Duration,
     /// How many threads carry out transactions, each with a connection of its own.
     pub connections: usize,
@@ -73,7 +73,7 @@ pub enum SettingsError {
         fitting: u128,
     },
     /// A name that cannot be shown.
-    #[error("node-name is {0:?}, but must have 1 to 200 characters, none of them a control character")]
+    #[error("node-name is '{}', but must have 1 to 200 characters, none of them a control character", .0.chars().take(200).flat_map(char::escape_debug).collect::<String>())]
     NodeName(String),
 }
 
@@ -90,7 +90,7 @@ impl Default for Settings {
             poll_interval: Duration::from_millis(200),
             lease_ttl: Duration::from_secs(30),
             lease_grace: Duration::from_secs(5),
-            stop_grace: Duration::from_secs(2),
+            stop_grace: Duration::from_secs(60),
             connections: 1,
             node_name: host_and_process(),
         }

@@ -43,6 +43,10 @@ pub trait Store: Send + Sync {
     /// already, which is no error.
     fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError>;
 
+    /// What the database says of a node, all at one moment: see [`Inventory`]. `stored` names batches
+    /// that were stored, each with the epoch at which that happened.
+    fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError>;
+
     /// Adds a node whose lease runs for `ttl` from now.
     fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError>;
 
@@ -145,6 +149,16 @@ pub struct OpenedBatches {
     /// Records above the frontier: `None` when it is certain that none is left, otherwise at least
     /// that many wait for the next call.
     pub waiting: Option<usize>,
+}
+
+/// What the database says of a node, which should know it: only a database that went back in time
+/// (restored, or failed over to a standby that lagged) says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The leases that the node holds, in id order.
+    pub held: Vec<(BatchId, Epoch)>,
+    /// Batches that had been stored, and are not signed at that epoch any more, in the order given.
+    pub lost: Vec<(BatchId, Epoch)>,
 }
 
 /// Whether a node's lease could be extended.

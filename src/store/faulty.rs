@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches,
-    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
+    AddKeyVerdict, BatchRow, Counts, Inventory, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches,
+    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
 };
 use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
@@ -24,6 +24,7 @@ pub enum Method {
     Commit,
     Outcomes,
     Release,
+    Inventory,
     RegisterNode,
     RenewNode,
     RemoveNode,
@@ -159,6 +160,10 @@ impl Store for FaultyStore {
 
     fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
         self.call(Method::Release, |store| store.release(leases))
+    }
+
+    fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError> {
+        self.call(Method::Inventory, |store| store.inventory(node, stored))
     }
 
     fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {

@@ -13,8 +13,8 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches, OpenedBatches,
-    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
+    AddKeyVerdict, Inventory, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches,
+    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
 };
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};

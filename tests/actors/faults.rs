@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix::SyncArbiter;
 use signwave::{
-    actors::{Ending, Mode, RunError, Stop, db::Db, db_executor::DbExecutor},
+    actors::{Ending, Mode, RunError, Stop, db::Db, db_executor::DbExecutor, signing_pool::Job},
     domain::BatchId,
     store::{Fault, Method, Store, StoreError},
 };
@@ -122,6 +122,32 @@ async fn a_service_goes_on_without_a_batch_that_the_schema_refuses() {
     assert_eq!(world.leased(), 1, "the bad batch is left alone for a while");
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
     assert_eq!(world.leased(), 0, "it went back with the node");
+}
+
+#[actix_rt::test]
+async fn what_was_refused_comes_back_on_top_of_whatever_was_leased_in_its_place() {
+    tokio::time::pause();
+    let mut world = World::new(30, 5, 5);
+    (world.settings.signers, world.settings.prefetch) = (1, Some(1));
+    world.by_hand = Some(Arc::default());
+    let jobs = world.by_hand.clone().unwrap();
+    let waiting = |_: &World| jobs.lock().unwrap().len();
+    let finish_all = || jobs.lock().unwrap().drain(..).for_each(Job::finish);
+    (1..=2).for_each(|batch| world.script.refuse(BatchId(batch)));
+    let running = world.start(Mode::Serve);
+    world.until(|world| waiting(world) == 2).await;
+    finish_all();
+    world.until(|world| waiting(world) == 2 && world.leased() == 4).await;
+    // A minute later the two that were refused go back, while as many others are in hand.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    world.script.refuse_none();
+    world.until(|world| world.leased() == 2).await;
+    while world.progress.signed() < 30 {
+        finish_all();
+        actix_rt::task::yield_now().await;
+    }
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+    world.check_all_signed();
 }
 
 #[actix_rt::test]

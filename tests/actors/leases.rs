@@ -67,6 +67,24 @@ async fn what_a_living_node_holds_is_left_to_it() {
 }
 
 #[actix_rt::test]
+async fn what_it_still_held_when_batches_were_counted_is_not_said_to_be_held_elsewhere() {
+    let mut world = World::new(20, 2, 10);
+    world.settings.poll_interval = Duration::from_secs(60);
+    let (begun, go_on) = world.signers.hold(fingerprint(2));
+    // The first forms the batches; the second counts them while one is still being signed.
+    let mut count = world.script.hold_reply(Method::OpenBatches, 2);
+    let running = world.start(Mode::Drain);
+    actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
+    count.arrived().await;
+    assert_eq!(world.leased(), 1);
+    go_on.send(()).unwrap();
+    world.until(|world| world.progress.signed() == 20).await;
+    count.go_on();
+    assert_eq!(running.ended().await, Ok(Ending::Drained { held_elsewhere: 0 }));
+    world.check_all_signed();
+}
+
+#[actix_rt::test]
 async fn a_service_picks_up_records_that_others_insert() {
     let world = World::new(0, 2, 10);
     let running = world.start(Mode::Serve);

@@ -25,6 +25,8 @@ pub struct Script {
 struct Hold {
     method: Method,
     nth: usize,
+    /// Whether it is carried out already, and only its reply is held.
+    is_done: bool,
     arrived: oneshot::Sender<()>,
     go_on: oneshot::Receiver<()>,
 }
@@ -50,9 +52,18 @@ impl Held {
 impl Script {
     /// Holds the `nth` call of `method` from now on (1 is the next one).
     pub fn hold(&self, method: Method, nth: usize) -> Held {
+        self.hold_when(false, method, nth)
+    }
+
+    /// As [`Script::hold`], but the call is carried out before.
+    pub fn hold_reply(&self, method: Method, nth: usize) -> Held {
+        self.hold_when(true, method, nth)
+    }
+
+    fn hold_when(&self, is_done: bool, method: Method, nth: usize) -> Held {
         let (arrived, on_arrival) = oneshot::channel();
         let (on_go, go_on) = oneshot::channel();
-        self.holds.lock().unwrap().push(Hold { method, nth, arrived, go_on });
+        self.holds.lock().unwrap().push(Hold { method, nth, is_done, arrived, go_on });
         Held { arrived: on_arrival, go_on: on_go }
     }
 
@@ -61,15 +72,21 @@ impl Script {
         self.refused.lock().unwrap().push(batch);
     }
 
+    /// From now on the schema takes everything.
+    pub fn refuse_none(&self) {
+        self.refused.lock().unwrap().clear();
+    }
+
     /// What was last sent to be stored is stored now, as by a COMMIT that takes its time.
     pub fn store_what_was_sent(&self, store: &dyn Store) {
         let sent = self.sent.lock().unwrap().clone().expect("a commit was sent");
         store.commit(&sent).unwrap();
     }
 
-    fn due(&self, method: Method) -> Option<Hold> {
+    fn due(&self, method: Method, is_done: bool) -> Option<Hold> {
         let mut holds = self.holds.lock().unwrap();
-        holds.iter_mut().filter(|hold| hold.method == method).for_each(|hold| hold.nth -= 1);
+        let is_meant = |hold: &&mut Hold| hold.method == method && hold.is_done == is_done;
+        holds.iter_mut().filter(is_meant).for_each(|hold| hold.nth -= 1);
         let due = holds.iter().position(|hold| hold.nth == 0)?;
         Some(holds.remove(due))
     }
@@ -102,7 +119,7 @@ impl Handler<Commit> for StandIn {
 
     fn handle(&mut self, Commit(batches, part): Commit, _: &mut Self::Context) -> Self::Result {
         let (store, script) = (Arc::clone(&self.store), Arc::clone(&self.script));
-        let hold = script.due(Method::Commit);
+        let hold = script.due(Method::Commit, false);
         Box::pin(async move {
             wait(hold).await;
             *script.sent.lock().unwrap() = Some(Arc::clone(&batches));
@@ -121,10 +138,13 @@ macro_rules! answers {
             type Result = ResponseFuture<<$message as actix::Message>::Result>;
 
             fn handle(&mut self, $request: $message, _: &mut Self::Context) -> Self::Result {
-                let ($store, hold) = (Arc::clone(&self.store), self.script.due(Method::$method));
+                let ($store, script) = (Arc::clone(&self.store), Arc::clone(&self.script));
+                let hold = script.due(Method::$method, false);
                 Box::pin(async move {
                     wait(hold).await;
-                    $call
+                    let reply = $call;
+                    wait(script.due(Method::$method, true)).await;
+                    reply
                 })
             }
         }
@@ -144,6 +164,7 @@ answers! {
     });
     ReadOutcomes, Outcomes, store, ReadOutcomes(sent) => store.outcomes(&sent);
     Release, Release, store, Release(leases) => store.release(&leases);
+    TakeInventory, Inventory, store, TakeInventory { node, stored } => store.inventory(node, &stored);
     Register, RegisterNode, store, Register { name, ttl } => store.register_node(&name, ttl);
     Renew, RenewNode, store, Renew { node, ttl } => store.renew_node(node, ttl);
     Remove, RemoveNode, store, Remove(node) => store.remove_node(node);

@@ -44,7 +44,7 @@ async fn a_service_that_waits_for_a_database_can_be_stopped() {
 
 #[actix_rt::test]
 async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
-    for (requests, ending) in [(1, Ok(Ending::Stopped)), (2, Err(RunError::Aborted))] {
+    for requests in [1, 2] {
         let world = World::new(10, 1, 5);
         let (answer, silence) = channel::<()>();
         let wait = move || silence.recv().unwrap_or(());
@@ -52,7 +52,7 @@ async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
         let running = world.run(Mode::Serve);
         world.until(|world| world.store.count(Method::RegisterNode) == 1).await;
         (0..requests).for_each(|_| running.stop.request());
-        assert_eq!(running.ended().await, ending);
+        assert_eq!(running.ended().await, Ok(Ending::Stopped));
         drop(answer);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use signwave::{
     actors::{Ending, Mode, RunError},
     domain::Epoch,
-    store::{Method, Store},
+    store::{Fault, Method, Store, StoreError},
 };
 
 use crate::world::{World, fingerprint};
@@ -57,16 +57,49 @@ async fn a_batch_that_outlasts_the_grace_goes_back() {
 }
 
 #[actix_rt::test]
-async fn a_second_stop_waits_for_nothing() {
-    let world = World::new(20, 1, 20);
+async fn a_second_stop_gives_back_what_is_being_signed_and_a_third_waits_for_nothing() {
+    for (requests, ending, left) in [(2, Ok(Ending::Stopped), 0), (3, Err(RunError::Aborted), 1)] {
+        let mut world = World::new(20, 1, 20);
+        world.settings.stop_grace = Duration::from_secs(3600);
+        let (begun, _go_on) = world.signers.hold(fingerprint(1));
+        let running = world.start(Mode::Serve);
+        actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
+        (0..requests).for_each(|_| running.stop.request());
+        assert_eq!(running.ended().await, ending);
+        assert_eq!(world.leased(), left, "after the third it is as after kill -9: others reclaim it");
+        world.check();
+    }
+}
+
+#[actix_rt::test]
+async fn what_was_not_begun_goes_back_before_what_is_being_signed_is_done() {
+    let mut world = World::new(100, 10, 5);
+    world.settings.signers = 1;
+    world.settings.prefetch = Some(4);
+    let (begun, go_on) = world.signers.hold(fingerprint(1));
+    let running = world.start(Mode::Serve);
+    actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
+    world.until(|world| world.leased() == 5).await;
+    running.stop.request();
+    world.until(|world| world.leased() == 1).await;
+    go_on.send(()).unwrap();
+    assert_eq!(running.ended().await, Ok(Ending::Stopped));
+    world.check();
+    assert_eq!(world.progress.signed(), 5, "the batch that was begun");
+}
+
+#[actix_rt::test]
+async fn a_stop_waits_for_a_batch_however_long_it_takes_but_not_for_a_database_that_is_away() {
+    let away = || Fault::NotPersisted(StoreError::Unavailable("the server is gone".to_owned()));
+    let mut world = World::new(40, 2, 20);
+    world.settings.stop_grace = Duration::from_secs(3600);
     let (begun, _go_on) = world.signers.hold(fingerprint(1));
     let running = world.start(Mode::Serve);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
-    running.stop.request();
-    running.stop.request();
-    assert_eq!(running.ended().await, Err(RunError::Aborted));
-    assert_eq!(world.leased(), 1, "as after kill -9: others reclaim it");
-    world.check();
+    world.store.fail_as_drawn(move |_| Some(away()));
+    world.until(|world| world.store.count(Method::Reclaim) > 2).await;
+    let ended = actix_rt::time::timeout(Duration::from_secs(10), running.stopped()).await;
+    assert_eq!(ended, Ok(Ok(Ending::Stopped)));
 }
 
 #[actix_rt::test]

@@ -2,7 +2,7 @@
 //! a clock that only the test moves, and one checker of all promises.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
@@ -20,7 +20,7 @@ use signwave::{
         key_actor::KeyTools,
         messages::{Leased, Sign},
         service::Service,
-        signing_pool::SigningPool,
+        signing_pool::{Job, SigningPool},
         standing::Standing,
         supervisor::Supervisor,
     },
@@ -46,9 +46,13 @@ pub struct World {
     pub signers: Arc<Signers>,
     pub progress: Arc<Progress>,
     pub settings: Settings,
+    /// Where jobs wait for the test to carry them out, instead of going to threads.
+    pub by_hand: Option<Jobs>,
     seconds: Arc<AtomicU64>,
     promises: Arc<Mutex<Promises>>,
 }
+
+pub type Jobs = Arc<Mutex<VecDeque<Job>>>;
 
 /// A service at work.
 pub struct Running {
@@ -77,6 +81,7 @@ impl World {
             signers: Arc::default(),
             progress: Arc::default(),
             settings: Settings { batch_size, signers: 2, ..Settings::default() },
+            by_hand: None,
             seconds: Arc::new(AtomicU64::new(1000)),
             promises: Arc::new(Mutex::new(Promises::verified_by(is_scripted))),
         };
@@ -94,6 +99,7 @@ impl World {
             signers: self.signers.clone(),
             progress: Arc::default(),
             settings: self.settings.clone(),
+            by_hand: self.by_hand.clone(),
             seconds: self.seconds.clone(),
             promises: self.promises.clone(),
         }
@@ -162,8 +168,12 @@ impl World {
         let (settings, opener) = (self.settings.clone(), Arc::new(Opener(self.signers.clone())));
         let (progress, seconds) = (self.progress.clone(), self.seconds.clone());
         let clock: Clock = Arc::new(move || Duration::from_secs(seconds.load(SeqCst)));
+        let by_hand = self.by_hand.clone();
         async move {
-            let pool = SigningPool::start;
+            let pool = move |threads| match by_hand {
+                Some(jobs) => Ok(SigningPool::of(move |job| jobs.lock().unwrap().push_back(job))),
+                None => SigningPool::start(threads),
+            };
             let starting = Service::start(&settings, db, opener, mode, progress, clock, pool);
             let Some(mut service) = Service::unless_stopped(starting, &stop).await? else {
                 return Ok(Ending::Stopped);

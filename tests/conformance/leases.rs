@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{BatchId, Epoch, KeyId, KeyState, KeyUse, NodeId, Scheme, least_recently_used},
-    store::{Store, StoreError},
+    store::{Inventory, Store, StoreError},
 };
 
 use super::commit_one;
@@ -135,4 +135,23 @@ pub fn a_release_counts_only_what_still_stood(world: &World) {
         again.iter().map(|lease| (lease.batch.0, lease.epoch.0)).collect::<Vec<_>>(),
         [(2, 3), (3, 3)]
     );
+}
+
+pub fn an_inventory_names_what_is_held_and_what_is_not_stored_any_more(world: &World) {
+    let store = &*world.store;
+    let node = setup(world, 4, 5);
+    let other = register(store);
+    let mut leases = lease(store, node, 3);
+    lease(store, other, 1);
+    let name = |batch, epoch| (BatchId(batch), Epoch(epoch));
+    commit_one(store, sign(leases.remove(1)));
+    let inventory = store.inventory(node, &[name(2, 1)]).unwrap();
+    assert_eq!((inventory.held, inventory.lost), (vec![name(1, 1), name(3, 1)], vec![]));
+    // Another epoch, another state, another holder, no such batch: in the order given.
+    let stored = [name(9, 1), name(2, 2), name(4, 1), name(2, 1), name(5, 0), name(1, 1)];
+    let inventory = store.inventory(other, &stored).unwrap();
+    assert_eq!(inventory.held, [name(4, 1)]);
+    assert_eq!(inventory.lost, [name(9, 1), name(2, 2), name(4, 1), name(5, 0), name(1, 1)]);
+    store.remove_node(node).unwrap();
+    assert_eq!(store.inventory(node, &[]).unwrap(), Inventory::default(), "who is gone holds nothing");
 }

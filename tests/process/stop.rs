@@ -7,7 +7,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::site::{Random, Site, count, number};
+use crate::site::{Random, Running, Site, count, number};
 
 #[test]
 fn stopped_under_load_it_exits_0_within_5_seconds_with_nothing_leased() {
@@ -37,21 +37,52 @@ fn stopped_under_load_it_exits_0_within_5_seconds_with_nothing_leased() {
     println!("measured: {stops} stops, {records} records; the longest took {longest:?}");
 }
 
-#[test]
-fn a_second_signal_ends_it_at_once_and_the_next_run_takes_over() {
-    // 8192 bits: a batch takes many seconds, which the first signal waits for a while.
+/// A batch of 8192-bit signatures, which takes many seconds, is being signed.
+fn signing_slowly(arguments: &[&str]) -> (Site, Running) {
     let site = Site::new(2, 8192, 400);
-    let mut process = site.spawn("log", &["serve", "--stop-grace", "1h"]);
+    let process = site.spawn("log", arguments);
     let mut sql = site.sql();
     crate::site::until("a batch is held", Duration::from_secs(60), || {
         number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
     });
     // By now its signing has begun, and takes 13 seconds.
     thread::sleep(Duration::from_millis(500));
-    process.signal(Signal::TERM);
+    (site, process)
+}
+
+#[test]
+fn a_second_signal_gives_everything_back_and_a_third_ends_it_at_once() {
+    for (signals, code, nodes) in
+        [(vec![Signal::TERM, Signal::INT], 0, 0), (vec![Signal::TERM, Signal::INT, Signal::TERM], 143, 1)]
+    {
+        let (site, mut process) = signing_slowly(&["serve", "--stop-grace", "1h"]);
+        let mut sql = site.sql();
+        for signal in signals {
+            assert!(process.is_running(), "it finishes what it has in hand");
+            process.signal(signal);
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(process.wait(Duration::from_secs(5)), Some(code), "{}", process.log());
+        assert_eq!(number(&mut sql, "SELECT count(*) FROM signature"), 0, "nothing was stored in part");
+        assert_eq!(number(&mut sql, "SELECT count(*) FROM node"), nodes);
+    }
+}
+
+#[test]
+fn a_batch_that_was_begun_is_finished_also_when_the_signal_comes_twice_and_sign_says_that_work_is_left() {
+    // RSA-4096: a batch takes seconds. GNU timeout sends its signal to the process, and then to its group.
+    let site = Site::new(2, 4096, 3000);
+    let mut sql = site.sql();
+    let mut process = site.spawn("log", &["sign", "--batch-size", "1000", "--signers", "1"]);
+    crate::site::until("a batch is held", Duration::from_secs(60), || {
+        number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
+    });
     thread::sleep(Duration::from_millis(300));
-    assert!(process.is_running(), "it finishes what it has in hand");
     process.signal(Signal::TERM);
-    assert_eq!(process.wait(Duration::from_secs(2)), Some(1));
-    assert_eq!(number(&mut sql, "SELECT count(*) FROM signature"), 0, "the batch was not stored in part");
+    thread::sleep(Duration::from_millis(3));
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait(Duration::from_secs(30)), Some(143), "{}", process.log());
+    assert_eq!(number(&mut sql, "SELECT count(*) FROM signature"), 1000, "{}", process.log());
+    assert!(process.log().contains("stopped before the end"), "{}", process.log());
+    assert_eq!(number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'"), 0);
 }

@@ -107,10 +107,10 @@ pub fn latency(context: &Context, lab: &Lab<'_>, template: &Template) -> Result<
     let stop = Stop::default();
     let opener = Signing::Real.opener(template);
     let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
-        let service = scope.spawn(|| {
+        let service = scope.spawn(|| -> Result<_> {
             let settings = Settings::default();
             let run = actors::run(&settings, store, opener, Mode::Serve, Arc::default(), stop.clone());
-            actix_rt::System::new().block_on(run)
+            crate::cli::run::system()?.block_on(run).map_err(anyhow::Error::from)
         });
         let times = wait_for_all(other.as_ref()).and_then(|()| samples(other.as_ref()));
         stop.request();

@@ -6,7 +6,13 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::{cli::context::Context, store::KeyRow};
+use crate::{
+    cli::{
+        context::Context,
+        shown::{self, field},
+    },
+    store::KeyRow,
+};
 
 /// List all keys.
 #[derive(Args, Debug)]
@@ -21,7 +27,7 @@ impl List {
         let keys = context.open_to_read()?.store.keys()?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
-            writeln!(out, "{:#}", keys.iter().map(as_json).collect::<Value>())?;
+            writeln!(out, "{}", shown::json(&keys.iter().map(as_json).collect()))?;
         } else {
             writeln!(
                 out,
@@ -38,8 +44,11 @@ impl List {
                     key.bits,
                     key.state.name(),
                     key.signature_count,
-                    key.created_at,
-                    key.state_reason.iter().map(|reason| format!("  ({reason})")).collect::<String>()
+                    field(&key.created_at),
+                    key.state_reason
+                        .iter()
+                        .map(|reason| format!("  ({})", field(reason)))
+                        .collect::<String>()
                 )?;
             }
         }

@@ -6,7 +6,13 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{list::as_json, select::select};
-use crate::{cli::context::Context, signer::PublicKey};
+use crate::{
+    cli::{
+        context::Context,
+        shown::{self, field},
+    },
+    signer::PublicKey,
+};
 
 /// Show one key.
 #[derive(Args, Debug)]
@@ -33,7 +39,7 @@ impl Show {
         if self.pem {
             write!(out, "{}", PublicKey::from_spki(&key.public_key)?.to_pem())?;
         } else if self.json {
-            writeln!(out, "{:#}", as_json(&key))?;
+            writeln!(out, "{}", shown::json(&as_json(&key)))?;
         } else {
             writeln!(out, "id           {}", key.id)?;
             writeln!(out, "fingerprint  {}", key.fingerprint)?;
@@ -42,10 +48,10 @@ impl Show {
                 writeln!(out, "signs        {}", public_key.schemes())?;
             }
             writeln!(out, "state        {}", key.state)?;
-            key.state_reason.iter().try_for_each(|reason| writeln!(out, "because      {reason}"))?;
+            key.state_reason.iter().try_for_each(|reason| writeln!(out, "because      {}", field(reason)))?;
             key.leased_batch.iter().try_for_each(|batch| writeln!(out, "in use for   batch {batch}"))?;
             writeln!(out, "signatures   {}", key.signature_count)?;
-            writeln!(out, "added        {}", key.created_at)?;
+            writeln!(out, "added        {}", field(&key.created_at))?;
         }
         Ok(())
     }

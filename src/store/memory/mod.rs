@@ -13,8 +13,8 @@ use std::{
 };
 
 use super::{
-    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches,
-    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
+    AddKeyVerdict, BatchRow, Counts, Inventory, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches,
+    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
 };
 use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
@@ -61,13 +61,25 @@ impl MemoryStore {
         }
     }
 
+    /// A standby with all that is here now, and nothing that comes after.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        Self { state: Mutex::new(self.lock().clone()) }
+    }
+
+    /// The database fails over to `standby`: whatever that does not know has never happened.
+    pub fn fail_over_to(&self, standby: &Self) {
+        let state = standby.lock().clone();
+        *self.lock() = state;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The tables.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     /// Since the store was made.
     now: Duration,
@@ -81,16 +93,19 @@ struct State {
     last_node: i64,
 }
 
+#[derive(Clone)]
 struct Record {
     external_id: Option<String>,
     payload: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct Key {
     row: KeyRow,
     sealed_key: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct Node {
     name: String,
     started: Duration,
@@ -128,6 +143,10 @@ impl Store for MemoryStore {
 
     fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
         Ok(self.lock().release(leases))
+    }
+
+    fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError> {
+        Ok(self.lock().inventory(node, stored))
     }
 
     fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {

@@ -6,7 +6,7 @@ use crate::{
         BatchId, BatchState, CommitVerdict, Epoch, KeyUse, Lease, NodeId, Outcome, RecordId, Runs, Scheme,
         SignedBatch, least_recently_used,
     },
-    store::BatchRow,
+    store::{BatchRow, Inventory},
 };
 
 impl State {
@@ -163,6 +163,18 @@ impl State {
                 Ok(Outcome::of(*sent, found.state, found.epoch))
             })
             .collect()
+    }
+
+    pub(super) fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Inventory {
+        let held = self.batches.values().filter(|batch| batch.node == Some(node));
+        let is_lost = |(id, epoch): &&(BatchId, Epoch)| {
+            let found = self.batches.get(id).map(|batch| (batch.state, batch.epoch));
+            found != Some((BatchState::Signed, *epoch))
+        };
+        Inventory {
+            held: held.map(|batch| (batch.id, batch.epoch)).collect(),
+            lost: stored.iter().filter(is_lost).copied().collect(),
+        }
     }
 
     fn batch(&self, id: BatchId) -> Result<&BatchRow, StoreError> {

@@ -9,7 +9,7 @@ use super::{PostgresStore, batches::array, errors::Failure, transaction::Turn};
 use crate::{
     domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
     store::{
-        StoreError,
+        Inventory, StoreError,
         sql::{Sql, Value, execute, expect_rows, parse_runs, row, rows, sql_limit},
     },
 };
@@ -89,6 +89,26 @@ pub(super) fn release(store: &PostgresStore, leases: &[(BatchId, Epoch)]) -> Res
     })
 }
 
+/// See [`crate::store::Store::inventory`]. One statement, and so one moment.
+pub(super) fn inventory(
+    store: &PostgresStore,
+    node: NodeId,
+    stored: &[(BatchId, Epoch)],
+) -> Result<Inventory, StoreError> {
+    let ids = array(stored.iter().map(|(batch, _)| batch.0));
+    let epochs = array(stored.iter().map(|(_, epoch)| epoch.0));
+    store.query(|connection| {
+        let values = [Value::Integer(node.0), Value::Text(&ids), Value::Text(&epochs)];
+        let found: Vec<(i64, i64, bool)> = rows::<TakeInventory, _, _>(connection, &values)?;
+        let mut inventory = Inventory::default();
+        for (batch, epoch, is_held) in found {
+            let list = if is_held { &mut inventory.held } else { &mut inventory.lost };
+            list.push((BatchId(batch), Epoch(epoch)));
+        }
+        Ok(inventory)
+    })
+}
+
 /// Gives back everything that a node holds.
 pub(super) fn release_all_of(connection: &mut PgConnection, node: NodeId) -> Result<u64, Failure> {
     Ok(execute::<ReleaseAllOf, _>(connection, &[Value::Integer(node.0)])? as u64)
@@ -150,4 +170,16 @@ impl Sql for ReleaseAllOf {
     const TEXT: &'static str = "UPDATE batch SET state = 'open', epoch = epoch + 1, key_id = NULL, node_id = NULL, \
          scheme = NULL, leased_at = NULL WHERE node_id = ? AND state = 'leased'";
     type Columns = ();
+}
+
+struct TakeInventory;
+impl Sql for TakeInventory {
+    const TEXT: &'static str = "SELECT id, epoch, is_held FROM (\
+             SELECT id, epoch, true, id FROM batch WHERE node_id = ? AND state = 'leased' UNION ALL \
+             SELECT stored.id, stored.epoch, false, stored.place \
+             FROM unnest(?::text::bigint[], ?::text::bigint[]) WITH ORDINALITY AS stored (id, epoch, place) \
+             WHERE NOT EXISTS (SELECT FROM batch \
+                 WHERE batch.id = stored.id AND batch.epoch = stored.epoch AND batch.state = 'signed')\
+         ) AS found (id, epoch, is_held, place) ORDER BY place";
+    type Columns = (BigInt, BigInt, Bool);
 }

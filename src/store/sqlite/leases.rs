@@ -9,7 +9,7 @@ use super::{SqliteStore, errors::Failure};
 use crate::store::sql::{Sql, Value, execute, expect_rows, parse_runs, row, rows, sql_limit};
 use crate::{
     domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
-    store::StoreError,
+    store::{Inventory, StoreError},
 };
 
 /// See [`crate::store::Store::lease`].
@@ -93,6 +93,26 @@ pub(super) fn release(store: &SqliteStore, leases: &[(BatchId, Epoch)]) -> Resul
     })
 }
 
+/// See [`crate::store::Store::inventory`].
+pub(super) fn inventory(
+    store: &SqliteStore,
+    node: NodeId,
+    stored: &[(BatchId, Epoch)],
+) -> Result<Inventory, StoreError> {
+    store.read(|connection| {
+        let held: Vec<(i64, i64)> = rows::<HeldBy, _, _>(connection, &[Value::Integer(node.0)])?;
+        let held = held.into_iter().map(|(batch, epoch)| (BatchId(batch), Epoch(epoch))).collect();
+        let mut lost = Vec::new();
+        for (batch, epoch) in stored {
+            let values = [Value::Integer(batch.0), Value::Integer(epoch.0)];
+            if row::<IsSigned, bool, _>(connection, &values)? != Some(true) {
+                lost.push((*batch, *epoch));
+            }
+        }
+        Ok(Inventory { held, lost })
+    })
+}
+
 /// Gives back everything that a node holds.
 pub(super) fn release_all_of(connection: &mut SqliteConnection, node: NodeId) -> Result<u64, Failure> {
     Ok(execute::<ReleaseAllOf, _>(connection, &[Value::Integer(node.0)])? as u64)
@@ -152,4 +172,18 @@ impl Sql for ReleaseAllOf {
     const TEXT: &'static str = "UPDATE batch SET state = 'open', epoch = epoch + 1, key_id = NULL, node_id = NULL, \
          scheme = NULL, leased_at = NULL WHERE node_id = ? AND state = 'leased'";
     type Columns = ();
+}
+
+struct HeldBy;
+impl Sql for HeldBy {
+    const TEXT: &'static str =
+        "SELECT id, epoch FROM batch WHERE node_id = ? AND state = 'leased' ORDER BY id";
+    type Columns = (BigInt, BigInt);
+}
+
+struct IsSigned;
+impl Sql for IsSigned {
+    const TEXT: &'static str =
+        "SELECT EXISTS (SELECT 1 FROM batch WHERE id = ? AND epoch = ? AND state = 'signed')";
+    type Columns = Bool;
 }

@@ -27,8 +27,8 @@ use std::{
 };
 
 use super::{
-    AddKeyVerdict, BatchRow, Counts, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches,
-    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
+    AddKeyVerdict, BatchRow, Counts, Inventory, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches,
+    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
 };
 use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
@@ -169,6 +169,10 @@ impl Store for SqliteStore {
 
     fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
         leases::release(self, leases)
+    }
+
+    fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError> {
+        leases::inventory(self, node, stored)
     }
 
     fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {

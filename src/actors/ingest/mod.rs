@@ -1,6 +1,9 @@
 //! Ingest: leases batches, has them signed, and stores what comes back. Whatever the node holds is
 //! held here.
 
+mod inventory;
+mod settling;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use actix::{
@@ -8,10 +11,10 @@ use actix::{
 };
 use tokio::sync::oneshot;
 
+use self::inventory::Stored;
 use super::{
     db::Db,
     end::{End, Ends, RunError},
-    group_commit::{self, Settled},
     harvest::{Harvest, harvest},
     messages::{Doubt, Feed, LeaseBatches, Leased, Reregister, Settle, Sign, SignFailed, Wake},
     outage::Outage,
@@ -20,7 +23,7 @@ use super::{
 };
 use crate::{
     config::Settings,
-    domain::{BatchId, Epoch, NodeId, Scheme, SignedBatch},
+    domain::{BatchId, Epoch, Lease, NodeId, Scheme, SignedBatch},
     store::StoreError,
 };
 
@@ -31,11 +34,14 @@ pub struct Ingest {
     scheme: Scheme,
     limit: usize,
     draining: bool,
-    /// Every lease that is not settled yet. By epoch too: a batch that was reclaimed may be leased
-    /// anew while its older signatures are still on their way to the fence.
-    held: HashSet<(BatchId, Epoch)>,
+    /// Every lease that is not settled yet.
+    held: HashSet<Name>,
+    /// Those of them that are on their way to a signing thread, or there.
+    signing: HashSet<Name>,
+    /// What the schema refused: leased for a while, and in nobody's hand.
+    given_up: HashSet<Name>,
     finished: Vec<SignedBatch>,
-    unsigned: Vec<(BatchId, Epoch)>,
+    unsigned: Vec<Name>,
     leasing: bool,
     settling: bool,
     /// What is done waits for more, since less than [`GATHER`].
@@ -58,8 +64,29 @@ pub struct Ingest {
     planned: Option<SpawnHandle>,
     settlers: Vec<oneshot::Sender<()>>,
     outage: Outage,
+    stored: Stored,
+    /// How often it is compared with what the database says.
+    inventory_every: Duration,
+    inventory_is_due: bool,
+    /// It was compared after nothing was left to lease.
+    has_compared: bool,
+    /// How often the database had been away when that was done last.
+    outages_seen: u64,
+    /// A stop that comes while a batch is being signed waits for so long.
+    stop_grace: Duration,
+    /// It was said already that a batch takes longer.
+    said_too_long: bool,
     /// What a run that drains ends with, once everything else is done.
     refused: Option<StoreError>,
+}
+
+/// What a lease is called here. By epoch: a batch that was reclaimed may be leased anew while its older
+/// signatures are still on their way to the fence. By node: in a database that went back in time the same
+/// epoch comes once more.
+type Name = (NodeId, BatchId, Epoch);
+
+fn name(lease: &Lease) -> Name {
+    (lease.node, lease.batch, lease.epoch)
 }
 
 /// How long signatures wait at most for others to be stored with them.
@@ -68,8 +95,8 @@ const GATHER: Duration = Duration::from_millis(25);
 /// It tries again that soon, also where polls are rare because news are heard.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long a batch that the schema refused is left alone.
-const GIVEN_UP: Duration = Duration::from_secs(60);
+/// Less than that is not worth keeping.
+const LONG: Duration = Duration::from_secs(5);
 
 /// Whom Ingest talks to.
 #[derive(Clone)]
@@ -101,6 +128,8 @@ impl Ingest {
             limit: if settings.roles.signs() { settings.leases_at_most() } else { 0 },
             draining,
             held: HashSet::new(),
+            signing: HashSet::new(),
+            given_up: HashSet::new(),
             finished: Vec::new(),
             unsigned: Vec::new(),
             leasing: false,
@@ -116,6 +145,13 @@ impl Ingest {
             planned: None,
             settlers: Vec::new(),
             outage: Outage::default(),
+            stored: Stored::default(),
+            inventory_every: settings.lease_ttl / 3,
+            inventory_is_due: false,
+            has_compared: false,
+            outages_seen: 0,
+            stop_grace: settings.stop_grace,
+            said_too_long: false,
             refused: None,
         }
     }
@@ -123,14 +159,26 @@ impl Ingest {
     /// Does whatever can be done now. Called when leases have ended, and when there may be new work.
     fn pump(&mut self, ctx: &mut Context<Self>) {
         self.settle_what_is_done(ctx);
-        let free = self.limit - self.held.len();
+        // What was given up comes back on top of whatever was leased in its place.
+        let free = self.limit.saturating_sub(self.held.len());
         self.again = self.leasing;
-        if free > 0 && !self.leasing && !self.uncertain && self.links.standing.is_running() {
+        if self.limit > 0 && !self.leasing && !self.uncertain && self.links.standing.is_running() {
             // Without a trusted lease of its own the node waits for Heartbeat to wake it.
             if let Some(node) = self.links.standing.node() {
-                self.lease(node, free, ctx);
+                if self.must_take_inventory() {
+                    self.take_inventory(node, ctx);
+                } else if free > 0 {
+                    self.lease(node, free, ctx);
+                }
             }
         }
+    }
+
+    /// Now and then, and whenever the database was away: it may be another one that is back.
+    fn must_take_inventory(&mut self) -> bool {
+        let outages = self.links.standing.outages();
+        let was_away = std::mem::replace(&mut self.outages_seen, outages) != outages;
+        std::mem::take(&mut self.inventory_is_due) || was_away
     }
 
     fn settle_what_is_done(&mut self, ctx: &mut Context<Self>) {
@@ -186,22 +234,30 @@ impl Ingest {
             async move { harvest(&links, LeaseBatches { node, scheme, limit: free }, feed, idle).await };
         ctx.spawn(harvest.into_actor(self).map(move |harvest, actor, ctx| {
             actor.leasing = false;
-            actor.reap(free, harvest, ctx);
+            actor.reap(free, idle, harvest, ctx);
         }));
     }
 
-    fn reap(&mut self, free: usize, harvest: Harvest, ctx: &mut Context<Self>) {
+    /// `idle`: nothing was in hand when it was asked for.
+    fn reap(&mut self, free: usize, idle: bool, harvest: Harvest, ctx: &mut Context<Self>) {
         match harvest {
             Harvest::Leased(opened, leased) => {
                 self.stale = leased.len() < opened.open.min(free);
                 self.keyless = false;
-                self.outage.note::<()>("lease batches", &Ok(()));
-                let drained = opened.open == 0 && opened.waiting.is_none() && self.held.is_empty();
+                self.leasing_works(&Ok(()));
+                // What this node still held when the batches were counted is among those that were leased:
+                // it is counted once more.
+                let drained = opened.open == 0 && opened.waiting.is_none() && idle && self.held.is_empty();
+                self.has_compared &= leased.is_empty();
                 // What was refused may keep the last key: then there is nothing left to try.
                 let stuck = leased.is_empty() && self.held.is_empty();
                 match self.refused.clone() {
                     Some(error) if self.draining && (drained || stuck) => {
                         self.links.ends.end(End::Failed(error.into()));
+                    }
+                    None if self.draining && drained && opened.leased > 0 && !self.has_compared => {
+                        // Others hold them, unless they are this node's own and it does not know.
+                        (self.has_compared, self.inventory_is_due, self.again) = (true, true, true);
                     }
                     None if self.draining && drained => {
                         self.links.ends.end(End::Drained { held_elsewhere: opened.leased });
@@ -229,8 +285,7 @@ impl Ingest {
             }
             Harvest::NotFed => self.try_later(ctx),
             Harvest::Failed(error) => {
-                self.outage.note::<()>("lease batches", &Err(error.clone()));
-                self.links.ends.tire(&error, self.outage.lasts(self.links.standing.now()));
+                self.leasing_works(&Err(error.clone()));
                 match error {
                     StoreError::Refused(_) => self.doubt(ctx),
                     StoreError::UnknownOutcome(_) => self.uncertain = true,
@@ -247,95 +302,43 @@ impl Ingest {
     }
 
     fn sign(&mut self, leased: Leased, ctx: &mut Context<Self>) {
-        let (batch, epoch) = (leased.lease.batch, leased.lease.epoch);
-        self.held.insert((batch, epoch));
+        let name = name(&leased.lease);
+        self.held.insert(name);
+        if !self.links.standing.is_running() {
+            self.unsigned.push(name);
+            return;
+        }
+        self.signing.insert(name);
         let sign = self.links.sign.clone();
         let signing = async move { sign.send(Sign(leased)).await.unwrap_or(Err(SignFailed::Gone)) };
         ctx.spawn(signing.into_actor(self).map(move |result, actor, ctx| {
+            actor.signing.remove(&name);
+            actor.warn_of_long_batches();
             match result {
                 Ok(signed) => actor.finished.push(signed),
                 Err(failure) => {
                     if !matches!(failure, SignFailed::Interrupted(_)) {
-                        log::warn!("batch {batch} was not signed and goes back: {failure}");
+                        log::warn!("batch {} was not signed and goes back: {failure}", name.1);
                         actor.links.progress.add_failed();
                     }
-                    actor.unsigned.push((batch, epoch));
+                    actor.unsigned.push(name);
                 }
             }
             actor.settle_what_is_done(ctx);
         }));
     }
 
-    /// Stores what is finished, all of it in one transaction, and gives back what was not signed.
-    fn settle(&mut self, ctx: &mut Context<Self>) {
-        self.settling = true;
-        self.gathered = false;
-        let finished: Arc<[SignedBatch]> = std::mem::take(&mut self.finished).into();
-        let unsigned = std::mem::take(&mut self.unsigned);
-        let (links, batches, given_back) = (self.links.clone(), Arc::clone(&finished), unsigned.clone());
-        let settling = async move {
-            let Links { db, standing, ends, .. } = links;
-            if !given_back.is_empty() {
-                group_commit::release(&db, &standing, &ends, given_back).await?;
-            }
-            if batches.is_empty() {
-                return Ok(Vec::new());
-            }
-            group_commit::commit(&db, &standing, &ends, batches).await
-        };
-        ctx.spawn(settling.into_actor(self).map(move |result, actor, ctx| {
-            actor.settling = false;
-            match result {
-                Ok(settled) => actor.settled(&unsigned, &finished, &settled, ctx),
-                // Nothing more can be said about these: the run ends, and they go back with the node.
-                Err(error) => {
-                    actor.links.ends.end(End::Failed(error.into()));
-                    let given_up = finished.iter().map(|batch| (batch.lease().batch, batch.lease().epoch));
-                    given_up.chain(unsigned).for_each(|lease| _ = actor.held.remove(&lease));
-                }
-            }
-            actor.pump(ctx);
-        }));
-    }
-
-    fn settled(
-        &mut self,
-        unsigned: &[(BatchId, Epoch)],
-        finished: &[SignedBatch],
-        settled: &[Settled],
-        ctx: &mut Context<Self>,
-    ) {
-        for lease in unsigned {
-            self.held.remove(lease);
+    /// Stopped again and again in the middle of such a batch, nothing would ever be stored.
+    fn warn_of_long_batches(&mut self) {
+        let Some(takes) = self.links.standing.workload().whole_batch() else { return };
+        if takes > self.stop_grace.max(LONG) && !std::mem::replace(&mut self.said_too_long, true) {
+            log::warn!(
+                "a batch takes about {} s to sign here, longer than a stop waits for it (stop-grace {:?}): nothing is \
+                 kept of one that is being signed then; take a smaller batch-size or a longer stop-grace",
+                takes.as_secs(),
+                self.stop_grace
+            );
         }
-        for (batch, settled) in finished.iter().zip(settled) {
-            self.held.remove(&(batch.lease().batch, batch.lease().epoch));
-            match settled {
-                Settled::Committed => self.links.progress.add_committed(batch.lease().records.len()),
-                Settled::Fenced => self.links.progress.add_fenced(),
-                Settled::Refused(error) => {
-                    self.give_up((batch.lease().batch, batch.lease().epoch), error, ctx)
-                }
-            }
-        }
-        if !finished.is_empty() {
-            self.links.progress.add_commit();
-        }
-        if settled.contains(&Settled::Fenced) {
-            self.doubt(ctx);
-        }
-    }
-
-    /// Somebody wrote where nobody may. The batch stays leased for a while, so that it is not signed
-    /// over and over; then it goes back, to be tried once more by whoever leases it.
-    fn give_up(&mut self, lease: (BatchId, Epoch), error: &StoreError, ctx: &mut Context<Self>) {
-        log::error!("batch {} cannot be stored: {error}; 'signwave verify' says what is wrong", lease.0);
-        self.refused = Some(error.clone());
-        ctx.run_later(GIVEN_UP, move |actor, ctx| {
-            actor.held.insert(lease);
-            actor.unsigned.push(lease);
-            actor.settle_what_is_done(ctx);
-        });
     }
 
     fn doubt(&mut self, ctx: &mut Context<Self>) {
@@ -360,6 +363,11 @@ impl Actor for Ingest {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.inventory_every, |actor, ctx| {
+            actor.warn_of_long_batches();
+            actor.inventory_is_due = true;
+            actor.pump(ctx);
+        });
         self.pump(ctx);
     }
 }

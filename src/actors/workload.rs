@@ -1,0 +1,112 @@
+//! What the signing threads are at: how far each batch is that was begun, and how long the rest takes.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The batches that were begun and are not done.
+#[derive(Debug, Default)]
+pub struct Workload {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    begun: HashMap<u64, Begun>,
+    last: u64,
+    whole: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    since: Duration,
+    records: usize,
+    done: usize,
+}
+
+impl Begun {
+    /// How long so many records take at the pace of this batch; `None` before the first is signed.
+    fn time_for(&self, records: usize, now: Duration) -> Option<Duration> {
+        let elapsed = now.saturating_sub(self.since);
+        (self.done > 0).then(|| elapsed.mul_f64(records as f64 / self.done as f64))
+    }
+}
+
+/// A batch that was begun, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    workload: Arc<Workload>,
+    number: u64,
+}
+
+impl Workload {
+    /// A batch of so many records is begun.
+    pub(super) fn begin(self: &Arc<Self>, records: usize, now: Duration) -> Ticket {
+        let mut state = self.lock();
+        state.last += 1;
+        let number = state.last;
+        state.begun.insert(number, Begun { since: now, records, done: 0 });
+        Ticket { workload: Arc::clone(self), number }
+    }
+
+    /// How many batches are being signed.
+    pub fn batches(&self) -> usize {
+        self.lock().begun.len()
+    }
+
+    /// How long it takes until the last of them is done; `None` when nobody can tell yet.
+    pub fn time_left(&self, now: Duration) -> Option<Duration> {
+        let state = self.lock();
+        let left = |begun: &Begun| begun.time_for(begun.records - begun.done, now);
+        state.begun.values().map(left).try_fold(Duration::ZERO, |longest, left| Some(longest.max(left?)))
+    }
+
+    /// How long a whole batch takes, judged by the last operations; `None` before the first of them.
+    pub fn whole_batch(&self) -> Option<Duration> {
+        self.lock().whole
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticket {
+    /// So many of its records are signed.
+    pub(super) fn done(&self, records: usize, now: Duration) {
+        let mut state = self.workload.lock();
+        if let Some(begun) = state.begun.get_mut(&self.number) {
+            begun.done = records.min(begun.records);
+            let whole = begun.time_for(begun.records, now);
+            state.whole = whole;
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.workload.lock().begun.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_that_of_the_batch_that_takes_longest() {
+        let (workload, second) = (Arc::new(Workload::default()), Duration::from_secs);
+        assert_eq!((workload.batches(), workload.time_left(second(9))), (0, Some(Duration::ZERO)));
+        let fast = workload.begin(100, second(10));
+        let slow = workload.begin(100, second(10));
+        fast.done(50, second(15));
+        assert_eq!(workload.time_left(second(15)), None, "nothing is known of the second");
+        slow.done(25, second(15));
+        assert_eq!((workload.batches(), workload.time_left(second(15))), (2, Some(second(15))));
+        assert_eq!(workload.whole_batch(), Some(second(20)));
+        drop(slow);
+        assert_eq!((workload.batches(), workload.time_left(second(15))), (1, Some(second(5))));
+    }
+}

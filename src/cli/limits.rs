@@ -1,0 +1,36 @@
+//! What the operating system allows this process, and what a command needs of it.
+
+use anyhow::{Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// More open files than this are never of use.
+const ENOUGH: u64 = 4096;
+
+/// What a process that signs has open besides its connections to the database.
+const BESIDE_CONNECTIONS: u64 = 24;
+
+/// Files, sockets or pipes per connection: SQLite has the database, its log and its index.
+const PER_CONNECTION: u64 = 3;
+
+/// Allows this process as many open files as it may allow itself.
+pub fn raise() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.unwrap_or(ENOUGH).min(ENOUGH);
+    if current.is_some_and(|current| current < wanted) {
+        // Where it is refused, whatever needs more says so.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    }
+}
+
+/// Refuses to begin what would run out of open files in the middle, at a place that cannot say so.
+pub fn check_open_files(connections: usize) -> Result<()> {
+    let needed = BESIDE_CONNECTIONS + PER_CONNECTION * connections as u64;
+    match getrlimit(Resource::Nofile).current {
+        Some(allowed) if allowed < needed => bail!(
+            "too few open files are allowed (RLIMIT_NOFILE is {allowed}, and {needed} are needed): raise it with \
+             'ulimit -n {}'",
+            (2 * needed).next_power_of_two()
+        ),
+        _ => Ok(()),
+    }
+}
