@@ -91,7 +91,7 @@ fn each_role_can_do_its_work_and_nothing_else() {
         ("signwave_writer", "SELECT sealed_key FROM signing_key"),
         ("signwave_writer", "SELECT setval('record_id_seq', 1)"),
         ("signwave_writer", "SELECT setval('signwave_frontier', 1)"),
-        ("signwave_writer", "LOCK TABLE gap IN SHARE MODE"),
+        ("signwave_writer", "BEGIN; LOCK TABLE gap IN SHARE MODE"),
         ("signwave_reader", "SELECT signwave_submit('d', 'x')"),
         ("signwave_service", "SELECT signwave_submit('d', 'x')"),
         ("signwave_reader", "SELECT sealed_key FROM signing_key"),

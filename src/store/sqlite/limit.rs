@@ -26,13 +26,13 @@ pub(in crate::store) fn payload_limit(path: &Path) -> Result<u32, StoreError> {
         check_version(connection)?;
         let made: Option<String> = row::<Made, _, _>(connection, &[])?;
         let limit = made.as_deref().and_then(limit_of);
-        Ok(limit.ok_or_else(|| {
+        limit.ok_or_else(|| {
             Failure(StoreError::Refused(
                 "the trigger that limits payloads, record_payload_is_within_its_limit, is missing or was changed: \
                  set the limit with 'signwave migrate --max-payload'"
                     .to_owned(),
             ))
-        })?)
+        })
     })
 }
 
