@@ -100,8 +100,8 @@ async fn what_is_refused_or_under_way_is_not_taken_for_forgotten() {
     for stored in 1..=5 {
         let mut commit = world.script.hold(Method::Commit, 1);
         world.until(|_| !jobs.lock().unwrap().is_empty()).await;
-        let job = jobs.lock().unwrap().pop_front();
-        job.map(Job::finish);
+        let job = jobs.lock().unwrap().pop_front().unwrap();
+        Job::finish(job);
         commit.arrived().await;
         let before = world.store.count(Method::Inventory);
         world.until(|world| world.store.count(Method::Inventory) > before + 1).await;
