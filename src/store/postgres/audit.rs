@@ -30,7 +30,9 @@ pub(super) fn audit(store: &PostgresStore) -> Result<Vec<String>, StoreError> {
         problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
         // How far it has come is no part of the schema; how it counts is, and has been compared.
         if !problems.iter().any(|problem| problem.starts_with("the sequence of record.id")) {
-            problems.extend(check_sequence(connection).err().map(|problem| StoreError::from(problem).to_string()));
+            problems.extend(
+                check_sequence(connection).err().map(|problem| StoreError::from(problem).to_string()),
+            );
         }
         Ok(problems)
     })

@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::{
-    connection::connect_checked,
+    connection::{Checked, Purpose, connect_checked},
     errors::Failure,
     migrations::check_version,
     transaction::{Turn, write_in_turn_on},
@@ -19,14 +19,14 @@ use crate::store::{
 
 /// See [`crate::store::payload_limit`].
 pub(in crate::store) fn payload_limit(url: &str) -> Result<u32, StoreError> {
-    let mut connection = connect_checked(url)?;
+    let Checked { mut connection, .. } = connect_checked(url, Purpose::Read)?;
     check_version(&mut connection, url)?;
     Ok(find(&mut connection)?)
 }
 
 /// See [`crate::store::set_payload_limit`].
 pub(in crate::store) fn set_payload_limit(url: &str, bytes: u32) -> Result<(), StoreError> {
-    let mut connection = connect_checked(url)?;
+    let Checked { mut connection, .. } = connect_checked(url, Purpose::Write)?;
     check_version(&mut connection, url)?;
     // What if we die here? The old limit stands, or the new one: DDL is part of the transaction.
     write_in_turn_on(&mut connection, Turn::Migrate, |connection| {
