@@ -63,7 +63,7 @@ in_every_world! {
         a_fenced_batch_does_not_hinder_the_others,
         the_same_batch_twice_in_one_commit_is_stored_once,
         after_a_lost_reply_the_outcome_can_be_read_back,
-        a_batch_that_does_not_exist_is_an_error;
+        a_batch_that_does_not_exist_is_fenced_and_hinders_no_other;
     nodes:
         a_renewed_lease_stands_and_a_removed_node_is_gone,
         removing_a_node_gives_back_what_it_holds,

@@ -8,7 +8,7 @@ use indicatif::MultiProgress;
 use super::{
     config_file::{ConfigFile, MASTER_KEY},
     failure::Usage,
-    master_key,
+    limits, master_key,
     options::{Common, Reading, Serving, Signing},
     progress::{Progress, Unit},
 };
@@ -121,6 +121,7 @@ impl Context {
         let engine = given.signer.unwrap_or_default();
         let settings = Settings { connections: self.connections(&self.url()?), ..given.settings() };
         settings.check()?;
+        limits::check_open_files(settings.connections)?;
         Ok((settings, engine))
     }
 

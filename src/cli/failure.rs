@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::shown::plain;
+use super::{limits, shown::plain};
 use crate::config::SettingsError;
 
 /// The command cannot mean what it says: exit code 2. The text says what to write instead.
@@ -33,10 +33,11 @@ pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
     // A sentence that names its cause already need not be followed by it.
     causes.dedup_by(|cause, sentence| sentence.contains(cause.as_str()));
     let text = if verbose { causes.join("\n  because: ") } else { causes.swap_remove(0) };
+    let advice = limits::advice();
     if json {
-        log::error!("{text}");
+        log::error!("{text}{advice}");
     } else {
-        eprintln!("signwave: {text}");
+        eprintln!("signwave: {text}{advice}");
     }
     if error.is::<Usage>() || error.is::<SettingsError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

@@ -34,3 +34,15 @@ pub fn check_open_files(connections: usize) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// What to add to an error that may be one of open files: those who report it do not always say so.
+pub fn advice() -> String {
+    match getrlimit(Resource::Nofile).current {
+        Some(allowed) if allowed < BESIDE_CONNECTIONS => {
+            format!(
+                " (only {allowed} open files are allowed, which may be why: try again after 'ulimit -n 64')"
+            )
+        }
+        _ => String::new(),
+    }
+}

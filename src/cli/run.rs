@@ -14,7 +14,6 @@ use anyhow::{Context as _, Result, bail};
 use super::{
     context::{Context, Database},
     failure::StoppedBy,
-    limits,
     progress::Unit,
 };
 use crate::{
@@ -91,7 +90,6 @@ pub fn run_watched(
         Mode::Serve => 0,
         Mode::Drain => database.store.status()?.waiting(),
     };
-    limits::check_open_files(settings.connections)?;
     let (begun, watched) = (Instant::now(), stop.clone());
     let users = Arc::strong_count(&database.store);
     let ending = thread::scope(|scope| -> Result<Ending> {

@@ -33,10 +33,11 @@ pub trait Store: Send + Sync {
 
     /// Stores all signatures of each batch whose lease still stands, in one transaction, and says
     /// for each batch what became of it, in order. A fenced batch stores nothing and does not hinder
-    /// the others.
+    /// the others. One that is not there, in a database that went back in time, is fenced as if it were
+    /// open and had never been leased.
     fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError>;
 
-    /// Reads back what became of commits whose reply was lost, in order.
+    /// Reads back what became of commits whose reply was lost, in order; a batch that is not there is fenced.
     fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError>;
 
     /// Gives leases back: to `open`, epoch + 1. Returns how many still stood; the others were lost

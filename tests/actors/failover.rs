@@ -89,6 +89,20 @@ async fn what_the_database_does_not_say_is_ours_is_not_signed_to_its_end() {
 }
 
 #[actix_rt::test]
+async fn a_commit_of_a_batch_that_the_database_never_heard_of_does_not_end_the_service() {
+    let world = World::new(40, 4, 10);
+    let standby = world.memory.standby();
+    let mut commit = world.script.hold(Method::Commit, 1);
+    let running = world.start(Mode::Serve);
+    commit.arrived().await;
+    world.memory.fail_over_to(&standby);
+    commit.go_on();
+    world.until(is_done).await;
+    assert!(world.progress.fenced() > 0);
+    assert_eq!(running.stopped().await, Ok(Ending::Stopped));
+}
+
+#[actix_rt::test]
 async fn what_is_refused_or_under_way_is_not_taken_for_forgotten() {
     let mut world = World::new(60, 6, 10);
     world.settings.lease_ttl = Duration::from_secs(1);

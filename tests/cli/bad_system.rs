@@ -131,3 +131,53 @@ fn files_that_cannot_be_read_are_called_that() {
         );
     }
 }
+
+#[test]
+fn too_few_open_files_are_an_error_with_advice() {
+    let sandbox = Sandbox::migrated();
+    sandbox.ok(&["seed", "--records", "10", "--keys", "1"]);
+    for allowed in [9, 10, 12, 14, 16, 20, 24] {
+        for command in ["sign", "serve", "status", "verify", "export"] {
+            let script = format!("ulimit -n {allowed} && exec {} {command}", env!("CARGO_BIN_EXE_signwave"));
+            let output = sandbox.program("sh", &["-c", &script]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                !said.contains("panicked") && !said.contains("mistake"),
+                "{command} with {allowed}: {said}"
+            );
+            if output.status.code() != Some(0) || matches!(command, "sign" | "serve") {
+                assert_eq!(output.status.code(), Some(1), "{command} with {allowed}: {said}");
+                assert!(said.contains("'ulimit -n 64'"), "{command} with {allowed}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_shown_by_name() {
+    let sandbox = Sandbox::migrated();
+    sandbox.ok(&["seed", "--records", "1", "--keys", "1"]);
+    sandbox.sql("INSERT INTO node (name, lease_until, lease_ttl) VALUES ('a' || char(27, 93, 155, 10) || 'b', '2999', 1000)");
+    sandbox.ok(&["keys", "disable", "1", "--reason", "x\u{1b}[2J\u{9b}y"]);
+    let is_harmless = |text: &str| text.chars().all(|c| !c.is_control() || c == '\n');
+    for command in [
+        &["status"][..],
+        &["status", "--json"],
+        &["keys", "list"],
+        &["keys", "list", "--json"],
+        &["keys", "show", "1"],
+    ] {
+        let shown = sandbox.ok(command);
+        assert!(is_harmless(&shown), "{command:?}: {shown:?}");
+        assert!(shown.contains("1b"), "{command:?}: {shown:?}");
+    }
+    // The node is dead, which is logged with its name; and the key may not sign, which is an error.
+    sandbox.sql("UPDATE node SET lease_until = '2000'");
+    for format in ["text", "json"] {
+        let output = sandbox.run(&["sign", "--log-format", format]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(is_harmless(&said), "{said:?}");
+    }
+    let bad = sandbox.fails(2, &["sign", "--node-name", &"\u{1b}".repeat(100_000)]);
+    assert!(is_harmless(&bad) && bad.len() < 5000, "{}", bad.len());
+}

@@ -1,9 +1,6 @@
 //! Committing, fencing, and reading back.
 
-use signwave::{
-    domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, RecordId, Runs},
-    store::StoreError,
-};
+use signwave::domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, RecordId, Runs};
 
 use super::{commit_one, copy};
 use crate::support::{WIDTH, add_keys, add_records, lease, open_all, promises::Promises, register, sign};
@@ -123,13 +120,14 @@ pub fn after_a_lost_reply_the_outcome_can_be_read_back(world: &World) {
     assert_eq!(store.outcomes(&[]).unwrap(), []);
 }
 
-pub fn a_batch_that_does_not_exist_is_an_error(world: &World) {
+pub fn a_batch_that_does_not_exist_is_fenced_and_hinders_no_other(world: &World) {
     let store = &*world.store;
     let node = setup(world, 2, 2);
     let mut leases = lease(store, node, 2);
     leases[1].batch = BatchId(99);
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
-    assert!(matches!(store.commit(&batches), Err(StoreError::Corrupt(_))));
-    assert!(matches!(store.outcomes(&[(BatchId(99), Epoch(1))]), Err(StoreError::Corrupt(_))));
-    assert_eq!(store.counts().unwrap().signatures, 0, "the whole transaction was rolled back");
+    let fenced = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(0), node: None };
+    assert_eq!(store.commit(&batches).unwrap(), [CommitVerdict::Committed, fenced]);
+    assert_eq!(store.outcomes(&[(BatchId(99), Epoch(1))]).unwrap(), [Outcome::Fenced]);
+    assert_eq!(store.counts().unwrap().signatures, batches[0].lease().records.len());
 }

@@ -107,14 +107,13 @@ impl State {
             let stored = earlier
                 .filter(|(_, verdict)| **verdict == CommitVerdict::Committed)
                 .find(|(earlier, _)| earlier.lease().batch == lease.batch);
-            let found = self.batch(lease.batch)?;
-            let stands =
-                (found.state, found.epoch, found.node) == (BatchState::Leased, lease.epoch, Some(lease.node));
+            let (state, epoch, node) = self.standing(lease.batch);
+            let stands = (state, epoch, node) == (BatchState::Leased, lease.epoch, Some(lease.node));
             verdicts.push(if let Some((earlier, _)) = stored {
                 let epoch = earlier.lease().epoch;
                 CommitVerdict::Fenced { state: BatchState::Signed, epoch, node: None }
             } else if !stands {
-                CommitVerdict::Fenced { state: found.state, epoch: found.epoch, node: found.node }
+                CommitVerdict::Fenced { state, epoch, node }
             } else {
                 self.check(lease)?;
                 CommitVerdict::Committed
@@ -159,8 +158,8 @@ impl State {
     pub(super) fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
         sent.iter()
             .map(|(batch, sent)| {
-                let found = self.batch(*batch)?;
-                Ok(Outcome::of(*sent, found.state, found.epoch))
+                let (state, epoch, _) = self.standing(*batch);
+                Ok(Outcome::of(*sent, state, epoch))
             })
             .collect()
     }
@@ -175,6 +174,12 @@ impl State {
             held: held.map(|batch| (batch.id, batch.epoch)).collect(),
             lost: stored.iter().filter(is_lost).copied().collect(),
         }
+    }
+
+    /// A batch that is not there is as good as one that was never leased.
+    fn standing(&self, id: BatchId) -> (BatchState, Epoch, Option<NodeId>) {
+        let found = self.batches.get(&id).map(|batch| (batch.state, batch.epoch, batch.node));
+        found.unwrap_or((BatchState::Open, Epoch(0), None))
     }
 
     fn batch(&self, id: BatchId) -> Result<&BatchRow, StoreError> {

@@ -87,9 +87,8 @@ fn standing(
 ) -> Result<(BatchState, Epoch, Option<NodeId>), Failure> {
     let found: Option<(String, i64, Option<i64>)> =
         row::<Standing, _, _>(connection, &[Value::Integer(batch.0)])?;
-    let Some((state, epoch, node)) = found else {
-        return Err(Failure(StoreError::Corrupt(format!("there is no batch {batch}"))));
-    };
+    // One that is not there is as good as one that was never leased.
+    let Some((state, epoch, node)) = found else { return Ok((BatchState::Open, Epoch(0), None)) };
     Ok((parse_state(&state)?, Epoch(epoch), node.map(NodeId)))
 }
 
