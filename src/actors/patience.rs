@@ -59,7 +59,7 @@ impl Patience {
                 0 => {}
                 batches => log::warn!(
                     "{batches} batches were not signed within {:?} (stop-grace) and go back: nothing is kept of them; \
-                     take a longer stop-grace or a smaller batch-size",
+                     take a longer stop-grace (a smaller batch-size is for batches that are formed later)",
                     self.grace
                 ),
             },

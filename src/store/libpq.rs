@@ -1,5 +1,7 @@
 //! Addresses of servers as libpq reads them: URLs, and key=value strings, which are made into URLs.
 
+use super::url::names_password;
+
 /// Every parameter of libpq 18.
 const PARAMETERS: [&str; 52] = [
     "service",
@@ -99,6 +101,13 @@ pub(super) fn url_of(key_value: &str) -> Result<String, &'static str> {
     let mut given = parse_key_value(key_value)?;
     if given.iter().any(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
         return Err("one of its keys is no parameter of libpq");
+    }
+    let is_shown = |name: &str| ["host", "hostaddr", "port", "dbname", "user"].contains(&name);
+    if given
+        .iter()
+        .any(|(name, value)| is_shown(name) && (value.contains([';', '=']) || names_password(value)))
+    {
+        return Err("one of its values has another pair in it, where only spaces separate pairs");
     }
     let mut take = |name: &str| {
         let last = given.iter().rfind(|(given, _)| given == name)?.1.clone();

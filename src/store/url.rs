@@ -45,8 +45,10 @@ impl DatabaseUrl {
                      a name: ./..)"
                 )),
             },
+            None if is_no_plain_path(text) => Err(NO_PLAIN_PATH.to_owned()),
             None => sqlite_path(text, text),
             Some((scheme, rest)) => match (scheme.to_ascii_lowercase().as_str(), rest.strip_prefix("//")) {
+                ("sqlite", path) if path.unwrap_or(rest).contains("://") => Err(NO_PLAIN_PATH.to_owned()),
                 ("sqlite", path) => sqlite_path(path.unwrap_or(rest), trimmed),
                 ("postgres" | "postgresql", Some(rest)) => server(format!("postgres://{rest}")),
                 // A short word at most: what is none may be anything, and was not meant to be shown.
@@ -60,7 +62,29 @@ impl DatabaseUrl {
     }
 }
 
+/// What may be an address of a server in a form of other programs, with a password in it, is no name of a new
+/// file. One in a folder is meant.
+fn is_no_plain_path(text: &str) -> bool {
+    let is_in_folder = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+    let is_strange = text == "-" || text.contains("//") || text.contains(['@', ';', ',', '{', '}']);
+    text.starts_with("//") || !is_in_folder && (is_strange || names_password(text))
+}
+
+const NO_PLAIN_PATH: &str = "the address of the database is neither a plain path nor a URL: use a path, sqlite://PATH or \
+                             postgres://.. (for a file of such a name: ./NAME)";
+
+/// Whether a text that would be shown seems to hold a password, as when pairs are separated by semicolons.
+pub(super) fn names_password(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["password", "passwd", "pwd"].iter().any(|word| lower.contains(word))
+}
+
 fn server(url: String) -> Result<DatabaseUrl, String> {
+    if public_part(&url).is_some_and(|shown| shown.contains([';', '&']) || names_password(shown)) {
+        return Err("the address of the database has a parameter where its host or name belongs: write \
+                    postgres://USER:PASSWORD@HOST:PORT/NAME?NAME=VALUE&.."
+            .to_owned());
+    }
     match libpq::check_parameters(&url) {
         Ok(()) => Ok(DatabaseUrl::Postgres(url)),
         Err(problem) => Err(format!("'{}' is no address of a server: {problem}", DatabaseUrl::Postgres(url))),
@@ -165,6 +189,9 @@ mod tests {
             ("./mysql:a", "./mysql:a"),
             ("C:\\a.db", "C:\\a.db"),
             ("./a b=c.db", "./a b=c.db"),
+            ("./a@b.db", "./a@b.db"),
+            ("/tmp//a;b.db", "/tmp//a;b.db"),
+            ("sqlite:////var/a.db", "//var/a.db"),
             ("day/run=5/a.db", "day/run=5/a.db"),
         ] {
             assert_eq!(DatabaseUrl::parse(text), Ok(DatabaseUrl::Sqlite(path.into())), "{text}");
@@ -200,6 +227,9 @@ mod tests {
             "sqlite+aiosqlite:///a.db",
             "postgres://h/d?schema=public",
             "my\nsql://h/d",
+            "-",
+            "postgres@127.0.0.1",
+            "localhost;x",
         ] {
             assert!(matches!(DatabaseUrl::parse(text), Err(StoreError::BadUrl(_))), "{text}");
         }
@@ -214,6 +244,18 @@ mod tests {
             "\"postgres://u:secret@h/d\"",
             "postgres://u:secret@h/d?pool_timeout=5",
             "postgres://u:se/cret@h/d?sslmode=secret",
+            "host=127.0.0.1;user=u;password=secret",
+            "host=127.0.0.1,password=secret,dbname=x",
+            "host='127.0.0.1 password=secret'",
+            "host=h user=u;password=secret",
+            "postgres://h/x;user=u;password=secret",
+            "postgres://h/x&password=secret",
+            "sqlite:postgres://u:secret@h/x",
+            "postgres//u:secret@h/x",
+            "//u:secret@h/x",
+            "{\"host\":\"h\",\"password\":\"secret\"}",
+            "127.0.0.1,5432,postgres,secret",
+            "postgres.secret@db",
         ] {
             let error = DatabaseUrl::parse(secret).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");

@@ -255,7 +255,7 @@ const CHANGES: [(&str, &str); 36] = [
     ),
     (
         "ALTER TABLE record ALTER id SET INCREMENT -1",
-        "the sequence of record.id: its definition is 'bigint increment -1 from 1",
+        "the sequence of record.id does not count up one by one",
     ),
     (
         "ALTER TABLE node ALTER id SET CYCLE",
@@ -344,18 +344,15 @@ fn what_users_may_do_to_the_schema_is_no_problem() {
 }
 
 #[test]
-fn a_table_that_another_hides_is_named() {
+fn a_table_of_that_name_in_another_schema_hides_nothing() {
     let url = Cluster::shared().database("hidden");
     let mut admin = Cluster::shared().admin(database_of(&url));
     run(&mut admin, &format!("CREATE SCHEMA first AUTHORIZATION {USER}"));
     crate::migrate(&url);
     run(&mut admin, "CREATE TABLE first.batch AS SELECT * FROM public.batch");
     let store = open(&format!("{url}?options=-csearch_path%3Dfirst,public"));
-    let problems = store.audit().unwrap();
-    assert_eq!(
-        problems,
-        ["table batch is hidden by another of that name: change search_path, or drop the other one"]
-    );
+    assert_eq!(store.audit().unwrap(), Vec::<String>::new());
+    assert_eq!(add_keys(&*store, 1).len(), 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Ids that the database did not hand out one by one, upwards: refused, or found. None is missed.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use diesel::{PgConnection, connection::SimpleConnection};
 use signwave::{domain::promises::check_counts, store};
@@ -42,6 +42,8 @@ fn with_holes() -> Database {
     all_are_batched(&database, "at first");
     database
 }
+
+const TTL: Duration = Duration::from_secs(30);
 
 #[test]
 fn an_id_that_somebody_chose_is_refused_and_those_after_it_are_signed() {
@@ -132,18 +134,20 @@ fn a_sequence_that_was_changed_is_named_at_the_start_with_what_mends_it() {
     ] {
         let database = with_holes();
         run(&mut database.stranger(), change);
-        let error = store::open(&parse(&database.url)).err().expect(change).to_string();
+        let started = || store::open(&parse(&database.url)).unwrap().register_node("late", TTL);
+        let error = started().expect_err(change).to_string();
         let problems = database.store.audit().unwrap();
         assert!(problems.contains(&error), "{change}: {problems:?}");
         let (_, mend) = error.rsplit_once(": ").unwrap();
         run(&mut database.stranger(), mend);
         assert_eq!(database.store.audit().unwrap(), Vec::<String>::new(), "{change}");
+        started().expect(change);
         run(&mut database.stranger(), ONE);
         all_are_batched(&database, change);
     }
     let database = with_holes();
     run(&mut database.stranger(), "ALTER TABLE record ALTER id RESTART WITH 10");
-    store::open(&parse(&database.url)).unwrap();
+    database.store.register_node("in time", TTL).unwrap();
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_limit_that_is_gone_or_another_is_named() {
         );
         let problems = database.store.audit().unwrap();
         assert!(
-            problems.iter().any(|problem| problem.contains("migrate --max-payload")),
+            problems.iter().any(|problem| problem.contains("record_payload_is_within_its_limit")),
             "{change}: {problems:?}"
         );
         store::set_payload_limit(&parse(&database.url), 16 << 20).unwrap();

@@ -334,7 +334,7 @@ impl Ingest {
         if takes > self.stop_grace.max(LONG) && !std::mem::replace(&mut self.said_too_long, true) {
             log::warn!(
                 "a batch takes about {} s to sign here, longer than a stop waits for it (stop-grace {:?}): nothing is \
-                 kept of one that is being signed then; take a smaller batch-size or a longer stop-grace",
+                 kept of one that is being signed then; take a longer stop-grace, and a smaller batch-size for what comes later",
                 takes.as_secs(),
                 self.stop_grace
             );

@@ -172,7 +172,7 @@ impl<R: BufRead> Fields<R> {
         } else if self.field().ends_with(b"\\") {
             reason.push_str(": a backslash does not escape a quote, write the quote twice");
         } else {
-            reason.push_str(": write a quote within a field twice");
+            reason.push_str(": separate the columns by commas, and write a quote within a field twice");
         }
         reason
     }
@@ -236,6 +236,7 @@ mod tests {
             ("\"a\n\",\"b\n", 2, "never closes"),
             ("\"a\nb,\"c\"\n", 2, "close the quote that opens on line 1"),
             ("\"7\" pipe\n", 1, "write a quote within a field twice"),
+            ("\"a\";\"b\"\n", 1, "separate the columns by commas"),
             ("\"a\\\"b\"\n", 1, "closing quote, where only a comma or the line's end may stand: a backslash"),
             ("\"a\" ,b\n", 1, "follows a closing quote"),
             ("a,\"b\"c\n", 1, "follows a closing quote"),

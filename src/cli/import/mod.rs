@@ -43,7 +43,7 @@ Formats, chosen by the file's extension unless --format says otherwise:
 A byte order mark at the start is taken off. UTF-16 and compressed files are refused: convert them
 first. So are NUL bytes: what is not text is given as payload_base64.
 
-The payload is signed byte for byte. Rows are stored as they are read, so that after an error
+The payload is signed byte for byte. Rows are stored a thousand at a time, so that after an error
 those before it stay. With an external_id a row may be imported again: it is not added twice,
 and if its payload differs it is refused. Without one it is a new record each time.
 

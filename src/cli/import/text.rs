@@ -79,7 +79,10 @@ const OTHER: [(&[u8], &str); 10] = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office file: save it as 'CSV UTF-8' and import that"),
     (b"%PDF-", "a PDF document: import the records from a file of text"),
     (b"{\\rtf", "a document in RTF: save it as text in UTF-8"),
-    (b"SQLite format 3\0", "an SQLite database: export its records as CSV, with 'sqlite3 -csv -header'"),
+    (
+        b"SQLite format 3\0",
+        "an SQLite database: write its records as JSON lines, with binary payloads in base64 (payload_base64)",
+    ),
     (b"PAR1\x15", "a Parquet file: convert it to JSON lines or CSV"),
 ];
 const ZIP: &str = "a ZIP archive or a spreadsheet: unpack it with 'unzip FILE', or save the spreadsheet as 'CSV \
@@ -101,7 +104,11 @@ fn foreign(head: &[u8], format: Format) -> Option<String> {
         return Some("the input is a tar archive: unpack it with 'tar -xf FILE'".to_owned());
     }
     if let Some(encoding) = wide(head) {
-        return Some(convert(&format!("{encoding} text"), &format!("iconv -f {encoding} -t UTF-8")));
+        let conversion = convert(
+            &format!("{encoding} text, as its NUL bytes suggest"),
+            &format!("iconv -f {encoding} -t UTF-8"),
+        );
+        return Some(format!("{conversion}, if so; give bytes as payload_base64, in jsonl or csv"));
     }
     let is_utf8 = std::str::from_utf8(head).err().is_none_or(|error| error.error_len().is_none());
     if head.contains(&0) && !is_utf8 {

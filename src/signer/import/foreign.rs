@@ -61,7 +61,13 @@ const STARTS: [(&[u8], SignerError); 25] = [
     (b"ssh-rsa ", PUBLIC_KEY),
     (b"ssh-", PUBLIC_KEY),
     (b"ecdsa-", PUBLIC_KEY),
-    (b"\x1e\xf1\xb5\xb0", foreign("Microsoft's PVK", "openssl rsa -inform PVK -in FILE -out converted.pem")),
+    (
+        b"\x1e\xf1\xb5\xb0",
+        foreign(
+            "Microsoft's PVK",
+            "openssl rsa -provider legacy -provider default -inform PVK -in FILE -out converted.pem",
+        ),
+    ),
     (
         b"\x07\x02\0\0",
         foreign("a Microsoft key blob", "openssl rsa -inform MSBLOB -in FILE -out converted.pem"),

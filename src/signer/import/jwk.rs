@@ -11,11 +11,11 @@ use crate::signer::{KeyFlaw, PrivateKey, SignerError, numbers::Components};
 #[derive(Deserialize)]
 struct Jwk<'a> {
     kty: &'a str,
+    alg: Option<&'a str>,
     #[serde(rename = "use")]
     usage: Option<&'a str>,
     #[serde(borrow)]
     key_ops: Option<Vec<&'a str>>,
-    alg: Option<&'a str>,
     n: Option<&'a str>,
     e: Option<&'a str>,
     d: Option<&'a str>,
@@ -67,6 +67,12 @@ fn private_key(jwk: &Jwk<'_>) -> Result<PrivateKey, SignerError> {
         return Err(SignerError::NotPrivateKey(
             "its 'use', 'key_ops' or 'alg' say that it is not for signing",
         ));
+    }
+    if jwk.alg.is_some() {
+        return Err(SignerError::Foreign {
+            form: "a JSON Web Key whose 'alg' allows one scheme only, which would be forgotten",
+            convert: "jq 'del(.alg)' FILE > converted.jwk",
+        });
     }
     if jwk.oth.is_some() {
         return Err(KeyFlaw::MultiPrime.into());

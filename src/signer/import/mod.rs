@@ -41,7 +41,17 @@ fn read(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, SignerErr
         return Err(SignerError::NotPrivateKey("it is empty"));
     }
     if let Some(decoded) = text::from_utf16(bytes) {
-        return read_text(&decoded, passphrase);
+        return read_text(&decoded, passphrase).map_err(|error| match error {
+            // The commands of these are for the file as it is.
+            SignerError::Foreign { .. }
+            | SignerError::SeveralKeys { .. }
+            | SignerError::TraditionalEncryption
+            | SignerError::UnsupportedEncryption { .. } => SignerError::Foreign {
+                form: "a key in UTF-16 text that has to be converted twice",
+                convert: "iconv -f UTF-16 -t UTF-8 FILE > converted.pem",
+            },
+            error => error,
+        });
     }
     read_text(bytes, passphrase)
 }
@@ -64,6 +74,14 @@ fn read_text(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Sign
     der::read(bytes, passphrase)
 }
 
+/// Whether one block of a private key begins on this line, and no other.
+fn is_first_line(line: &[u8]) -> bool {
+    let first = b"-----BEGIN ";
+    line.starts_with(first)
+        && line.windows(first.len()).filter(|window| window == first).count() == 1
+        && line.windows(11).any(|window| window == b"PRIVATE KEY")
+}
+
 /// Takes the one private key among the blocks; certificates, public keys and parameters may be beside it.
 fn from_pem(text: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, SignerError> {
     let malformed = SignerError::NotPrivateKey;
@@ -83,7 +101,9 @@ fn from_pem(text: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Signer
         },
         (Some(_), others) => {
             let split = "csplit -z -f key- -b %02d.pem FILE '/-----BEGIN .*PRIVATE KEY/' '{*}'";
-            Err(SignerError::SeveralKeys { count: others + 1, split: Some(split) })
+            let count = others + 1;
+            let lines = text.split(|byte| *byte == b'\n').filter(|line| is_first_line(line)).count();
+            Err(SignerError::SeveralKeys { count, split: (lines == count).then_some(split) })
         }
         (None, _) => Err(foreign::label(blocks.first().map_or("", |block| block.label))),
     }

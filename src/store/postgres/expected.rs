@@ -61,12 +61,14 @@ impl Schema {
             && !self.0.keys().any(|known| known.name.is_empty() && known.relation == object.relation)
     }
 
-    /// The triggers that hold for everybody, each as `table.trigger`.
+    /// The triggers that hold for everybody, and that of ids, which lets replication pass; each as `table.trigger`.
     pub(super) fn guards(&self) -> impl Iterator<Item = String> {
         self.0
             .iter()
             .filter(|(object, is)| {
-                object.kind == "trigger" && is.get("enabled").is_some_and(|how| how == "always")
+                object.kind == "trigger"
+                    && (object.name == "record_id_is_drawn"
+                        || is.get("enabled").is_some_and(|how| how == "always"))
             })
             .map(|(object, _)| format!("{}.{}", object.relation, object.name))
     }
@@ -114,11 +116,11 @@ impl Object {
 
     fn differs(&self, attribute: &str, found: &str, expected: &str) -> String {
         let (found_part, expected_part) = (excerpt(found, expected), excerpt(expected, found));
-        let remedy = self.remedy(attribute).unwrap_or_else(|| REMAKE.to_owned());
+        let remedy = self.remedy(attribute, expected).unwrap_or_else(|| REMAKE.to_owned());
         format!("{self}: its {attribute} is '{found_part}', expected '{expected_part}': {remedy}")
     }
 
-    fn remedy(&self, attribute: &str) -> Option<String> {
+    fn remedy(&self, attribute: &str, expected: &str) -> Option<String> {
         let relation = &self.relation;
         match (self.kind.as_str(), attribute) {
             ("table", "row security") => Some(format!(
@@ -133,7 +135,8 @@ impl Object {
                 self.name
             )),
             ("trigger", "enabled") => {
-                Some(format!("ALTER TABLE {relation} ENABLE ALWAYS TRIGGER {}", self.name))
+                let always = if expected == "always" { "ALWAYS " } else { "" };
+                Some(format!("ALTER TABLE {relation} ENABLE {always}TRIGGER {}", self.name))
             }
             _ => None,
         }

@@ -35,7 +35,7 @@ use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
     Scheme, SignedBatch,
 };
-use connection::{Checked, Purpose, check_sequence, connect_checked};
+use connection::{Checked, Purpose, connect_checked};
 pub use errors::classify_message;
 pub(super) use limit::{payload_limit, set_payload_limit};
 pub(super) use migrations::{migrate, revert};
@@ -68,7 +68,6 @@ impl PostgresStore {
     fn open_for(purpose: Purpose, url: &str, connections: u32) -> Result<Self, StoreError> {
         let Checked { mut connection, session } = connect_checked(url, purpose)?;
         migrations::check_version(&mut connection, url)?;
-        check_sequence(&mut connection)?;
         Ok(Self {
             url: url.to_owned(),
             short: PgPool::new(url, connections, session.of(Role::Short))?,

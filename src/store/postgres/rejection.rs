@@ -101,11 +101,8 @@ mod tests {
             ("could not translate host name \"h\" to address: Name or service not known", false),
             ("connection to server at \"h\", port 1 failed: SSL error: certificate verify failed", false),
             ("connection to server at \"h\", port 1 failed: fe_sendauth: no password supplied", false),
-            // What a server says decides nothing, whatever it is: nobody answers there.
-            (
-                "connection to server at \"127.0.0.1\", port 1 failed: FATAL:  the database system is starting up",
-                false,
-            ),
+            // What a server says decides nothing, whatever it is. Nobody answers there any more.
+            ("connection to server at \"127.0.0.1\", port 1 failed: FATAL:  Passwort falsch", true),
             (
                 "connection to server at \"a\", port 1 failed: SSL error: x\n\
                  connection to server at \"b\", port 1 failed: session is read-only\n",

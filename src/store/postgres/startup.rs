@@ -60,12 +60,41 @@ impl Place {
     }
 }
 
-/// The SQLSTATE with which the server refuses, `00000` when it lets us in now, `None` when neither shows.
+/// The SQLSTATE with which the server refuses, `00000` when it lets us in now, that of a crash when it is gone,
+/// `None` when none of these shows.
 pub(super) fn sqlstate(place: &Place, parts: &Parts<'_>) -> Option<String> {
     let account = Account::of(place, parts)?;
-    // Whatever fails here, libpq's words are all that there is.
-    let stream = connect(place, &account).ok()??;
-    refusal(stream, &account).ok()?
+    let answer = connect(place, &account).and_then(|stream| match stream {
+        Some(stream) => refusal(stream, &account),
+        None => Ok(None),
+    });
+    match answer {
+        Ok(state) => state,
+        // It answered libpq a moment ago.
+        Err(error) if is_gone(error.kind()) => Some("57P02".to_owned()),
+        // Whatever else fails here, libpq's words are all that there is.
+        Err(_) => None,
+    }
+}
+
+/// Whether a server that stops, or has stopped, shows like this.
+fn is_gone(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, TimedOut, UnexpectedEof,
+        WouldBlock,
+    };
+    // NotFound: its socket.
+    [
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionRefused,
+        ConnectionReset,
+        NotFound,
+        TimedOut,
+        UnexpectedEof,
+        WouldBlock,
+    ]
+    .contains(&kind)
 }
 
 /// Who asks, as libpq finds it in the address, the environment and the file of passwords.

@@ -12,7 +12,7 @@ use crate::store::{
     sql::{Sql, row, rows},
 };
 
-/// The schema in which the tables are: the first of the search_path that has one of them. Otherwise the one
+/// The schema in which the tables are: the first of the search_path that has all of them, or else some. Otherwise the one
 /// in which they are to be made: the first of the path, and `public` where the path has no schema at all.
 pub(super) fn place(connection: &mut PgConnection) -> Result<String, Failure> {
     match row::<Place, Option<String>, _>(connection, &[])?.flatten() {
@@ -62,6 +62,11 @@ pub(super) fn problem(connection: &mut PgConnection) -> Result<Option<String>, F
             Some(format!("there is no table {name}"))
         } else if kind != Some("rp") {
             Some(format!("{name} is no ordinary table: a view, a foreign, partitioned, unlogged or temporary one"))
+        } else if !readable && name == "signing_key" {
+            Some(format!(
+                "role {role} may not read table signing_key: give it what signwave_auditor of packaging/roles.sql has, \
+                 which is all but the sealed keys"
+            ))
         } else if !readable {
             Some(format!(
                 "role {role} may not read table {name}: GRANT SELECT ON {name} TO {role} (packaging/roles.sql has a role \
@@ -103,9 +108,10 @@ struct Place;
 impl Sql for Place {
     const TEXT: &'static str = "SELECT coalesce((SELECT nspname FROM pg_namespace AS n \
              JOIN unnest(CASE WHEN current_schema() IS NULL THEN '{public}' ELSE current_schemas(false)::text[] END) \
-             WITH ORDINALITY AS path (name, place) ON name = nspname \
-             WHERE n.oid <> pg_my_temp_schema() AND EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid \
-                 AND relname IN ('record', 'batch', 'signature', 'signing_key')) ORDER BY place LIMIT 1), \
+             WITH ORDINALITY AS path (name, place) ON name = nspname, \
+             LATERAL (SELECT count(*) AS tables FROM pg_class WHERE relnamespace = n.oid \
+                 AND relname IN ('record', 'batch', 'signature', 'signing_key', '__diesel_schema_migrations')) AS has \
+             WHERE n.oid <> pg_my_temp_schema() AND tables > 0 ORDER BY tables = 5 DESC, place LIMIT 1), \
          current_schema(), (SELECT nspname FROM pg_namespace WHERE nspname = 'public'))::text";
     type Columns = Nullable<Text>;
 }

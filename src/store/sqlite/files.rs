@@ -257,7 +257,10 @@ impl Change {
                 if saved {
                     "move it back or use it there (all that was stored went with it)".to_owned()
                 } else {
-                    format!("move it back, or '{path}-wal' with it")
+                    format!(
+                        "move it back, or '{path}-wal' with it (unless something was stored under the new name: a '-wal' \
+                         of that name holds it)"
+                    )
                 }
             ),
             Self::Deleted => {
