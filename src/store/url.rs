@@ -87,7 +87,7 @@ fn server(url: String) -> Result<DatabaseUrl, String> {
     }
     match libpq::check_parameters(&url) {
         Ok(()) => Ok(DatabaseUrl::Postgres(url)),
-        Err(problem) => Err(format!("'{}' is no address of a server: {problem}", DatabaseUrl::Postgres(url))),
+        Err(problem) => Err(format!("the address of the server cannot be used: {problem}")),
     }
 }
 

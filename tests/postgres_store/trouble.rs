@@ -47,9 +47,9 @@ fn a_lock_that_is_held_too_long_is_busy_and_nothing_happened() {
     let database = Database::new("busy");
     let store = &*database.store;
     add_records(store, 1);
-    let mut holder = database.stranger();
+    let (node, mut holder) = (register(store), database.stranger());
     run(&mut holder, "BEGIN; LOCK TABLE batch IN ACCESS EXCLUSIVE MODE");
-    let error = store.lease(register(store), signwave::domain::Scheme::Ps256, 1).unwrap_err();
+    let error = store.lease(node, signwave::domain::Scheme::Ps256, 1).unwrap_err();
     assert!(matches!(&error, StoreError::HeldUp(who) if who.contains("holds batch")), "{error}");
     run(&mut holder, "ROLLBACK");
     assert_eq!(open_all(store, 1), 1);
