@@ -48,7 +48,7 @@ impl DatabaseUrl {
             None if is_no_plain_path(text) => Err(NO_PLAIN_PATH.to_owned()),
             None => sqlite_path(text, text),
             Some((scheme, rest)) => match (scheme.to_ascii_lowercase().as_str(), rest.strip_prefix("//")) {
-                ("sqlite", path) if path.unwrap_or(rest).contains("://") => Err(NO_PLAIN_PATH.to_owned()),
+                ("sqlite", path) if is_url(path.unwrap_or(rest)) => Err(NO_PLAIN_PATH.to_owned()),
                 ("sqlite", path) => sqlite_path(path.unwrap_or(rest), trimmed),
                 ("postgres" | "postgresql", Some(rest)) => server(format!("postgres://{rest}")),
                 // A short word at most: what is none may be anything, and was not meant to be shown.
@@ -68,6 +68,10 @@ fn is_no_plain_path(text: &str) -> bool {
     let is_in_folder = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
     let is_strange = text == "-" || text.contains("//") || text.contains(['@', ';', ',', '{', '}']);
     text.starts_with("//") || !is_in_folder && (is_strange || names_password(text))
+}
+
+fn is_url(text: &str) -> bool {
+    split_scheme(text).is_some_and(|(scheme, rest)| is_word(scheme) && rest.starts_with("//"))
 }
 
 const NO_PLAIN_PATH: &str = "the address of the database is neither a plain path nor a URL: use a path, sqlite://PATH or \

@@ -74,6 +74,7 @@ pub fn database_url(bytes: &[u8]) {
         }
         Err(StoreError::BadUrl(reason)) => {
             // It may repeat the scheme, and nothing of what follows.
+            let text = text.trim();
             let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
             let rest = text.get(scheme.len() + 1..).unwrap_or_default();
             assert!(rest.len() < 24 || !reason.replace(scheme, "").contains(rest), "{reason}");
