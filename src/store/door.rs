@@ -84,6 +84,12 @@ pub trait Store: Send + Sync {
     /// stored, and the verdicts end with the conflict.
     fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError>;
 
+    /// The largest payload in bytes that a record may have. A larger one is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the schema has no such limit any more.
+    fn payload_limit(&self) -> Result<u32, StoreError>;
+
     /// How far the work is, at a cost that does not grow with the number of records in batches.
     fn status(&self) -> Result<Status, StoreError>;
 

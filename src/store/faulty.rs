@@ -34,6 +34,7 @@ pub enum Method {
     StoredKey,
     SetKeyState,
     InsertRecords,
+    PayloadLimit,
     Status,
     Batches,
     BatchOf,
@@ -205,6 +206,10 @@ impl Store for FaultyStore {
 
     fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
         self.call(Method::InsertRecords, |store| store.insert_records(records))
+    }
+
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        self.call(Method::PayloadLimit, |store| store.payload_limit())
     }
 
     fn status(&self) -> Result<Status, StoreError> {

@@ -88,18 +88,7 @@ pub fn revert(url: &DatabaseUrl) -> Result<String, StoreError> {
     }
 }
 
-/// The largest payload in bytes that the schema takes, whoever inserts it.
-///
-/// # Errors
-/// As [`open`], and [`StoreError::Refused`] when the schema has no such limit any more.
-pub fn payload_limit(url: &DatabaseUrl) -> Result<u32, StoreError> {
-    match url {
-        DatabaseUrl::Sqlite(path) => sqlite::payload_limit(path),
-        DatabaseUrl::Postgres(url) => postgres::payload_limit(url),
-    }
-}
-
-/// Sets that limit. Records that are stored stay, also those that are larger.
+/// Sets [`Store::payload_limit`]. Records that are stored stay, also those that are larger.
 ///
 /// # Errors
 /// As [`open`]; [`StoreError::Busy`] when others write for too long.

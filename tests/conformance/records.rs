@@ -29,6 +29,18 @@ pub fn records_get_rising_ids_and_named_ones_are_added_once(world: &World) {
     assert_eq!(add_records(store, 1), [RecordId(5)], "a record that is skipped takes no id");
 }
 
+pub fn a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused(world: &World) {
+    let store = &*world.store;
+    let limit = store.payload_limit().unwrap() as usize;
+    assert_eq!(limit, 16 << 20);
+    let payload = vec![b'x'; limit + 1];
+    let error = store.insert_records(&[named("a", &payload)]).unwrap_err();
+    assert!(matches!(error, StoreError::Refused(_)), "{error}");
+    assert_eq!(store.counts().unwrap().records, 0);
+    let verdicts = store.insert_records(&[named("a", &payload[..limit])]).unwrap();
+    assert!(matches!(verdicts[..], [InsertVerdict::Inserted(_)]), "{verdicts:?}");
+}
+
 pub fn a_conflict_ends_the_insert_and_what_came_before_it_is_stored(world: &World) {
     let store = &*world.store;
     store.insert_records(&[named("a", b"1")]).unwrap();

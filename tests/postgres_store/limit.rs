@@ -11,7 +11,7 @@ fn a_payload_over_the_limit_is_refused_and_the_limit_can_be_set() {
     let (url, mut stranger) = (parse(&database.url), database.stranger());
     let insert =
         |bytes: u32| format!("INSERT INTO record (payload) SELECT convert_to(repeat('x', {bytes}), 'UTF8')");
-    assert_eq!(store::payload_limit(&url).unwrap(), 16 << 20);
+    assert_eq!(database.store.payload_limit().unwrap(), 16 << 20);
     assert!(
         stranger.batch_execute(&insert((16 << 20) + 1)).unwrap_err().to_string().contains("within_its_limit")
     );
@@ -20,7 +20,7 @@ fn a_payload_over_the_limit_is_refused_and_the_limit_can_be_set() {
 
     // Below what is stored, which stays, and is batched like all others.
     store::set_payload_limit(&url, 100).unwrap();
-    assert_eq!(store::payload_limit(&url).unwrap(), 100);
+    assert_eq!(database.store.payload_limit().unwrap(), 100);
     assert_eq!(database.store.audit().unwrap(), Vec::<String>::new());
     assert!(stranger.batch_execute(&insert(101)).is_err());
     assert!(stranger.batch_execute("SELECT signwave_submit('a', repeat('ü', 51))").is_err());

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     domain::InsertVerdict,
-    store::{self, NewRecord, Store},
+    store::{NewRecord, Store},
 };
 
 /// Read records from a file, or from standard input with '-'.
@@ -106,7 +106,7 @@ impl Import {
     pub fn run(&self, context: &Context) -> Result<()> {
         let format = self.format()?;
         let store = context.open()?.store;
-        let max_payload = max_payload(context, &self.reading)?;
+        let max_payload = max_payload(context, store.as_ref(), &self.reading)?;
         let (name, input, size) = self.open()?;
         let progress = context.progress("importing", size, Unit::Bytes);
         let input = Counted { input, progress: &progress };
@@ -164,9 +164,9 @@ fn extension(file: &Path) -> Option<String> {
 }
 
 /// The smaller one of the limit that was asked for and the database's own.
-fn max_payload(context: &Context, reading: &Reading) -> Result<usize> {
+fn max_payload(context: &Context, store: &dyn Store, reading: &Reading) -> Result<usize> {
     let asked = context.max_payload(reading);
-    let limit = usize::try_from(store::payload_limit(&context.url()?)?)?;
+    let limit = usize::try_from(store.payload_limit()?)?;
     if limit < asked {
         log::info!(
             "the database takes payloads of {limit} bytes at most: 'signwave migrate --max-payload' changes that"

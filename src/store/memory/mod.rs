@@ -187,7 +187,11 @@ impl Store for MemoryStore {
     }
 
     fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
-        Ok(self.lock().insert_records(records))
+        self.lock().insert_records(records)
+    }
+
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        Ok(records::PAYLOAD_LIMIT)
     }
 
     fn status(&self) -> Result<Status, StoreError> {

@@ -6,8 +6,17 @@ use crate::domain::{BatchId, InsertVerdict, RecordId, Runs};
 /// A record, its `external_id`, its payload, and its signature with the batch that it names.
 type SignedRecord = (RecordId, Option<String>, Vec<u8>, Option<(BatchId, Vec<u8>)>);
 
+/// As in the schemas when they are made.
+pub(super) const PAYLOAD_LIMIT: u32 = 16 << 20;
+
 impl State {
-    pub(super) fn insert_records(&mut self, records: &[NewRecord<'_>]) -> Vec<InsertVerdict> {
+    pub(super) fn insert_records(
+        &mut self,
+        records: &[NewRecord<'_>],
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
+        if records.iter().any(|record| record.payload.len() > PAYLOAD_LIMIT as usize) {
+            return Err(StoreError::Refused(format!("a payload has more than {PAYLOAD_LIMIT} bytes")));
+        }
         let mut verdicts = Vec::with_capacity(records.len());
         for record in records {
             verdicts.push(self.insert_record(record));
@@ -15,7 +24,7 @@ impl State {
                 break;
             }
         }
-        verdicts
+        Ok(verdicts)
     }
 
     fn insert_record(&mut self, record: &NewRecord<'_>) -> InsertVerdict {

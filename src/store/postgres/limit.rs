@@ -7,6 +7,7 @@ use diesel::{
 };
 
 use super::{
+    PostgresStore,
     connection::{Checked, Purpose, connect_checked},
     errors::Failure,
     migrations::check_version,
@@ -17,11 +18,9 @@ use crate::store::{
     sql::{Sql, row},
 };
 
-/// See [`crate::store::payload_limit`].
-pub(in crate::store) fn payload_limit(url: &str) -> Result<u32, StoreError> {
-    let Checked { mut connection, .. } = connect_checked(url, Purpose::Read)?;
-    check_version(&mut connection, url)?;
-    Ok(find(&mut connection)?)
+/// See [`crate::store::Store::payload_limit`].
+pub(super) fn payload_limit(store: &PostgresStore) -> Result<u32, StoreError> {
+    store.query(find)
 }
 
 /// See [`crate::store::set_payload_limit`].
@@ -39,7 +38,7 @@ pub(in crate::store) fn set_payload_limit(url: &str, bytes: u32) -> Result<(), S
 }
 
 /// The limit in bytes; an error where the schema has none.
-pub(super) fn find(connection: &mut PgConnection) -> Result<u32, Failure> {
+fn find(connection: &mut PgConnection) -> Result<u32, Failure> {
     let limit =
         row::<Limit, Option<i32>, _>(connection, &[])?.flatten().and_then(|bytes| u32::try_from(bytes).ok());
     limit.ok_or_else(|| {

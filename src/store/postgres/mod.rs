@@ -37,7 +37,7 @@ use crate::domain::{
 };
 use connection::{Checked, Purpose, connect_checked};
 pub use errors::classify_message;
-pub(super) use limit::{payload_limit, set_payload_limit};
+pub(super) use limit::set_payload_limit;
 pub(super) use migrations::{migrate, revert};
 use pool::PgPool;
 pub use scratch::Scratch;
@@ -149,6 +149,10 @@ impl Store for PostgresStore {
 
     fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
         records::insert(self, records)
+    }
+
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        limit::payload_limit(self)
     }
 
     fn status(&self) -> Result<Status, StoreError> {

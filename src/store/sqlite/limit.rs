@@ -5,6 +5,7 @@ use std::path::Path;
 use diesel::{connection::SimpleConnection, sql_types::Text};
 
 use super::{
+    SqliteStore,
     connection::Access,
     errors::Failure,
     migrations::{check_version, on_file},
@@ -20,10 +21,9 @@ const TRIGGER: &str = "record_payload_is_within_its_limit";
 const DEFAULT: &str = "16777216";
 const MIGRATION: &str = include_str!("../../../migrations/sqlite/2026-11-22-090100_guards/up.sql");
 
-/// See [`crate::store::payload_limit`].
-pub(in crate::store) fn payload_limit(path: &Path) -> Result<u32, StoreError> {
-    on_file(path, Access::Read, |connection| {
-        check_version(connection)?;
+/// See [`crate::store::Store::payload_limit`].
+pub(super) fn payload_limit(store: &SqliteStore) -> Result<u32, StoreError> {
+    store.query(|connection| {
         let made: Option<String> = row::<Made, _, _>(connection, &[])?;
         let limit = made.as_deref().and_then(limit_of);
         limit.ok_or_else(|| {

@@ -38,7 +38,7 @@ pub use errors::classify_message;
 
 use connection::{Access, SqlitePool, prepare_writer, reader_pool, writer_pool};
 use files::Files;
-pub(super) use limit::{payload_limit, set_payload_limit};
+pub(super) use limit::set_payload_limit;
 pub(super) use migrations::{migrate, revert};
 
 /// Threads of this process that read at the same time.
@@ -214,6 +214,10 @@ impl Store for SqliteStore {
 
     fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
         records::insert(self, records)
+    }
+
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        limit::payload_limit(self)
     }
 
     fn status(&self) -> Result<Status, StoreError> {
