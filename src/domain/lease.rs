@@ -24,6 +24,10 @@ impl BatchState {
     /// Every state.
     pub const ALL: [Self; 3] = [Self::Open, Self::Leased, Self::Signed];
 
+    /// State, epoch and node of a batch that is not there, in a database that went back in time: those of one that
+    /// was never leased.
+    pub const NOT_THERE: (Self, Epoch, Option<NodeId>) = (Self::Open, Epoch(0), None);
+
     /// The name stored in `batch.state`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -176,10 +176,9 @@ impl State {
         }
     }
 
-    /// A batch that is not there is as good as one that was never leased.
     fn standing(&self, id: BatchId) -> (BatchState, Epoch, Option<NodeId>) {
         let found = self.batches.get(&id).map(|batch| (batch.state, batch.epoch, batch.node));
-        found.unwrap_or((BatchState::Open, Epoch(0), None))
+        found.unwrap_or(BatchState::NOT_THERE)
     }
 
     fn batch(&self, id: BatchId) -> Result<&BatchRow, StoreError> {

@@ -52,7 +52,7 @@ fn judge<'a>(
     let (mut verdicts, mut standing) = (Vec::with_capacity(batches.len()), Vec::new());
     for batch in batches {
         let lease = batch.lease();
-        let now = found.entry(lease.batch).or_insert(NOT_THERE);
+        let now = found.entry(lease.batch).or_insert(BatchState::NOT_THERE);
         if *now == (BatchState::Leased, lease.epoch, Some(lease.node)) {
             verdicts.push(CommitVerdict::Committed);
             standing.push(batch);
@@ -147,7 +147,7 @@ pub(super) fn outcomes(store: &PostgresStore, sent: &[(BatchId, Epoch)]) -> Resu
     store.write(|connection| {
         let found = standings::<HoldBatches>(connection, sent.iter().map(|(batch, _)| *batch))?;
         let outcome = |(batch, sent): &(BatchId, Epoch)| {
-            let (state, epoch, _) = *found.get(batch).unwrap_or(&NOT_THERE);
+            let (state, epoch, _) = *found.get(batch).unwrap_or(&BatchState::NOT_THERE);
             Ok(Outcome::of(*sent, state, epoch))
         };
         sent.iter().map(outcome).collect()
@@ -172,9 +172,6 @@ where
         })
         .collect()
 }
-
-/// A batch that is not there is as good as one that was never leased.
-const NOT_THERE: Standing = (BatchState::Open, Epoch(0), None);
 
 /// In the order of ids, so that two transactions never wait for each other.
 struct HoldBatches;

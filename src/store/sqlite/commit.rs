@@ -87,8 +87,7 @@ fn standing(
 ) -> Result<(BatchState, Epoch, Option<NodeId>), Failure> {
     let found: Option<(String, i64, Option<i64>)> =
         row::<Standing, _, _>(connection, &[Value::Integer(batch.0)])?;
-    // One that is not there is as good as one that was never leased.
-    let Some((state, epoch, node)) = found else { return Ok((BatchState::Open, Epoch(0), None)) };
+    let Some((state, epoch, node)) = found else { return Ok(BatchState::NOT_THERE) };
     Ok((parse_state(&state)?, Epoch(epoch), node.map(NodeId)))
 }
 
