@@ -10,7 +10,10 @@ use diesel::{
 };
 use r2d2::{CustomizeConnection, Pool};
 
-use super::errors::{Failure, classify_message};
+use super::{
+    errors::{Failure, classify_message},
+    files::beside,
+};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, row};
 
@@ -150,9 +153,8 @@ pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Fa
 /// away. So the log is synced before it is read, and after: another process may have come and died between.
 fn sync_log(path: &Path) -> Result<(), StoreError> {
     let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    match sync(Path::new(&log)) {
+    let log = beside(path, "-wal");
+    match sync(&log) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()), // there is nothing to be found
         // Its name, too.
         Ok(()) => path.parent().map_or(Ok(()), sync),
