@@ -366,4 +366,11 @@ fn nothing_is_signed_while_a_guard_is_off() {
     );
     run(&mut database.admin(), "ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_transitions");
     database.store.register_node("late", MINUTE).unwrap();
+    run(&mut database.admin(), "ALTER TABLE record DISABLE TRIGGER record_id_is_drawn");
+    let error = database.store.register_node("late", MINUTE).unwrap_err().to_string();
+    assert!(error.contains("record.record_id_is_drawn for one"), "{error}");
+    // Nodes look by themselves, too.
+    let only_notifies = "ALTER TABLE record ENABLE TRIGGER record_id_is_drawn, DISABLE TRIGGER record_news";
+    run(&mut database.admin(), only_notifies);
+    database.store.register_node("late", MINUTE).unwrap();
 }

@@ -3,12 +3,15 @@
 //! Everything here is read from the system's catalogs, which everybody may read, in a transaction that cannot
 //! write: an auditor without any other right than SELECT is enough.
 
-use diesel::{PgConnection, sql_types::Text};
+use diesel::{
+    PgConnection,
+    sql_types::{BigInt, Bool, Text},
+};
 
-use super::{PostgresStore, connection::check_sequence, errors::Failure, expected::Schema};
+use super::{PostgresStore, errors::Failure, expected::Schema};
 use crate::store::{
     StoreError,
-    sql::{Sql, Value, rows},
+    sql::{Sql, Value, row, rows},
 };
 
 /// See [`crate::store::Store::audit`].
@@ -19,7 +22,6 @@ pub(super) fn audit(store: &PostgresStore) -> Result<Vec<String>, StoreError> {
     store.read(|connection| {
         let mut problems = subscriptions(connection)?;
         let is_copy = !problems.is_empty();
-        rows::<Pin, String, _>(connection, &[])?;
         let found = rows::<Objects, String, _>(connection, &relations)?;
         problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
         // Of the sequence of records it matters how far it has come, too. That of a copy is set when the copy takes over.
@@ -34,22 +36,53 @@ pub(super) fn audit(store: &PostgresStore) -> Result<Vec<String>, StoreError> {
 /// Whether records may be signed here at all. Cheap: it is asked once, when a node begins.
 ///
 /// A copy that logical replication feeds has guards that do not look at what arrives. While it is fed, its
-/// origin signs: here the same records would be signed again.
-pub(super) fn check_guards(connection: &mut PgConnection) -> Result<(), Failure> {
+/// origin signs: here the same records would be signed again. That is asked first, because the sequence of such a
+/// copy must not be mended.
+pub(super) fn check_may_sign(connection: &mut PgConnection) -> Result<(), Failure> {
     if let Some(subscription) = subscriptions(connection)?.into_iter().next() {
         return Err(StoreError::Refused(subscription).into());
     }
-    let on = rows::<GuardsOn, String, _>(connection, &[])?;
-    let off: Vec<_> = Schema::of_migrations().guards().filter(|guard| !on.contains(guard)).collect();
+    check_guards(connection)?;
+    check_sequence(connection)
+}
+
+fn check_guards(connection: &mut PgConnection) -> Result<(), Failure> {
+    let on = rows::<TriggersOn, (String, String), _>(connection, &[])?;
+    let is_on = |guard: &str, enabled: &str| {
+        on.iter().any(|(name, how)| name == guard && (how == "always" || how == enabled))
+    };
+    let expected = Schema::of_migrations();
+    let off: Vec<_> = expected.guards().filter(|(guard, enabled)| !is_on(guard, enabled)).collect();
     match off.first() {
         None => Ok(()),
-        Some(first) => Err(StoreError::Refused(format!(
+        Some((first, _)) => Err(StoreError::Refused(format!(
             "{} of the triggers that guard signatures are off or missing, {first} for one, so nothing may be signed: \
              'signwave verify' names them; after logical replication run packaging/promote.sql",
             off.len()
         ))
         .into()),
     }
+}
+
+/// The sequence of record ids hands them out one by one and upwards, from above every batch on: other ids
+/// would be refused when they are inserted.
+fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
+    let found: Option<(bool, String, i64, i64)> = row::<IdSequence, _, _>(connection, &[])?;
+    let (is_plain, name, reached, frontier) = found.unwrap_or_default();
+    let wrong = if !is_plain {
+        "the sequence of record.id does not count up one by one (INCREMENT, CYCLE, CACHE, MINVALUE or MAXVALUE was \
+         changed), so that records would be refused: ALTER TABLE record ALTER id SET INCREMENT 1 SET NO CYCLE SET CACHE 1 \
+         SET MINVALUE 1 SET MAXVALUE 9223372036854775807"
+            .to_owned()
+    } else if reached < frontier {
+        format!(
+            "the sequence of record.id was set back to {reached}, below record {frontier} that is in a batch, so that new \
+             records would be refused: SELECT setval('{name}', greatest(nextval('{name}'), (SELECT max(id) FROM record)))"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Refused(wrong).into())
 }
 
 fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
@@ -64,24 +97,30 @@ fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> 
     Ok(names.into_iter().map(sentence).collect())
 }
 
-struct Pin;
-impl Sql for Pin {
-    const TEXT: &'static str = include_str!("pin.sql");
-    type Columns = Text;
-}
-
 struct Objects;
 impl Sql for Objects {
     const TEXT: &'static str = include_str!("schema.sql");
     type Columns = Text;
 }
 
-struct GuardsOn;
-impl Sql for GuardsOn {
-    const TEXT: &'static str = "SELECT relname || '.' || tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid \
-         WHERE (tgenabled = 'A' OR tgenabled = 'O' AND tgname = 'record_id_is_drawn') AND NOT tgisinternal \
+struct TriggersOn;
+impl Sql for TriggersOn {
+    const TEXT: &'static str = "SELECT relname || '.' || tgname, CASE tgenabled WHEN 'A' THEN 'always' ELSE 'origin' END \
+         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid WHERE tgenabled IN ('A', 'O') AND NOT tgisinternal \
          AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('record'))";
-    type Columns = Text;
+    type Columns = (Text, Text);
+}
+
+/// How far the sequence is, is read after the batches were: in this order it can only be ahead.
+struct IdSequence;
+impl Sql for IdSequence {
+    const TEXT: &'static str = "SELECT coalesce(bool_and(seqincrement = 1 AND NOT seqcycle AND seqcache = 1 \
+             AND seqmin = 1 AND seqmax = 9223372036854775807), false), \
+         coalesce(min(name), ''), \
+         (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM record_id_seq), \
+         (SELECT coalesce(max(last_record), 0) FROM batch) \
+         FROM pg_get_serial_sequence('record', 'id') AS name JOIN pg_sequence ON seqrelid = name::regclass";
+    type Columns = (Bool, Text, BigInt, BigInt);
 }
 
 /// The view, because before 14 not everybody may read the names in pg_subscription.

@@ -13,7 +13,7 @@ use diesel::{
     Connection, ConnectionError, PgConnection, QueryableByName, RunQueryDsl,
     connection::SimpleConnection,
     sql_query,
-    sql_types::{BigInt, Bool, Integer, Text},
+    sql_types::{Bool, Integer, Text},
 };
 
 use super::{
@@ -258,39 +258,6 @@ impl Sql for Facts {
          current_setting('server_encoding'), \
          current_setting('fsync')::boolean AND current_setting('full_page_writes')::boolean";
     type Columns = (Bool, Integer, Text, Bool);
-}
-
-/// The sequence of record ids hands them out one by one and upwards, from above every batch on: other ids
-/// would be refused when they are inserted.
-pub(super) fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
-    let found: Option<(bool, String, i64, i64)> = row::<IdSequence, _, _>(connection, &[])?;
-    let (is_plain, name, reached, frontier) = found.unwrap_or_default();
-    let wrong = if !is_plain {
-        "the sequence of record.id does not count up one by one (INCREMENT, CYCLE, CACHE, MINVALUE or MAXVALUE was \
-         changed), so that records would be refused: ALTER TABLE record ALTER id SET INCREMENT 1 SET NO CYCLE SET CACHE 1 \
-         SET MINVALUE 1 SET MAXVALUE 9223372036854775807"
-            .to_owned()
-    } else if reached < frontier {
-        format!(
-            "the sequence of record.id was set back to {reached}, below record {frontier} that is in a batch, so that new \
-             records would be refused: SELECT setval('{name}', greatest(nextval('{name}'), (SELECT max(id) FROM record)))"
-        )
-    } else {
-        return Ok(());
-    };
-    Err(StoreError::Refused(wrong).into())
-}
-
-/// How far the sequence is, is read after the batches were: in this order it can only be ahead.
-struct IdSequence;
-impl Sql for IdSequence {
-    const TEXT: &'static str = "SELECT coalesce(bool_and(seqincrement = 1 AND NOT seqcycle AND seqcache = 1 \
-             AND seqmin = 1 AND seqmax = 9223372036854775807), false), \
-         coalesce(min(name), ''), \
-         (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM record_id_seq), \
-         (SELECT coalesce(max(last_record), 0) FROM batch) \
-         FROM pg_get_serial_sequence('record', 'id') AS name JOIN pg_sequence ON seqrelid = name::regclass";
-    type Columns = (Bool, Text, BigInt, BigInt);
 }
 
 #[cfg(test)]

@@ -61,16 +61,13 @@ impl Schema {
             && !self.0.keys().any(|known| known.name.is_empty() && known.relation == object.relation)
     }
 
-    /// The triggers that hold for everybody, and that of ids, which lets replication pass; each as `table.trigger`.
-    pub(super) fn guards(&self) -> impl Iterator<Item = String> {
-        self.0
-            .iter()
-            .filter(|(object, is)| {
-                object.kind == "trigger"
-                    && (object.name == "record_id_is_drawn"
-                        || is.get("enabled").is_some_and(|how| how == "always"))
-            })
-            .map(|(object, _)| format!("{}.{}", object.relation, object.name))
+    /// Every trigger that refuses something, as `table.trigger`, and for whom it is enabled. The others notify nodes.
+    pub(super) fn guards(&self) -> impl Iterator<Item = (String, &str)> {
+        self.0.iter().filter(|(object, _)| object.kind == "trigger").filter_map(|(object, is)| {
+            let only_notifies = is.get("definition")?.ends_with("EXECUTE FUNCTION signwave_tell()");
+            let enabled = is.get("enabled")?.as_str();
+            (!only_notifies).then(|| (format!("{}.{}", object.relation, object.name), enabled))
+        })
     }
 
     /// A sentence for each difference: what was expected, what was found, what to do. What is more than

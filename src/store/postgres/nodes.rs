@@ -8,9 +8,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{
-    PostgresStore, audit::check_guards, connection::check_sequence, errors::Failure, leases::release_all_of,
-};
+use super::{PostgresStore, audit::check_may_sign, errors::Failure, leases::release_all_of};
 use crate::{
     domain::NodeId,
     store::{
@@ -24,9 +22,7 @@ pub(super) fn register(store: &PostgresStore, name: &str, ttl: Duration) -> Resu
     // What if we die here? A node may be left behind, which holds nothing and is removed when its lease
     // runs out.
     store.write(|connection| {
-        // In this order: a copy that replication feeds has a sequence that nobody must mend.
-        check_guards(connection)?;
-        check_sequence(connection)?;
+        check_may_sign(connection)?;
         let values = [Value::Text(name), Value::Integer(millis(ttl)), Value::Integer(millis(ttl))];
         let id = row::<InsertNode, i64, _>(connection, &values)?;
         expect_rows("registering a node", 1, usize::from(id.is_some()))?;

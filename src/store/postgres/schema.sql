@@ -1,7 +1,7 @@
 -- All that the promises rest on in the schema, as the server sees it: a line each of kind, table, name, attribute and
--- value, divided by tabs. The value bound is the names of the tables and views, divided by spaces. Run it after
--- `pin.sql`, in the same transaction: then every server from 12 to 18 spells alike what means the same, also
--- after a dump was restored. Definitions are those for people ("pretty"): they have no brackets that depend
+-- value, divided by tabs. The value bound is the names of the tables and views, divided by spaces. Under
+-- the settings of `session.rs` every server from 12 to 18 spells alike what means the same, also after a dump was
+-- restored. Definitions are those for people ("pretty"): they have no brackets that depend
 -- on how an expression was written first.
 WITH home AS (
     SELECT relnamespace AS id, relowner AS owner, nspname AS name
