@@ -1,6 +1,8 @@
 //! Addresses of servers as libpq reads them: URLs, and key=value strings, which are made into URLs.
 
-use super::url::names_password;
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
+
+use super::url::{ENCODED, names_password};
 
 /// Every parameter of libpq 18.
 const PARAMETERS: [&str; 52] = [
@@ -239,31 +241,12 @@ pub(super) fn check_parameters(url: &str) -> Result<(), String> {
 
 /// Writes everything but letters, digits and `-._~` as `%XX`.
 pub(super) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, &ENCODED).to_string()
 }
 
 /// Reads `%XX`; what is no such thing stays as it is, for libpq to complain of.
 pub(super) fn decode(text: &str) -> String {
-    let (mut decoded, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some((&first, behind)) = rest.split_first() {
-        let byte = match (first, behind) {
-            (b'%', [high, low, ..]) => {
-                std::str::from_utf8(&[*high, *low]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok())
-            }
-            _ => None,
-        };
-        decoded.push(byte.unwrap_or(first));
-        rest = if byte.is_some() { &behind[2..] } else { behind };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

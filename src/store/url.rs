@@ -2,7 +2,12 @@
 
 use std::{fmt, path::PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
 use super::{StoreError, libpq};
+
+/// What is written as `%XX` in a part of an address (RFC 3986, section 2.3).
+pub(super) const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The address of a database.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,14 +8,18 @@ use diesel::{
     r2d2::{ConnectionManager, Error as R2d2Error},
     sql_types::{BigInt, Text},
 };
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use r2d2::{CustomizeConnection, Pool};
 
 use super::{
     errors::{Failure, classify_message},
     files::beside,
 };
-use crate::store::StoreError;
-use crate::store::sql::{Sql, row};
+use crate::store::{
+    StoreError,
+    sql::{Sql, row},
+    url::ENCODED,
+};
 
 pub(super) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;
 
@@ -199,21 +203,18 @@ fn is_safe(version: &str) -> bool {
     numbers.len() >= 2 && numbers >= SAFE_VERSION.to_vec()
 }
 
+/// What is written as `%XX` in a path.
+const PATH: AsciiSet = ENCODED.remove(b'/');
+
 /// A `file:` URI, because only that can say "do not make a new file".
 fn uri(path: &Path, access: Access) -> Result<String, StoreError> {
     let path = std::path::absolute(path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let Some(path) = path.to_str() else {
         return Err(StoreError::BadUrl(format!("the path '{}' is not UTF-8", path.display())));
     };
-    let mut uri = String::from("file:");
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(byte.into()),
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
     // Where writing is not allowed, SQLite opens a file to read, whatever it is told.
-    Ok(uri + if access == Access::Frozen { "?mode=ro&immutable=1" } else { "?mode=rw" })
+    let mode = if access == Access::Frozen { "mode=ro&immutable=1" } else { "mode=rw" };
+    Ok(format!("file:{}?{mode}", utf8_percent_encode(path, &PATH)))
 }
 
 #[cfg(test)]
