@@ -1,7 +1,7 @@
 -- Makes a copy by logical replication (see subscriber.sql) the database in which Sign Wave signs. The order matters:
 -- two databases with the same keys would each sign the same records.
 --
---   1. stop every 'serve' and 'sign' at the origin, and whoever inserts records there
+--   1. stop every 'serve' and 'sign' at the origin, and every program that inserts records there
 --   2. wait until the copy has all: SELECT pg_current_wal_lsn() at the origin is not above the confirmed_flush_lsn of
 --      the subscription's slot in pg_replication_slots there
 --   3. in the copy: DROP SUBSCRIPTION signwave

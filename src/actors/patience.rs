@@ -40,7 +40,10 @@ impl Patience {
         }
         let time = match workload.time_left(standing.now()) {
             Some(left) if left > grace => {
-                format!("which would take about {} s, for {grace:?} at most (stop-grace)", seconds(left))
+                format!(
+                    "which takes about {} s, longer than this stop waits (stop-grace {grace:?})",
+                    seconds(left)
+                )
             }
             Some(left) => format!("which takes about {} s", seconds(left)),
             None => format!("which may take {grace:?} (stop-grace)"),
@@ -59,7 +62,7 @@ impl Patience {
                 0 => {}
                 batches => log::warn!(
                     "{batches} batches were not signed within {:?} (stop-grace) and go back: nothing is kept of them; \
-                     take a longer stop-grace (a smaller batch-size is for batches that are formed later)",
+                     raise stop-grace (a smaller batch-size changes only batches that are formed later)",
                     self.grace
                 ),
             },

@@ -14,13 +14,13 @@ use crate::store;
 Examples:
   signwave migrate                                  makes signwave.db, or brings it up to date
   signwave --database sqlite:///var/lib/sw.db migrate
-  signwave migrate --max-payload 1048576            and takes no payload of more than 1 MiB")]
+  signwave migrate --max-payload 1048576            and accepts payloads of up to 1 MiB")]
 pub struct Migrate {
     /// Undo the last migration instead: deletes what it made, with all data in it
     #[arg(long)]
     revert: bool,
-    /// The largest payload in bytes that the database takes, from whomever, up to 256 MiB [at first: 16777216, which
-    /// is 16 MiB]
+    /// The largest payload that the database accepts, in bytes, up to 268435456 (256 MiB) [a new database: 16777216,
+    /// 16 MiB]
     #[arg(long, value_name = "BYTES", conflicts_with = "revert", value_parser = clap::value_parser!(u32).range(1..=256 << 20))]
     max_payload: Option<u32>,
     /// Do not ask before reverting
@@ -45,7 +45,7 @@ impl Migrate {
         writeln!(out, "database {url} is up to date")?;
         if let Some(bytes) = self.max_payload {
             store::set_payload_limit(&url, bytes)?;
-            writeln!(out, "payloads may have {bytes} bytes; larger ones that are stored stay")?;
+            writeln!(out, "payloads may have up to {bytes} bytes; larger payloads that are stored stay")?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ fn say(panic: &PanicHookInfo<'_>) {
             "the operating system gives this process no more threads: raise 'ulimit -u', or give it more memory ({message})"
         )
     } else {
-        format!("this is a mistake in signwave ({place}): {message}")
+        format!("this is a bug in signwave ({place}), please report it: {message}")
     };
     if log::log_enabled!(log::Level::Error) {
         log::error!("{sentence}");

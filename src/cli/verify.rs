@@ -32,9 +32,9 @@ use twice; that keys are what their fingerprints say; all counts; and that the s
 tables, constraints, triggers, functions and views are what the migrations made. It may run while
 others sign. Exit code 1 when anything is wrong.
 
-It compares the database with itself. What somebody with full rights leaves consistent shows only
-against a copy kept elsewhere, such as exported signatures: records removed together with their
-signatures, a batch signed anew, other external ids or times, the whole database replaced.
+It compares the database with itself. It cannot find consistent changes by somebody with full
+rights: records removed with their signatures, a batch signed again, changed external ids or
+times, the whole database replaced. Compare with a copy kept elsewhere, such as exported signatures.
 
 Examples:
   signwave verify
@@ -107,7 +107,7 @@ pub fn verify_all(context: &Context, store: &dyn Store, engine: Engine) -> Resul
 
 /// Whoever has full rights can leave a database that fits together: a check of it alone must not claim more.
 const BOUNDS: &str =
-    "in this database; records removed, other names or other times show only against a copy kept elsewhere";
+    "in this database; removed records and changed names or times show only against a copy kept elsewhere";
 
 /// Prints a report for people.
 pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Result<()> {

@@ -43,7 +43,7 @@ pub enum SignerError {
         convert: &'static str,
     },
     /// Nobody said which of several keys is meant.
-    #[error("this has {count} private keys: give each in a file of its own{}", with(.split))]
+    #[error("this has {count} private keys: write each to a separate file{}", with(.split))]
     SeveralKeys {
         /// How many.
         count: usize,
@@ -113,7 +113,7 @@ pub enum SignerError {
 
     /// Others may read the master key, and this process cannot change that.
     #[error(
-        "the master key file {path} is open to others (mode {mode:04o}), and lies where this process cannot change that: have it set up with mode 0440 or 0400 (Kubernetes: defaultMode: 0440, and fsGroup), or give the key in SIGNWAVE_MASTER_KEY"
+        "the master key file {path} is open to others (mode {mode:04o}), and this process cannot change that: set mode 0440 or 0400 where the file comes from (Kubernetes: defaultMode: 0440, and fsGroup), or give the key in SIGNWAVE_MASTER_KEY"
     )]
     MasterKeyMountedOpen {
         /// The file.
@@ -123,7 +123,7 @@ pub enum SignerError {
     },
     /// A folder where the master key's file should be.
     #[error(
-        "the master key file {path} is a directory: name the file in it, or put it where it was expected (Docker makes a directory of a file that is missing when it is mounted)"
+        "the master key file {path} is a directory: name a file in it (Docker makes a directory in the place of a mounted file that is missing)"
     )]
     MasterKeyFolder {
         /// The folder.

@@ -176,8 +176,8 @@ COMMENT ON COLUMN gap.writers IS 'The transactions (pg_locks.virtualtransaction)
 COMMENT ON COLUMN gap.noted_at IS 'When it was noted.';
 
 COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
-COMMENT ON TABLE opening_turn IS 'Empty. Whoever forms batches locks it, so that one node does so at a time.';
-COMMENT ON TABLE leasing_turn IS 'Empty. Whoever leases batches locks it, so that one node chooses keys at a time.';
+COMMENT ON TABLE opening_turn IS 'Empty. A node locks it while it forms batches, so that only one node does so at a time.';
+COMMENT ON TABLE leasing_turn IS 'Empty. A node locks it while it leases batches, so that only one node chooses keys at a time.';
 
 COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';
 COMMENT ON COLUMN signed_record.record_id IS 'The record.';

@@ -95,8 +95,8 @@ impl Ingest {
         if batches > 0 {
             log::error!(
                 "the database has lost {batches} batches with {records} signatures that this node had stored: it was \
-                 restored, or failed over to a standby that lagged; these records are signed again, also where \
-                 the first signatures were shown already"
+                 restored, or failed over to a standby that lagged; these records are signed again, even if \
+                 their first signatures have been shown"
             );
         }
     }
@@ -118,14 +118,14 @@ impl Ingest {
             signing.difference(&held).filter(|name| name.0 == node && self.signing.contains(name)).count();
         if in_vain > 0 {
             log::warn!(
-                "{in_vain} batches that this node is signing are not its own any more: the database went back in \
-                 time, or somebody changed it; the node gives up all it holds and takes a new identity"
+                "this node no longer holds {in_vain} of the batches that it is signing: the database went back in time, \
+                 or somebody changed it; the node gives up all its batches and takes a new identity"
             );
             self.change_identity(ctx);
         } else if unknown > 0 {
             log::warn!(
-                "the database says that this node holds {unknown} batches of which it does not know, as after a \
-                 failover: it takes a new identity, and they go back"
+                "the database says that this node holds {unknown} batches that it does not know, as happens after a \
+                 failover: the node takes a new identity, and those batches are open again"
             );
             self.uncertain = true;
         }

@@ -333,8 +333,8 @@ impl Ingest {
         let Some(takes) = self.links.standing.workload().whole_batch() else { return };
         if takes > self.stop_grace.max(LONG) && !std::mem::replace(&mut self.said_too_long, true) {
             log::warn!(
-                "a batch takes about {} s to sign here, longer than a stop waits for it (stop-grace {:?}): nothing is \
-                 kept of one that is being signed then; take a longer stop-grace, and a smaller batch-size for what comes later",
+                "a batch takes about {} s to sign here, longer than a stop waits (stop-grace {:?}): a stop discards what \
+                 is signed of it; raise stop-grace, and lower batch-size for batches that are formed later",
                 takes.as_secs(),
                 self.stop_grace
             );

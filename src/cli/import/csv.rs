@@ -135,7 +135,7 @@ fn unknown(name: &[u8], columns: usize) -> String {
     }
     let name = String::from_utf8_lossy(&name[..name.len().min(64)]);
     format!(
-        "the header names the column '{}': the first line names external_id, payload or payload_base64",
+        "the header names the column '{}', which is unknown: use external_id, payload and payload_base64",
         name.escape_debug()
     )
 }

@@ -80,6 +80,6 @@ fn decode(base64: &[u8]) -> Result<Vec<u8>, DecodeError> {
 /// Says that a payload is over the limit, and how to raise it.
 pub fn too_large(max: usize) -> String {
     format!(
-        "its payload is larger than {max} bytes: raise the limit with --max-payload, here and of 'signwave migrate'"
+        "its payload is larger than {max} bytes: raise the limits: --max-payload here, and 'signwave migrate --max-payload' for the database"
     )
 }

@@ -90,12 +90,9 @@ const ZIP: &str = "a ZIP archive or a spreadsheet: unpack it with 'unzip FILE', 
 
 /// What the input is, if it is no text of this format.
 fn foreign(head: &[u8], format: Format) -> Option<String> {
-    let convert = |what: &str, program: &str| {
-        let format = format.name();
-        format!("the input is {what}: run '{program} FILE | signwave import - --format {format}'")
-    };
+    let command = |program: &str| format!("'{program} FILE | signwave import - --format {}'", format.name());
     if let Some((_, what, program)) = PACKED.iter().find(|(magic, ..)| begins(head, magic)) {
-        return Some(convert(what, program));
+        return Some(format!("the input is {what}: run {}", command(program)));
     }
     if let Some((_, what)) = OTHER.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(format!("the input is {what}"));
@@ -104,11 +101,11 @@ fn foreign(head: &[u8], format: Format) -> Option<String> {
         return Some("the input is a tar archive: unpack it with 'tar -xf FILE'".to_owned());
     }
     if let Some(encoding) = wide(head) {
-        let conversion = convert(
-            &format!("{encoding} text, as its NUL bytes suggest"),
-            &format!("iconv -f {encoding} -t UTF-8"),
-        );
-        return Some(format!("{conversion}, if so; give bytes as payload_base64, in jsonl or csv"));
+        let command = command(&format!("iconv -f {encoding} -t UTF-8"));
+        return Some(format!(
+            "the input has NUL bytes where {encoding} text has them: if it is such text, run {command}; otherwise give \
+             bytes as payload_base64, in jsonl or csv"
+        ));
     }
     let is_utf8 = std::str::from_utf8(head).err().is_none_or(|error| error.error_len().is_none());
     if head.contains(&0) && !is_utf8 {

@@ -57,7 +57,7 @@ fn check_guards(connection: &mut PgConnection) -> Result<(), Failure> {
         None => Ok(()),
         Some((first, _)) => Err(StoreError::Refused(format!(
             "{} of the triggers that guard signatures are off or missing, {first} for one, so nothing may be signed: \
-             'signwave verify' names them; after logical replication run packaging/promote.sql",
+             run 'signwave verify', which names them; after logical replication run packaging/promote.sql",
             off.len()
         ))
         .into()),

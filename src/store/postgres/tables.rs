@@ -61,7 +61,7 @@ pub(super) fn problem(connection: &mut PgConnection) -> Result<Option<String>, F
         if kind.is_none() {
             Some(format!("there is no table {name}"))
         } else if kind != Some("rp") {
-            Some(format!("{name} is no ordinary table: a view, a foreign, partitioned, unlogged or temporary one"))
+            Some(format!("{name} is no ordinary table (it is a view, or foreign, partitioned, unlogged or temporary)"))
         } else if !readable && name == "signing_key" {
             Some(format!(
                 "role {role} may not read table signing_key: give it what signwave_auditor of packaging/roles.sql has, \

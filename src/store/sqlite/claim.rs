@@ -267,12 +267,12 @@ impl Refusal {
         let path = path.display();
         match self {
             Self::OtherName => StoreError::Misplaced(format!(
-                "another process has the database '{path}' open by another name, or did so when it was moved: \
-                 stop that process first, then use one name"
+                "another process has the database '{path}' open under another name, perhaps from before it was \
+                 moved: stop that process first, then use one name"
             )),
             Self::OtherLog => StoreError::Misplaced(format!(
-                "another process uses '{path}' or '{path}-wal', one of which was moved, deleted or replaced \
-                 meanwhile: stop that process first"
+                "another process uses '{path}' with another log, because the file or '{path}-wal' was moved, \
+                 deleted or replaced: stop that process first"
             )),
             Self::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
                 StoreError::Unreadable(format!("the database '{path}' cannot be read: check its permissions"))

@@ -243,12 +243,12 @@ impl Change {
         let path = path.display();
         match self {
             Self::Links(links) => format!(
-                "the database file '{path}' has {links} names (hard links), each of which would have a log of its \
-                 own: remove the others, or copy the file instead"
+                "the database file '{path}' has {links} names (hard links), and each would have its own log: \
+                 remove the other names, or copy the file instead"
             ),
             Self::Mount => format!(
-                "the database file '{path}' is mounted by itself, and would have another log here than where it \
-                 comes from: mount the folder that it lies in instead"
+                "the database file '{path}' is mounted by itself, so its log here would not be the log that \
+                 other processes use: mount its folder instead"
             ),
             Self::Moved(to) => format!(
                 "the database '{path}' was moved{} while it was in use: nothing more is stored. Stop every process \
@@ -278,8 +278,8 @@ impl Change {
                 if saved { "" } else { "move that file back if it is there, " }
             ),
             Self::Overwritten => format!(
-                "the content of the database '{path}' was changed by something else than SQLite, as when a backup is \
-                 copied over it, while it was in use: nothing more is stored. Stop every process that uses it, remove \
+                "the content of the database '{path}' was changed by something else than SQLite while it was in use \
+                 (a backup may have been copied over it): nothing more is stored. Stop every process that uses it, remove \
                  '{path}-wal' and '{path}-shm' if a backup was restored, and restore it once more"
             ),
             Self::NotFrozen => {
