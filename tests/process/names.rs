@@ -206,7 +206,7 @@ fn whoever_comes_by_another_name_or_with_another_log_is_refused_while_a_process_
     fs::copy(site.path("signwave.db.master"), site.path("other.db.master")).unwrap();
     // By another name; with another log; another database beside its log.
     rename("signwave.db", "other.db");
-    other_names("open by another name");
+    other_names("open under another name");
     rename("other.db", "signwave.db");
     rename("signwave.db-wal", "wal");
     let error = failed(&site, &["status"]);
