@@ -218,7 +218,7 @@ pub enum Breach {
 }
 
 impl Breach {
-    /// The promise that is broken, by its number in ARCHITECTURE.md.
+    /// The number of the promise that is broken, as in GUARANTEES.md.
     pub const fn promise(&self) -> &'static str {
         match self {
             Self::InTwoBatches { .. } | Self::WaitsInBatch { .. } | Self::TwoSignatures { .. } => "P1",
