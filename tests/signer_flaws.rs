@@ -1,16 +1,14 @@
 //! Keys that parse and must not be used: each is built with one flaw and refused for it.
 
-#[path = "support/numbers.rs"]
-mod numbers;
-mod openssl;
-
 use std::iter;
 
 use num_bigint_dig::{BigUint, RandPrime, prime::probably_prime};
-use numbers::{Numbers, e, inverse, lcm};
-use openssl::openssl;
 use rsa::rand_core::OsRng;
 use signwave::signer::{Engine, KeyFlaw, PublicKey, SignerError, import};
+use support::{
+    numbers::{Numbers, e, inverse, lcm},
+    openssl::openssl,
+};
 
 fn prime(bits: usize) -> BigUint {
     OsRng.gen_prime(bits)

@@ -2,18 +2,16 @@
 //! with a command that works.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod openssl;
-
 use std::{fs, path::Path, process::Command, thread};
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
-use openssl::openssl;
 use pkcs8::{PrivateKeyInfo, der::Decode};
 use rsa::{RsaPrivateKey, pkcs1::DecodeRsaPrivateKey, traits::PrivateKeyParts, traits::PublicKeyParts};
 use signwave::{
     domain::{Scheme, SignatureBuf},
     signer::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, import},
 };
+use support::openssl::openssl;
 use tempfile::TempDir;
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -1,16 +1,14 @@
 //! Every form in which openssl writes a private key is read; everything else is refused with the reason.
 
-mod openssl;
-
 use std::fs;
 
-use openssl::openssl;
 use pkcs8::{
     EncryptedPrivateKeyInfo,
     der::{Decode, Encode},
     pkcs5::{EncryptionScheme, pbes2},
 };
 use signwave::signer::{self, KeyFlaw, PrivateKey, SignerError};
+use support::openssl::openssl;
 use tempfile::TempDir;
 
 const RSA2048: &[u8] = include_bytes!("fixtures/signer/rsa2048.pem");

@@ -1,17 +1,15 @@
 //! Public keys: as openssl writes and reads them, in one form only.
 
-mod openssl;
-
 use std::fs;
 
 use num_bigint_dig::BigUint;
-use openssl::openssl;
 use pkcs8::{
     SubjectPublicKeyInfoRef,
     der::{Encode, asn1::BitStringRef},
 };
 use rsa::pkcs1::{self, UintRef};
 use signwave::signer::{KeyFlaw, PublicKey, SignerError};
+use support::openssl::openssl;
 
 const KEYS: [(&[u8], u32); 6] = [
     (include_bytes!("fixtures/signer/rsa2048.pem"), 2048),

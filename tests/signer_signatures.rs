@@ -1,16 +1,14 @@
 //! Signatures of both engines against each other, against openssl, and against what must not verify.
 
-mod openssl;
-
 use std::{fs, thread};
 
 use num_bigint_dig::BigUint;
-use openssl::openssl;
 use rsa::{RsaPrivateKey, pkcs8::DecodePrivateKey, traits::PublicKeyParts};
 use signwave::{
     domain::{Digest, DigestAlgorithm, Scheme, SignatureBuf},
     signer::{Engine, NoopSigner, PrivateKey, Signer, SignerError, digest, generate, import},
 };
+use support::openssl::openssl;
 
 // Keys: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048
 // The one of 2049 bits, whose PSS encoding is a byte shorter than its modulus (RFC 8017, section 9.1.1), is

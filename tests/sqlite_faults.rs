@@ -2,8 +2,6 @@
 //! program once more.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
-
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -15,7 +13,10 @@ use signwave::{
     domain::{Epoch, Outcome},
     store::{self, DatabaseUrl, Fault, FaultyStore, Method, Store, StoreError},
 };
-use support::{MINUTE, add_keys, add_records, lease, open_all, promises::Promises, register, sign};
+use support::{
+    promises::Promises,
+    store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
+};
 
 const DATABASE: &str = "SIGNWAVE_TEST_DATABASE";
 

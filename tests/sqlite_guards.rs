@@ -1,9 +1,6 @@
 //! What the schema itself refuses, tried by a stranger with plain SQL.
 
-#[path = "support/stranger.rs"]
-mod stranger;
-
-use stranger::Database;
+use support::stranger::Database;
 
 #[test]
 fn records_are_append_only() {

@@ -1,9 +1,6 @@
 //! Plain SQL as a way in and out, and how mistakes made with it come to light.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/stranger.rs"]
-mod stranger;
-
 use diesel::{
     QueryableByName, RunQueryDsl, SqliteConnection, sql_query,
     sql_types::{BigInt, Binary},
@@ -12,7 +9,7 @@ use signwave::{
     domain::{BatchId, Epoch, InsertVerdict, KeyId, Lease, NodeId, RecordId, Scheme, SignatureBuf},
     store::{self, DatabaseUrl, NewRecord, OpenBatches},
 };
-use stranger::Database;
+use support::stranger::Database;
 
 #[test]
 fn a_record_below_the_frontier_is_refused() {

@@ -1,11 +1,6 @@
 //! One suite that every store must pass: in memory, in SQLite, through a fault plan, and in PostgreSQL.
 
 mod conformance;
-#[path = "support/postgres/mod.rs"]
-mod postgres;
-mod support;
-#[path = "support/worlds.rs"]
-mod worlds;
 
 use conformance::{batches, commits, keys, leases, nodes, records, together};
 
@@ -26,9 +21,9 @@ macro_rules! in_world {
             $($(
                 #[test]
                 fn $test() {
-                    let world = super::worlds::World::$world();
+                    let world = support::worlds::World::$world();
                     super::$module::$test(&world);
-                    super::support::promises::Promises::default().check(&*world.store);
+                    support::promises::Promises::default().check(&*world.store);
                 }
             )+)+
         }

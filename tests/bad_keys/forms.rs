@@ -3,8 +3,9 @@
 use num_bigint_dig::BigUint;
 use pkcs8::{PrivateKeyInfo, der::Decode, pkcs5::pbes2};
 use signwave::signer::{KeyFlaw, SignerError, import};
+use support::numbers::Numbers;
 
-use crate::{Case, numbers::Numbers};
+use crate::Case;
 
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;

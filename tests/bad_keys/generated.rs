@@ -2,8 +2,7 @@
 
 use num_bigint_dig::{BigUint, RandPrime, prime::probably_prime};
 use rsa::rand_core::{Error, RngCore, impls};
-
-use crate::{numbers::e, process::Random};
+use support::{numbers::e, random::Random};
 
 /// An endless supply of primes.
 pub struct Primes(Random);

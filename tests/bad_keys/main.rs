@@ -4,10 +4,6 @@
 
 mod forms;
 mod generated;
-#[path = "../support/numbers.rs"]
-mod numbers;
-#[path = "../support/process.rs"]
-mod process;
 mod sealed;
 mod values;
 
@@ -18,8 +14,11 @@ use signwave::signer::{PrivateKey, SignerError, import};
 use tempfile::TempDir;
 
 use generated::Primes;
-use numbers::{Numbers, e};
-use process::{Random, command, succeed};
+use support::{
+    numbers::{Numbers, e},
+    process::{command, succeed},
+    random::Random,
+};
 
 /// A file that is no good key, and what is said about it.
 pub struct Case {

@@ -4,11 +4,11 @@ use std::iter;
 
 use num_bigint_dig::BigUint;
 use signwave::signer::KeyFlaw;
+use support::numbers::{Numbers, e, inverse, lcm};
 
 use crate::{
     Case,
     generated::{Primes, next_prime},
-    numbers::{Numbers, e, inverse, lcm},
 };
 
 fn case(name: impl Into<String>, numbers: &Numbers, flaw: KeyFlaw) -> Case {

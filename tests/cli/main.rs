@@ -11,7 +11,6 @@ mod import;
 mod import_texts;
 mod key_files;
 mod keys;
-mod sandbox;
 mod settings;
 mod tamper;
 mod verify;

@@ -1,4 +1,4 @@
-//! The tests, by topic. Each is a function of a [`World`](crate::worlds::World).
+//! The tests, by topic. Each is a function of a [`World`](support::worlds::World).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod batches;
@@ -10,15 +10,9 @@ pub mod records;
 pub mod together;
 
 use signwave::{
-    domain::{CommitVerdict, Lease, SignedBatch},
+    domain::{CommitVerdict, SignedBatch},
     store::Store,
 };
-
-/// The same lease once more, as only a test may have it.
-pub fn copy(lease: &Lease) -> Lease {
-    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
-    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
-}
 
 pub fn commit_one(store: &dyn Store, batch: SignedBatch) -> CommitVerdict {
     let verdicts = store.commit(&[batch]).unwrap();

@@ -1,6 +1,4 @@
 //! The checker of all promises over a store, to be called after each step while nobody else is at work.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::allow_attributes, dead_code, reason = "each test program uses a part of this")]
 
 use std::collections::HashMap;
 

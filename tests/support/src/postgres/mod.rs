@@ -1,12 +1,5 @@
 //! PostgreSQL servers of the tests' own: started from the installed programs in a temporary folder,
 //! and gone with the process that wanted them, however that ends.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(
-    clippy::allow_attributes,
-    dead_code,
-    unused_imports,
-    reason = "each test program uses a part of this"
-)]
 
 mod bouncer;
 mod guard;
@@ -42,6 +35,7 @@ pub struct Cluster {
     folder: PathBuf,
     port: u16,
     environment: Vec<(&'static str, PathBuf)>,
+    #[expect(dead_code, reason = "dropping it stops the server")]
     guard: Guard,
 }
 

@@ -23,7 +23,7 @@ pub struct Numbers {
 
 impl Numbers {
     pub fn good() -> Self {
-        let pem = include_str!("../fixtures/signer/rsa2048.pem");
+        let pem = include_str!("../../fixtures/signer/rsa2048.pem");
         let key = RsaPrivateKey::from_pkcs8_pem(pem).expect("the fixture is a good key");
         let [p, q] = key.primes() else { panic!("two primes") };
         let numbers = Self::of(p.clone(), q.clone(), key.e().clone());

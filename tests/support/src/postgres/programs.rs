@@ -36,8 +36,7 @@ impl Programs {
     /// server's only, without psql and pg_dump.
     pub fn unpacked(version: u32, folder: &Path) -> Self {
         let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
-        let archive =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join(format!("tools/postgres-{version}.tgz"));
+        let archive = crate::root().join(target).join(format!("tools/postgres-{version}.tgz"));
         assert!(archive.exists(), "'{}' is missing: run scripts/install-tools first", archive.display());
         succeed(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder));
         let package = folder.join("package");

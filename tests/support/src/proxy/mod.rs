@@ -1,9 +1,7 @@
 //! A TCP proxy between clients and PostgreSQL that fails on command: it cuts, delays, holds back, and
 //! loses a COMMIT or the answer to one.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::allow_attributes, dead_code, reason = "each test program uses a part of this")]
 
-mod protocol;
+pub mod protocol;
 
 use std::{
     collections::HashMap,

@@ -1,7 +1,4 @@
-//! What the tests of the store have in common: worlds to run in, and a checker of all promises.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-pub mod promises;
+//! The usual steps of a store, with made-up keys and signatures.
 
 use std::time::Duration;
 
@@ -60,6 +57,12 @@ pub fn register(store: &dyn Store) -> NodeId {
 
 pub fn lease(store: &dyn Store, node: NodeId, limit: usize) -> Vec<Lease> {
     store.lease(node, Scheme::Ps256, limit).unwrap()
+}
+
+/// The same lease once more, as only a test may have it.
+pub fn copy(lease: &Lease) -> Lease {
+    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
+    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
 }
 
 /// Stands in for signing: no two signatures of it are the same, not even of one record.

@@ -1,8 +1,5 @@
 //! A store, and what only the outside can do to it: time, death, and other processes.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::allow_attributes, dead_code, reason = "each test program uses a part of this")]
-
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

@@ -1,6 +1,5 @@
 //! A database with something of everything, and a stranger who speaks plain SQL with SQLite's own
 //! default pragmas: foreign keys and recursive triggers off.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,4 @@
 //! A folder with a database of its own, the binary under test, and eyes from outside.
-#![allow(clippy::allow_attributes, dead_code, reason = "each test program uses a part of this")]
 
 use std::{
     collections::BTreeMap,
@@ -14,8 +13,7 @@ use diesel::{
 };
 use tempfile::TempDir;
 
-pub use crate::process::{Random, Running, count, until};
-use crate::process::{command, succeed};
+use crate::process::{Running, command, succeed};
 
 pub struct Site {
     folder: TempDir,

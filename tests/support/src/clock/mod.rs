@@ -1,6 +1,5 @@
 //! A machine's wall clock, which tests set while programs run by it: as if somebody, or a time server,
 //! had set it. All that share it see each step at the same moment.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     fs::{File, Permissions},
@@ -33,7 +32,7 @@ impl Clock {
         let folder = TempDir::new().unwrap();
         // A server runs as another user.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/clock/clock.c");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/clock/clock.c");
         let library = folder.path().join("clock.so");
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", source, "-o"]).arg(library);

@@ -14,6 +14,8 @@ use diesel::{
 };
 use tempfile::TempDir;
 
+use crate::process::built;
+
 /// A folder, removed at the end. The database in it is `signwave.db`, as by default.
 pub struct Sandbox(TempDir);
 
@@ -65,7 +67,7 @@ impl Sandbox {
 
     /// The binary, about to run in the folder with no settings but `arguments`.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signwave"));
+        let mut command = Command::new(built());
         self.prepare(&mut command);
         command.args(arguments);
         command
