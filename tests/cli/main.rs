@@ -11,6 +11,7 @@ mod import;
 mod import_texts;
 mod key_files;
 mod keys;
+mod readme;
 mod settings;
 mod tamper;
 mod verify;

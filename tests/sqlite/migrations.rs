@@ -1,5 +1,4 @@
 //! The migrations under diesel's own command line: it and the program must make the same database.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     path::{Path, PathBuf},

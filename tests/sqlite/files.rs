@@ -1,5 +1,4 @@
 //! Files: what is made, with which rights, and what is refused.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,
@@ -173,7 +172,7 @@ fn without_the_right_to_write_a_database_is_read_only() {
         chmod(folder.path(), folder_mode);
         chmod(&path, file_mode);
         let output = as_somebody_else(&reachable_copy(folder.path()))
-            .args(["--exact", "as_nobody", "--ignored", "--nocapture"])
+            .args(["--exact", "files::as_nobody", "--ignored", "--nocapture"])
             .env("SIGNWAVE_TEST_DATABASE", &path)
             .output()
             .expect("setpriv (util-linux) must be there when root runs the tests");

@@ -1,6 +1,5 @@
 //! Failures of the disk and of processes, for real: each in a process of its own, which is this
 //! program once more.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     path::{Path, PathBuf},
@@ -41,7 +40,7 @@ fn child(name: &str, database: &Path, before: &str) -> Command {
     let mut command = Command::new("sh");
     command
         .arg("-c")
-        .arg(format!("{before} exec \"$0\" --exact {name} --ignored --nocapture"))
+        .arg(format!("{before} exec \"$0\" --exact faults::{name} --ignored --nocapture"))
         .arg(std::env::current_exe().unwrap())
         .env(DATABASE, database);
     command

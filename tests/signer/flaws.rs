@@ -167,6 +167,6 @@ fn keys_that_share_a_prime_are_found() {
     assert!(shares(&public(fresh(), good.q.clone())));
     assert!(shares(key.public_key()));
     assert!(!shares(&public(fresh(), fresh())));
-    let other = import(include_bytes!("fixtures/signer/other2048.pem"), None).unwrap();
+    let other = import(include_bytes!("../fixtures/signer/other2048.pem"), None).unwrap();
     assert!(!shares(other.public_key()));
 }

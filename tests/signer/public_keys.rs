@@ -12,12 +12,12 @@ use signwave::signer::{KeyFlaw, PublicKey, SignerError};
 use support::openssl::openssl;
 
 const KEYS: [(&[u8], u32); 6] = [
-    (include_bytes!("fixtures/signer/rsa2048.pem"), 2048),
-    (include_bytes!("fixtures/signer/rsa2049.pem"), 2049),
-    (include_bytes!("fixtures/signer/rsa2560.pem"), 2560),
-    (include_bytes!("fixtures/signer/rsa3072.pem"), 3072),
-    (include_bytes!("fixtures/signer/rsa4096.pem"), 4096),
-    (include_bytes!("fixtures/signer/rsa8192.pem"), 8192),
+    (include_bytes!("../fixtures/signer/rsa2048.pem"), 2048),
+    (include_bytes!("../fixtures/signer/rsa2049.pem"), 2049),
+    (include_bytes!("../fixtures/signer/rsa2560.pem"), 2560),
+    (include_bytes!("../fixtures/signer/rsa3072.pem"), 3072),
+    (include_bytes!("../fixtures/signer/rsa4096.pem"), 4096),
+    (include_bytes!("../fixtures/signer/rsa8192.pem"), 8192),
 ];
 
 /// DER SubjectPublicKeyInfo of a private key, by openssl.

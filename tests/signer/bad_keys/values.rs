@@ -6,7 +6,7 @@ use num_bigint_dig::BigUint;
 use signwave::signer::KeyFlaw;
 use support::numbers::{Numbers, e, inverse, lcm};
 
-use crate::{
+use super::{
     Case,
     generated::{Primes, next_prime},
 };

@@ -1,6 +1,5 @@
 //! A corpus of keys that must not be used, each with the error that it must meet. It is made anew by each
 //! run, from `TEST_SEED` where numbers are random; what is refused, and how, does not depend on it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod forms;
 mod generated;

@@ -11,7 +11,7 @@ use signwave::signer::{self, KeyFlaw, PrivateKey, SignerError};
 use support::openssl::openssl;
 use tempfile::TempDir;
 
-const RSA2048: &[u8] = include_bytes!("fixtures/signer/rsa2048.pem");
+const RSA2048: &[u8] = include_bytes!("../fixtures/signer/rsa2048.pem");
 const PASSPHRASE: &str = "correct horse";
 
 /// A folder with `key.pem`, and `passphrase` for openssl's `-passout file:passphrase`.

@@ -15,8 +15,8 @@ use signwave::{
     signer::{Engine, Keyring, MasterKey, OpenSigner, PrivateKey, SignerError, digest, import, seal, unseal},
 };
 
-const RSA2048: &str = include_str!("fixtures/signer/rsa2048.pem");
-const OTHER2048: &str = include_str!("fixtures/signer/other2048.pem");
+const RSA2048: &str = include_str!("../fixtures/signer/rsa2048.pem");
+const OTHER2048: &str = include_str!("../fixtures/signer/other2048.pem");
 
 fn key(pem: &str) -> PrivateKey {
     import(pem.as_bytes(), None).expect("the fixture is a good key")

@@ -1,6 +1,5 @@
 //! Private keys as other programs write them: what can be read safely is read, and every other form is named
 //! with a command that works.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{fs, path::Path, process::Command, thread};
 
@@ -150,7 +149,7 @@ struct Forms {
 
 impl Forms {
     fn new() -> Self {
-        let pem = include_str!("fixtures/signer/rsa2048.pem").to_owned();
+        let pem = include_str!("../fixtures/signer/rsa2048.pem").to_owned();
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("key.pem"), &pem).unwrap();
         let run = |command: &str| openssl(folder.path(), command);

@@ -5,7 +5,7 @@ use pkcs8::{PrivateKeyInfo, der::Decode, pkcs5::pbes2};
 use signwave::signer::{KeyFlaw, SignerError, import};
 use support::numbers::Numbers;
 
-use crate::Case;
+use super::Case;
 
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;

@@ -1,5 +1,4 @@
 //! Plain SQL as a way in and out, and how mistakes made with it come to light.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use diesel::{
     QueryableByName, RunQueryDsl, SqliteConnection, sql_query,

@@ -29,11 +29,11 @@ fn row(key: &PrivateKey) -> Row {
 #[test]
 fn what_was_exchanged_between_rows_does_not_open() {
     let read = |pem: &[u8]| import(pem, None).unwrap();
-    let a = row(&read(include_bytes!("../fixtures/signer/rsa2048.pem")));
-    let b = row(&read(include_bytes!("../fixtures/signer/other2048.pem")));
-    let long = row(&read(include_bytes!("../fixtures/signer/rsa3072.pem")));
-    let again = row(&read(include_bytes!("../fixtures/signer/rsa2048.pem")));
-    let stranger = seal(&master(2), &read(include_bytes!("../fixtures/signer/rsa2048.pem"))).unwrap();
+    let a = row(&read(include_bytes!("../../fixtures/signer/rsa2048.pem")));
+    let b = row(&read(include_bytes!("../../fixtures/signer/other2048.pem")));
+    let long = row(&read(include_bytes!("../../fixtures/signer/rsa3072.pem")));
+    let again = row(&read(include_bytes!("../../fixtures/signer/rsa2048.pem")));
+    let stranger = seal(&master(2), &read(include_bytes!("../../fixtures/signer/rsa2048.pem"))).unwrap();
 
     let wrong = SignerError::WrongMasterKey(a.fingerprint);
     let form = |reason| SignerError::SealedForm { fingerprint: a.fingerprint, reason };

@@ -1,8 +1,25 @@
-//! One suite that every store must pass: in memory, in SQLite, through a fault plan, and in PostgreSQL.
+//! One suite that every store must pass: in memory, in SQLite, through a fault plan, and in PostgreSQL. Each test is
+//! a function of a [`World`](support::worlds::World).
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod conformance;
+mod batches;
+mod commits;
+mod keys;
+mod leases;
+mod nodes;
+mod records;
+mod together;
 
-use conformance::{batches, commits, keys, leases, nodes, records, together};
+use signwave::{
+    domain::{CommitVerdict, SignedBatch},
+    store::Store,
+};
+
+fn commit_one(store: &dyn Store, batch: SignedBatch) -> CommitVerdict {
+    let verdicts = store.commit(&[batch]).unwrap();
+    assert_eq!(verdicts.len(), 1);
+    verdicts[0]
+}
 
 /// Runs each test in each world.
 macro_rules! in_every_world {

@@ -13,9 +13,9 @@ use support::openssl::openssl;
 // Keys: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048
 // The one of 2049 bits, whose PSS encoding is a byte shorter than its modulus (RFC 8017, section 9.1.1), is
 // the product of two of openssl prime -generate, since genpkey rounds odd sizes down.
-const RSA2048: &[u8] = include_bytes!("fixtures/signer/rsa2048.pem");
-const OTHER2048: &[u8] = include_bytes!("fixtures/signer/other2048.pem");
-const MESSAGE: &[u8] = include_bytes!("fixtures/signer/message.txt");
+const RSA2048: &[u8] = include_bytes!("../fixtures/signer/rsa2048.pem");
+const OTHER2048: &[u8] = include_bytes!("../fixtures/signer/other2048.pem");
+const MESSAGE: &[u8] = include_bytes!("../fixtures/signer/message.txt");
 
 fn key(pem: &[u8]) -> PrivateKey {
     import(pem, None).expect("the fixture is a good key")
@@ -32,12 +32,12 @@ fn known_answers_of_openssl_verify_and_are_made_again() {
     // openssl dgst -sha256 -sign rsa2048.pem -out rs256.sig message.txt
     // openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest ..  for ps256.sig
     let known: [(Scheme, &[u8]); 6] = [
-        (Scheme::Ps256, include_bytes!("fixtures/signer/ps256.sig")),
-        (Scheme::Ps384, include_bytes!("fixtures/signer/ps384.sig")),
-        (Scheme::Ps512, include_bytes!("fixtures/signer/ps512.sig")),
-        (Scheme::Rs256, include_bytes!("fixtures/signer/rs256.sig")),
-        (Scheme::Rs384, include_bytes!("fixtures/signer/rs384.sig")),
-        (Scheme::Rs512, include_bytes!("fixtures/signer/rs512.sig")),
+        (Scheme::Ps256, include_bytes!("../fixtures/signer/ps256.sig")),
+        (Scheme::Ps384, include_bytes!("../fixtures/signer/ps384.sig")),
+        (Scheme::Ps512, include_bytes!("../fixtures/signer/ps512.sig")),
+        (Scheme::Rs256, include_bytes!("../fixtures/signer/rs256.sig")),
+        (Scheme::Rs384, include_bytes!("../fixtures/signer/rs384.sig")),
+        (Scheme::Rs512, include_bytes!("../fixtures/signer/rs512.sig")),
     ];
     let key = key(RSA2048);
     for (engine, (scheme, signature)) in Engine::ALL.into_iter().flat_map(|e| known.map(|k| (e, k))) {
@@ -58,11 +58,11 @@ fn every_size_scheme_and_engine_verifies_everywhere() {
     thread::scope(|scope| {
         for pem in [
             RSA2048,
-            include_bytes!("fixtures/signer/rsa2049.pem"),
-            include_bytes!("fixtures/signer/rsa2560.pem"),
-            include_bytes!("fixtures/signer/rsa3072.pem"),
-            include_bytes!("fixtures/signer/rsa4096.pem"),
-            include_bytes!("fixtures/signer/rsa8192.pem"),
+            include_bytes!("../fixtures/signer/rsa2049.pem"),
+            include_bytes!("../fixtures/signer/rsa2560.pem"),
+            include_bytes!("../fixtures/signer/rsa3072.pem"),
+            include_bytes!("../fixtures/signer/rsa4096.pem"),
+            include_bytes!("../fixtures/signer/rsa8192.pem"),
         ] {
             scope.spawn(|| verifies_everywhere(pem));
         }

@@ -1,11 +1,7 @@
 //! The architecture, kept by a test: a layer uses only what lies below it, and a library only the
 //! layer that it belongs to.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
 const MAY_USE: [(&str, &[&str]); 7] = [
@@ -31,30 +27,10 @@ const BELONGS_TO: [(&str, &[&str]); 9] = [
     ("clap", &["cli"]),
 ];
 
-const LINES_AT_MOST: usize = 400;
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let rust = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"));
-    rust.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
-}
-
-/// Every source file with the part of the crate that it belongs to.
-fn files() -> Vec<(String, PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let part = |path: &Path| {
-        let first = path.strip_prefix(&root).unwrap().components().next().unwrap();
-        first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
-    };
-    sources(&root)
-        .into_iter()
-        .map(|path| (part(&path), path.clone(), fs::read_to_string(path).unwrap()))
-        .collect()
-}
-
-/// The code without its comments, so that prose may name what it likes.
-fn code(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+/// The part of the crate that a file belongs to.
+fn part(file: &File) -> &str {
+    let below = file.path.strip_prefix("src/").unwrap();
+    below.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
 /// Whether `code` names `word::` as a path of its own, not as the tail of another.
@@ -75,58 +51,27 @@ fn uses(code: &str, part: &str) -> bool {
         })
 }
 
-/// Splits `a::{b, c}, d` at the commas outside braces.
-fn top_level(group: &str) -> Vec<String> {
-    let (mut items, mut depth) = (vec![String::new()], 0);
-    for c in group.chars() {
-        depth += i32::from(c == '{') - i32::from(c == '}');
-        match c {
-            ',' if depth == 0 => items.push(String::new()),
-            c => items.last_mut().unwrap().push(c),
-        }
-    }
-    items
-}
-
 #[test]
 fn every_part_uses_only_what_lies_below_it() {
-    for (part, path, text) in files() {
-        if ["lib", "main"].contains(&part.as_str()) {
-            continue;
-        }
+    for file in files("src").iter().filter(|file| !["lib", "main"].contains(&part(file))) {
+        let part = part(file);
         let (_, below) =
             MAY_USE.iter().find(|(name, _)| *name == part).unwrap_or_else(|| panic!("no layer: {part}"));
         for (other, _) in MAY_USE.iter().filter(|(other, _)| *other != part && !below.contains(other)) {
-            assert!(!uses(&code(&text), other), "{}: {part} must not use {other}", path.display());
+            assert!(!uses(&file.code, other), "{}: {part} must not use {other}", file.path);
         }
     }
 }
 
 #[test]
 fn every_library_is_used_only_where_it_belongs() {
+    let files = files("src");
     for (library, homes) in BELONGS_TO {
-        let mut used = false;
-        for (part, path, text) in files() {
-            if names(&code(&text), library) {
-                used = true;
-                assert!(homes.contains(&part.as_str()), "{}: {part} must not use {library}", path.display());
-            }
+        let users: Vec<_> = files.iter().filter(|file| names(&file.code, library)).collect();
+        assert!(!users.is_empty(), "{library} is in Cargo.toml but nothing uses it");
+        for file in users {
+            assert!(homes.contains(&part(file)), "{}: {} must not use {library}", file.path, part(file));
         }
-        assert!(used, "{library} is in Cargo.toml but nothing uses it");
-    }
-}
-
-#[test]
-fn every_file_says_its_purpose_first_and_stays_short() {
-    for (_, path, text) in files() {
-        let generated = text.starts_with("// @generated");
-        assert!(
-            generated || text.starts_with("//! "),
-            "{}: the first line says what the file is for",
-            path.display()
-        );
-        let lines = text.lines().count();
-        assert!(lines <= LINES_AT_MOST, "{}: {lines} lines", path.display());
     }
 }
 
