@@ -1,6 +1,6 @@
 //! Sign Wave signs every record of a database exactly once, in batches, with a pool of RSA keys.
 //!
-//! The layers, from the ground up; each imports only from those before it (`tests/layers.rs` holds that):
+//! The layers, from the ground up; each imports only from those before it (`tests/layers` holds that):
 //!
 //! 1. [`domain`]: the rules, as pure code.
 //! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither knows the other.

@@ -7,7 +7,7 @@ mod faulty;
 mod libpq;
 mod memory;
 mod postgres;
-mod schema; // as diesel prints it, which tests/migrations.rs keeps true
+mod schema; // as diesel prints it, which tests/sqlite/migrations.rs keeps true
 mod sql;
 mod sqlite;
 mod url;

@@ -6,8 +6,6 @@ mod faults;
 mod keys;
 mod leases;
 mod listening;
-#[path = "../support/promises.rs"]
-mod promises;
 mod roles;
 mod selection;
 mod signers;

@@ -32,9 +32,9 @@ use signwave::{
     signer,
     store::{FaultyStore, Listener, MemoryStore, NewKey, NewRecord, Store},
 };
+use support::promises::{Promises, Signed};
 
 use crate::{
-    promises::{Promises, Signed},
     signers::{Opener, Signers, signature},
     stand_in::{Script, StandIn},
 };

@@ -1,11 +1,9 @@
 //! Databases and master keys that are missing, wrong or something else.
 
 use std::fs;
+use support::sandbox::{Sandbox, failed};
 
-use crate::{
-    sandbox::{Sandbox, failed},
-    verify::signed,
-};
+use crate::verify::signed;
 
 /// Every command that needs a database, as simply as it can be called.
 const NEED_A_DATABASE: [&[&str]; 13] = [

@@ -1,8 +1,7 @@
 //! Key files of every kind that must be refused, each with its reason.
 
 use std::{fs, path::Path};
-
-use crate::sandbox::{Sandbox, failed, succeeded};
+use support::sandbox::{Sandbox, failed, succeeded};
 
 fn fixture(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()

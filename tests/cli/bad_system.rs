@@ -5,11 +5,9 @@ use std::{
     os::unix::fs::PermissionsExt,
     process::Output,
 };
+use support::sandbox::{Sandbox, failed};
 
-use crate::{
-    sandbox::{Sandbox, failed},
-    verify::signed,
-};
+use crate::verify::signed;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_signwave");
 

@@ -4,11 +4,9 @@ use std::{collections::HashMap, io::Read, process::Stdio};
 
 use data_encoding::{BASE64, HEXUPPER};
 use serde_json::Value;
+use support::sandbox::{Sandbox, failed, succeeded};
 
-use crate::{
-    sandbox::{Sandbox, failed, succeeded},
-    verify::signed,
-};
+use crate::verify::signed;
 
 fn jsonl(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -6,11 +6,9 @@ use std::{
     os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink},
     os::unix::net::UnixListener,
 };
+use support::sandbox::{Sandbox, succeeded};
 
-use crate::{
-    sandbox::{Sandbox, succeeded},
-    verify::signed,
-};
+use crate::verify::signed;
 
 /// Runs a script in the folder, where `signwave` is the binary.
 fn shell(sandbox: &Sandbox, script: &str) {

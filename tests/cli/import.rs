@@ -4,8 +4,7 @@ use std::{
     io::{Read, Write},
     process::Stdio,
 };
-
-use crate::sandbox::{Sandbox, failed, succeeded};
+use support::sandbox::{Sandbox, failed, succeeded};
 
 const JSONL: &str = "{\"external_id\": \"a\", \"payload\": \"one\"}\n{\"external_id\": \"b\", \"payload_base64\": \"AP8=\"}\n";
 const CSV: &str = "external_id,payload_base64\na,b25l\nb,AP8=\n";

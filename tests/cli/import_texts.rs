@@ -6,8 +6,7 @@ use std::{
     path::Path,
     process::{Command, Output, Stdio},
 };
-
-use crate::sandbox::{Sandbox, failed, succeeded};
+use support::sandbox::{Sandbox, failed, succeeded};
 
 /// A file that somebody had trouble with.
 fn fixture(name: &str) -> Vec<u8> {

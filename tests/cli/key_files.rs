@@ -7,8 +7,7 @@ use std::{
     path::Path,
     process::{Output, Stdio},
 };
-
-use crate::sandbox::{Sandbox, failed, succeeded};
+use support::sandbox::{Sandbox, failed, succeeded};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_signwave");
 

@@ -1,8 +1,9 @@
 //! The pool of keys, as people manage it.
 
 use serde_json::Value;
+use support::sandbox::Sandbox;
 
-use crate::{sandbox::Sandbox, verify::signed};
+use crate::verify::signed;
 
 fn list(sandbox: &Sandbox) -> Vec<Value> {
     serde_json::from_str(&sandbox.ok(&["keys", "list", "--json"])).unwrap()

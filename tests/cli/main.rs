@@ -11,7 +11,7 @@ mod import;
 mod import_texts;
 mod key_files;
 mod keys;
-mod sandbox;
+mod readme;
 mod settings;
 mod tamper;
 mod verify;

@@ -1,6 +1,6 @@
 //! Flags go before the environment, that before the file, that before the defaults; nothing unknown passes.
 
-use crate::sandbox::{Sandbox, failed, succeeded};
+use support::sandbox::{Sandbox, failed, succeeded};
 
 /// The database that a command says it does not find, given an environment.
 fn missing_database(sandbox: &Sandbox, flags: &[&str], environment: &[(&str, &str)]) -> String {

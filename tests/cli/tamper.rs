@@ -1,6 +1,7 @@
 //! Every kind of tampering is found, and called by its name.
 
-use crate::{sandbox::Sandbox, verify::signed};
+use crate::verify::signed;
+use support::sandbox::Sandbox;
 
 /// Changes the database behind its guards, and puts the guards back: only the traces remain.
 fn tamper(sandbox: &Sandbox, sql: &str) {

@@ -3,8 +3,7 @@
 use std::sync::OnceLock;
 
 use serde_json::Value;
-
-use crate::sandbox::{Sandbox, succeeded};
+use support::sandbox::{Sandbox, succeeded};
 
 /// A folder with 60 signed records in 6 batches of 10 by 3 keys, and 5 records that wait.
 pub fn signed() -> Sandbox {

@@ -8,11 +8,15 @@ use std::{
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use rustix::process::Signal;
-
-use crate::{
+use support::{
     clock::{Clock, Step},
     postgres::Cluster,
-    site::{LEASE_GRACE, LEASE_TTL, Node, Random, Site, count, held_by, number, until},
+    random::{Random, count},
+    waiting::until,
+};
+
+use crate::{
+    site::{LEASE_GRACE, LEASE_TTL, Node, Site, held_by, number},
     watch::Watch,
 };
 

@@ -10,11 +10,13 @@ use std::{
 };
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
-
-use crate::{
+use support::{
     postgres::{Cluster, Stop, database_of},
-    site::{Node, Random, Site, count, number, until},
+    random::{Random, count},
+    waiting::until,
 };
+
+use crate::site::{Node, Site, number};
 
 #[test]
 fn a_server_that_crashes_and_ends_connections_stops_no_node_and_loses_nothing() {

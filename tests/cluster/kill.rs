@@ -4,10 +4,13 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use support::{
+    postgres::Cluster,
+    random::{Random, count},
+};
 
 use crate::{
-    postgres::Cluster,
-    site::{LEASE_GRACE, LEASE_TTL, Node, Random, Site, count, held_by, number},
+    site::{LEASE_GRACE, LEASE_TTL, Node, Site, held_by, number},
     watch::Watch,
 };
 

@@ -8,11 +8,12 @@ use std::{
 use diesel::{
     Connection, PgConnection, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text,
 };
-
-use crate::{
+use support::{
     postgres::Cluster,
-    site::{Node, Random, Site, count, number},
+    random::{Random, count},
 };
+
+use crate::site::{Node, Site, number};
 
 const WRITERS: u64 = 12;
 
@@ -39,7 +40,7 @@ fn every_committed_record_is_signed_however_late_it_became_visible() {
     let committed: Vec<String> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
     site.wait_until_signed(Duration::from_secs(60 + 3 * seconds), &mut nodes.iter_mut().collect::<Vec<_>>());
     // No gap stays for ever: each costs a look at every batch that is formed.
-    crate::site::until("all gaps are closed", Duration::from_secs(10), || number(&mut sql, late) == 0);
+    support::waiting::until("all gaps are closed", Duration::from_secs(10), || number(&mut sql, late) == 0);
     let records = site.check_all_signed(nodes);
     assert_eq!(records, committed.len() as i64, "what was rolled back is not there, what was committed is");
     for name in &committed {

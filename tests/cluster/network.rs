@@ -1,11 +1,15 @@
 //! The network between nodes and the server fails.
 
 use std::{thread, time::Duration};
-
-use crate::{
+use support::{
     postgres::{Cluster, at_port},
     proxy::{Loss, Mode, Proxy},
-    site::{LEASE_GRACE, LEASE_TTL, Node, Random, Site, count, held_by, number, until},
+    random::{Random, count},
+    waiting::until,
+};
+
+use crate::{
+    site::{LEASE_GRACE, LEASE_TTL, Node, Site, held_by, number},
     watch::Watch,
 };
 

@@ -7,10 +7,14 @@ use std::{
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
 use rustix::process::Signal;
+use support::{
+    postgres::Cluster,
+    random::{Random, count},
+    waiting::until,
+};
 
 use crate::{
-    postgres::Cluster,
-    site::{Node, Random, Site, count, held_by, number, until},
+    site::{Node, Site, held_by, number},
     watch::Watch,
 };
 

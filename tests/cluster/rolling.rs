@@ -4,11 +4,13 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-use crate::{
+use support::{
     postgres::Cluster,
-    site::{Node, Random, Site, count, number, until},
+    random::{Random, count},
+    waiting::until,
 };
+
+use crate::site::{Node, Site, number};
 
 /// Nothing is signed for longer than that at no time, on a machine that is busy.
 const PAUSE_AT_MOST: i64 = 1500;

@@ -11,13 +11,12 @@ use diesel::{
     PgConnection, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::BigInt,
 };
 use rustix::process::Signal;
-use tempfile::TempDir;
-
-pub use crate::process::{Random, Running, count, until};
-use crate::{
+use support::{
     postgres::{Cluster, database_of},
-    process::{command, succeed},
+    process::{Running, command, succeed},
+    waiting::until,
 };
+use tempfile::TempDir;
 
 /// The shortest lease there is, so that takeovers come soon.
 pub const LEASE_TTL: Duration = Duration::from_secs(1);

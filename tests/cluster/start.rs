@@ -4,11 +4,13 @@ use std::{thread, time::Duration};
 
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
-
-use crate::{
+use support::{
     postgres::{Cluster, PASSWORD, Stop, database_of},
-    site::{Node, Random, Site, count, number, until},
+    random::{Random, count},
+    waiting::until,
 };
+
+use crate::site::{Node, Site, number};
 
 #[test]
 fn a_node_waits_for_a_server_that_is_not_up_until_it_is_or_a_signal_comes() {

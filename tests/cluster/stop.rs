@@ -3,11 +3,13 @@
 use std::{thread, time::Duration};
 
 use rustix::process::Signal;
-
-use crate::{
+use support::{
     postgres::Cluster,
-    site::{Random, Site, count, number, until},
+    random::{Random, count},
+    waiting::until,
 };
+
+use crate::site::{Site, number};
 
 #[test]
 fn stopped_under_load_a_node_exits_0_within_5_seconds_with_nothing_leased() {

@@ -4,9 +4,10 @@ use signwave::{
     domain::{BatchId, BatchState, Epoch},
     store::OpenedBatches,
 };
-
-use crate::support::{add_keys, add_records, lease, open, open_all, register};
-use crate::worlds::World;
+use support::{
+    store::{add_keys, add_records, lease, open, open_all, register},
+    worlds::World,
+};
 
 fn runs(world: &World) -> Vec<String> {
     let batches = world.store.batches(BatchId(0), usize::MAX).unwrap();

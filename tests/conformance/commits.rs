@@ -1,10 +1,13 @@
 //! Committing, fencing, and reading back.
 
 use signwave::domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, RecordId, Runs};
+use support::{
+    promises::Promises,
+    store::{WIDTH, add_keys, add_records, copy, lease, open_all, register, sign},
+    worlds::World,
+};
 
-use super::{commit_one, copy};
-use crate::support::{WIDTH, add_keys, add_records, lease, open_all, promises::Promises, register, sign};
-use crate::worlds::World;
+use super::commit_one;
 
 fn setup(world: &World, batches: usize, batch_size: usize) -> NodeId {
     let store = &*world.store;

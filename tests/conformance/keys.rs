@@ -4,9 +4,10 @@ use signwave::{
     domain::{KeyId, KeyState},
     store::{AddKeyVerdict, KeyStateVerdict},
 };
-
-use crate::support::{add_keys, add_records, lease, new_key, open_all, register};
-use crate::worlds::World;
+use support::{
+    store::{add_keys, add_records, lease, new_key, open_all, register},
+    worlds::World,
+};
 
 pub fn a_key_is_added_once(world: &World) {
     let store = &*world.store;

@@ -4,10 +4,13 @@ use signwave::{
     domain::{BatchId, Epoch, KeyId, KeyState, KeyUse, NodeId, Scheme, least_recently_used},
     store::{Inventory, Store, StoreError},
 };
+use support::{
+    promises::Promises,
+    store::{add_keys, add_records, lease, open_all, register, sign},
+    worlds::World,
+};
 
 use super::commit_one;
-use crate::support::{add_keys, add_records, lease, open_all, promises::Promises, register, sign};
-use crate::worlds::World;
 
 fn setup(world: &World, keys: u8, batches: usize) -> NodeId {
     let store = &*world.store;

@@ -6,10 +6,12 @@ use signwave::{
     domain::{BatchState, CommitVerdict, Epoch, NodeId, Scheme},
     store::{Reclaimed, RenewVerdict, StoreError},
 };
+use support::{
+    store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
+    worlds::World,
+};
 
 use super::commit_one;
-use crate::support::{MINUTE, add_keys, add_records, lease, open_all, register, sign};
-use crate::worlds::World;
 
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -4,9 +4,7 @@ use signwave::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{NewRecord, StoreError},
 };
-
-use crate::support::add_records;
-use crate::worlds::World;
+use support::{store::add_records, worlds::World};
 
 fn named<'a>(external_id: &'a str, payload: &'a [u8]) -> NewRecord<'a> {
     NewRecord { external_id: Some(external_id), payload }

@@ -10,12 +10,11 @@ use signwave::{
     domain::{BatchId, CommitVerdict, KeyId, KeyState, Lease, NodeId},
     store::{NewRecord, Store},
 };
-
-use super::copy;
-use crate::support::{
-    MINUTE, add_keys, add_records, lease, open, open_all, promises::Promises, register, sign,
+use support::{
+    promises::Promises,
+    store::{MINUTE, add_keys, add_records, copy, lease, open, open_all, register, sign},
+    worlds::World,
 };
-use crate::worlds::World;
 
 const THREADS: usize = 8;
 
@@ -130,7 +129,7 @@ pub fn all_promises_hold_after_each_of_many_random_steps(world: &World) {
             3 | 4 => drop(open(store, 1 + dice(9), dice(6), dice(2) == 0)),
             5 if keys < 5 => {
                 keys += 1;
-                store.add_key(&crate::support::new_key(keys)).unwrap();
+                store.add_key(&support::store::new_key(keys)).unwrap();
             }
             6 => {
                 let state = [KeyState::Active, KeyState::Disabled, KeyState::Suspended][dice(3)];
@@ -158,7 +157,7 @@ pub fn all_promises_hold_after_each_of_many_random_steps(world: &World) {
     }
     // Whatever happened, nothing was lost: all of it can still be signed.
     store.set_key_state(KeyId(1), KeyState::Active, None).unwrap();
-    store.add_key(&crate::support::new_key(9)).unwrap();
+    store.add_key(&support::store::new_key(9)).unwrap();
     store.remove_node(nodes[0]).unwrap();
     store.remove_node(nodes[1]).unwrap();
     let node = register(store);

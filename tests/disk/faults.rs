@@ -8,10 +8,15 @@ use std::{
     thread,
     time::Duration,
 };
+use support::{
+    process::Running,
+    random::{Random, count},
+    site::{Site, number, signatures},
+    waiting::until,
+};
 
 use crate::{
     Named,
-    site::{Random, Running, Site, count, number, signatures, until},
     strace::{calls, under},
 };
 

@@ -1,8 +1,7 @@
 //! A disk without room, until somebody makes some.
 
 use std::{fs, process::Command, time::Duration};
-
-use crate::site::{Running, Site};
+use support::{process::Running, site::Site};
 
 /// Where 3000 records wait: `confined` runs a program with so little room that not all of their
 /// signatures fit, `make_room` lets it go on, and `short` is what it says in between.

@@ -2,11 +2,6 @@
 //! away, a disk that is full.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../support/site.rs"]
-mod site;
-
 mod faults;
 mod full;
 mod platter;

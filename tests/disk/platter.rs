@@ -1,8 +1,9 @@
 //! What a disk holds when the power goes away: all that was synced, and of the rest whatever it likes.
 
 use std::{collections::BTreeMap, fs, path::Path};
+use support::random::Random;
 
-use crate::{process::Random, trace::Event};
+use crate::trace::Event;
 
 /// What is written at once, or not at all.
 const SECTOR: usize = 512;

@@ -17,12 +17,15 @@ use signwave::{
     signer::{Engine, Keyring, MasterKey},
     store::{self, DatabaseUrl},
 };
+use support::{
+    process::succeed,
+    random::{Random, count},
+    site::{Site, blobs, number, signatures},
+};
 
 use crate::{
     Named,
     platter::{Disk, Fate},
-    process::{Random, count, succeed},
-    site::{Site, blobs, number, signatures},
     strace::under,
     trace::{self, Event},
 };

@@ -12,8 +12,7 @@ use signwave::{
     domain::{Digest, DigestAlgorithm, Scheme, SignatureBuf},
     signer::Signer,
 };
-
-use crate::process::Random;
+use support::random::Random;
 
 /// A way of going wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

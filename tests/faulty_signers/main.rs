@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod faults;
-#[path = "../support/process.rs"]
-mod process;
 mod signers;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,8 +18,8 @@ use signwave::{
 use tempfile::TempDir;
 
 use faults::Fault;
-use process::{Random, count};
 use signers::{BadResults, Opener, Pool};
+use support::random::{Random, count};
 
 const BATCH: usize = 40;
 const BATCHES: usize = 60;

@@ -10,11 +10,9 @@ use signwave::{
     domain::{Digest, Fingerprint, Scheme, SignatureBuf},
     signer::{Engine, NoopSigner, OpenSigner, PrivateKey, PublicKey, Signer, SignerError, generate, import},
 };
+use support::random::Random;
 
-use crate::{
-    faults::{Fault, KNOWN, flip, flipped, half_of_crt, other_padding, sign, truncated},
-    process::Random,
-};
+use crate::faults::{Fault, KNOWN, flip, flipped, half_of_crt, other_padding, sign, truncated};
 
 const GOOD: usize = 3;
 

@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod mutation;
-#[path = "../support/process.rs"]
-mod process;
 mod targets;
 
 use std::{
@@ -15,7 +13,7 @@ use std::{
 };
 
 use mutation::mutate;
-use process::{Random, count};
+use support::random::{Random, count};
 use targets::TARGETS;
 
 /// The kept inputs of a target; those of all targets together must stay small.

@@ -1,6 +1,6 @@
 //! Small changes to known inputs, such as a fuzzer makes, by seeded random numbers.
 
-use crate::process::Random;
+use support::random::Random;
 
 const LONGEST: usize = 4096;
 

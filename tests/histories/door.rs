@@ -4,18 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use signwave::{
     domain::{
-        BatchId, CommitVerdict, Custody, Epoch, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, RecordId,
-        Runs, Scheme, SignatureBuf, SignedBatch,
+        BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, Lease, NodeId, RecordId, Runs, Scheme,
+        SignatureBuf, SignedBatch,
     },
-    store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, RenewVerdict, Store, StoreError},
+    store::{AddKeyVerdict, NewRecord, OpenBatches, OpenedBatches, RenewVerdict, Store, StoreError},
+};
+
+use support::{
+    promises::{Promises, Signed},
+    store::{copy, new_key},
+    worlds::World,
 };
 
 use super::{
-    promises::{Promises, Signed},
     reference::{self, Added, PROCESSES, Record, Reference, Reply},
     rules::{GRACE, TTL},
     steps::Step,
-    worlds::World,
 };
 
 const HALF_MINUTE: Duration = Duration::from_secs(30);
@@ -161,15 +165,8 @@ impl<'a> Door<'a> {
     }
 
     fn add_key(&mut self, key: usize) {
-        let number = key as u8;
-        let new = NewKey {
-            fingerprint: Fingerprint([number; 32]),
-            public_key: vec![number; 294],
-            bits: 2048,
-            custody: Custody::Database,
-            sealed_key: vec![number; 1250],
-        };
-        assert_eq!(self.store().add_key(&new).unwrap(), AddKeyVerdict::Added(KeyId(key as i64)));
+        let added = self.store().add_key(&new_key(key as u8)).unwrap();
+        assert_eq!(added, AddKeyVerdict::Added(KeyId(key as i64)));
     }
 
     /// It may be uncertain on a server whether more records wait, never that none does.
@@ -297,12 +294,6 @@ fn name(record: RecordId, epoch: Epoch, key: KeyId, batch: BatchId) -> [u8; 32] 
         part.copy_from_slice(&number.to_be_bytes());
     }
     name
-}
-
-/// The same lease once more, as only a test may have it.
-fn copy(lease: &Lease) -> Lease {
-    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
-    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
 }
 
 fn number(id: i64) -> usize {

@@ -6,17 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod door;
-#[path = "../support/postgres/mod.rs"]
-mod postgres;
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../support/promises.rs"]
-mod promises;
 mod reference;
 mod rules;
 mod steps;
-#[path = "../support/worlds.rs"]
-mod worlds;
 
 use std::{
     cell::Cell,
@@ -25,12 +17,14 @@ use std::{
 };
 
 use door::Door;
-use process::{Random, count};
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use proptest_state_machine::Sequential;
 use reference::Reference;
 use steps::Step;
-use worlds::World;
+use support::{
+    random::{Random, count},
+    worlds::World,
+};
 
 #[test]
 fn memory_does_what_the_reference_does() {

@@ -1,12 +1,8 @@
 //! The servers and the proxy that other tests rely on do what they claim to.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "../support/postgres/mod.rs"]
-mod postgres;
-#[path = "../support/proxy/mod.rs"]
-mod proxy;
-
 mod network;
+mod protocol;
 mod servers;
 
 use diesel::{

@@ -6,13 +6,12 @@ use std::{
 };
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
-
-use crate::{
-    ask, connect,
+use support::{
     postgres::{Cluster, at_port},
     proxy::{Loss, Mode, Proxy},
-    refusal,
 };
+
+use crate::{ask, connect, refusal};
 
 /// A proxy to a new database with an empty table `row`, and its URL directly and through the proxy.
 fn proxied() -> (Proxy, String, String) {

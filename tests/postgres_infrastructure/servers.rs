@@ -6,12 +6,9 @@ use std::{
 };
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
+use support::postgres::{self, Cluster, Stop, USER, database_of};
 
-use crate::{
-    ask, connect,
-    postgres::{self, Cluster, Stop, USER, database_of},
-    refusal,
-};
+use crate::{ask, connect, refusal};
 
 #[test]
 fn each_test_has_a_database_of_its_own_on_a_durable_server() {

@@ -3,8 +3,7 @@
 use std::{fs, path::Path};
 
 use diesel::connection::SimpleConnection;
-
-use crate::{
+use support::{
     postgres::Cluster,
     process::{command, succeed},
 };

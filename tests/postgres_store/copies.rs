@@ -11,13 +11,13 @@ use signwave::{
     domain::RecordId,
     store::{self, Store},
 };
-
-use crate::{
-    lines, migrate, open, parse,
+use support::{
     postgres::{Cluster, USER, database_of},
-    run,
-    support::{MINUTE, add_keys, add_records, lease, open_all, promises::Promises, register, sign},
+    promises::Promises,
+    store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
 };
+
+use crate::{lines, migrate, open, parse, run};
 
 /// Copies one database of a user's into another, empty one, as `pg_dump .. | psql ..` does.
 pub fn dump_into(from: &str, to: &str, options: &[&str]) {

@@ -20,11 +20,9 @@ use signwave::{
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
     store::{Fault, FaultyStore, Method, StoreError},
 };
+use support::store::{add_keys, add_records};
 
-use crate::{
-    Database, open,
-    support::{add_keys, add_records},
-};
+use crate::{Database, open};
 
 const NODES: usize = 3;
 const LEASE: Duration = Duration::from_secs(1);

@@ -1,11 +1,9 @@
 //! Records that become visible late, one situation at a time. `tests/process` has them all at random.
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
+use support::store::{add_keys, lease, open_all, register, sign};
 
-use crate::{
-    Database, run,
-    support::{add_keys, lease, open_all, register, sign},
-};
+use crate::{Database, run};
 
 const ONE: &str = "INSERT INTO record (payload) VALUES ('late')";
 
@@ -87,7 +85,7 @@ fn a_gap_can_hold_more_than_is_read_at_a_time() {
     run(&mut early, ONE);
     assert_eq!(open_all(store, 1000), 1);
     run(&mut late, "COMMIT");
-    let formed: usize = (0..30).map(|_| crate::support::open(store, 1000, usize::MAX, true).opened).sum();
+    let formed: usize = (0..30).map(|_| support::store::open(store, 1000, usize::MAX, true).opened).sum();
     assert_eq!(formed, 20);
     assert_eq!(store.status().unwrap().open, 20_001);
     assert_eq!(gaps(&database), Vec::<String>::new());
@@ -95,7 +93,7 @@ fn a_gap_can_hold_more_than_is_read_at_a_time() {
 
 #[test]
 fn a_transaction_that_has_inserted_records_cannot_be_prepared() {
-    let cluster = crate::postgres::Cluster::start_with("max_prepared_transactions = 5");
+    let cluster = support::postgres::Cluster::start_with("max_prepared_transactions = 5");
     let url = cluster.database("prepared");
     crate::migrate(&url);
     let mut writer = PgConnection::establish(&url).unwrap();

@@ -3,13 +3,12 @@
 
 use diesel::connection::SimpleConnection;
 use signwave::domain::Scheme;
-
-use crate::{
-    Database, lines, open,
+use support::{
     postgres::{Cluster, USER, database_of},
-    run,
-    support::{MINUTE, add_keys, add_records, open_all, register, sign},
+    store::{MINUTE, add_keys, add_records, open_all, register, sign},
 };
+
+use crate::{Database, lines, open, run};
 
 /// Records 1 to 9: batch 1 (1-2) signed, batch 2 (3-4) leased, batches 3 to 5 open.
 fn database() -> Database {

@@ -1,13 +1,12 @@
 //! Records that a query does not show must not count as gone: an error, never silence.
 
 use signwave::store::{self, OpenBatches, StoreError};
-
-use crate::{
-    Database, open, parse,
+use support::{
     postgres::database_of,
-    run,
-    support::{add_keys, add_records, register},
+    store::{add_keys, add_records, register},
 };
+
+use crate::{Database, open, parse, run};
 
 /// What a service may do.
 const RIGHTS: &str = "GRANT SELECT ON ALL TABLES IN SCHEMA public TO ROLE; \
@@ -98,7 +97,7 @@ fn a_temporary_table_or_one_of_another_schema_does_not_stand_before_the_real_one
     assert_eq!(store.status().unwrap().unbatched, 2);
     add_keys(&*store, 1);
     register(&*store);
-    assert_eq!(crate::support::open_all(&*store, 1), 2);
+    assert_eq!(support::store::open_all(&*store, 1), 2);
     run(&mut database.admin(), "CREATE TABLE other.record (LIKE record)");
     assert_eq!(open(&database.url).status().unwrap().open, 2);
 }

@@ -4,8 +4,9 @@ use std::{thread, time::Duration};
 
 use diesel::{PgConnection, connection::SimpleConnection};
 use signwave::{domain::promises::check_counts, store};
+use support::store::open_all;
 
-use crate::{Database, lines, parse, run, support::open_all};
+use crate::{Database, lines, parse, run};
 
 const ONE: &str = "INSERT INTO record (payload) VALUES ('x')";
 

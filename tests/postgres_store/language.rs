@@ -10,13 +10,12 @@ use signwave::{
     domain::CommitVerdict,
     store::{self, StoreError},
 };
-
-use crate::{
-    migrate, open, parse,
+use support::{
     postgres::{Cluster, PASSWORD, USER, database_of},
-    run,
-    support::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
+    store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
 };
+
+use crate::{migrate, open, parse, run};
 
 fn refusal(url: &str) -> StoreError {
     store::open(&parse(url)).err().unwrap_or_else(|| panic!("{url} was opened"))
@@ -81,7 +80,7 @@ fn locks_deadlocks_and_lost_connections_are_what_they_are_in_english() {
     let waits = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted";
     thread::scope(|scope| {
         let commit = scope.spawn(|| store.commit(&[batch]));
-        crate::process::until("the commit waits", MINUTE, || number(&cluster, waits) > 0);
+        support::waiting::until("the commit waits", MINUTE, || number(&cluster, waits) > 0);
         let _ = other.batch_execute("SELECT FROM batch WHERE id = 1 FOR UPDATE");
         drop(other);
         assert_eq!(commit.join().unwrap().unwrap(), [CommitVerdict::Committed]);

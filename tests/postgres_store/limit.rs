@@ -2,8 +2,9 @@
 
 use diesel::connection::SimpleConnection;
 use signwave::store;
+use support::store::open_all;
 
-use crate::{Database, parse, run, support::open_all};
+use crate::{Database, parse, run};
 
 #[test]
 fn a_payload_over_the_limit_is_refused_and_the_limit_can_be_set() {

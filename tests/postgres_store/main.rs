@@ -2,15 +2,6 @@
 //! ways to a server that are refused, connections that break, and migrations.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../support/postgres/mod.rs"]
-mod postgres;
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../support/proxy/mod.rs"]
-mod proxy;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod addresses;
 mod copies;
 mod exclusive;
@@ -42,8 +33,7 @@ use signwave::{
     domain::BatchId,
     store::{self, DatabaseUrl, Store},
 };
-
-use crate::postgres::{Cluster, PASSWORD, database_of};
+use support::postgres::{Cluster, PASSWORD, database_of};
 
 /// A database that is up to date, on the server that the tests share.
 struct Database {

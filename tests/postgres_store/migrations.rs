@@ -4,11 +4,9 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
 use signwave::store::{self, DatabaseUrl};
+use support::postgres::{Cluster, USER, database_of};
 
-use crate::{
-    Database, lines, open, parse,
-    postgres::{Cluster, USER, database_of},
-};
+use crate::{Database, lines, open, parse};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -118,7 +116,7 @@ fn a_migration_is_reverted_and_run_again() {
 #[test]
 fn nothing_is_reverted_under_a_node_at_work() {
     let database = Database::new("living");
-    let node = crate::support::register(&*database.store);
+    let node = support::store::register(&*database.store);
     let error = store::revert(&parse(&database.url)).unwrap_err().to_string();
     assert!(
         error.contains(&format!("node {node} (node) is at work")) && error.contains("stop all nodes"),

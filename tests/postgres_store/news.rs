@@ -1,13 +1,12 @@
 //! Hearing of news.
 
 use std::time::{Duration, Instant};
-
-use crate::{
-    Database,
+use support::{
     postgres::{Cluster, database_of},
-    run,
-    support::{add_records, open_all},
+    store::{add_records, open_all},
 };
+
+use crate::{Database, run};
 
 const LONG: Duration = Duration::from_secs(20);
 

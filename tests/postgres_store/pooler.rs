@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use diesel::{Connection, PgConnection};
 use signwave::store;
-
-use crate::{
-    Database, parse,
+use support::{
     postgres::{Cluster, USER, database_of},
     process::command,
-    run,
 };
+
+use crate::{Database, parse, run};
 
 #[test]
 fn a_pool_in_session_mode_is_as_good_as_the_server() {
@@ -22,7 +21,7 @@ fn a_pool_in_session_mode_is_as_good_as_the_server() {
         &format!("ALTER DATABASE {} SET statement_timeout = '20ms'", database_of(&database.url)),
     );
     let store = store::open(&parse(&url)).unwrap();
-    crate::support::add_records(&*store, 2);
+    support::store::add_records(&*store, 2);
     assert_eq!(store.status().unwrap().unbatched, 2);
 }
 

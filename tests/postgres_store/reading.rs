@@ -1,14 +1,14 @@
 //! Whoever may only read, and servers that can only be read.
 
 use signwave::store;
-
-use crate::{
-    Database, parse,
+use support::{
     postgres::{Cluster, USER, database_of},
-    process::{command, succeed, until},
-    run,
-    support::{MINUTE, add_keys, add_records, open_all},
+    process::{command, succeed},
+    store::{MINUTE, add_keys, add_records, open_all},
+    waiting::until,
 };
+
+use crate::{Database, parse, run};
 
 #[test]
 fn a_role_that_may_only_read_can_look_at_everything() {

@@ -4,13 +4,12 @@ use std::process::Command;
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use signwave::store;
-
-use crate::{
-    migrate, open, parse,
+use support::{
     postgres::{Cluster, database_of},
-    run,
-    support::{add_keys, lease, open_all, register, sign},
+    store::{add_keys, lease, open_all, register, sign},
 };
+
+use crate::{migrate, open, parse, run};
 
 /// Runs the script as its first lines say: by psql, as a superuser.
 fn give_rights(cluster: &Cluster, database: &str) {
@@ -59,9 +58,9 @@ fn each_role_can_do_its_work_and_nothing_else() {
     let leases = lease(&*service, node, 2);
     service.release(&[(leases[1].batch, leases[1].epoch)]).unwrap();
     service.commit(&leases.into_iter().take(1).map(sign).collect::<Vec<_>>()).unwrap();
-    service.renew_node(node, crate::support::MINUTE).unwrap();
+    service.renew_node(node, support::store::MINUTE).unwrap();
     service.remove_node(node).unwrap();
-    service.reclaim(None, crate::support::MINUTE).unwrap();
+    service.reclaim(None, support::store::MINUTE).unwrap();
     service.listener().unwrap();
     assert_eq!(service.audit().unwrap(), Vec::<String>::new());
     assert_eq!(service.status().unwrap().signed, 1);

@@ -1,12 +1,9 @@
 //! Servers, and ways to them, on which a promise could not be kept.
 
 use signwave::store::{self, StoreError};
+use support::postgres::{Cluster, PASSWORD, USER, database_of};
 
-use crate::{
-    Database, parse,
-    postgres::{Cluster, PASSWORD, USER, database_of},
-    run,
-};
+use crate::{Database, parse, run};
 
 fn refusal(url: &str) -> String {
     let error = store::open(&parse(url)).err().unwrap_or_else(|| panic!("{url} was opened"));

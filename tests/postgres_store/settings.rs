@@ -4,14 +4,13 @@ use signwave::{
     domain::CommitVerdict,
     store::{self, StoreError},
 };
-
-use crate::{
-    Database, migrate, open, parse,
+use support::{
     postgres::{Cluster, database_of},
     process::{command, succeed},
-    run,
-    support::{add_keys, add_records, lease, open_all, register, sign},
+    store::{add_keys, add_records, lease, open_all, register, sign},
 };
+
+use crate::{Database, migrate, open, parse, run};
 
 /// All that a store does, at least once.
 fn work(url: &str) {

@@ -9,14 +9,13 @@ use signwave::{
     domain::{CommitVerdict, Outcome},
     store::{self, DatabaseUrl, NewRecord, StoreError},
 };
-
-use crate::{
-    Database, open,
+use support::{
     postgres::{Cluster, at_port, database_of},
     proxy::{Loss, Proxy},
-    run,
-    support::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
+    store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
 };
+
+use crate::{Database, open, run};
 
 #[test]
 fn connections_that_the_server_ended_are_replaced_without_an_error() {

@@ -2,13 +2,12 @@
 
 use diesel::connection::SimpleConnection;
 use signwave::store::StoreError;
-
-use crate::{
-    Database,
+use support::{
     postgres::Cluster,
-    run,
-    support::{add_keys, add_records, lease, open_all, register},
+    store::{add_keys, add_records, lease, open_all, register},
 };
+
+use crate::{Database, run};
 
 #[test]
 fn a_role_that_may_only_read_cannot_hold_up_the_nodes() {
@@ -55,7 +54,7 @@ fn whoever_holds_a_turn_is_named() {
         .unwrap_err();
     assert!(error.is_outage() && matches!(error, StoreError::HeldUp(_)), "{error}");
     let text = error.to_string();
-    let who = format!("of user '{}' (somebody) holds opening_turn", crate::postgres::USER);
+    let who = format!("of user '{}' (somebody) holds opening_turn", support::postgres::USER);
     assert!(text.contains(&who) && text.contains("gave up after 5 s"), "{text}");
 }
 

@@ -2,13 +2,14 @@
 //! `TEST_POSTGRES_VERSIONS` those between.
 
 use diesel::{Connection, PgConnection};
+use support::{
+    postgres::Cluster,
+    store::{add_keys, add_records},
+};
 
 use crate::{
     copies::{check, dump_into, sign_all},
-    lines, migrate, open,
-    postgres::Cluster,
-    run,
-    support::{add_keys, add_records},
+    lines, migrate, open, run,
 };
 
 fn versions() -> Vec<u32> {

@@ -7,10 +7,12 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
-
-use crate::{
+use support::{
     clock::{Clock, Step},
-    site::{Random, Running, Site, count, number, until},
+    process::Running,
+    random::{Random, count},
+    site::{Site, number},
+    waiting::until,
 };
 
 const TTL: Duration = Duration::from_secs(1);

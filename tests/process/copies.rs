@@ -3,8 +3,10 @@
 use std::{fs, process::Command, time::Duration};
 
 use rustix::process::Signal;
-
-use crate::site::{Site, number, until};
+use support::{
+    site::{Site, number},
+    waiting::until,
+};
 
 #[test]
 fn copies_of_a_database_in_use_hold_all_that_was_signed_and_can_be_worked_on() {

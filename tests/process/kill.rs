@@ -3,8 +3,11 @@
 use std::{thread, time::Duration};
 
 use rustix::process::Signal;
-
-use crate::site::{Random, Site, count, number, until};
+use support::{
+    random::{Random, count},
+    site::{Site, number},
+    waiting::until,
+};
 
 #[test]
 fn killed_at_random_moments_nothing_is_lost_or_signed_twice() {

@@ -10,8 +10,11 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
-
-use crate::site::{Running, Site, number, until};
+use support::{
+    process::Running,
+    site::{Site, number},
+    waiting::until,
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -73,7 +76,7 @@ fn ended_by(command: &[&str], act: impl Fn(&Site)) -> (Site, BTreeMap<i64, Vec<u
     let mut process = site.spawn("log", &[command, &short].concat());
     let mut sql = site.sql();
     until("it has stored some", SOON, || number(&mut sql, "SELECT count(*) FROM signature") > 60);
-    let seen = crate::site::signatures(&mut sql);
+    let seen = support::site::signatures(&mut sql);
     drop(sql);
     act(&site);
     let code = process.wait(SOON);

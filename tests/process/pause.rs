@@ -3,8 +3,11 @@
 use std::{thread, time::Duration};
 
 use rustix::process::Signal;
-
-use crate::site::{Random, Site, number, until};
+use support::{
+    random::Random,
+    site::{Site, number},
+    waiting::until,
+};
 
 /// The shortest lease there is.
 const LEASE: [&str; 4] = ["--lease-ttl", "1s", "--lease-grace", "0s"];

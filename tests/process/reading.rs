@@ -10,8 +10,10 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
-
-use crate::site::{Site, number, until};
+use support::{
+    site::{Site, number},
+    waiting::until,
+};
 
 const READING: [&[&str]; 6] = [
     &["status"],

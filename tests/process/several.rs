@@ -3,8 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use diesel::{RunQueryDsl, sql_query, sql_types::BigInt};
-
-use crate::site::{Site, number};
+use support::site::{Site, number};
 
 #[derive(diesel::QueryableByName)]
 struct Value {
@@ -40,7 +39,7 @@ fn two_processes_sign_one_database_and_share_no_record_and_no_key() {
     println!("measured: {looks} looks, in {together} of which both processes held batches");
     assert!(together > 0, "the two never worked at the same time: this proves nothing");
     assert_eq!(sign.wait(Duration::from_secs(1)), Some(0), "{}", sign.log());
-    crate::site::until("the rest is signed", Duration::from_secs(20), || {
+    support::waiting::until("the rest is signed", Duration::from_secs(20), || {
         number(&mut sql, "SELECT count(*) FROM signature") == 8000
     });
     serve.signal(rustix::process::Signal::TERM);
@@ -55,7 +54,7 @@ fn records_inserted_with_plain_sql_are_signed_within_a_second() {
     let site = Site::new(2, 2048, 0);
     let _serve = site.spawn("serve", &["serve"]);
     let mut sql = site.sql();
-    crate::site::until("it serves", Duration::from_secs(10), || {
+    support::waiting::until("it serves", Duration::from_secs(10), || {
         number(&mut sql, "SELECT count(*) FROM node") == 1
     });
     for round in 1..=5 {
@@ -65,7 +64,7 @@ fn records_inserted_with_plain_sql_are_signed_within_a_second() {
             .output()
             .expect("the sqlite3 command is there");
         assert!(insert.status.success(), "{insert:?}");
-        crate::site::until("it is signed", Duration::from_secs(1), || {
+        support::waiting::until("it is signed", Duration::from_secs(1), || {
             number(&mut sql, "SELECT count(*) FROM signed_record") == round
         });
     }

@@ -6,8 +6,11 @@ use std::{
 };
 
 use rustix::process::Signal;
-
-use crate::site::{Random, Running, Site, count, number};
+use support::{
+    process::Running,
+    random::{Random, count},
+    site::{Site, number},
+};
 
 #[test]
 fn stopped_under_load_it_exits_0_within_5_seconds_with_nothing_leased() {
@@ -20,7 +23,7 @@ fn stopped_under_load_it_exits_0_within_5_seconds_with_nothing_leased() {
         site.keep_waiting(&mut sql, 2000);
         let mut process = site.spawn("log", &["serve", "--batch-size", "300"]);
         // Long enough that its signal handlers are there: before that a signal just ends it.
-        crate::site::until("it has registered", Duration::from_secs(10), || {
+        support::waiting::until("it has registered", Duration::from_secs(10), || {
             number(&mut sql, "SELECT count(*) FROM node") == 1 || !process.is_running()
         });
         thread::sleep(Duration::from_micros(random.below(200_000)));
@@ -42,7 +45,7 @@ fn signing_slowly(arguments: &[&str]) -> (Site, Running) {
     let site = Site::new(2, 8192, 400);
     let process = site.spawn("log", arguments);
     let mut sql = site.sql();
-    crate::site::until("a batch is held", Duration::from_secs(60), || {
+    support::waiting::until("a batch is held", Duration::from_secs(60), || {
         number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
     });
     // By now its signing has begun, and takes 13 seconds.
@@ -74,7 +77,7 @@ fn a_batch_that_was_begun_is_finished_also_when_the_signal_comes_twice_and_sign_
     let site = Site::new(2, 4096, 3000);
     let mut sql = site.sql();
     let mut process = site.spawn("log", &["sign", "--batch-size", "1000", "--signers", "1"]);
-    crate::site::until("a batch is held", Duration::from_secs(60), || {
+    support::waiting::until("a batch is held", Duration::from_secs(60), || {
         number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
     });
     thread::sleep(Duration::from_millis(300));

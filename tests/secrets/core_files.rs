@@ -9,8 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::{process::until, sandbox::Sandbox};
+use support::{sandbox::Sandbox, waiting::until};
 
 /// A program, about to run with core files of any size allowed, as somebody who is not root: root may
 /// look into everything.

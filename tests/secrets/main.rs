@@ -7,13 +7,6 @@ mod debug;
 mod memory;
 mod modes;
 mod passwords;
-#[path = "../support/postgres/mod.rs"]
-mod postgres;
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../cli/sandbox.rs"]
-#[expect(dead_code, reason = "the tests of the command line use the rest")]
-mod sandbox;
 mod search;
 mod server;
 mod sources;

@@ -3,12 +3,9 @@
 use std::{os::unix::fs::MetadataExt, process::Command, time::Duration};
 
 use rustix::process::Signal;
+use support::{process::Running, sandbox::Sandbox, waiting::until};
 
-use crate::{
-    process::{Running, until},
-    sandbox::Sandbox,
-    watched::files,
-};
+use crate::watched::files;
 
 /// The binary under a umask.
 fn under(umask: &str, sandbox: &Sandbox, arguments: &[&str]) -> Command {

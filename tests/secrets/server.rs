@@ -5,10 +5,13 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
+use support::{
+    postgres::{Cluster, USER},
+    process::Running,
+    waiting::until,
+};
 
 use crate::{
-    postgres::{Cluster, USER},
-    process::{Running, until},
     search::Secrets,
     watched::{Watched, files},
 };

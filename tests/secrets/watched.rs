@@ -10,8 +10,9 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use support::sandbox::Sandbox;
 
-use crate::{sandbox::Sandbox, search::Secrets};
+use crate::search::Secrets;
 
 pub struct Watched {
     pub sandbox: Sandbox,

@@ -12,8 +12,9 @@ use signwave::{
     signer,
     store::{BatchRow, Store},
 };
+use support::promises::Promises;
 
-use crate::{promises::Promises, signers::Ledger};
+use crate::signers::Ledger;
 
 #[derive(Default)]
 pub struct Checks {

@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
+use support::random::Random;
 use tokio::time::Instant;
-
-use crate::process::Random;
 
 /// Shared by all who take part in a run. A run has one thread, so that who draws first is certain.
 #[derive(Clone)]

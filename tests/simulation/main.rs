@@ -11,10 +11,6 @@ mod ending;
 mod fate;
 mod node;
 mod panics;
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../support/promises.rs"]
-mod promises;
 mod scenario;
 mod signers;
 mod simulation;
@@ -28,7 +24,7 @@ use std::{
 };
 
 use fate::Tally;
-use process::count;
+use support::random::{count, seed};
 
 /// What must have happened again and again, or the simulation proves nothing: in one of so many runs at least.
 const MUST_HAPPEN: [(&str, usize); 21] = [
@@ -76,7 +72,7 @@ fn whatever_happens_every_promise_holds_and_everything_is_signed_in_the_end() {
 
 /// `TEST_SEED`, or always the same: what is run with every change judges the change. Others are for torture.
 fn first_seed() -> u64 {
-    if std::env::var_os("TEST_SEED").is_some() { process::seed() } else { 1 }
+    if std::env::var_os("TEST_SEED").is_some() { seed() } else { 1 }
 }
 
 /// Each core takes the next seed when it is done with one.

@@ -1,0 +1,116 @@
+//! One suite that every store must pass: in memory, in SQLite, through a fault plan, and in PostgreSQL. Each test is
+//! a function of a [`World`](support::worlds::World).
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod batches;
+mod commits;
+mod keys;
+mod leases;
+mod nodes;
+mod records;
+mod together;
+
+use signwave::{
+    domain::{CommitVerdict, SignedBatch},
+    store::Store,
+};
+
+fn commit_one(store: &dyn Store, batch: SignedBatch) -> CommitVerdict {
+    let verdicts = store.commit(&[batch]).unwrap();
+    assert_eq!(verdicts.len(), 1);
+    verdicts[0]
+}
+
+/// Runs each test in each world.
+macro_rules! in_every_world {
+    ($($tests:tt)+) => {
+        in_world!(memory in memory: $($tests)+);
+        in_world!(sqlite in sqlite: $($tests)+);
+        in_world!(faulty in faulty: $($tests)+);
+        in_world!(postgresql in postgres: $($tests)+);
+    };
+}
+
+/// Runs each test in one world.
+macro_rules! in_world {
+    ($name:ident in $world:ident: $($module:ident: $($test:ident),+;)+) => {
+        mod $name {
+            $($(
+                #[test]
+                fn $test() {
+                    let world = support::worlds::World::$world();
+                    super::$module::$test(&world);
+                    support::promises::Promises::default().check(&*world.store);
+                }
+            )+)+
+        }
+    };
+}
+
+in_every_world! {
+    records:
+        records_get_rising_ids_and_named_ones_are_added_once,
+        a_conflict_ends_the_insert_and_what_came_before_it_is_stored,
+        a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused,
+        payloads_are_read_byte_for_byte_in_order,
+        reading_a_payload_that_is_missing_is_an_error,
+        unsigned_records_are_shown_without_a_signature;
+    batches:
+        batches_are_formed_full_until_enough_are_open,
+        a_partial_batch_is_formed_only_when_asked_for,
+        nothing_waits_only_when_nothing_is_left,
+        gaps_in_ids_become_runs,
+        batches_are_listed_in_pages;
+    leases:
+        oldest_batches_are_paired_with_least_recently_used_keys,
+        the_order_of_keys_is_that_of_the_domain_rule,
+        a_key_in_use_is_not_leased_again,
+        fewer_are_leased_when_batches_or_keys_run_out,
+        a_node_that_is_not_registered_leases_nothing,
+        a_release_counts_only_what_still_stood,
+        an_inventory_names_what_is_held_and_what_is_not_stored_any_more;
+    commits:
+        a_commit_stores_every_signature_of_a_batch,
+        a_batch_of_any_size_is_committed,
+        a_commit_is_fenced_by_epoch_node_and_state,
+        a_fenced_batch_does_not_hinder_the_others,
+        the_same_batch_twice_in_one_commit_is_stored_once,
+        after_a_lost_reply_the_outcome_can_be_read_back,
+        a_batch_that_does_not_exist_is_fenced_and_hinders_no_other;
+    nodes:
+        a_renewed_lease_stands_and_a_removed_node_is_gone,
+        removing_a_node_gives_back_what_it_holds,
+        a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out,
+        a_reclaimed_node_can_neither_lease_nor_commit,
+        a_clock_that_is_set_back_makes_no_lease_longer,
+        nobody_reclaims_itself,
+        node_ids_are_never_used_twice;
+    keys:
+        a_key_is_added_once,
+        key_states_follow_the_rule_and_retired_is_final,
+        only_active_keys_are_leased,
+        a_stored_key_comes_back_as_it_was;
+    together:
+        of_many_threads_exactly_one_leases_each_batch,
+        many_that_form_batches_at_once_share_the_records_out,
+        of_many_commits_of_one_batch_exactly_one_is_stored,
+        of_many_reclaimers_exactly_one_gets_each_node,
+        all_promises_hold_after_each_of_many_random_steps;
+}
+
+/// What holds on one host: ids are assigned and become visible in one order, and a process that died
+/// shows at once.
+macro_rules! in_every_world_of_one_host {
+    ($($tests:tt)+) => {
+        in_world!(memory_on_one_host in memory: $($tests)+);
+        in_world!(sqlite_on_one_host in sqlite: $($tests)+);
+        in_world!(faulty_on_one_host in faulty: $($tests)+);
+    };
+}
+
+in_every_world_of_one_host! {
+    batches:
+        no_record_can_appear_below_the_frontier;
+    nodes:
+        a_node_whose_process_died_is_reclaimed_at_once;
+}

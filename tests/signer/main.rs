@@ -1,0 +1,11 @@
+//! Keys and signatures: what is read, refused, sealed, made and verified, against openssl and what others got wrong.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bad_keys;
+mod flaws;
+mod forms;
+mod import;
+mod public_keys;
+mod sealing;
+mod signatures;
+mod wycheproof;

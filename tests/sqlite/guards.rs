@@ -1,0 +1,253 @@
+//! What the schema itself refuses, tried by a stranger with plain SQL.
+
+use support::stranger::Database;
+
+#[test]
+fn records_are_append_only() {
+    let database = Database::new();
+    database.refuses(
+        "a record cannot be changed",
+        &[
+            "UPDATE record SET payload = 'new' WHERE id = 1",
+            "UPDATE OR REPLACE record SET id = 2 WHERE id = 9",
+            "UPDATE OR IGNORE record SET payload = 'new' WHERE id = 9",
+        ],
+    );
+    database
+        .refuses("a record cannot be deleted", &["DELETE FROM record WHERE id = 9", "DELETE FROM record"]);
+    database.refuses("a record with this id is there already", &[
+        "INSERT INTO record (id, payload) VALUES (9, 'new')",
+        "REPLACE INTO record (id, payload) VALUES (1, 'new')",
+        "INSERT OR REPLACE INTO record (id, payload) VALUES (9, 'new')",
+        "INSERT INTO record (id, payload) VALUES (9, 'new') ON CONFLICT (id) DO UPDATE SET payload = 'new'",
+    ]);
+    database.refuses(
+        "another payload",
+        &[
+            "INSERT INTO record (external_id, payload) VALUES ('name', 'new')",
+            "INSERT OR IGNORE INTO record (external_id, payload) VALUES ('name', 'new')",
+            "REPLACE INTO record (external_id, payload) VALUES ('name', 'new')",
+            "INSERT OR REPLACE INTO record (id, external_id, payload) VALUES (10, 'name', 'new')",
+        ],
+    );
+    database.refuses(
+        "CHECK constraint failed",
+        &[
+            "INSERT INTO record (id, payload) VALUES (0, 'new')",
+            "INSERT INTO record (id, payload) VALUES (-1, 'new')",
+            "INSERT INTO record (id, payload) VALUES (9223372036854775807, 'new')",
+            "INSERT INTO record (payload) VALUES (5)",
+            "INSERT INTO record (payload) VALUES (1.5)",
+            "INSERT INTO record (external_id, payload) VALUES (x'00', '')",
+        ],
+    );
+    database.refuses("NOT NULL constraint failed", &["INSERT INTO record (payload) VALUES (NULL)"]);
+}
+
+#[test]
+fn the_same_named_record_again_is_skipped_without_a_word() {
+    let database = Database::new();
+    let before = database.dump();
+    database.allows("INSERT INTO record (external_id, payload) VALUES ('name', 'old'), ('name', x'6f6c64')");
+    assert_eq!(database.dump(), before);
+}
+
+#[test]
+fn signatures_are_written_once() {
+    let database = Database::new();
+    database.refuses(
+        "a signature cannot be changed",
+        &[
+            "UPDATE signature SET value = x'00'",
+            "UPDATE OR REPLACE signature SET record_id = 2 WHERE record_id = 1",
+            "UPDATE OR REPLACE signature SET rowid = 2 WHERE record_id = 1",
+        ],
+    );
+    database.refuses(
+        "a signature cannot be deleted",
+        &["DELETE FROM signature", "DELETE FROM signature WHERE record_id = 1"],
+    );
+    database.refuses(
+        "while its batch is leased",
+        &[
+            "INSERT INTO signature VALUES (1, 1, x'00')",
+            "REPLACE INTO signature VALUES (1, 1, x'00')",
+            "INSERT OR REPLACE INTO signature VALUES (1, 2, x'00')",
+            "INSERT OR REPLACE INTO signature VALUES (2, 3, x'00')",
+            "INSERT INTO signature VALUES (5, 3, x'00')",
+            "INSERT INTO signature VALUES (7, 2, x'00')",
+            "INSERT INTO signature VALUES (7, 99, x'00')",
+        ],
+    );
+}
+
+#[test]
+fn batches_follow_their_life_and_nothing_else() {
+    let database = Database::new();
+    database.refuses("a batch goes from open to leased", &[
+        "UPDATE batch SET state = 'open', key_id = NULL, scheme = NULL, leased_at = NULL, signed_at = NULL, epoch = 2 WHERE id = 1",
+        "UPDATE batch SET epoch = 9 WHERE id = 1",
+        "UPDATE batch SET key_id = 3 WHERE id = 1",
+        "UPDATE batch SET signed_at = 'never' WHERE id = 1",
+        "UPDATE batch SET epoch = 0 WHERE id = 2",
+        "UPDATE batch SET epoch = 2 WHERE id = 2",
+        "UPDATE batch SET key_id = 1 WHERE id = 2",
+        "UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now', key_id = 1 WHERE id = 2",
+        "UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now', epoch = 2 WHERE id = 2",
+        "UPDATE batch SET state = 'signed', key_id = 1, scheme = 'PS256', leased_at = 'now', signed_at = 'now' WHERE id = 3",
+        "UPDATE batch SET state = 'leased', key_id = 1, node_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3",
+        "UPDATE batch SET state = 'leased', key_id = 2, node_id = 1, scheme = 'PS256', leased_at = 'now', epoch = 1 WHERE id = 3",
+        "UPDATE OR REPLACE batch SET state = 'leased', key_id = 2, node_id = 1, scheme = 'PS256', leased_at = 'now', epoch = 1 WHERE id = 3",
+        "UPDATE batch SET state = NULL WHERE id = 3",
+        "UPDATE batch SET epoch = NULL WHERE id = 3",
+    ]);
+    database.refuses("CHECK constraint failed", &[
+        "UPDATE batch SET state = 'open', epoch = 2 WHERE id = 2",
+        "UPDATE batch SET state = 'signed', signed_at = 'now' WHERE id = 2",
+        "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3",
+        "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, node_id = 1, scheme = 'none', leased_at = 'now' WHERE id = 3",
+    ]);
+    // Along with a change that is allowed.
+    for change in
+        ["first_record = 7", "last_record = 7", "runs = '5'", "record_count = 1", "opened_at = 'never'"]
+    {
+        database.refuses("a batch is formed once", &[&format!(
+            "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, node_id = 1, scheme = 'PS256', leased_at = 'now', {change} WHERE id = 3"
+        )]);
+    }
+    database.refuses("a batch cannot be deleted", &["DELETE FROM batch WHERE id = 3", "DELETE FROM batch"]);
+}
+
+/// The index holds it alone, should the trigger be gone; so does the primary key of `signature`.
+#[test]
+fn a_key_is_never_leased_twice_and_a_record_never_signed_twice_even_without_triggers() {
+    let database = Database::new();
+    database.allows("DROP TRIGGER batch_transitions; DROP TRIGGER signature_of_leased_batch");
+    database.refuses(
+        "UNIQUE constraint failed: batch.key_id",
+        &["UPDATE batch SET state = 'leased', key_id = 2, node_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3"],
+    );
+    database.refuses(
+        "UNIQUE constraint failed: signature.record_id",
+        &["INSERT INTO signature VALUES (1, 1, x'00')"],
+    );
+}
+
+#[test]
+fn batches_are_formed_above_the_frontier_and_without_gaps() {
+    let database = Database::new();
+    let insert = "INSERT INTO batch (id, first_record, last_record, runs, record_count)";
+    let refuses = |because: &str, values: &[&str]| {
+        for values in values {
+            database.refuses(
+                because,
+                &[
+                    &format!("{insert} VALUES {values}"),
+                    &format!("{insert} VALUES {values}").replace("INSERT", "REPLACE"),
+                ],
+            );
+        }
+    };
+    refuses(
+        "formed open, with epoch 0",
+        &[
+            "(NULL, 6, 7, '6-7', 2)",
+            "(NULL, 1, 2, '1-2', 2)",
+            "(4, 5, 6, '5-6', 2)",
+            "(3, 7, 8, '7-8', 2)",
+            "(1, 7, 8, '7-8', 2)",
+        ],
+    );
+    refuses("numbered without gaps", &["(5, 7, 8, '7-8', 2)", "(99, 7, 8, '7-8', 2)"]);
+    refuses(
+        "CHECK constraint failed",
+        &[
+            "(NULL, 8, 7, '7-8', 2)",
+            "(NULL, 7, 8, '7-8', 3)",
+            "(NULL, 7, 8, '7-8', 0)",
+            "(NULL, 7, 8, '', 2)",
+            "(NULL, 'seven', 'x', '7-8', 2)",
+            "(NULL, 7, 8, '7-8', 'two')",
+        ],
+    );
+    database.refuses("formed open, with epoch 0", &[
+        "INSERT INTO batch (first_record, last_record, runs, record_count, epoch) VALUES (7, 8, '7-8', 2, 5)",
+        "INSERT INTO batch (first_record, last_record, runs, record_count, state, key_id, scheme, leased_at, signed_at)
+         VALUES (7, 8, '7-8', 2, 'signed', 1, 'PS256', 'now', 'now')",
+    ]);
+}
+
+#[test]
+fn keys_are_never_deleted_and_never_become_others() {
+    let database = Database::new();
+    database.refuses(
+        "a key cannot be deleted",
+        &["DELETE FROM signing_key WHERE id = 3", "DELETE FROM signing_key"],
+    );
+    let other = format!("('{}', x'09', 2048, 'database', x'09')", "09".repeat(32));
+    let same = format!("('{}', x'09', 2048, 'database', x'09')", "01".repeat(32));
+    let columns = "(fingerprint, public_key, bits, custody, sealed_key)";
+    database.refuses("this key is there already", &[
+        &format!("REPLACE INTO signing_key {columns} VALUES {same}"),
+        &format!("INSERT OR REPLACE INTO signing_key {columns} VALUES {same}"),
+        &format!("REPLACE INTO signing_key (id, fingerprint, public_key, bits, custody, sealed_key) VALUES (1, {}", &other[1..]),
+    ]);
+    database.refuses("what a key is cannot be changed", &[
+        "UPDATE signing_key SET public_key = x'00' WHERE id = 1",
+        "UPDATE signing_key SET bits = 1024 WHERE id = 1",
+        "UPDATE OR REPLACE signing_key SET fingerprint = (SELECT fingerprint FROM signing_key WHERE id = 2) WHERE id = 1",
+    ]);
+    database.refuses(
+        "a retired key stays retired",
+        &[
+            "UPDATE signing_key SET state = 'active' WHERE id = 3",
+            "UPDATE signing_key SET state = NULL WHERE id = 3",
+        ],
+    );
+    database.refuses(
+        "only rise",
+        &[
+            "UPDATE signing_key SET id = 9 WHERE id = 1",
+            "UPDATE OR REPLACE signing_key SET rowid = 2 WHERE id = 1",
+            "UPDATE signing_key SET last_leased = 0 WHERE id = 1",
+            "UPDATE signing_key SET signature_count = 1 WHERE id = 1",
+        ],
+    );
+    database.refuses(
+        "CHECK constraint failed",
+        &[
+            "UPDATE signing_key SET state = 'lost' WHERE id = 1",
+            "UPDATE signing_key SET sealed_key = NULL WHERE id = 1",
+            "UPDATE signing_key SET last_leased = 'late' WHERE id = 1",
+            &format!("INSERT INTO signing_key {columns} VALUES ('short', x'09', 2048, 'database', x'09')"),
+            &format!("INSERT INTO signing_key {columns} VALUES {}", other.replace("'database'", "'nobody'")),
+            &format!("INSERT INTO signing_key {columns} VALUES {}", other.replace("0909'", "090X'")),
+        ],
+    );
+}
+
+#[test]
+fn a_node_that_holds_batches_cannot_be_removed_or_replaced() {
+    let database = Database::new();
+    database.refuses("a node that holds batches cannot be removed", &["DELETE FROM node"]);
+    database.refuses(
+        "this node is there already",
+        &["REPLACE INTO node (id, name, lease_until, lease_ttl) VALUES (1, 'x', 'y', 1)"],
+    );
+    database.refuses(
+        "the id of a node cannot be changed",
+        &["UPDATE node SET id = 5", "UPDATE node SET _rowid_ = 5"],
+    );
+}
+
+#[test]
+fn a_payload_over_the_limit_is_refused() {
+    let database = Database::new();
+    database.refuses(
+        "a payload has 16777216 bytes at most",
+        &[
+            "INSERT INTO record (payload) VALUES (zeroblob(16777217))",
+            "INSERT INTO record (payload) VALUES (replace(hex(zeroblob(4194305)), '0', '✓'))",
+        ],
+    );
+}

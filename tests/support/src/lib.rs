@@ -1,0 +1,28 @@
+//! What several test programs share.
+//!
+//! The binary and its surroundings: [`process`] runs it, [`sandbox`] and [`site`] give it a folder, [`clock`] a clock
+//! that tests set. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`worlds`]
+//! has every kind of store, [`store`] the usual steps, [`stranger`] plain SQL. [`promises`] checks them all. Keys:
+//! [`numbers`], [`openssl`]. Chance and time: [`random`], [`waiting`].
+
+pub mod clock;
+pub mod numbers;
+pub mod openssl;
+pub mod postgres;
+pub mod process;
+pub mod promises;
+pub mod proxy;
+pub mod random;
+pub mod sandbox;
+pub mod site;
+pub mod store;
+pub mod stranger;
+pub mod waiting;
+pub mod worlds;
+
+use std::path::Path;
+
+/// The folder of the project.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}

@@ -1,0 +1,89 @@
+//! Running the binary under test.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::waiting::until;
+
+/// The binary that cargo built together with the test program, in the folder above it.
+pub fn built() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let binary = program.ancestors().nth(2).unwrap().join("signwave");
+    assert!(binary.exists(), "'{}' is missing: run tests by cargo", binary.display());
+    binary
+}
+
+/// The release binary where `scripts/test` built one, otherwise [`built`].
+pub fn binary() -> PathBuf {
+    std::env::var_os("TEST_BINARY").map_or_else(built, Into::into)
+}
+
+/// The binary with arguments, to be run in `folder`.
+pub fn command(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Runs to the end, which must be a good one.
+pub fn succeed(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
+    output
+}
+
+/// A process at work; it is killed when dropped.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts a process that prints and logs to a file.
+    pub fn start(mut command: Command, log: PathBuf) -> Self {
+        let file = std::fs::File::create(&log).unwrap();
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        Self { child, log }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Its exit code, which must come within `limit`; `None` when a signal ended it.
+    pub fn wait(&mut self, limit: Duration) -> Option<i32> {
+        let deadline = Instant::now() + limit;
+        until("the process ends", limit, || self.child.try_wait().unwrap().is_some());
+        assert!(Instant::now() <= deadline);
+        self.child.wait().unwrap().code()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
+    }
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
+}

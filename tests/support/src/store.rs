@@ -1,0 +1,78 @@
+//! The usual steps of a store, with made-up keys and signatures.
+
+use std::time::Duration;
+
+use signwave::{
+    domain::{
+        Custody, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, RecordId, Scheme, SignatureBuf,
+        SignedBatch,
+    },
+    store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, Store},
+};
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// Length of the made-up signatures.
+pub const WIDTH: usize = 256;
+
+pub fn new_key(number: u8) -> NewKey {
+    NewKey {
+        fingerprint: Fingerprint([number; 32]),
+        public_key: vec![number; 294],
+        bits: 2048,
+        custody: Custody::Database,
+        sealed_key: vec![number; 1250],
+    }
+}
+
+pub fn add_keys(store: &dyn Store, count: u8) -> Vec<KeyId> {
+    let add = |number| match store.add_key(&new_key(number)).unwrap() {
+        AddKeyVerdict::Added(id) => id,
+        AddKeyVerdict::AlreadyThere(id) => panic!("key {id} is there already"),
+    };
+    (1..=count).map(add).collect()
+}
+
+pub fn add_records(store: &dyn Store, count: usize) -> Vec<RecordId> {
+    let records = vec![NewRecord { external_id: None, payload: b"payload" }; count];
+    let id = |verdict| match verdict {
+        InsertVerdict::Inserted(id) => id,
+        other => panic!("{other:?}"),
+    };
+    store.insert_records(&records).unwrap().into_iter().map(id).collect()
+}
+
+pub fn open(store: &dyn Store, batch_size: usize, keep_open: usize, partial: bool) -> OpenedBatches {
+    store.open_batches(OpenBatches { batch_size, keep_open, partial }).unwrap()
+}
+
+/// Forms batches of all records.
+pub fn open_all(store: &dyn Store, batch_size: usize) -> usize {
+    open(store, batch_size, usize::MAX, true).opened
+}
+
+pub fn register(store: &dyn Store) -> NodeId {
+    store.register_node("node", MINUTE).unwrap()
+}
+
+pub fn lease(store: &dyn Store, node: NodeId, limit: usize) -> Vec<Lease> {
+    store.lease(node, Scheme::Ps256, limit).unwrap()
+}
+
+/// The same lease once more, as only a test may have it.
+pub fn copy(lease: &Lease) -> Lease {
+    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
+    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
+}
+
+/// Stands in for signing: no two signatures of it are the same, not even of one record.
+pub fn sign(lease: Lease) -> SignedBatch {
+    let mut signatures = SignatureBuf::with_capacity(WIDTH, lease.records.len() as usize);
+    for record in lease.records.iter() {
+        let signature = signatures.push_zeroed();
+        signature[..8].copy_from_slice(&record.0.to_be_bytes());
+        signature[8..16].copy_from_slice(&lease.epoch.0.to_be_bytes());
+        signature[16..24].copy_from_slice(&lease.key.0.to_be_bytes());
+    }
+    lease.signed(signatures).unwrap()
+}
