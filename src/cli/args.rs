@@ -55,8 +55,23 @@ pub enum Command {
     Verify(super::verify::Verify),
     /// Show how far the work is
     Status(super::status::Status),
-    /// Measure the end-to-end rate against the raw signing rate of this machine
-    Bench(super::bench::Bench),
     /// Print shell completions
     Completions(super::completions::Completions),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command as Program, CommandFactory};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_hidden() {
+        fn check(command: &Program) {
+            assert!(!command.is_hide_set(), "{}", command.get_name());
+            command.get_arguments().for_each(|arg| assert!(!arg.is_hide_set(), "{arg}"));
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
 }

@@ -4,7 +4,6 @@
 //! `anyhow` is used here and nowhere else.
 
 mod args;
-mod bench;
 mod completions;
 mod config_file;
 mod confirm;
@@ -21,7 +20,7 @@ mod migrate;
 mod options;
 mod panicking;
 mod progress;
-mod raw;
+pub mod raw;
 mod run;
 mod schemes;
 mod seed;
@@ -111,7 +110,6 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Keys(keys) => keys.run(context),
         Command::Verify(verify) => verify.run(context),
         Command::Status(status) => status.run(context),
-        Command::Bench(bench) => bench.run(context),
         Command::Completions(completions) => completions.run(),
     }
 }

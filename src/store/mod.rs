@@ -19,7 +19,7 @@ pub use door::{
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
 pub use memory::MemoryStore;
-pub use postgres::{Scratch, classify_message as postgres_error};
+pub use postgres::classify_message as postgres_error;
 pub use sqlite::classify_message as sqlite_error;
 pub use url::DatabaseUrl;
 

@@ -8,7 +8,7 @@ use std::{
 
 use signwave::{
     domain::{Digest, Fingerprint, Scheme, SignatureBuf},
-    signer::{Engine, NoopSigner, OpenSigner, PrivateKey, PublicKey, Signer, SignerError, generate, import},
+    signer::{Engine, OpenSigner, PrivateKey, PublicKey, Signer, SignerError, generate, import},
 };
 use support::random::Random;
 
@@ -123,7 +123,6 @@ impl OpenSigner for Opener {
         let Some(fault) = *fault else { return Ok(signer) };
         let other = match fault {
             Fault::LongerKey => Engine::AwsLc.signer(&self.pool.longer)?,
-            Fault::Zero => Box::new(NoopSigner::new(key.public_key().clone())),
             _ => Engine::AwsLc.signer(&self.pool.other)?,
         };
         Ok(Box::new(FaultySigner {
@@ -219,9 +218,10 @@ impl FaultySigner {
                 flip(&mut signature, random);
                 signature
             }
-            Fault::WrongKey | Fault::Zero => sign(&mut *self.other, scheme, &digests[i..=i]).remove(0),
+            Fault::WrongKey => sign(&mut *self.other, scheme, &digests[i..=i]).remove(0),
             Fault::WrongDigest => sign(&mut *self.signer, scheme, &[flipped(digests[i], random)]).remove(0),
             Fault::Truncated => truncated(&signature, random),
+            Fault::Zero => vec![0; signature.len()],
             Fault::Ones => vec![0xff; signature.len()],
             Fault::AnotherRecord => right[(i + 1) % right.len()].clone(),
             Fault::AnotherScheme => sign(&mut *self.signer, other_padding(scheme), &digests[i..=i]).remove(0),

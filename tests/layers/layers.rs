@@ -75,6 +75,29 @@ fn every_library_is_used_only_where_it_belongs() {
     }
 }
 
+/// The two engines: what else in the program fills in a signature stores what no key has made.
+const SIGNERS: [&str; 2] = ["signer/aws_lc.rs", "signer/rustcrypto.rs"];
+
+#[test]
+fn only_the_engines_make_signatures() {
+    let shipped = |text: &str| code(text.split("#[cfg(test)]").next().unwrap_or_default());
+    let with = |what: &str| {
+        let found = files().into_iter().filter(|(_, _, text)| shipped(text).contains(what));
+        let mut paths: Vec<_> = found.map(|(_, path, _)| path.to_str().unwrap().to_owned()).collect();
+        paths.sort();
+        paths
+    };
+    let are = |found: &[String], expected: &[&str]| {
+        found.len() == expected.len() && found.iter().zip(expected).all(|(found, end)| found.ends_with(end))
+    };
+    let signers = [with(" Signer for "), with("::Signer for ")].concat();
+    assert!(are(&signers, &SIGNERS), "{signers:?}");
+    let filled = with("push_zeroed(");
+    assert!(are(&filled, &["domain/lease.rs", "signer/each.rs"]), "{filled:?}");
+    let called = with("sign_each(");
+    assert!(are(&called, &[SIGNERS[0], "signer/each.rs", SIGNERS[1]]), "{called:?}");
+}
+
 #[test]
 fn this_test_sees_what_it_forbids() {
     for code in [

@@ -6,7 +6,7 @@ use num_bigint_dig::BigUint;
 use rsa::{RsaPrivateKey, pkcs8::DecodePrivateKey, traits::PublicKeyParts};
 use signwave::{
     domain::{Digest, DigestAlgorithm, Scheme, SignatureBuf},
-    signer::{Engine, NoopSigner, PrivateKey, Signer, SignerError, digest, generate, import},
+    signer::{Engine, PrivateKey, Signer, SignerError, digest, generate, import},
 };
 use support::openssl::openssl;
 
@@ -238,16 +238,5 @@ fn generated_keys_sign_and_other_sizes_are_named() {
         let error = generate(bits).unwrap_err();
         assert_eq!(error, SignerError::GenerateSize { bits });
         assert!(error.to_string().contains("2048, 3072, 4096 or 8192"));
-    }
-}
-
-#[test]
-fn the_noop_signer_signs_nothing() {
-    let key = key(RSA2048);
-    let digest = digest(DigestAlgorithm::Sha256, MESSAGE);
-    let signature = sign(&mut NoopSigner::new(key.public_key().clone()), Scheme::Ps256, digest);
-    assert_eq!(signature, [0; 256]);
-    for engine in Engine::ALL {
-        assert!(!engine.verifier(key.public_key()).unwrap().verify(Scheme::Ps256, &digest, &signature));
     }
 }

@@ -19,7 +19,6 @@ mod progress;
 mod reading;
 mod records;
 mod rejection;
-mod scratch;
 mod session;
 mod startup;
 mod tables;
@@ -40,7 +39,6 @@ pub use errors::classify_message;
 pub(super) use limit::set_payload_limit;
 pub(super) use migrations::{migrate, revert};
 use pool::PgPool;
-pub use scratch::Scratch;
 use session::{Role, Session};
 
 /// Threads of this process that read at length at the same time.

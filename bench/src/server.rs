@@ -1,4 +1,4 @@
-//! What only a database server can show: several nodes, news, and many records that are signed already.
+//! What only a database server can show: several nodes, notifications, and many records that are signed already.
 
 use std::{
     process::{Child, Command},
@@ -7,46 +7,50 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
-
-use super::{
-    super::{context::Context, run::run_watched, seed::add_records},
-    figure::{Figure, Goal},
-    lab::{Lab, NoopOpener, PAYLOAD, Signing, Template},
-};
-use crate::{
+use anyhow::{Result, anyhow, bail, ensure};
+use signwave::{
     actors::{self, Mode, Stop},
     config::Settings,
     domain::InsertVerdict,
-    store::{DatabaseUrl, NewRecord, Store},
+    store::{self, NewRecord, Store},
 };
 
-/// What one of several nodes is: signs what waits, with the no-op signer, and ends.
-pub fn no_op_node(context: &Context) -> Result<()> {
-    let database = context.open()?;
-    let (settings, opener) = (Signing::Noop.settings(&Settings::default()), Arc::new(NoopOpener));
-    run_watched(context, &database, &settings, opener, Mode::Drain, Arc::default(), Stop::default())?;
-    Ok(())
+use crate::{
+    figure::{Figure, Goal},
+    lab::{Lab, Signers, Template, add_records, drain},
+    noop::NoopOpener,
+    scratch::url_on,
+};
+
+/// What one of several nodes is: signs what waits with the no-op signer, and ends.
+///
+/// # Errors
+/// Those of the run. A database that was not made to measure on is refused.
+pub fn no_op_node(server: &str, name: &str) -> Result<()> {
+    let store = store::open(&url_on(server, name)?)?;
+    let settings = Settings { connections: store::CONNECTIONS, ..Settings::default() };
+    drain(&settings, &store, Arc::new(NoopOpener), Arc::default())
 }
 
-/// One node, and three, each a process of its own, with the no-op signer.
-pub fn nodes(context: &Context, lab: &Lab<'_>, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
+/// One node, and three, each a process with the no-op signer. `node` makes the command that is a node of the
+/// database with some name.
+pub fn nodes(
+    lab: &Lab,
+    template: &Template,
+    node: impl Fn(&str) -> Result<Command>,
+    repeat: u16,
+) -> Result<Vec<Figure>> {
     let rate = |nodes: usize| -> Result<f64> {
-        let url = lab.copy(template)?;
-        let DatabaseUrl::Postgres(address) = &url else { return Ok(0.0) };
+        let name = lab.copy(template)?;
         let begun = Instant::now();
-        let start = || -> Result<Child> {
-            let mut node = Command::new(std::env::current_exe()?);
-            Ok(node.args(["bench", "--no-op-node"]).env("SIGNWAVE_DATABASE", address).spawn()?)
-        };
-        let nodes = (0..nodes).map(|_| start()).collect::<Result<Vec<_>>>()?;
-        for mut node in nodes {
+        let start = |_| -> Result<Child> { Ok(node(&name)?.spawn()?) };
+        for mut node in (0..nodes).map(start).collect::<Result<Vec<_>>>()? {
             ensure!(node.wait()?.success(), "a node failed");
         }
         let seconds = begun.elapsed().as_secs_f64();
-        let signed = context.open_at(url.clone())?.store.counts()?.signatures;
+        let signed = lab.open(&name)?.counts()?.signatures;
         ensure!(signed == template.records, "not every record was signed");
-        lab.discard(&url)?;
+        lab.scratch.remove(&name)?;
         Ok(template.records as f64 / seconds)
     };
     let (mut one, mut ratios) = (Vec::new(), Vec::new());
@@ -63,32 +67,21 @@ pub fn nodes(context: &Context, lab: &Lab<'_>, template: &Template, repeat: u16)
 }
 
 /// The rate on a database with `signed` records that are signed already ÷ that on an empty one.
-pub fn large(
-    context: &Context,
-    lab: &Lab<'_>,
-    template: &Template,
-    signed: u64,
-    repeat: u16,
-) -> Result<Vec<Figure>> {
-    let settings = Settings::default();
-    let full = lab.copy(template)?;
-    let fill = |first: u64, last: u64| -> Result<()> {
-        let store = context.open_at(full.clone())?.store;
-        add_records(context, store.as_ref(), (first, last), PAYLOAD)?;
-        Ok(())
-    };
+pub fn large(lab: &Lab, template: &Template, signed: u64, repeat: u16) -> Result<Vec<Figure>> {
+    let (settings, full) = (lab.settings(), lab.copy(template)?);
+    let fill = |first, last| add_records(lab.open(&full)?.as_ref(), first, last);
     fill(template.records + 1, signed)?;
-    lab.sign_at(&full, template, signed, &settings, Signing::Noop)?;
+    lab.sign_at(&full, template, signed, &settings, Signers::Noop)?;
     let (mut total, mut ratios) = (signed, Vec::new());
     for round in 1..=repeat {
-        let empty = lab.sign(template, &settings, Signing::Noop)?.seconds;
+        let empty = lab.sign(template, &settings, Signers::Noop)?.seconds;
         fill(total + 1, total + template.records)?;
         total += template.records;
-        let seconds = lab.sign_at(&full, template, template.records, &settings, Signing::Noop)?.seconds;
+        let seconds = lab.sign_at(&full, template, template.records, &settings, Signers::Noop)?.seconds;
         log::info!("large, round {round}: {:.3}", empty / seconds);
         ratios.push(empty / seconds);
     }
-    lab.discard(&full)?;
+    lab.scratch.remove(&full)?;
     Ok(vec![Figure::new(
         format!("rate with {signed} signed records ÷ on an empty database"),
         Some(Goal::AtLeast(0.9)),
@@ -100,24 +93,23 @@ pub fn large(
 const SAMPLES: usize = 300;
 
 /// The time from the commit of one record to the commit of its signature, on a service that idles.
-pub fn latency(context: &Context, lab: &Lab<'_>, template: &Template) -> Result<Vec<Figure>> {
-    let url = lab.copy(template)?;
+pub fn latency(lab: &Lab, template: &Template) -> Result<Vec<Figure>> {
+    let name = lab.copy(template)?;
     // Signs what waits, so that every key is open and the service idles.
-    let (store, other) = (context.open_at(url.clone())?.store, context.open_at(url.clone())?.store);
-    let stop = Stop::default();
-    let opener = Signing::Real.opener(template);
+    let (store, other) = (lab.open(&name)?, lab.open(&name)?);
+    let (settings, stop) = (lab.settings(), Stop::default());
+    let opener = template.opener(Signers::Real);
     let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
-        let service = scope.spawn(|| -> Result<_> {
-            let settings = Settings::default();
+        let service = scope.spawn(|| {
             let run = actors::run(&settings, store, opener, Mode::Serve, Arc::default(), stop.clone());
-            crate::cli::run::system()?.block_on(run).map_err(anyhow::Error::from)
+            actix_rt::System::new().block_on(run)
         });
         let times = wait_for_all(other.as_ref()).and_then(|()| samples(other.as_ref()));
         stop.request();
-        service.join().map_err(|_| anyhow::anyhow!("the service panicked"))??;
+        service.join().map_err(|_| anyhow!("the service panicked"))??;
         times
     })?;
-    lab.discard(&url)?;
+    lab.scratch.remove(&name)?;
     times.sort_by(f64::total_cmp);
     let percentile = |percent: usize| vec![times[(times.len() * percent / 100).min(times.len() - 1)]];
     Ok(vec![
@@ -142,7 +134,7 @@ fn samples(store: &dyn Store) -> Result<Vec<f64>> {
         let inserted = store.insert_records(&[record])?;
         let begun = Instant::now();
         let Some(InsertVerdict::Inserted(id)) = inserted.first().copied() else {
-            anyhow::bail!("the record was not inserted")
+            bail!("the record was not inserted")
         };
         while store.batch_of(id)?.is_none() {
             ensure!(begun.elapsed() < Duration::from_secs(10), "a record was not signed within 10 s");

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-use crate::{
+use signwave::{
     domain::Scheme,
     signer::{self, Verifier},
 };

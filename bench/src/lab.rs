@@ -1,0 +1,212 @@
+//! How one thing is measured: a run of the service over a copy of a database with keys and records.
+
+use std::{
+    panic::resume_unwind,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use signwave::{
+    actors::{self, Ending, Mode, Progress, Stop},
+    cli::raw::RawSpeed,
+    config::Settings,
+    domain::Custody,
+    signer::{Engine, Keyring, MasterKey, OpenSigner, generate, seal},
+    store::{self, NewKey, NewRecord, Store},
+};
+
+use crate::{noop::NoopOpener, scratch::Scratch};
+
+/// Databases, and what signs in them.
+pub struct Lab {
+    /// The databases.
+    pub scratch: Scratch,
+    /// What signs and verifies.
+    pub engine: Engine,
+}
+
+/// A database with keys and records, to be copied for each measurement.
+pub struct Template {
+    name: String,
+    keyring: Arc<Keyring>,
+    /// How many records there are.
+    pub records: u64,
+}
+
+/// What signs in a measurement.
+#[derive(Clone, Copy)]
+pub enum Signers {
+    /// The engine.
+    Real,
+    /// Nothing: signatures are zeros.
+    Noop,
+}
+
+/// One run of the service.
+pub struct Measured {
+    /// From its start to its end, in seconds.
+    pub seconds: f64,
+    /// Processor time of this process during the run, in seconds.
+    pub cpu_seconds: f64,
+    /// Processor time of the database's server during the run, if it is one on this host, in seconds.
+    pub server_cpu_seconds: Option<f64>,
+    /// The rate in its last tenth ÷ the rate in its first.
+    pub last_to_first: f64,
+}
+
+impl Template {
+    /// What opens the keys.
+    pub fn opener(&self, signers: Signers) -> Arc<dyn OpenSigner> {
+        match signers {
+            Signers::Real => self.keyring.clone(),
+            Signers::Noop => Arc::new(NoopOpener),
+        }
+    }
+}
+
+impl Lab {
+    /// The default settings for these databases.
+    pub fn settings(&self) -> Settings {
+        let connections = if self.scratch.is_server() { store::CONNECTIONS } else { 1 };
+        Settings { connections, ..Settings::default() }
+    }
+
+    /// Makes a database with `records` records and `keys` new keys.
+    pub fn template(&self, records: u64, keys: usize, bits: u32) -> Result<Template> {
+        let (name, master) = (self.scratch.database(None)?, MasterKey::generate());
+        store::migrate(&self.scratch.url(&name)?)?;
+        // The last connection to close writes an SQLite log back: the file alone is the database then.
+        let store = self.open(&name)?;
+        add_keys(store.as_ref(), &master, keys, bits)?;
+        add_records(store.as_ref(), 1, records)?;
+        Ok(Template { name, keyring: Arc::new(Keyring::new(self.engine, master)), records })
+    }
+
+    /// Makes a copy of `template`, and returns its name.
+    pub fn copy(&self, template: &Template) -> Result<String> {
+        self.scratch.database(Some(&template.name))
+    }
+
+    /// Opens a database.
+    pub fn open(&self, name: &str) -> Result<Arc<dyn Store>> {
+        Ok(store::open(&self.scratch.url(name)?)?)
+    }
+
+    /// Signs a copy of `template` to the end.
+    pub fn sign(&self, template: &Template, settings: &Settings, signers: Signers) -> Result<Measured> {
+        let name = self.copy(template)?;
+        let measured = self.sign_at(&name, template, template.records, settings, signers)?;
+        self.scratch.remove(&name)?;
+        Ok(measured)
+    }
+
+    /// Signs the `records` records that wait in a copy of `template`.
+    pub fn sign_at(
+        &self,
+        name: &str,
+        template: &Template,
+        records: u64,
+        settings: &Settings,
+        signers: Signers,
+    ) -> Result<Measured> {
+        let (store, opener) = (self.open(name)?, template.opener(signers));
+        let progress = Arc::new(Progress::default());
+        let watched = Arc::clone(&progress);
+        let watch = thread::spawn(move || watch(&watched, records));
+        let (cpu, server) = (cpu_seconds(), self.scratch.server_cpu_seconds());
+        let begun = Instant::now();
+        drain(settings, &store, opener, Arc::clone(&progress))?;
+        let seconds = begun.elapsed().as_secs_f64();
+        ensure!(progress.signed() == records, "not every record was signed");
+        let cpu_seconds = cpu_seconds() - cpu;
+        let server = self.scratch.server_cpu_seconds().zip(server).map(|(after, before)| after - before);
+        let last_to_first = watch.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Ok(Measured { seconds, cpu_seconds, server_cpu_seconds: server, last_to_first })
+    }
+
+    /// The raw speed of a template's keys.
+    pub fn raw_speed(&self, template: &Template, settings: &Settings) -> Result<RawSpeed> {
+        RawSpeed::open(self.open(&template.name)?.as_ref(), template.keyring.as_ref(), settings)
+    }
+}
+
+/// Signs all that waits.
+///
+/// # Errors
+/// Those of the run, and when a signal stopped it.
+pub fn drain(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    opener: Arc<dyn OpenSigner>,
+    progress: Arc<Progress>,
+) -> Result<()> {
+    let stop = Stop::default();
+    let ending = actix_rt::System::new().block_on(async {
+        let signals = actix_rt::spawn(stop.clone().on_signals());
+        let ending = actors::run(settings, Arc::clone(store), opener, Mode::Drain, progress, stop).await;
+        signals.abort();
+        ending
+    })?;
+    // The threads of the actors close the database a moment later, which may write much.
+    while Arc::strong_count(store) > 1 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    ensure!(ending != Ending::Stopped, "stopped in the middle of a measurement");
+    Ok(())
+}
+
+fn add_keys(store: &dyn Store, master: &MasterKey, count: usize, bits: u32) -> Result<()> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = |core| (core..count).step_by(cores).map(|_| generate(bits)).collect::<Vec<_>>();
+    let keys: Vec<_> = thread::scope(|scope| {
+        let making: Vec<_> = (0..cores).map(|core| scope.spawn(move || share(core))).collect();
+        let made = making.into_iter().map(|keys| keys.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        made.flatten().collect()
+    });
+    for key in keys {
+        let key = key?;
+        let public_key = key.public_key();
+        store.add_key(&NewKey {
+            fingerprint: public_key.fingerprint(),
+            public_key: public_key.spki().to_vec(),
+            bits: public_key.bits(),
+            custody: Custody::Database,
+            sealed_key: seal(master, &key)?,
+        })?;
+    }
+    Ok(())
+}
+
+/// Adds the records `bench-{first}` to `bench-{last}`, of 256 bytes each.
+pub fn add_records(store: &dyn Store, first: u64, last: u64) -> Result<()> {
+    for first in (first..=last).step_by(1000) {
+        let rows: Vec<_> = (first..=last.min(first + 999))
+            .map(|number| (format!("bench-{number}"), number.to_be_bytes().repeat(32)))
+            .collect();
+        let records: Vec<_> =
+            rows.iter().map(|(name, payload)| NewRecord { external_id: Some(name), payload }).collect();
+        store.insert_records(&records)?;
+    }
+    Ok(())
+}
+
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Watches until all `records` are signed; returns the rate in the last tenth ÷ that in the first.
+fn watch(progress: &Progress, records: u64) -> f64 {
+    let begun = Instant::now();
+    let until = |tenths| {
+        while progress.signed() * 10 < records * tenths {
+            // More often would take a measurable part of the machine.
+            thread::sleep(Duration::from_millis(5));
+        }
+        (begun.elapsed().as_secs_f64(), progress.signed())
+    };
+    let ((t1, n1), (t9, n9), (end, n)) = (until(1), until(9), until(10));
+    ((n - n9) as f64 / (end - t9)) / (n1 as f64 / t1)
+}

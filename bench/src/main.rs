@@ -1,0 +1,188 @@
+//! Measures how near the whole comes to the raw speed of the machine. `scripts/bench` builds and runs it.
+
+mod figure;
+mod lab;
+mod memory;
+mod noop;
+mod raw_verify;
+mod scratch;
+mod server;
+mod suites;
+
+use std::{
+    env,
+    io::{self, Write},
+    path::PathBuf,
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, ValueEnum};
+use log::LevelFilter;
+use signwave::signer::Engine;
+
+use figure::Figure;
+use lab::Lab;
+use scratch::Scratch;
+
+/// Measure the end-to-end rate against the raw speed of this machine
+#[derive(Parser)]
+#[command(
+    name = "scripts/bench",
+    max_term_width = 100,
+    after_help = "\
+Every rate is measured in turns with the raw rate of the same signer, keys and threads, on databases that
+are removed afterwards. All suites take about ten minutes.
+
+Examples:
+  scripts/bench
+  scripts/bench batches --repeat 5
+  scripts/bench ceiling verify --json
+  scripts/bench --postgres batches latency     on a server that is started for it"
+)]
+struct Bench {
+    /// What to measure [default: everything but large]
+    #[arg(value_enum, value_name = "SUITE")]
+    suites: Vec<Suite>,
+    /// Records to sign in each measurement
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..))]
+    records: u64,
+    /// Keys to sign with
+    #[arg(long, value_name = "K", default_value_t = 100)]
+    keys: usize,
+    /// Size of the keys
+    #[arg(long, value_name = "BITS", default_value_t = 2048)]
+    bits: u32,
+    /// How often to measure each figure
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
+    /// The signer to measure: aws-lc or rsa
+    #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
+    signer: Engine,
+    /// Where the SQLite databases to measure are made: a folder on the disk that matters
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    folder: PathBuf,
+    /// Measure on the PostgreSQL server that has this database, in others that are made beside it
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Records that are signed already, for the suite 'large'
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    signed: u64,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    /// Be one of several nodes: sign what waits in this database with the no-op signer
+    #[arg(long, hide = true, requires = "database")]
+    node: Option<String>,
+    /// Sign --records once with the no-op signer, and print the peak memory in KiB
+    #[arg(long, hide = true)]
+    peak_memory: bool,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// End-to-end ÷ raw signing rate, at batch sizes 1000, 100, 10 and 1
+    Batches,
+    /// Two signing threads ÷ one
+    Threads,
+    /// The rate with every signature verified before it is stored ÷ the rate without
+    Checking,
+    /// Everything that is not RSA: records per second with a signer that does nothing
+    Ceiling,
+    /// Peak memory, at ten times the records
+    Memory,
+    /// The rate of `verify` ÷ the raw verification rate
+    Verify,
+    /// One node and three, with a signer that does nothing; PostgreSQL only
+    Nodes,
+    /// The time from an INSERT to its signature, while the service idles; PostgreSQL only
+    Latency,
+    /// The rate when 10,000,000 records are signed already ÷ the rate on an empty database; PostgreSQL
+    /// only, takes a quarter of an hour and 10 GB, and is measured only when asked for
+    Large,
+}
+
+fn main() -> Result<()> {
+    env_logger::Builder::new().filter_level(LevelFilter::Info).init();
+    Bench::parse().run()
+}
+
+impl Bench {
+    fn run(&self) -> Result<()> {
+        if let (Some(server), Some(name)) = (&self.database, &self.node) {
+            return server::no_op_node(server, name);
+        }
+        let scratch = match &self.database {
+            Some(server) => Scratch::on_server(server.clone())?,
+            None => Scratch::in_folder(&self.folder)?,
+        };
+        let lab = Lab { scratch, engine: self.signer };
+        let mut out = io::stdout().lock();
+        if self.peak_memory {
+            let template = lab.template(self.records, self.keys, self.bits)?;
+            return Ok(writeln!(out, "{}", memory::peak(&lab, &template)?)?);
+        }
+        let figures = self.measure(&lab, &self.suites(&lab)?)?;
+        if self.json {
+            writeln!(out, "{:#}", figure::as_json(&figures))?;
+        } else {
+            figure::print_table(&figures, &mut out)?;
+        }
+        Ok(())
+    }
+
+    /// What was asked for; otherwise everything that can be measured here, and does not take too long.
+    fn suites(&self, lab: &Lab) -> Result<Vec<Suite>> {
+        let is_server = lab.scratch.is_server();
+        let measurable = |suite: &Suite| match suite {
+            Suite::Nodes | Suite::Latency | Suite::Large => is_server,
+            Suite::Memory => !is_server,
+            _ => true,
+        };
+        if let Some(suite) = self.suites.iter().find(|suite| !measurable(suite)) {
+            bail!("{suite:?} cannot be measured on this kind of database");
+        }
+        let quick = |suite: &Suite| measurable(suite) && *suite != Suite::Large;
+        let all = Suite::value_variants().iter().copied().filter(quick);
+        Ok(if self.suites.is_empty() { all.collect() } else { self.suites.clone() })
+    }
+
+    fn measure(&self, lab: &Lab, suites: &[Suite]) -> Result<Vec<Figure>> {
+        let (repeat, make) = (self.repeat, |records| lab.template(records, self.keys, self.bits));
+        let template = make(self.records)?;
+        let mut figures = Vec::new();
+        for suite in suites {
+            figures.extend(match suite {
+                Suite::Batches => suites::batches(lab, &template, repeat)?,
+                Suite::Threads => suites::threads(lab, &template, repeat)?,
+                Suite::Checking => suites::checking(lab, &template, repeat)?,
+                Suite::Ceiling => suites::ceiling(lab, &template, &make(self.records * 10)?, repeat)?,
+                Suite::Memory => {
+                    memory::memory(|records| self.again(&["--peak-memory"], records), self.records, repeat)?
+                }
+                Suite::Verify => suites::verify(lab, &template, repeat)?,
+                Suite::Nodes => {
+                    let node = |name: &str| self.again(&["--node", name], self.records);
+                    server::nodes(lab, &make(self.records * 10)?, node, repeat)?
+                }
+                Suite::Latency => server::latency(lab, &template)?,
+                Suite::Large => server::large(lab, &template, self.signed, repeat)?,
+            });
+        }
+        Ok(figures)
+    }
+
+    /// The command of a process that does a part of this: the same program, on the same databases and keys.
+    fn again(&self, part: &[&str], records: u64) -> Result<Command> {
+        let mut command = Command::new(env::current_exe().context("cannot find this program")?);
+        command.args(part).arg("--folder").arg(&self.folder);
+        for (name, value) in
+            [("--records", records), ("--keys", self.keys as u64), ("--bits", self.bits.into())]
+        {
+            command.arg(name).arg(value.to_string());
+        }
+        self.database.iter().for_each(|server| _ = command.arg("--database").arg(server));
+        Ok(command)
+    }
+}

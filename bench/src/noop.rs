@@ -1,0 +1,39 @@
+//! A signer that does not sign, to measure everything that is not RSA.
+
+use signwave::{
+    domain::{Digest, Fingerprint, Scheme, SignatureBuf},
+    signer::{OpenSigner, PublicKey, Signer, SignerError},
+};
+
+/// Fills signatures with zeros, which verify nowhere.
+struct NoopSigner(PublicKey);
+
+impl Signer for NoopSigner {
+    fn public_key(&self) -> &PublicKey {
+        &self.0
+    }
+
+    /// It claims to, because zeros would pass no check.
+    fn checks_itself(&self) -> bool {
+        true
+    }
+
+    fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
+        digests.iter().for_each(|_| _ = out.push_zeroed());
+        Ok(())
+    }
+}
+
+/// Opens every key as one that does nothing.
+pub struct NoopOpener;
+
+impl OpenSigner for NoopOpener {
+    fn open(
+        &self,
+        _: &Fingerprint,
+        public_key: &[u8],
+        _: Option<&[u8]>,
+    ) -> Result<Box<dyn Signer>, SignerError> {
+        Ok(Box::new(NoopSigner(PublicKey::from_spki(public_key)?)))
+    }
+}
