@@ -4,7 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use signwave::{
-    actors::{Ending, Mode, signing_pool::Job},
+    actors::{
+        Ending, Mode,
+        messages::{Commit, LeaseBatches, Open},
+        signing_pool::Job,
+    },
     domain::{BatchState, Epoch, NodeId},
     store::{Method, Store},
 };
@@ -21,7 +25,7 @@ fn is_done(world: &World) -> bool {
 async fn batches_that_the_database_says_are_ours_and_nobody_knows_are_signed() {
     let mut world = World::new(40, 4, 10);
     world.settings.lease_ttl = Duration::from_secs(1); // it compares three times a second of real time
-    let mut commit = world.script.hold(Method::Commit, 1);
+    let mut commit = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Serve);
     commit.arrived().await;
     world.until(|world| world.leased() == 4).await;
@@ -40,13 +44,13 @@ async fn batches_that_the_database_says_are_ours_and_nobody_knows_are_signed() {
 #[actix_rt::test]
 async fn a_command_does_not_take_its_own_forgotten_batches_for_those_of_others() {
     let world = World::new(20, 2, 10);
-    let mut commit = world.script.hold(Method::Commit, 1);
+    let mut commit = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Drain);
     commit.arrived().await;
     world.until(|world| world.leased() == 2).await;
     let standby = world.memory.standby();
     commit.go_on();
-    let mut last_count = world.script.hold(Method::OpenBatches, 1);
+    let mut last_count = world.script.hold::<Open>(1);
     last_count.arrived().await;
     world.until(is_done).await;
     world.memory.fail_over_to(&standby);
@@ -63,7 +67,7 @@ async fn what_the_database_does_not_say_is_ours_is_not_signed_to_its_end() {
     world.settings.poll_interval = Duration::from_secs(60); // nor is it leased once more before that
     let running = {
         // The standby has heard of the node, and of no lease.
-        let mut lease = world.script.hold(Method::Lease, 1);
+        let mut lease = world.script.hold::<LeaseBatches>(1);
         let (begun, go_on) = world.signers.hold(fingerprint(1));
         let running = world.start(Mode::Serve);
         lease.arrived().await;
@@ -92,7 +96,7 @@ async fn what_the_database_does_not_say_is_ours_is_not_signed_to_its_end() {
 async fn a_commit_of_a_batch_that_the_database_never_heard_of_does_not_end_the_service() {
     let world = World::new(40, 4, 10);
     let standby = world.memory.standby();
-    let mut commit = world.script.hold(Method::Commit, 1);
+    let mut commit = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Serve);
     commit.arrived().await;
     world.memory.fail_over_to(&standby);
@@ -112,7 +116,7 @@ async fn what_is_refused_or_under_way_is_not_taken_for_forgotten() {
     let running = world.start(Mode::Serve);
     // Batches that are being signed, one that the schema refused, and commits that take their time.
     for stored in 1..=5 {
-        let mut commit = world.script.hold(Method::Commit, 1);
+        let mut commit = world.script.hold::<Commit>(1);
         world.until(|_| !jobs.lock().unwrap().is_empty()).await;
         let job = jobs.lock().unwrap().pop_front().unwrap();
         Job::finish(job);

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use signwave::{
-    actors::{Ending, Mode},
+    actors::{
+        Ending, Mode,
+        messages::{Commit, Open, Reclaim},
+    },
     domain::{Epoch, NodeId},
     store::{Method, Store},
 };
 
-use crate::world::{World, fingerprint};
+use crate::world::{World, fingerprint, lasting};
 
 #[actix_rt::test]
 async fn a_node_that_was_declared_dead_stores_nothing_and_works_on_under_a_new_name() {
     let world = World::new(30, 3, 10);
-    let mut commit = world.script.hold(Method::Commit, 1);
+    let mut commit = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Drain);
     commit.arrived().await;
     world.take_over_from(NodeId(1));
@@ -72,7 +75,7 @@ async fn what_it_still_held_when_batches_were_counted_is_not_said_to_be_held_els
     world.settings.poll_interval = Duration::from_secs(60);
     let (begun, go_on) = world.signers.hold(fingerprint(2));
     // The first forms the batches; the second counts them while one is still being signed.
-    let mut count = world.script.hold_reply(Method::OpenBatches, 2);
+    let mut count = world.script.hold_reply::<Open>(2);
     let running = world.start(Mode::Drain);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     count.arrived().await;
@@ -101,11 +104,11 @@ async fn a_service_picks_up_records_that_others_insert() {
 async fn the_lease_is_renewed_however_long_it_takes_to_look_for_the_dead() {
     let mut world = World::new(0, 1, 10);
     world.settings.lease_ttl = Duration::from_secs(1); // a heartbeat, and a look, three times a second of real time
-    let looks: Vec<_> = (2..=5).map(|nth| world.script.hold(Method::Reclaim, nth)).collect();
+    let looks: Vec<_> = (2..=5).map(|nth| world.script.hold::<Reclaim>(nth)).collect();
     let running = world.start(Mode::Serve);
     for mut look in looks {
         look.arrived().await;
-        actix_rt::time::sleep(Duration::from_secs(1)).await;
+        lasting(Duration::from_secs(1)).await;
         look.go_on();
     }
     let renewals = world.store.count(Method::RenewNode);

@@ -11,7 +11,7 @@ use std::{
 
 use actix_rt::time::timeout;
 use signwave::{
-    actors::{Ending, Mode},
+    actors::{Ending, Mode, messages::Open},
     config::Roles,
     store::{Listener, Method, StoreError},
 };
@@ -90,7 +90,7 @@ async fn an_error_does_not_end_the_listening() {
 async fn many_news_at_once_are_one_look_more() {
     let mut world = World::new(0, 2, 10);
     let (running, voice) = listening(&mut world).await;
-    let mut look = world.script.hold(Method::OpenBatches, 1);
+    let mut look = world.script.hold::<Open>(1);
     voice.say.send(Ok(true)).unwrap();
     look.arrived().await;
     // They are heard while Emit looks.
@@ -134,7 +134,7 @@ struct Hanging;
 
 impl Listener for Hanging {
     fn wait(&mut self, _: Duration) -> Heard {
-        std::thread::sleep(Duration::from_secs(30));
+        support::waiting::lasting(Duration::from_secs(30));
         Ok(false)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use signwave::{
-    actors::{Ending, Mode},
+    actors::{Ending, Mode, messages::Commit},
     domain::KeyId,
     store::{KeyRow, Store},
 };
@@ -80,7 +80,7 @@ async fn no_message_is_lost_with_many_small_batches() {
 async fn batches_that_finish_during_a_commit_are_stored_together_in_the_next() {
     let mut world = World::new(9, 9, 1);
     world.settings.prefetch = Some(7);
-    let mut first = world.script.hold(signwave::store::Method::Commit, 1);
+    let mut first = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Drain);
     first.arrived().await;
     world.until(|world| world.signers.operations() == 9).await;
@@ -93,7 +93,7 @@ async fn batches_that_finish_during_a_commit_are_stored_together_in_the_next() {
 #[actix_rt::test]
 async fn a_large_group_is_stored_in_several_transactions_so_that_leases_are_renewed_between() {
     let world = World::new(30_000, 3, 10_000);
-    let mut first = world.script.hold(signwave::store::Method::Commit, 1);
+    let mut first = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Drain);
     first.arrived().await;
     world.until(|world| world.signers.operations() == 30_000).await;

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use signwave::{
-    actors::{Ending, Mode, RunError},
+    actors::{
+        Ending, Mode, RunError,
+        messages::{Commit, Register, Remove},
+    },
     domain::Epoch,
     store::{Fault, Method, Store, StoreError},
 };
 
-use crate::world::{World, fingerprint};
+use crate::world::{World, fingerprint, lasting};
 
 #[actix_rt::test]
 async fn a_stop_finishes_what_was_begun_and_gives_the_rest_back() {
@@ -45,7 +48,7 @@ async fn a_batch_that_outlasts_the_grace_goes_back() {
     // Within the first group of operations: the permit is asked before the next. The grace, a timer
     // of the same runtime that is due earlier, is over by then.
     let interrupted = actix_rt::spawn(async move {
-        actix_rt::time::sleep(Duration::from_millis(50)).await;
+        lasting(Duration::from_millis(50)).await;
         go_on.send(())
     });
     assert_eq!(running.ended().await, Ok(Ending::Stopped));
@@ -105,7 +108,7 @@ async fn a_stop_waits_for_a_batch_however_long_it_takes_but_not_for_a_database_t
 #[actix_rt::test]
 async fn a_stop_during_a_commit_waits_for_it() {
     let world = World::new(20, 2, 20);
-    let mut commit = world.script.hold(Method::Commit, 1);
+    let mut commit = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Serve);
     commit.arrived().await;
     running.stop.request();
@@ -119,7 +122,7 @@ async fn a_stop_during_a_commit_waits_for_it() {
 async fn a_stop_while_the_database_is_away_ends_all_the_same() {
     let mut world = World::new(20, 2, 20);
     world.settings.stop_grace = Duration::ZERO;
-    let mut commit = world.script.hold(Method::Commit, 1);
+    let mut commit = world.script.hold::<Commit>(1);
     let running = world.start(Mode::Serve);
     commit.arrived().await;
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
@@ -135,14 +138,14 @@ async fn a_node_that_has_left_does_not_come_back() {
     world.settings.lease_grace = Duration::ZERO;
     let running = world.start(Mode::Serve);
     world.until(|world| world.progress.signed() == 10).await;
-    let mut removal = world.script.hold(Method::RemoveNode, 1);
+    let mut removal = world.script.hold::<Remove>(1);
     running.stop.request();
     removal.arrived().await;
     // Its lease is to be renewed while it leaves: it has none any more.
-    actix_rt::time::sleep(Duration::from_millis(400)).await;
+    lasting(Duration::from_millis(400)).await;
     removal.go_on();
     assert_eq!(running.ended().await, Ok(Ending::Stopped));
-    actix_rt::time::sleep(Duration::from_millis(50)).await;
+    lasting(Duration::from_millis(50)).await;
     assert_eq!(world.store.count(Method::RegisterNode), 1);
     world.check_all_signed();
 }
@@ -150,7 +153,7 @@ async fn a_node_that_has_left_does_not_come_back() {
 #[actix_rt::test]
 async fn a_stop_during_a_start_ends_with_the_start() {
     let world = World::new(10, 1, 5);
-    let mut registration = world.script.hold(Method::RegisterNode, 1);
+    let mut registration = world.script.hold::<Register>(1);
     let running = world.start(Mode::Serve);
     registration.arrived().await;
     running.stop.request();

@@ -265,6 +265,11 @@ impl World {
     }
 }
 
+/// Lets something last for a time of this runtime. What is waited for is polled with [`World::until`].
+pub async fn lasting(time: Duration) {
+    actix_rt::time::sleep(time).await;
+}
+
 /// Whether it is what the scripted signer of this key makes.
 fn is_scripted(signed: Signed<'_>) -> bool {
     let digest = signer::digest(DigestAlgorithm::Sha256, signed.payload);

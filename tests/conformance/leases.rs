@@ -6,6 +6,7 @@ use signwave::{
 };
 use support::{
     promises::Promises,
+    random::Random,
     store::{add_keys, add_records, lease, open_all, register, sign},
     worlds::World,
 };
@@ -43,13 +44,9 @@ pub fn the_order_of_keys_is_that_of_the_domain_rule(world: &World) {
     let store = &*world.store;
     let node = setup(world, 7, 150);
     let mut held = Vec::new();
-    let mut random = 42_u64;
-    println!("seed {random}");
+    let mut random = Random::new();
     for _ in 0..60 {
-        let mut dice = |sides: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) % sides
-        };
+        let mut dice = |sides: u64| random.below(sides);
         match dice(4) {
             0 if !held.is_empty() => {
                 commit_one(store, sign(held.swap_remove(dice(held.len() as u64) as usize)));

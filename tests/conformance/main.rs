@@ -94,8 +94,7 @@ in_every_world! {
         of_many_threads_exactly_one_leases_each_batch,
         many_that_form_batches_at_once_share_the_records_out,
         of_many_commits_of_one_batch_exactly_one_is_stored,
-        of_many_reclaimers_exactly_one_gets_each_node,
-        all_promises_hold_after_each_of_many_random_steps;
+        of_many_reclaimers_exactly_one_gets_each_node;
 }
 
 /// What holds on one host: ids are assigned and become visible in one order, and a process that died

@@ -1,4 +1,4 @@
-//! Many at once, and much at random.
+//! Many at once: of each decision there is one.
 
 use std::{
     collections::BTreeSet,
@@ -7,8 +7,8 @@ use std::{
 };
 
 use signwave::{
-    domain::{BatchId, CommitVerdict, KeyId, KeyState, Lease, NodeId},
-    store::{NewRecord, Store},
+    domain::{BatchId, CommitVerdict, Lease, NodeId},
+    store::Store,
 };
 use support::{
     promises::Promises,
@@ -103,71 +103,4 @@ pub fn of_many_reclaimers_exactly_one_gets_each_node(world: &World) {
     let nodes: BTreeSet<_> = reclaimed.iter().map(|reclaimed| reclaimed.node).collect();
     assert_eq!((nodes.len(), reclaimed.len()), (5, 5));
     assert_eq!(reclaimed.iter().map(|reclaimed| reclaimed.batches).sum::<u64>(), 12);
-}
-
-/// Two nodes do whatever comes to mind, and one of them dies now and then.
-pub fn all_promises_hold_after_each_of_many_random_steps(world: &World) {
-    let store = &*world.store;
-    let mut random = u64::from(std::process::id()) << 20;
-    println!("seed {random}");
-    let mut promises = Promises::default();
-    let mut nodes = [register(store), register(store)];
-    let mut held: Vec<Lease> = Vec::new();
-    let mut keys = 0;
-    for _ in 0..250 {
-        let mut dice = |sides: usize| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) as usize % sides
-        };
-        match dice(12) {
-            0 | 1 => drop(add_records(store, dice(20))),
-            2 => {
-                let name = dice(5).to_string();
-                let payload = [dice(2) as u8];
-                store.insert_records(&[NewRecord { external_id: Some(&name), payload: &payload }]).unwrap();
-            }
-            3 | 4 => drop(open(store, 1 + dice(9), dice(6), dice(2) == 0)),
-            5 if keys < 5 => {
-                keys += 1;
-                store.add_key(&support::store::new_key(keys)).unwrap();
-            }
-            6 => {
-                let state = [KeyState::Active, KeyState::Disabled, KeyState::Suspended][dice(3)];
-                store.set_key_state(KeyId(1 + dice(5) as i64), state, None).unwrap();
-            }
-            7 | 8 => held.extend(lease(store, nodes[dice(2)], dice(4))),
-            9 if !held.is_empty() => {
-                let batches: Vec<_> = held.drain(..=dice(held.len())).map(sign).collect();
-                store.commit(&batches).unwrap();
-            }
-            10 if !held.is_empty() => {
-                let lease = &held[dice(held.len())];
-                store.release(&[(lease.batch, lease.epoch)]).unwrap();
-            }
-            11 => {
-                let (dies, lives) = if dice(2) == 0 { (0, 1) } else { (1, 0) };
-                world.let_time_pass(MINUTE * 3);
-                store.reclaim(Some(nodes[lives]), MINUTE / 2).unwrap();
-                store.renew_node(nodes[lives], MINUTE).unwrap();
-                nodes[dies] = register(store);
-            }
-            _ => continue,
-        }
-        promises.check(store);
-    }
-    // Whatever happened, nothing was lost: all of it can still be signed.
-    store.set_key_state(KeyId(1), KeyState::Active, None).unwrap();
-    store.add_key(&support::store::new_key(9)).unwrap();
-    store.remove_node(nodes[0]).unwrap();
-    store.remove_node(nodes[1]).unwrap();
-    let node = register(store);
-    open_all(store, 7);
-    loop {
-        let batches: Vec<_> = lease(store, node, 9).into_iter().map(sign).collect();
-        if store.commit(&batches).unwrap().is_empty() {
-            break;
-        }
-        promises.check(store);
-    }
-    assert_eq!(store.status().unwrap().waiting(), 0);
 }
