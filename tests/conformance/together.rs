@@ -13,15 +13,15 @@ use signwave::{
 use support::{
     promises::Promises,
     store::{MINUTE, add_keys, add_records, copy, lease, open, open_all, register, sign},
-    worlds::World,
+    tested_store::TestedStore,
 };
 
 const THREADS: usize = 8;
 
 /// Each thread is a process of its own, as far as the store can tell; all begin at the same moment.
-fn all_at_once<T: Send>(world: &World, act: impl Fn(usize, &dyn Store) -> T + Sync) -> Vec<T> {
+fn all_at_once<T: Send>(tested: &TestedStore, act: impl Fn(usize, &dyn Store) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(THREADS);
-    let stores: Vec<Arc<dyn Store>> = (0..THREADS).map(|_| world.other()).collect();
+    let stores: Vec<Arc<dyn Store>> = (0..THREADS).map(|_| tested.other()).collect();
     thread::scope(|scope| {
         let (start, act) = (&start, &act);
         let threads: Vec<_> = stores
@@ -38,13 +38,13 @@ fn all_at_once<T: Send>(world: &World, act: impl Fn(usize, &dyn Store) -> T + Sy
     })
 }
 
-pub fn of_many_threads_exactly_one_leases_each_batch(world: &World) {
-    let store = &*world.store;
+pub fn of_many_threads_exactly_one_leases_each_batch(tested: &TestedStore) {
+    let store = &*tested.store;
     add_keys(store, 30);
     add_records(store, 20);
     open_all(store, 1);
     let nodes: Vec<NodeId> = (0..THREADS).map(|_| register(store)).collect();
-    let leases = all_at_once(world, |number, store| {
+    let leases = all_at_once(tested, |number, store| {
         let mut leases = Vec::new();
         while let [one] = &mut lease(store, nodes[number], 1)[..] {
             leases.push(copy(one));
@@ -56,10 +56,10 @@ pub fn of_many_threads_exactly_one_leases_each_batch(world: &World) {
     assert_eq!((leases.len(), distinct(|l| l.batch.0), distinct(|l| l.key.0)), (20, 20, 20));
 }
 
-pub fn many_that_form_batches_at_once_share_the_records_out(world: &World) {
-    let store = &*world.store;
+pub fn many_that_form_batches_at_once_share_the_records_out(tested: &TestedStore) {
+    let store = &*tested.store;
     add_records(store, 200);
-    let formed: usize = all_at_once(world, |_, store| {
+    let formed: usize = all_at_once(tested, |_, store| {
         (0..10).map(|round| open(store, 3, 5 * (round + 1), true).opened).sum::<usize>()
     })
     .into_iter()
@@ -70,8 +70,8 @@ pub fn many_that_form_batches_at_once_share_the_records_out(world: &World) {
     assert_eq!(in_order, (1..=150).collect::<Vec<_>>());
 }
 
-pub fn of_many_commits_of_one_batch_exactly_one_is_stored(world: &World) {
-    let store = &*world.store;
+pub fn of_many_commits_of_one_batch_exactly_one_is_stored(tested: &TestedStore) {
+    let store = &*tested.store;
     add_keys(store, 1);
     add_records(store, 200);
     open_all(store, 10);
@@ -79,26 +79,26 @@ pub fn of_many_commits_of_one_batch_exactly_one_is_stored(world: &World) {
     let mut promises = Promises::default();
     for _ in 0..20 {
         let leases = lease(store, node, 1);
-        let verdicts = all_at_once(world, |_, store| store.commit(&[sign(copy(&leases[0]))]).unwrap()[0]);
+        let verdicts = all_at_once(tested, |_, store| store.commit(&[sign(copy(&leases[0]))]).unwrap()[0]);
         let stored = verdicts.iter().filter(|verdict| **verdict == CommitVerdict::Committed).count();
         assert_eq!(stored, 1, "{verdicts:?}");
         promises.check(store);
     }
 }
 
-pub fn of_many_reclaimers_exactly_one_gets_each_node(world: &World) {
-    let store = &*world.store;
+pub fn of_many_reclaimers_exactly_one_gets_each_node(tested: &TestedStore) {
+    let store = &*tested.store;
     add_keys(store, 12);
     add_records(store, 12);
     open_all(store, 1);
     for _ in 0..4 {
         lease(store, register(store), 3);
     }
-    let other = world.other();
+    let other = tested.other();
     let dead = register(&*other);
-    world.let_time_pass(MINUTE * 3);
-    world.kill(other, dead);
-    let reclaimed = all_at_once(world, |_, store| store.reclaim(None, MINUTE).unwrap());
+    tested.let_time_pass(MINUTE * 3);
+    tested.kill(other, dead);
+    let reclaimed = all_at_once(tested, |_, store| store.reclaim(None, MINUTE).unwrap());
     let reclaimed: Vec<_> = reclaimed.into_iter().flatten().collect();
     let nodes: BTreeSet<_> = reclaimed.iter().map(|reclaimed| reclaimed.node).collect();
     assert_eq!((nodes.len(), reclaimed.len()), (5, 5));
