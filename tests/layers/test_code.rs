@@ -30,7 +30,7 @@ fn everything_that_the_support_crate_offers_is_used() {
 #[test]
 fn no_test_sleeps_to_wait() {
     // Where those helpers are; one for the time of a runtime; time that is simulated.
-    let homes = ["tests/support/", "tests/actors/world.rs", "tests/simulation/"];
+    let homes = ["tests/support/", "tests/actors/rig.rs", "tests/simulation/"];
     let files = files("tests");
     let others = files.iter().filter(|file| !homes.iter().any(|home| file.path.starts_with(home)));
     let sleeps: Vec<_> = others.filter(|file| file.code.contains("sleep(")).map(|file| &file.path).collect();
