@@ -15,31 +15,31 @@ use signwave::{
 };
 
 use crate::{
+    rig::{Rig, fingerprint},
     signers::Act,
-    world::{World, fingerprint},
 };
 
-/// Drains a world whose key 1 does `act` the first `times` times.
-async fn with_key_1_doing(act: impl Fn() -> Act, times: usize) -> World {
-    let mut world = World::new(400, 4, 5);
+/// Drains all records where key 1 does `act` the first `times` times.
+async fn with_key_1_doing(act: impl Fn() -> Act, times: usize) -> Rig {
+    let mut rig = Rig::new(400, 4, 5);
     // A panic takes its time to be printed: with a second thread the other keys would sign everything meanwhile.
-    world.settings.signers = 1;
-    (0..times).for_each(|_| world.signers.next(fingerprint(1), act()));
-    assert_eq!(world.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
-    world.check_all_signed();
-    assert_eq!(world.progress.failed(), times as u64);
-    world
+    rig.settings.signers = 1;
+    (0..times).for_each(|_| rig.signers.next(fingerprint(1), act()));
+    assert_eq!(rig.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
+    rig.check_all_signed();
+    assert_eq!(rig.progress.failed(), times as u64);
+    rig
 }
 
-fn states(world: &World) -> Vec<KeyState> {
-    world.memory.keys().unwrap().iter().map(|key| key.state).collect()
+fn states(rig: &Rig) -> Vec<KeyState> {
+    rig.memory.keys().unwrap().iter().map(|key| key.state).collect()
 }
 
 #[actix_rt::test]
 async fn a_panicking_signer_loses_no_batch_and_hurts_no_other_key() {
-    let world = with_key_1_doing(|| Act::Panic, 2).await;
-    assert_eq!(states(&world), [KeyState::Active; 4]);
-    let opened = world.signers.opened.lock().unwrap();
+    let rig = with_key_1_doing(|| Act::Panic, 2).await;
+    assert_eq!(states(&rig), [KeyState::Active; 4]);
+    let opened = rig.signers.opened.lock().unwrap();
     let opens = |key| opened.iter().filter(|opened| **opened == fingerprint(key)).count();
     assert_eq!((opens(1), opens(2)), (3, 1), "a signer that panicked is opened afresh");
 }
@@ -47,75 +47,75 @@ async fn a_panicking_signer_loses_no_batch_and_hurts_no_other_key() {
 #[actix_rt::test]
 async fn after_three_failures_in_a_row_a_key_is_suspended_with_its_reason() {
     for act in [|| Act::Panic, || Act::Fail, || Act::Forget] {
-        let world = with_key_1_doing(act, 3).await;
+        let rig = with_key_1_doing(act, 3).await;
         let (suspended, rest) = (KeyState::Suspended, [KeyState::Active; 3]);
-        assert_eq!((states(&world)[0], &states(&world)[1..]), (suspended, &rest[..]));
-        let reason = world.memory.keys().unwrap()[0].state_reason.clone().unwrap();
+        assert_eq!((states(&rig)[0], &states(&rig)[1..]), (suspended, &rest[..]));
+        let reason = rig.memory.keys().unwrap()[0].state_reason.clone().unwrap();
         assert!(reason.starts_with("3 failures in a row, the last: "), "{reason}");
     }
 }
 
 #[actix_rt::test]
 async fn a_success_in_between_starts_the_count_again() {
-    let world = World::new(400, 1, 5);
+    let rig = Rig::new(400, 1, 5);
     for failures in [2, 2] {
-        (0..failures).for_each(|_| world.signers.next(fingerprint(1), Act::Fail));
-        world.insert(5);
-        world.drain().await.unwrap();
+        (0..failures).for_each(|_| rig.signers.next(fingerprint(1), Act::Fail));
+        rig.insert(5);
+        rig.drain().await.unwrap();
     }
-    assert_eq!(states(&world), [KeyState::Active]);
-    world.check_all_signed();
+    assert_eq!(states(&rig), [KeyState::Active]);
+    rig.check_all_signed();
 }
 
 #[actix_rt::test]
 async fn without_an_active_key_a_command_says_so_and_loses_nothing() {
-    let world = World::new(50, 1, 5);
-    (0..3).for_each(|_| world.signers.next(fingerprint(1), Act::Fail));
-    assert_eq!(world.drain().await, Err(RunError::NoActiveKey { waiting: 50 }));
-    world.check();
-    world.memory.set_key_state(world.memory.keys().unwrap()[0].id, KeyState::Active, None).unwrap();
-    world.drain().await.unwrap();
-    world.check_all_signed();
+    let rig = Rig::new(50, 1, 5);
+    (0..3).for_each(|_| rig.signers.next(fingerprint(1), Act::Fail));
+    assert_eq!(rig.drain().await, Err(RunError::NoActiveKey { waiting: 50 }));
+    rig.check();
+    rig.memory.set_key_state(rig.memory.keys().unwrap()[0].id, KeyState::Active, None).unwrap();
+    rig.drain().await.unwrap();
+    rig.check_all_signed();
 }
 
 #[actix_rt::test]
 async fn without_an_active_key_a_service_waits_for_one() {
-    let world = World::new(50, 1, 5);
-    let key = world.memory.keys().unwrap()[0].id;
-    world.memory.set_key_state(key, KeyState::Disabled, None).unwrap();
-    let running = world.start(Mode::Serve);
-    world.until(|world| world.store.count(signwave::store::Method::Status) > 0).await;
-    world.memory.set_key_state(key, KeyState::Active, None).unwrap();
-    world.until(|world| world.progress.signed() == 50).await;
+    let rig = Rig::new(50, 1, 5);
+    let key = rig.memory.keys().unwrap()[0].id;
+    rig.memory.set_key_state(key, KeyState::Disabled, None).unwrap();
+    let running = rig.start(Mode::Serve);
+    rig.until(|rig| rig.store.count(signwave::store::Method::Status) > 0).await;
+    rig.memory.set_key_state(key, KeyState::Active, None).unwrap();
+    rig.until(|rig| rig.progress.signed() == 50).await;
     running.stopped().await.unwrap();
-    world.check_all_signed();
+    rig.check_all_signed();
 }
 
 #[actix_rt::test]
 async fn a_key_that_failed_still_does_one_job_at_a_time() {
-    let world = World::new(3, 1, 1);
+    let rig = Rig::new(3, 1, 1);
     let jobs = Arc::<Mutex<VecDeque<Job>>>::default();
-    let supervisor = world.supervisor(SigningPool::of({
+    let supervisor = rig.supervisor(SigningPool::of({
         let jobs = Arc::clone(&jobs);
         move |job| jobs.lock().unwrap().push_back(job)
     }));
     let waiting = || jobs.lock().unwrap().len();
     let finish_next = || jobs.lock().unwrap().pop_front().unwrap().finish();
     // Two batches for one key: the lease of the first was lost, and the key leased anew.
-    world.signers.next(fingerprint(1), Act::Fail);
-    let [first, second] = [1, 2].map(|batch| supervisor.send(world.sign_by_hand(batch)));
-    world.until(|_| waiting() == 1).await;
+    rig.signers.next(fingerprint(1), Act::Fail);
+    let [first, second] = [1, 2].map(|batch| supervisor.send(rig.sign_by_hand(batch)));
+    rig.until(|_| waiting() == 1).await;
     finish_next();
     assert!(first.await.unwrap().is_err());
-    world.until(|_| waiting() == 1).await;
+    rig.until(|_| waiting() == 1).await;
     // And lost and leased once more, while the second is being signed.
-    let third = supervisor.send(world.sign_by_hand(3));
+    let third = supervisor.send(rig.sign_by_hand(3));
     for _ in 0..100 {
         actix_rt::task::yield_now().await;
         assert_eq!(waiting(), 1, "the key is used twice at once");
     }
     finish_next();
-    world.until(|_| waiting() == 1).await;
+    rig.until(|_| waiting() == 1).await;
     finish_next();
     assert!(second.await.unwrap().is_ok() && third.await.unwrap().is_ok());
 }

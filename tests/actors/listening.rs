@@ -11,12 +11,12 @@ use std::{
 
 use actix_rt::time::timeout;
 use signwave::{
-    actors::{Ending, Mode},
+    actors::{Ending, Mode, messages::Open},
     config::Roles,
     store::{Listener, Method, StoreError},
 };
 
-use crate::world::{Running, World};
+use crate::rig::{Rig, Running};
 
 type Heard = Result<bool, StoreError>;
 
@@ -44,88 +44,88 @@ impl Listener for Scripted {
 }
 
 /// A service that would look at its database again in a minute only, and has looked once.
-async fn listening(world: &mut World) -> (Running, Voice) {
-    world.settings.poll_interval = Duration::from_secs(60);
+async fn listening(rig: &mut Rig) -> (Running, Voice) {
+    rig.settings.poll_interval = Duration::from_secs(60);
     let ((say, said), (_gone, gone), heard) = (channel(), channel(), Arc::<AtomicUsize>::default());
     let listener = Box::new(Scripted { said, heard: Arc::clone(&heard), _gone });
-    let running = world.start_listening(Mode::Serve, listener);
-    world.until(|world| world.store.count(Method::OpenBatches) == 1).await;
+    let running = rig.start_listening(Mode::Serve, listener);
+    rig.until(|rig| rig.store.count(Method::OpenBatches) == 1).await;
     (running, Voice { say, heard, gone })
 }
 
-async fn soon(world: &World, condition: impl Fn(&World) -> bool) {
-    timeout(Duration::from_secs(20), world.until(condition))
+async fn soon(rig: &Rig, condition: impl Fn(&Rig) -> bool) {
+    timeout(Duration::from_secs(20), rig.until(condition))
         .await
         .expect("it happens long before the next poll");
 }
 
 #[actix_rt::test]
 async fn news_are_looked_at_at_once() {
-    let mut world = World::new(0, 2, 10);
-    let (running, voice) = listening(&mut world).await;
+    let mut rig = Rig::new(0, 2, 10);
+    let (running, voice) = listening(&mut rig).await;
     for round in 1..=3 {
-        world.insert(7);
+        rig.insert(7);
         voice.say.send(Ok(true)).unwrap();
-        soon(&world, |world| world.progress.signed() == 7 * round).await;
+        soon(&rig, |rig| rig.progress.signed() == 7 * round).await;
     }
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
-    world.check_all_signed();
+    rig.check_all_signed();
 }
 
 #[actix_rt::test]
 async fn an_error_does_not_end_the_listening() {
-    let mut world = World::new(0, 2, 10);
-    let (running, voice) = listening(&mut world).await;
+    let mut rig = Rig::new(0, 2, 10);
+    let (running, voice) = listening(&mut rig).await;
     for _ in 0..3 {
         voice.say.send(Err(StoreError::Unavailable("the server went away".into()))).unwrap();
     }
-    world.insert(7);
+    rig.insert(7);
     voice.say.send(Ok(true)).unwrap();
-    soon(&world, |world| world.progress.signed() == 7).await;
+    soon(&rig, |rig| rig.progress.signed() == 7).await;
     running.stopped().await.unwrap();
-    world.check_all_signed();
+    rig.check_all_signed();
 }
 
 #[actix_rt::test]
 async fn many_news_at_once_are_one_look_more() {
-    let mut world = World::new(0, 2, 10);
-    let (running, voice) = listening(&mut world).await;
-    let mut look = world.script.hold(Method::OpenBatches, 1);
+    let mut rig = Rig::new(0, 2, 10);
+    let (running, voice) = listening(&mut rig).await;
+    let mut look = rig.script.hold::<Open>(1);
     voice.say.send(Ok(true)).unwrap();
     look.arrived().await;
     // They are heard while Emit looks.
     (0..1000).for_each(|_| voice.say.send(Ok(true)).unwrap());
-    soon(&world, |_| voice.heard.load(SeqCst) == 1001).await;
+    soon(&rig, |_| voice.heard.load(SeqCst) == 1001).await;
     look.go_on();
-    world.insert(7);
+    rig.insert(7);
     voice.say.send(Ok(true)).unwrap();
-    soon(&world, |world| world.progress.signed() == 7).await;
+    soon(&rig, |rig| rig.progress.signed() == 7).await;
     running.stopped().await.unwrap();
-    let looks = world.store.count(Method::OpenBatches);
+    let looks = rig.store.count(Method::OpenBatches);
     assert!(looks < 50, "{looks} looks");
-    world.check_all_signed();
+    rig.check_all_signed();
 }
 
 #[actix_rt::test]
 async fn the_listener_is_gone_with_the_run() {
-    let mut world = World::new(0, 2, 10);
-    let (running, voice) = listening(&mut world).await;
+    let mut rig = Rig::new(0, 2, 10);
+    let (running, voice) = listening(&mut rig).await;
     running.stopped().await.unwrap();
     assert_eq!(voice.gone.try_recv(), Err(TryRecvError::Disconnected));
 }
 
 #[actix_rt::test]
 async fn an_emitter_ends_the_linger_of_an_incomplete_batch_however_rare_its_polls() {
-    let mut world = World::new(10, 2, 10);
-    world.settings.roles = Roles::Emit;
-    world.settings.linger = Duration::from_millis(1);
-    let (running, voice) = listening(&mut world).await;
-    world.insert(5);
+    let mut rig = Rig::new(10, 2, 10);
+    rig.settings.roles = Roles::Emit;
+    rig.settings.linger = Duration::from_millis(1);
+    let (running, voice) = listening(&mut rig).await;
+    rig.insert(5);
     voice.say.send(Ok(true)).unwrap();
-    soon(&world, |world| world.store.count(Method::OpenBatches) >= 2).await;
-    assert_eq!(world.batches().len(), 1, "something is open: the rest may wait for more");
-    world.advance(Duration::from_secs(1));
-    soon(&world, |world| world.batches().len() == 2).await;
+    soon(&rig, |rig| rig.store.count(Method::OpenBatches) >= 2).await;
+    assert_eq!(rig.batches().len(), 1, "something is open: the rest may wait for more");
+    rig.advance(Duration::from_secs(1));
+    soon(&rig, |rig| rig.batches().len() == 2).await;
     running.stopped().await.unwrap();
 }
 
@@ -134,16 +134,16 @@ struct Hanging;
 
 impl Listener for Hanging {
     fn wait(&mut self, _: Duration) -> Heard {
-        std::thread::sleep(Duration::from_secs(30));
+        support::waiting::lasting(Duration::from_secs(30));
         Ok(false)
     }
 }
 
 #[actix_rt::test]
 async fn a_listener_that_hangs_does_not_hold_up_the_end_of_a_run() {
-    let world = World::new(0, 2, 10);
-    let running = world.start_listening(Mode::Serve, Box::new(Hanging));
-    world.until(|world| world.store.count(Method::OpenBatches) == 1).await;
+    let rig = Rig::new(0, 2, 10);
+    let running = rig.start_listening(Mode::Serve, Box::new(Hanging));
+    rig.until(|rig| rig.store.count(Method::OpenBatches) == 1).await;
     let begun = std::time::Instant::now();
     running.stopped().await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());

@@ -1,18 +1,20 @@
-//! A stand-in for DbExecutor: an actor that takes its messages, answers from a store in memory, and
-//! follows a script: any call can be held until the test lets it go on.
+//! A stand-in for DbExecutor: it does the same with each message, over a store in memory, and follows a script: any
+//! message can be held until the test lets it go on.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    any::{Any, TypeId},
+    sync::{Arc, Mutex},
+};
 
 use actix::{Actor, Context, Handler, ResponseFuture};
 use signwave::{
-    actors::messages::*,
-    domain::{BatchId, KeyState, SignedBatch},
-    signer,
-    store::{FaultyStore, Method, Store, StoreError},
+    actors::{db_executor::Transaction, messages::Commit},
+    domain::{BatchId, SignedBatch},
+    store::{FaultyStore, Store, StoreError},
 };
 use tokio::sync::oneshot;
 
-/// Which calls are to be held.
+/// Which messages are to be held.
 #[derive(Default)]
 pub struct Script {
     holds: Mutex<Vec<Hold>>,
@@ -23,7 +25,7 @@ pub struct Script {
 }
 
 struct Hold {
-    method: Method,
+    message: TypeId,
     nth: usize,
     /// Whether it is carried out already, and only its reply is held.
     is_done: bool,
@@ -50,20 +52,20 @@ impl Held {
 }
 
 impl Script {
-    /// Holds the `nth` call of `method` from now on (1 is the next one).
-    pub fn hold(&self, method: Method, nth: usize) -> Held {
-        self.hold_when(false, method, nth)
+    /// Holds the `nth` message of that type from now on (1 is the next one).
+    pub fn hold<M: 'static>(&self, nth: usize) -> Held {
+        self.hold_when::<M>(false, nth)
     }
 
-    /// As [`Script::hold`], but the call is carried out before.
-    pub fn hold_reply(&self, method: Method, nth: usize) -> Held {
-        self.hold_when(true, method, nth)
+    /// As [`Script::hold`], but the message is carried out before.
+    pub fn hold_reply<M: 'static>(&self, nth: usize) -> Held {
+        self.hold_when::<M>(true, nth)
     }
 
-    fn hold_when(&self, is_done: bool, method: Method, nth: usize) -> Held {
+    fn hold_when<M: 'static>(&self, is_done: bool, nth: usize) -> Held {
         let (arrived, on_arrival) = oneshot::channel();
         let (on_go, go_on) = oneshot::channel();
-        self.holds.lock().unwrap().push(Hold { method, nth, is_done, arrived, go_on });
+        self.holds.lock().unwrap().push(Hold { message: TypeId::of::<M>(), nth, is_done, arrived, go_on });
         Held { arrived: on_arrival, go_on: on_go }
     }
 
@@ -83,12 +85,21 @@ impl Script {
         store.commit(&sent).unwrap();
     }
 
-    fn due(&self, method: Method, is_done: bool) -> Option<Hold> {
+    fn due<M: 'static>(&self, is_done: bool) -> Option<Hold> {
         let mut holds = self.holds.lock().unwrap();
-        let is_meant = |hold: &&mut Hold| hold.method == method && hold.is_done == is_done;
+        let is_meant = |hold: &&mut Hold| hold.message == TypeId::of::<M>() && hold.is_done == is_done;
         holds.iter_mut().filter(is_meant).for_each(|hold| hold.nth -= 1);
         let due = holds.iter().position(|hold| hold.nth == 0)?;
         Some(holds.remove(due))
+    }
+
+    /// Notes what is sent to be stored; what the schema says if it does not take it.
+    fn refusal(&self, message: &dyn Any) -> Option<StoreError> {
+        let Commit(batches, part) = message.downcast_ref()?;
+        *self.sent.lock().unwrap() = Some(Arc::clone(batches));
+        let refused = self.refused.lock().unwrap();
+        let mut sent = batches[part.clone()].iter().map(|batch| batch.lease().batch);
+        sent.find(|batch| refused.contains(batch)).map(refusal)
     }
 }
 
@@ -109,68 +120,25 @@ pub fn refusal(batch: BatchId) -> StoreError {
 
 async fn wait(hold: Option<Hold>) {
     if let Some(hold) = hold {
-        hold.arrived.send(()).expect("the test waits for this call");
-        hold.go_on.await.expect("the test lets this call go on");
+        hold.arrived.send(()).expect("the test waits for this message");
+        hold.go_on.await.expect("the test lets this message go on");
     }
 }
 
-impl Handler<Commit> for StandIn {
-    type Result = ResponseFuture<<Commit as actix::Message>::Result>;
+impl<M: Transaction + 'static> Handler<M> for StandIn {
+    type Result = ResponseFuture<Result<M::Reply, StoreError>>;
 
-    fn handle(&mut self, Commit(batches, part): Commit, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: M, _: &mut Self::Context) -> Self::Result {
         let (store, script) = (Arc::clone(&self.store), Arc::clone(&self.script));
-        let hold = script.due(Method::Commit, false);
+        let hold = script.due::<M>(false);
         Box::pin(async move {
             wait(hold).await;
-            *script.sent.lock().unwrap() = Some(Arc::clone(&batches));
-            let refused = script.refused.lock().unwrap().clone();
-            match batches[part.clone()].iter().find(|batch| refused.contains(&batch.lease().batch)) {
-                Some(batch) => Err(refusal(batch.lease().batch)),
-                None => store.commit(&batches[part]),
-            }
+            let reply = match script.refusal(&message) {
+                Some(refusal) => Err(refusal),
+                None => message.perform_guarded(&*store),
+            };
+            wait(script.due::<M>(true)).await;
+            reply
         })
     }
-}
-
-macro_rules! answers {
-    ($($message:ty, $method:ident, $store:ident, $request:pat => $call:expr;)*) => {$(
-        impl Handler<$message> for StandIn {
-            type Result = ResponseFuture<<$message as actix::Message>::Result>;
-
-            fn handle(&mut self, $request: $message, _: &mut Self::Context) -> Self::Result {
-                let ($store, script) = (Arc::clone(&self.store), Arc::clone(&self.script));
-                let hold = script.due(Method::$method, false);
-                Box::pin(async move {
-                    wait(hold).await;
-                    let reply = $call;
-                    wait(script.due(Method::$method, true)).await;
-                    reply
-                })
-            }
-        }
-    )*};
-}
-
-answers! {
-    Open, OpenBatches, store, Open(request) => store.open_batches(request);
-    LeaseBatches, Lease, store, LeaseBatches { node, scheme, limit } => store.lease(node, scheme, limit).map(|leases| {
-        let hash = |lease: signwave::domain::Lease| {
-            let mut digests = Vec::new();
-            let mut hash = |_, payload: &[u8]| digests.push(signer::digest(scheme.digest(), payload));
-            store.read_payloads(&lease.records, &mut hash).expect("payloads are there");
-            Leased { lease, digests }
-        };
-        leases.into_iter().map(hash).collect()
-    });
-    ReadOutcomes, Outcomes, store, ReadOutcomes(sent) => store.outcomes(&sent);
-    Release, Release, store, Release(leases) => store.release(&leases);
-    TakeInventory, Inventory, store, TakeInventory { node, stored } => store.inventory(node, &stored);
-    Register, RegisterNode, store, Register { name, ttl } => store.register_node(&name, ttl);
-    Renew, RenewNode, store, Renew { node, ttl } => store.renew_node(node, ttl);
-    Remove, RemoveNode, store, Remove(node) => store.remove_node(node);
-    Reclaim, Reclaim, store, Reclaim { me, grace } => store.reclaim(me, grace);
-    LoadKey, StoredKey, store, LoadKey(key) => store.stored_key(key);
-    Suspend, SetKeyState, store, Suspend { key, reason } =>
-        store.set_key_state(key, KeyState::Suspended, Some(&reason));
-    ReadStatus, Status, store, ReadStatus => store.status();
 }

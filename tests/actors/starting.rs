@@ -7,7 +7,7 @@ use signwave::{
     store::{Fault, Method, Store, StoreError},
 };
 
-use crate::world::World;
+use crate::rig::Rig;
 
 fn away() -> StoreError {
     StoreError::Unavailable("no connection to the server".to_owned())
@@ -15,42 +15,42 @@ fn away() -> StoreError {
 
 #[actix_rt::test]
 async fn a_service_waits_for_a_database_that_fails_at_its_start() {
-    let world = World::new(20, 2, 5);
-    world.store.fail(Method::Reclaim, 1, Fault::NotPersisted(away()));
-    world.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(StoreError::Busy));
-    world.store.fail(Method::RegisterNode, 2, Fault::Persisted);
-    let running = world.run(Mode::Serve);
-    world.until(|world| world.progress.signed() == 20).await;
-    assert_eq!(world.store.count(Method::RegisterNode), 3);
+    let rig = Rig::new(20, 2, 5);
+    rig.store.fail(Method::Reclaim, 1, Fault::NotPersisted(away()));
+    rig.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(StoreError::Busy));
+    rig.store.fail(Method::RegisterNode, 2, Fault::Persisted);
+    let running = rig.run(Mode::Serve);
+    rig.until(|rig| rig.progress.signed() == 20).await;
+    assert_eq!(rig.store.count(Method::RegisterNode), 3);
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
-    world.check();
+    rig.check();
     // Of the registration whose reply was lost a name is left, which holds nothing, until its lease is over.
-    let left: Vec<_> = world.memory.status().unwrap().nodes.into_iter().map(|node| node.batches).collect();
+    let left: Vec<_> = rig.memory.status().unwrap().nodes.into_iter().map(|node| node.batches).collect();
     assert_eq!(left, [0]);
-    world.advance(world.settings.lease_ttl + world.settings.lease_grace + Duration::from_secs(1));
-    world.drain().await.unwrap();
-    world.check_all_signed();
+    rig.advance(rig.settings.lease_ttl + rig.settings.lease_grace + Duration::from_secs(1));
+    rig.drain().await.unwrap();
+    rig.check_all_signed();
 }
 
 #[actix_rt::test]
 async fn a_service_that_waits_for_a_database_can_be_stopped() {
-    let world = World::new(20, 2, 5);
-    (1..=1000).for_each(|nth| world.store.fail(Method::RegisterNode, nth, Fault::NotPersisted(away())));
-    let running = world.run(Mode::Serve);
-    world.until(|world| world.store.count(Method::RegisterNode) > 3).await;
+    let rig = Rig::new(20, 2, 5);
+    (1..=1000).for_each(|nth| rig.store.fail(Method::RegisterNode, nth, Fault::NotPersisted(away())));
+    let running = rig.run(Mode::Serve);
+    rig.until(|rig| rig.store.count(Method::RegisterNode) > 3).await;
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
-    assert_eq!(world.memory.status().unwrap().nodes, []);
+    assert_eq!(rig.memory.status().unwrap().nodes, []);
 }
 
 #[actix_rt::test]
 async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
     for requests in [1, 2] {
-        let world = World::new(10, 1, 5);
+        let rig = Rig::new(10, 1, 5);
         let (answer, silence) = channel::<()>();
         let wait = move || silence.recv().unwrap_or(());
-        world.store.fail(Method::RegisterNode, 1, Fault::First(Box::new(wait)));
-        let running = world.run(Mode::Serve);
-        world.until(|world| world.store.count(Method::RegisterNode) == 1).await;
+        rig.store.fail(Method::RegisterNode, 1, Fault::First(Box::new(wait)));
+        let running = rig.run(Mode::Serve);
+        rig.until(|rig| rig.store.count(Method::RegisterNode) == 1).await;
         (0..requests).for_each(|_| running.stop.request());
         assert_eq!(running.ended().await, Ok(Ending::Stopped));
         drop(answer);
@@ -59,10 +59,10 @@ async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
 
 #[actix_rt::test]
 async fn what_no_waiting_mends_ends_a_start_and_so_does_any_error_of_a_command() {
-    let world = World::new(20, 2, 5);
+    let rig = Rig::new(20, 2, 5);
     let refused = StoreError::Refused("a table is missing".to_owned());
     for (mode, error) in [(Mode::Serve, refused), (Mode::Drain, away())] {
-        world.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(error.clone()));
-        assert_eq!(world.run(mode).ended().await, Err(RunError::Store(error)));
+        rig.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(error.clone()));
+        assert_eq!(rig.run(mode).ended().await, Err(RunError::Store(error)));
     }
 }

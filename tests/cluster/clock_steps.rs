@@ -1,10 +1,7 @@
 //! The server's clock, by which leases run, is set an hour forward and back under load, and so are
 //! those of the nodes.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use rustix::process::Signal;
@@ -55,7 +52,7 @@ fn the_clocks_jump_an_hour_both_ways_and_no_dead_node_is_waited_for_longer() {
             site.keep_waiting(&mut sql, 400);
             held_by(&mut sql, &name) > 0
         });
-        thread::sleep(Duration::from_micros(random.below(50_000)));
+        random.moment(Duration::from_millis(50));
         let trouble = [Trouble::Asleep, Trouble::Killed, Trouble::None][round / 2 % 3];
         let id = number(&mut sql, &format!("SELECT coalesce(max(id), 0) FROM node WHERE name = '{name}'"));
         match trouble {

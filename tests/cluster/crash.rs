@@ -13,7 +13,7 @@ use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use support::{
     postgres::{Cluster, Stop, database_of},
     random::{Random, count},
-    waiting::until,
+    waiting::{lasting, until},
 };
 
 use crate::site::{Node, Site, number};
@@ -26,11 +26,11 @@ fn a_server_that_crashes_and_ends_connections_stops_no_node_and_loses_nothing() 
     let mut nodes: Vec<Node> = (0..3).map(|node| site.node(&format!("node_{node}"), "20")).collect();
     let (mut terminated, mut longest, writer) = (0, Duration::ZERO, Writer::start(&site));
     for _ in 0..crashes {
-        thread::sleep(Duration::from_micros(random.below(250_000)));
+        random.moment(Duration::from_millis(250));
         terminated += cluster.terminate_backends(database_of(&site.url));
-        thread::sleep(Duration::from_micros(random.below(250_000)));
+        random.moment(Duration::from_millis(250));
         cluster.stop(Stop::Immediate);
-        thread::sleep(Duration::from_micros(random.below(200_000)));
+        random.moment(Duration::from_millis(200));
         cluster.restart();
         let (restarted, mut sql) = (Instant::now(), site.admin());
         let signed = number(&mut sql, SIGNED);
@@ -81,7 +81,7 @@ impl Writer {
                     written += 20;
                     connection = Some(sql);
                 }
-                thread::sleep(Duration::from_millis(10));
+                lasting(Duration::from_millis(10));
             }
             written
         });

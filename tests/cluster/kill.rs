@@ -1,12 +1,10 @@
 //! `kill -9` of random nodes.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use support::{
     postgres::Cluster,
     random::{Random, count},
+    waiting::until,
 };
 
 use crate::{
@@ -29,7 +27,7 @@ fn killed_at_random_moments_nodes_lose_nothing_and_are_replaced_in_time() {
     for round in 0..kills {
         // Enough for all of them.
         site.keep_waiting(&mut sql, 400);
-        thread::sleep(Duration::from_micros(random.below(200_000)));
+        random.moment(Duration::from_millis(200));
         let killed = nodes.swap_remove(random.below(3) as usize);
         let name = killed.name.clone();
         killed.kill();
@@ -41,12 +39,12 @@ fn killed_at_random_moments_nodes_lose_nothing_and_are_replaced_in_time() {
         });
     }
     assert!(at_work > 0, "no kill came while a batch was held: this proves nothing");
-    while !dead.is_empty() {
-        thread::sleep(Duration::from_millis(5));
+    until("the dead are gone", Duration::from_secs(60), || {
         buried(&mut dead, &mut longest, &mut |name| {
             number(&mut sql, &format!("SELECT count(*) FROM node WHERE name = '{name}'")) == 0
         });
-    }
+        dead.is_empty()
+    });
     site.wait_until_signed(Duration::from_secs(60), &mut nodes.iter_mut().collect::<Vec<_>>());
     let together = watch.end().together;
     assert!(together > 0, "the nodes never worked at the same time: this proves nothing");

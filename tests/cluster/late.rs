@@ -11,6 +11,7 @@ use diesel::{
 use support::{
     postgres::Cluster,
     random::{Random, count},
+    waiting::lasting,
 };
 
 use crate::site::{Node, Site, number};
@@ -35,7 +36,7 @@ fn every_committed_record_is_signed_however_late_it_became_visible() {
     let (mut sql, late) = (site.admin(), "SELECT count(*) FROM gap");
     while Instant::now() < until {
         passed_by = passed_by.max(number(&mut sql, late));
-        thread::sleep(Duration::from_millis(50));
+        lasting(Duration::from_millis(50));
     }
     let committed: Vec<String> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
     site.wait_until_signed(Duration::from_secs(60 + 3 * seconds), &mut nodes.iter_mut().collect::<Vec<_>>());
@@ -111,6 +112,6 @@ impl Writer {
     }
 
     fn pause(&mut self, longest: u64) {
-        thread::sleep(Duration::from_micros(self.random.below(longest * 1000)));
+        self.random.moment(Duration::from_millis(longest));
     }
 }

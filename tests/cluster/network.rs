@@ -1,11 +1,11 @@
 //! The network between nodes and the server fails.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 use support::{
     postgres::{Cluster, at_port},
     proxy::{Loss, Mode, Proxy},
     random::{Random, count},
-    waiting::until,
+    waiting::{lasting, until},
 };
 
 use crate::{
@@ -57,7 +57,7 @@ fn any_commit_may_be_lost() {
         site.keep_waiting(&mut sql, 200);
         let loss = if random.below(2) == 0 { Loss::Answer } else { Loss::Request };
         proxy.lose(loss, 1 + random.below(4) as usize, "");
-        thread::sleep(Duration::from_micros(random.below(300_000)));
+        random.moment(Duration::from_millis(300));
         node.must_run();
     }
     site.wait_until_signed(Duration::from_secs(60), &mut [&mut node]);
@@ -90,18 +90,18 @@ fn nodes_that_are_cut_off_slow_or_in_a_black_hole_are_replaced_and_come_back() {
             }
             held_by(&mut sql, "far") > 0
         });
-        thread::sleep(Duration::from_micros(random.below(50_000)));
+        random.moment(Duration::from_millis(50));
         match round % 4 {
             0 => cut += proxy.cut(),
             1 => {
                 proxy.set(Mode::Delay(Duration::from_millis(50)));
-                thread::sleep(Duration::from_secs(1));
+                lasting(Duration::from_secs(1));
             }
             2 => {
                 // Longer than its lease. What it sent before arrives afterwards, when it is dead.
                 proxy.set(Mode::Hold);
                 let id = number(&mut sql, "SELECT coalesce(max(id), 0) FROM node WHERE name = 'far'");
-                thread::sleep(LEASE_TTL + LEASE_GRACE);
+                lasting(LEASE_TTL + LEASE_GRACE);
                 until("the far node is declared dead", Duration::from_secs(25), || {
                     number(&mut sql, &format!("SELECT count(*) FROM node WHERE id = {id}")) == 0
                 });
@@ -110,7 +110,7 @@ fn nodes_that_are_cut_off_slow_or_in_a_black_hole_are_replaced_and_come_back() {
             _ => {
                 proxy.set(Mode::Refuse);
                 cut += proxy.cut();
-                thread::sleep(LEASE_TTL + LEASE_GRACE);
+                lasting(LEASE_TTL + LEASE_GRACE);
             }
         }
         proxy.set(Mode::Forward);

@@ -1,16 +1,13 @@
 //! Nodes that are stopped (SIGSTOP) for longer than their lease, and then go on.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
 use rustix::process::Signal;
 use support::{
     postgres::Cluster,
     random::{Random, count},
-    waiting::until,
+    waiting::{lasting, until},
 };
 
 use crate::{
@@ -47,11 +44,11 @@ fn nodes_that_slept_past_their_leases_store_nothing_that_others_took_over() {
             }
             held_by(&mut sql, &name) > 0
         });
-        thread::sleep(Duration::from_micros(random.below(50_000)));
+        random.moment(Duration::from_millis(50));
         sleeper.signal(Signal::STOP);
         let begun = Instant::now();
         // What it had sent may still arrive. What it holds then is what others must take.
-        thread::sleep(Duration::from_millis(100));
+        lasting(Duration::from_millis(100));
         let id = number(&mut sql, &format!("SELECT coalesce(max(id), 0) FROM node WHERE name = '{name}'"));
         let held: Vec<Held> =
             sql_query(format!("SELECT id, epoch FROM batch WHERE node_id = {id}")).load(&mut sql).unwrap();

@@ -1,13 +1,10 @@
 //! Nodes are stopped in order and started again, one after the other, as for an upgrade.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use support::{
     postgres::Cluster,
     random::{Random, count},
-    waiting::until,
+    waiting::{lasting, until},
 };
 
 use crate::site::{Node, Site, number};
@@ -34,7 +31,7 @@ fn nodes_are_restarted_one_by_one_while_signing_goes_on() {
         let end = Instant::now() + Duration::from_micros(300_000 + random.below(300_000));
         while Instant::now() < end {
             more(&mut sql);
-            thread::sleep(Duration::from_millis(10));
+            lasting(Duration::from_millis(10));
         }
         let (took, _) = nodes.remove(0).stop();
         longest = longest.max(took);

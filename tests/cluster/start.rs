@@ -1,6 +1,6 @@
 //! Nodes that start before their server, or while it crashes.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
@@ -67,7 +67,7 @@ fn a_server_that_crashes_at_any_moment_of_a_start_is_waited_for() {
     for round in 0..starts {
         site.insert(50);
         let mut node = site.node(&format!("round_{round}"), "5");
-        thread::sleep(Duration::from_micros(random.below(40_000)));
+        random.moment(Duration::from_millis(40));
         cluster.stop(Stop::Immediate);
         cluster.restart();
         site.wait_until_signed(Duration::from_secs(20), &mut [&mut node]);

@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT, under load.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use support::{
@@ -24,7 +24,7 @@ fn stopped_under_load_a_node_exits_0_within_5_seconds_with_nothing_leased() {
             node.must_run();
             number(&mut sql, "SELECT count(*) FROM node") == 1
         });
-        thread::sleep(Duration::from_micros(random.below(200_000)));
+        random.moment(Duration::from_millis(200));
         let (took, _) = node.stop_by(if round % 2 == 0 { Signal::TERM } else { Signal::INT });
         longest = longest.max(took);
         assert_eq!(number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'"), 0, "round {round}");

@@ -15,6 +15,8 @@ use diesel::{
     sql_types::{BigInt, Binary},
 };
 
+use support::waiting::lasting;
+
 use crate::site::Site;
 
 /// A thread that looks; it must be asked in the end.
@@ -66,7 +68,7 @@ impl Watch {
             let mut seen = Seen::default();
             while !stop.load(Relaxed) {
                 seen.look(&mut sql).unwrap();
-                thread::sleep(Duration::from_millis(20));
+                lasting(Duration::from_millis(20));
             }
             seen
         });

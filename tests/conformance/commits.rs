@@ -4,22 +4,22 @@ use signwave::domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcom
 use support::{
     promises::Promises,
     store::{WIDTH, add_keys, add_records, copy, lease, open_all, register, sign},
-    worlds::World,
+    tested_store::TestedStore,
 };
 
 use super::commit_one;
 
-fn setup(world: &World, batches: usize, batch_size: usize) -> NodeId {
-    let store = &*world.store;
+fn setup(tested: &TestedStore, batches: usize, batch_size: usize) -> NodeId {
+    let store = &*tested.store;
     add_keys(store, batches as u8);
     add_records(store, batches * batch_size);
     open_all(store, batch_size);
     register(store)
 }
 
-pub fn a_commit_stores_every_signature_of_a_batch(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 2, 40);
+pub fn a_commit_stores_every_signature_of_a_batch(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 2, 40);
     let leases = lease(store, node, 1);
     let batch = leases.into_iter().map(sign).next().unwrap();
     let expected: Vec<_> = batch.signatures().map(|(record, value)| (record, value.to_vec())).collect();
@@ -43,9 +43,9 @@ pub fn a_commit_stores_every_signature_of_a_batch(world: &World) {
     assert_eq!(store.keys().unwrap()[0].signature_count, 40);
 }
 
-pub fn a_batch_of_any_size_is_committed(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 1, 1);
+pub fn a_batch_of_any_size_is_committed(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 1, 1);
     let mut promises = Promises::default();
     for size in [1, 2, 15, 16, 17, 31, 32, 33, 100] {
         add_records(store, size);
@@ -57,9 +57,9 @@ pub fn a_batch_of_any_size_is_committed(world: &World) {
     }
 }
 
-pub fn a_commit_is_fenced_by_epoch_node_and_state(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 1, 3);
+pub fn a_commit_is_fenced_by_epoch_node_and_state(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 1, 3);
     let lease_one = || lease(store, node, 1).remove(0);
     let first = lease_one();
     store.release(&[(first.batch, first.epoch)]).unwrap();
@@ -83,9 +83,9 @@ pub fn a_commit_is_fenced_by_epoch_node_and_state(world: &World) {
     assert_eq!(store.keys().unwrap()[0].signature_count, 3);
 }
 
-pub fn a_fenced_batch_does_not_hinder_the_others(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 20, 7);
+pub fn a_fenced_batch_does_not_hinder_the_others(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 20, 7);
     let leases = lease(store, node, 20);
     store.release(&[(leases[4].batch, leases[4].epoch), (leases[19].batch, leases[19].epoch)]).unwrap();
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
@@ -96,9 +96,9 @@ pub fn a_fenced_batch_does_not_hinder_the_others(world: &World) {
     assert_eq!(store.counts().unwrap().signatures, 18 * 7);
 }
 
-pub fn the_same_batch_twice_in_one_commit_is_stored_once(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 1, 3);
+pub fn the_same_batch_twice_in_one_commit_is_stored_once(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 1, 3);
     let old = lease(store, node, 1).remove(0);
     store.release(&[(old.batch, old.epoch)]).unwrap();
     let lease = lease(store, node, 1).remove(0);
@@ -107,9 +107,9 @@ pub fn the_same_batch_twice_in_one_commit_is_stored_once(world: &World) {
     assert_eq!(verdicts, [CommitVerdict::Committed, fenced, fenced]);
 }
 
-pub fn after_a_lost_reply_the_outcome_can_be_read_back(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 3, 2);
+pub fn after_a_lost_reply_the_outcome_can_be_read_back(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 3, 2);
     let leases = lease(store, node, 3);
     let sent: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
     store.release(&sent[2..]).unwrap();
@@ -123,9 +123,9 @@ pub fn after_a_lost_reply_the_outcome_can_be_read_back(world: &World) {
     assert_eq!(store.outcomes(&[]).unwrap(), []);
 }
 
-pub fn a_batch_that_does_not_exist_is_fenced_and_hinders_no_other(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 2, 2);
+pub fn a_batch_that_does_not_exist_is_fenced_and_hinders_no_other(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 2, 2);
     let mut leases = lease(store, node, 2);
     leases[1].batch = BatchId(99);
     let batches: Vec<_> = leases.into_iter().map(sign).collect();

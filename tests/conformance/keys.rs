@@ -6,11 +6,11 @@ use signwave::{
 };
 use support::{
     store::{add_keys, add_records, lease, new_key, open_all, register},
-    worlds::World,
+    tested_store::TestedStore,
 };
 
-pub fn a_key_is_added_once(world: &World) {
-    let store = &*world.store;
+pub fn a_key_is_added_once(tested: &TestedStore) {
+    let store = &*tested.store;
     assert_eq!(store.add_key(&new_key(7)).unwrap(), AddKeyVerdict::Added(KeyId(1)));
     assert_eq!(store.add_key(&new_key(8)).unwrap(), AddKeyVerdict::Added(KeyId(2)));
     assert_eq!(store.add_key(&new_key(7)).unwrap(), AddKeyVerdict::AlreadyThere(KeyId(1)));
@@ -24,8 +24,8 @@ pub fn a_key_is_added_once(world: &World) {
     assert_eq!((&key.public_key, &key.state_reason, key.leased_batch), (&new_key(7).public_key, &None, None));
 }
 
-pub fn key_states_follow_the_rule_and_retired_is_final(world: &World) {
-    let store = &*world.store;
+pub fn key_states_follow_the_rule_and_retired_is_final(tested: &TestedStore) {
+    let store = &*tested.store;
     add_keys(store, 4);
     for (from, key) in KeyState::ALL.into_iter().zip((1..).map(KeyId)) {
         let set = |state| store.set_key_state(key, state, Some("because")).unwrap();
@@ -49,8 +49,8 @@ pub fn key_states_follow_the_rule_and_retired_is_final(world: &World) {
     assert_eq!(unknown, KeyStateVerdict::NoSuchKey);
 }
 
-pub fn only_active_keys_are_leased(world: &World) {
-    let store = &*world.store;
+pub fn only_active_keys_are_leased(tested: &TestedStore) {
+    let store = &*tested.store;
     for (state, key) in KeyState::ALL.into_iter().zip(add_keys(store, 4)) {
         store.set_key_state(key, state, None).unwrap();
     }
@@ -60,8 +60,8 @@ pub fn only_active_keys_are_leased(world: &World) {
     assert_eq!(leases.iter().map(|lease| lease.key).collect::<Vec<_>>(), [KeyId(1)]);
 }
 
-pub fn a_stored_key_comes_back_as_it_was(world: &World) {
-    let store = &*world.store;
+pub fn a_stored_key_comes_back_as_it_was(tested: &TestedStore) {
+    let store = &*tested.store;
     add_keys(store, 2);
     let key = store.stored_key(KeyId(2)).unwrap().unwrap();
     let expected = new_key(2);

@@ -6,23 +6,24 @@ use signwave::{
 };
 use support::{
     promises::Promises,
+    random::Random,
     store::{add_keys, add_records, lease, open_all, register, sign},
-    worlds::World,
+    tested_store::TestedStore,
 };
 
 use super::commit_one;
 
-fn setup(world: &World, keys: u8, batches: usize) -> NodeId {
-    let store = &*world.store;
+fn setup(tested: &TestedStore, keys: u8, batches: usize) -> NodeId {
+    let store = &*tested.store;
     add_keys(store, keys);
     add_records(store, batches);
     open_all(store, 1);
     register(store)
 }
 
-pub fn oldest_batches_are_paired_with_least_recently_used_keys(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 3, 6);
+pub fn oldest_batches_are_paired_with_least_recently_used_keys(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 3, 6);
     let leases = store.lease(node, Scheme::Rs512, 2).unwrap();
     let pairs: Vec<_> = leases.iter().map(|lease| (lease.batch.0, lease.key.0)).collect();
     assert_eq!(pairs, [(1, 1), (2, 2)]);
@@ -39,17 +40,13 @@ pub fn oldest_batches_are_paired_with_least_recently_used_keys(world: &World) {
 }
 
 /// Random leases, releases, commits and changes of state; each lease must be what the rule says.
-pub fn the_order_of_keys_is_that_of_the_domain_rule(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 7, 150);
+pub fn the_order_of_keys_is_that_of_the_domain_rule(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 7, 150);
     let mut held = Vec::new();
-    let mut random = 42_u64;
-    println!("seed {random}");
+    let mut random = Random::new();
     for _ in 0..60 {
-        let mut dice = |sides: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) % sides
-        };
+        let mut dice = |sides: u64| random.below(sides);
         match dice(4) {
             0 if !held.is_empty() => {
                 commit_one(store, sign(held.swap_remove(dice(held.len() as u64) as usize)));
@@ -86,9 +83,9 @@ fn uses(store: &dyn Store) -> Vec<KeyUse> {
         .collect()
 }
 
-pub fn a_key_in_use_is_not_leased_again(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 1, 3);
+pub fn a_key_in_use_is_not_leased_again(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 1, 3);
     let other = register(store);
     let mut leases = lease(store, node, 3);
     assert_eq!(leases.len(), 1);
@@ -98,17 +95,17 @@ pub fn a_key_in_use_is_not_leased_again(world: &World) {
     assert_eq!(lease(store, other, 3).len(), 1);
 }
 
-pub fn fewer_are_leased_when_batches_or_keys_run_out(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 4, 2);
+pub fn fewer_are_leased_when_batches_or_keys_run_out(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 4, 2);
     assert_eq!(lease(store, node, 0), []);
     assert_eq!(lease(store, node, usize::MAX).len(), 2);
     assert_eq!(lease(store, node, 1), []);
 }
 
-pub fn a_node_that_is_not_registered_leases_nothing(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 1, 1);
+pub fn a_node_that_is_not_registered_leases_nothing(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 1, 1);
     let stranger = NodeId(node.0 + 100);
     assert!(matches!(store.lease(stranger, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
     store.remove_node(node).unwrap();
@@ -120,9 +117,9 @@ pub fn a_node_that_is_not_registered_leases_nothing(world: &World) {
     assert!(matches!(idle, Err(StoreError::Refused(_))), "though nothing is left to lease: {idle:?}");
 }
 
-pub fn a_release_counts_only_what_still_stood(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 3, 3);
+pub fn a_release_counts_only_what_still_stood(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 3, 3);
     let mut leases = lease(store, node, 3);
     let ids: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
     commit_one(store, sign(leases.remove(0)));
@@ -140,9 +137,9 @@ pub fn a_release_counts_only_what_still_stood(world: &World) {
     );
 }
 
-pub fn an_inventory_names_what_is_held_and_what_is_not_stored_any_more(world: &World) {
-    let store = &*world.store;
-    let node = setup(world, 4, 5);
+pub fn an_inventory_names_what_is_held_and_what_is_not_stored_any_more(tested: &TestedStore) {
+    let store = &*tested.store;
+    let node = setup(tested, 4, 5);
     let other = register(store);
     let mut leases = lease(store, node, 3);
     lease(store, other, 1);

@@ -1,5 +1,5 @@
 //! One suite that every store must pass: in memory, in SQLite, through a fault plan, and in PostgreSQL. Each test is
-//! a function of a [`World`](support::worlds::World).
+//! a function of a [`TestedStore`](support::tested_store::TestedStore).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod batches;
@@ -21,33 +21,33 @@ fn commit_one(store: &dyn Store, batch: SignedBatch) -> CommitVerdict {
     verdicts[0]
 }
 
-/// Runs each test in each world.
-macro_rules! in_every_world {
+/// Runs each test over each store.
+macro_rules! in_every_store {
     ($($tests:tt)+) => {
-        in_world!(memory in memory: $($tests)+);
-        in_world!(sqlite in sqlite: $($tests)+);
-        in_world!(faulty in faulty: $($tests)+);
-        in_world!(postgresql in postgres: $($tests)+);
+        in_store!(memory in memory: $($tests)+);
+        in_store!(sqlite in sqlite: $($tests)+);
+        in_store!(faulty in faulty: $($tests)+);
+        in_store!(postgresql in postgres: $($tests)+);
     };
 }
 
-/// Runs each test in one world.
-macro_rules! in_world {
-    ($name:ident in $world:ident: $($module:ident: $($test:ident),+;)+) => {
+/// Runs each test over one store.
+macro_rules! in_store {
+    ($name:ident in $kind:ident: $($module:ident: $($test:ident),+;)+) => {
         mod $name {
             $($(
                 #[test]
                 fn $test() {
-                    let world = support::worlds::World::$world();
-                    super::$module::$test(&world);
-                    support::promises::Promises::default().check(&*world.store);
+                    let tested = support::tested_store::TestedStore::$kind();
+                    super::$module::$test(&tested);
+                    support::promises::Promises::default().check(&*tested.store);
                 }
             )+)+
         }
     };
 }
 
-in_every_world! {
+in_every_store! {
     records:
         records_get_rising_ids_and_named_ones_are_added_once,
         a_conflict_ends_the_insert_and_what_came_before_it_is_stored,
@@ -94,21 +94,20 @@ in_every_world! {
         of_many_threads_exactly_one_leases_each_batch,
         many_that_form_batches_at_once_share_the_records_out,
         of_many_commits_of_one_batch_exactly_one_is_stored,
-        of_many_reclaimers_exactly_one_gets_each_node,
-        all_promises_hold_after_each_of_many_random_steps;
+        of_many_reclaimers_exactly_one_gets_each_node;
 }
 
 /// What holds on one host: ids are assigned and become visible in one order, and a process that died
 /// shows at once.
-macro_rules! in_every_world_of_one_host {
+macro_rules! in_every_store_of_one_host {
     ($($tests:tt)+) => {
-        in_world!(memory_on_one_host in memory: $($tests)+);
-        in_world!(sqlite_on_one_host in sqlite: $($tests)+);
-        in_world!(faulty_on_one_host in faulty: $($tests)+);
+        in_store!(memory_on_one_host in memory: $($tests)+);
+        in_store!(sqlite_on_one_host in sqlite: $($tests)+);
+        in_store!(faulty_on_one_host in faulty: $($tests)+);
     };
 }
 
-in_every_world_of_one_host! {
+in_every_store_of_one_host! {
     batches:
         no_record_can_appear_below_the_frontier;
     nodes:

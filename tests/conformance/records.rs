@@ -4,14 +4,14 @@ use signwave::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{NewRecord, StoreError},
 };
-use support::{store::add_records, worlds::World};
+use support::{store::add_records, tested_store::TestedStore};
 
 fn named<'a>(external_id: &'a str, payload: &'a [u8]) -> NewRecord<'a> {
     NewRecord { external_id: Some(external_id), payload }
 }
 
-pub fn records_get_rising_ids_and_named_ones_are_added_once(world: &World) {
-    let store = &*world.store;
+pub fn records_get_rising_ids_and_named_ones_are_added_once(tested: &TestedStore) {
+    let store = &*tested.store;
     assert_eq!(store.insert_records(&[]).unwrap(), []);
     assert_eq!(add_records(store, 2), [RecordId(1), RecordId(2)]);
     let records = [named("a", b"1"), named("b", b"1"), named("a", b"1")];
@@ -27,8 +27,8 @@ pub fn records_get_rising_ids_and_named_ones_are_added_once(world: &World) {
     assert_eq!(add_records(store, 1), [RecordId(5)], "a record that is skipped takes no id");
 }
 
-pub fn a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused(world: &World) {
-    let store = &*world.store;
+pub fn a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused(tested: &TestedStore) {
+    let store = &*tested.store;
     let limit = store.payload_limit().unwrap() as usize;
     assert_eq!(limit, 16 << 20);
     let payload = vec![b'x'; limit + 1];
@@ -39,8 +39,8 @@ pub fn a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused(world: &Worl
     assert!(matches!(verdicts[..], [InsertVerdict::Inserted(_)]), "{verdicts:?}");
 }
 
-pub fn a_conflict_ends_the_insert_and_what_came_before_it_is_stored(world: &World) {
-    let store = &*world.store;
+pub fn a_conflict_ends_the_insert_and_what_came_before_it_is_stored(tested: &TestedStore) {
+    let store = &*tested.store;
     store.insert_records(&[named("a", b"1")]).unwrap();
     let records = [named("b", b"2"), named("a", b"other"), named("c", b"3")];
     assert_eq!(
@@ -55,8 +55,8 @@ pub fn a_conflict_ends_the_insert_and_what_came_before_it_is_stored(world: &Worl
     assert_eq!(both, [InsertVerdict::AlreadyThere, InsertVerdict::Conflict], "each by itself");
 }
 
-pub fn payloads_are_read_byte_for_byte_in_order(world: &World) {
-    let store = &*world.store;
+pub fn payloads_are_read_byte_for_byte_in_order(tested: &TestedStore) {
+    let store = &*tested.store;
     let payloads: [&[u8]; 5] = [b"", b"\0a\0", "é'\"".as_bytes(), &[0xff; 10_000], b"last"];
     let records = payloads.map(|payload| NewRecord { external_id: None, payload });
     store.insert_records(&records).unwrap();
@@ -73,10 +73,10 @@ pub fn payloads_are_read_byte_for_byte_in_order(world: &World) {
     assert_eq!(shown.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2, 4, 5]);
 }
 
-pub fn reading_a_payload_that_is_missing_is_an_error(world: &World) {
-    let store = &*world.store;
+pub fn reading_a_payload_that_is_missing_is_an_error(tested: &TestedStore) {
+    let store = &*tested.store;
     add_records(store, 3);
-    world.insert_at(6).unwrap();
+    tested.insert_at(6).unwrap();
     for records in ["4", "1-4", "5-6", "1-3,5", "6-7"] {
         let result = store.read_payloads(&records.parse().unwrap(), &mut |_, _| ());
         assert!(matches!(result, Err(StoreError::Corrupt(_))), "{records}: {result:?}");
@@ -84,11 +84,11 @@ pub fn reading_a_payload_that_is_missing_is_an_error(world: &World) {
     store.read_payloads(&Runs::default(), &mut |_, _| panic!("no record")).unwrap();
 }
 
-pub fn unsigned_records_are_shown_without_a_signature(world: &World) {
-    let store = &*world.store;
+pub fn unsigned_records_are_shown_without_a_signature(tested: &TestedStore) {
+    let store = &*tested.store;
     store.insert_records(&[named("a", b"1")]).unwrap();
     add_records(store, 2000);
-    world.insert_at(5000).unwrap();
+    tested.insert_at(5000).unwrap();
     let mut shown = Vec::new();
     store
         .read_signed(&"1-1500,1990-9000".parse().unwrap(), &mut |row| {

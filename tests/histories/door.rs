@@ -13,7 +13,7 @@ use signwave::{
 use support::{
     promises::{Promises, Signed},
     store::{copy, new_key},
-    worlds::World,
+    tested_store::TestedStore,
 };
 
 use super::{
@@ -29,7 +29,7 @@ const NOBODY: NodeId = NodeId(i64::MAX);
 
 /// A store, and what its users remember.
 pub struct Door<'a> {
-    world: &'a World,
+    tested: &'a TestedStore,
     /// Each process has a store of its own, for as long as it lives.
     processes: [Option<Arc<dyn Store>>; PROCESSES],
     /// The node that each believes to be.
@@ -42,21 +42,21 @@ pub struct Door<'a> {
 
 impl<'a> Door<'a> {
     /// A fresh store, brought to where the history begins.
-    pub fn open(world: &'a World, start: &Reference) -> Self {
+    pub fn open(tested: &'a TestedStore, start: &Reference) -> Self {
         let promises = Promises::verified_by(is_of_its_lease);
         let (processes, nodes) = (Default::default(), Default::default());
-        let mut door = Self { world, processes, nodes, ids: Vec::new(), leases: Vec::new(), promises };
+        let mut door = Self { tested, processes, nodes, ids: Vec::new(), leases: Vec::new(), promises };
         (1..=start.keys.len()).for_each(|key| door.add_key(key));
         door.insert(&start.records);
         door
     }
 
     fn store(&self) -> &dyn Store {
-        &*self.world.store
+        &*self.tested.store
     }
 
     fn process(&mut self, process: usize) -> Arc<dyn Store> {
-        Arc::clone(self.processes[process].get_or_insert_with(|| self.world.other()))
+        Arc::clone(self.processes[process].get_or_insert_with(|| self.tested.other()))
     }
 
     /// Takes a step, after the reference did.
@@ -65,7 +65,7 @@ impl<'a> Door<'a> {
             Step::Insert(records) => Reply::Added(self.insert(records)),
             Step::InsertBeyond(skipped) => {
                 let id = self.ids.last().map_or(1, |last| last.0 + 1) + skipped;
-                self.world.insert_at(id).unwrap();
+                self.tested.insert_at(id).unwrap();
                 self.ids.push(RecordId(id));
                 Reply::Done
             }
@@ -98,7 +98,7 @@ impl<'a> Door<'a> {
             Step::Crash(process) => {
                 let node = self.nodes[*process].take().unwrap_or(NOBODY);
                 if let Some(store) = self.processes[*process].take() {
-                    self.world.kill(store, node);
+                    self.tested.kill(store, node);
                 }
                 Reply::Done
             }
@@ -123,12 +123,12 @@ impl<'a> Door<'a> {
                 Reply::Batches(released as usize)
             }
             Step::LetTimePass(minutes) => {
-                self.world.let_time_pass(HALF_MINUTE * 2 * *minutes);
+                self.tested.let_time_pass(HALF_MINUTE * 2 * *minutes);
                 Reply::Done
             }
             Step::Reclaim(process) => {
                 let me = process.and_then(|process| self.nodes[process]);
-                let by = process.map_or_else(|| self.world.store.clone(), |process| self.process(process));
+                let by = process.map_or_else(|| self.tested.store.clone(), |process| self.process(process));
                 let reclaimed = by.reclaim(me, HALF_MINUTE * GRACE).unwrap();
                 let counted = reclaimed.iter().map(|dead| (number(dead.node.0), dead.batches as usize));
                 Reply::Reclaimed(counted.collect())
@@ -203,7 +203,7 @@ impl<'a> Door<'a> {
 
     /// What is stored is what the reference has, and no promise is broken.
     pub fn compare(&mut self, reference: &Reference) {
-        self.promises.check_rows(&*self.world.store);
+        self.promises.check_rows(&*self.tested.store);
         let batches = self.store().batches(BatchId(0), usize::MAX).unwrap();
         assert_eq!(batches.len(), reference.batches.len(), "batches");
         for (row, batch) in batches.iter().zip(&reference.batches) {
@@ -245,24 +245,24 @@ impl<'a> Door<'a> {
 
     /// Whatever happened, all that is left can still be signed.
     pub fn end(&mut self, reference: &Reference) {
-        let world = self.world;
-        world.let_time_pass(HALF_MINUTE * TTL * 2);
-        world.store.reclaim(None, HALF_MINUTE * GRACE).unwrap();
+        let tested = self.tested;
+        tested.let_time_pass(HALF_MINUTE * TTL * 2);
+        tested.store.reclaim(None, HALF_MINUTE * GRACE).unwrap();
         self.add_key(reference.keys.len() + 1);
-        let node = world.store.register_node("last", HALF_MINUTE * TTL).unwrap();
+        let node = tested.store.register_node("last", HALF_MINUTE * TTL).unwrap();
         let everything = OpenBatches { batch_size: 7, keep_open: usize::MAX, partial: true };
-        world.store.open_batches(everything).unwrap();
+        tested.store.open_batches(everything).unwrap();
         loop {
-            let leases = world.store.lease(node, Scheme::Ps256, 9).unwrap();
+            let leases = tested.store.lease(node, Scheme::Ps256, 9).unwrap();
             if leases.is_empty() {
                 break;
             }
             let batches: Vec<_> = leases.iter().map(|lease| sign(lease, 0)).collect();
-            let verdicts = world.store.commit(&batches).unwrap();
+            let verdicts = tested.store.commit(&batches).unwrap();
             assert!(verdicts.iter().all(|verdict| *verdict == CommitVerdict::Committed));
         }
-        assert_eq!(world.store.status().unwrap().waiting(), 0);
-        self.promises.check(&*world.store);
+        assert_eq!(tested.store.status().unwrap().waiting(), 0);
+        self.promises.check(&*tested.store);
     }
 }
 

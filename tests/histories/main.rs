@@ -23,30 +23,30 @@ use reference::Reference;
 use steps::Step;
 use support::{
     random::{Random, count},
-    worlds::World,
+    tested_store::TestedStore,
 };
 
 #[test]
 fn memory_does_what_the_reference_does() {
-    compare("memory", 60, true, World::memory);
+    compare("memory", 60, true, TestedStore::memory);
 }
 
 #[test]
 fn sqlite_does_what_the_reference_does() {
-    compare("sqlite", 5, true, World::sqlite);
+    compare("sqlite", 5, true, TestedStore::sqlite);
 }
 
 #[test]
 fn postgresql_does_what_the_reference_does() {
-    compare("postgresql", 1, false, World::postgres);
+    compare("postgresql", 1, false, TestedStore::postgres);
 }
 
 /// Steps of the longest history.
 const STEPS: usize = 60;
 
-/// Goes through random histories, each in a world of its own. On one host a process that died shows at
+/// Goes through random histories, each over a store of its own. On one host a process that died shows at
 /// once, and records become visible in the order of their ids.
-fn compare(store: &str, times: usize, one_host: bool, world: fn() -> World) {
+fn compare(store: &str, times: usize, one_host: bool, tested: fn() -> TestedStore) {
     let (histories, seed) = (times * count("TEST_HISTORIES", 20), Random::new().below(u64::MAX));
     let config = Config {
         cases: histories as u32,
@@ -66,7 +66,7 @@ fn compare(store: &str, times: usize, one_host: bool, world: fn() -> World) {
     let (begun, taken) = (Instant::now(), Cell::new(0));
     let result = TestRunner::new(config).run(&strategy, |(start, steps, seen)| {
         taken.set(taken.get() + steps.len());
-        walk(&world(), start, &steps, seen.as_deref());
+        walk(&tested(), start, &steps, seen.as_deref());
         Ok(())
     });
     match result {
@@ -85,8 +85,8 @@ fn compare(store: &str, times: usize, one_host: bool, world: fn() -> World) {
 
 /// One history: after each step the store has answered as the reference has, holds what the reference
 /// holds, and has kept every promise.
-fn walk(world: &World, mut reference: Reference, steps: &[Step], seen: Option<&AtomicUsize>) {
-    let mut door = Door::open(world, &reference);
+fn walk(tested: &TestedStore, mut reference: Reference, steps: &[Step], seen: Option<&AtomicUsize>) {
+    let mut door = Door::open(tested, &reference);
     door.compare(&reference);
     for step in steps {
         if let Some(seen) = seen {

@@ -21,3 +21,20 @@ fn every_test_that_guarantees_names_is_there() {
     assert!(named >= 20, "the form of its links has changed");
     println!("{} links, {named} of them to tests by name", links.len());
 }
+
+/// The rows of the second table, and the column that says what each shows.
+#[test]
+fn every_promise_is_shown_by_several_tests() {
+    let page = page();
+    let table = page.split("| what is done | to what | shows | test |\n").nth(1).expect("the second table");
+    let shows: Vec<_> = table.lines().skip(1).map_while(|row| row.split(" | ").nth(2)).collect();
+    assert!(shows.len() > 30, "{shows:?}");
+    for promise in ["P1", "P2", "P3", "P4", "P5", "P6", "V"] {
+        let named = |cell: &&&str| cell.contains(promise) || promise != "V" && cell.contains("P1–P6");
+        let rows = shows.iter().filter(named).count();
+        println!("{promise}: {rows} rows");
+        assert!(rows >= 5, "{promise}: {rows} rows");
+    }
+    let others: Vec<_> = shows.iter().filter(|cell| !cell.starts_with(['P', 'V', '—'])).collect();
+    assert!(others.is_empty(), "{others:?}");
+}

@@ -6,4 +6,4 @@ mod guarantees;
 mod layers;
 mod lengths;
 mod source;
-mod support_is_used;
+mod test_code;

@@ -8,7 +8,7 @@ use signwave::domain::{
 
 use super::{
     mutants::Mutant,
-    world::{Held, PROCESSES},
+    system_state::{Held, PROCESSES},
 };
 
 /// Records, the first and the last visible from the beginning, those between written by transactions

@@ -1,4 +1,4 @@
-//! The world as facts for the service's own checker of promises: all that its rows can show.
+//! The state as facts for the service's own checker of promises: all that its rows can show.
 
 use signwave::domain::{
     BatchId, BatchRow, BatchState, RecordId, Scheme,
@@ -8,15 +8,15 @@ use signwave::domain::{
 use super::{
     database::{Database, RECORDS, Signature, index},
     mutants::Mutant,
-    world::World,
+    system_state::SystemState,
 };
 
 /// The name of the property that there is no breach.
 pub const ALL: &str = "P1 to P6 nothing that is stored breaks a promise";
 
-/// What the rows of this world show.
-pub fn breaches(mutant: Option<Mutant>, world: &World) -> Vec<Breach> {
-    let database = &world.database;
+/// What the rows of this state show.
+pub fn breaches(mutant: Option<Mutant>, system: &SystemState) -> Vec<Breach> {
+    let database = &system.database;
     let batches: Vec<_> = (0..database.batches.len()).map(|place| row(database, place)).collect();
     let values = database.signatures.map(|rows| rows.map(|row| row.map(bytes)));
     let mut records = Vec::with_capacity(RECORDS);
@@ -46,13 +46,13 @@ pub fn breaches(mutant: Option<Mutant>, world: &World) -> Vec<Breach> {
         in_signed: count(&[BatchState::Signed]),
     };
     let moment = Moment { batches: &batches, records: &records, keys: &[], counts };
-    // What verifies in this world is what was made under a lease of this batch with its key.
+    // What verifies here is what was made under a lease of this batch with its key.
     let mut breaches = moment.check(|batch, _, value| {
-        let lease = &world.leases[usize::from(value[0])];
+        let lease = &system.leases[usize::from(value[0])];
         let is_right = lease.batch == batch.id && Some(lease.key) == batch.key;
         if is_right { Ok(()) } else { Err(Invalid::Value) }
     });
-    let shown = world.shown.map(|row| row.map(bytes));
+    let shown = system.shown.map(|row| row.map(bytes));
     let shown = (1..).zip(&shown).filter_map(|(id, value)| Some((RecordId(id), value.as_ref()?.as_slice())));
     breaches.extend(moment.check_shown(shown));
     if mutant.is_some_and(Mutant::must_show_its_harm) {

@@ -6,14 +6,14 @@ mod facts;
 mod mutants;
 mod promises;
 mod steps;
-mod world;
+mod system_state;
 
 use std::time::Instant;
 
 use mutants::Mutant;
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 use steps::Protocol;
-use world::Bounds;
+use system_state::Bounds;
 
 /// Few leases, and everything that can go wrong around them.
 const WIDE: Bounds =

@@ -7,7 +7,7 @@ use super::{
     database::{RECORDS, Record},
     mutants::Mutant,
     promises,
-    world::{Bounds, Life, PROCESSES, Phase, World},
+    system_state::{Bounds, Life, PROCESSES, Phase, SystemState},
 };
 
 /// The protocol, as it is or with a mistake.
@@ -58,16 +58,16 @@ pub enum Reply {
 }
 
 impl Model for Protocol {
-    type State = World;
+    type State = SystemState;
     type Action = Step;
 
-    fn init_states(&self) -> Vec<World> {
-        vec![World::new()]
+    fn init_states(&self) -> Vec<SystemState> {
+        vec![SystemState::new()]
     }
 
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
+    fn actions(&self, system: &SystemState, steps: &mut Vec<Step>) {
         for record in 0..RECORDS {
-            if world.database.records[record] == Record::Invisible {
+            if system.database.records[record] == Record::Invisible {
                 steps.push(Step::EndInsert(record, Record::Visible));
                 if self.bounds.rollbacks {
                     steps.push(Step::EndInsert(record, Record::RolledBack));
@@ -76,22 +76,22 @@ impl Model for Protocol {
         }
         steps.extend([Step::OpenBatch, Step::Reveal]);
         for process in 0..PROCESSES {
-            self.steps_of(process, world, steps);
+            self.steps_of(process, system, steps);
         }
-        for lease in 0..world.leases.len() {
-            steps_with(lease, world, steps);
+        for lease in 0..system.leases.len() {
+            steps_with(lease, system, steps);
         }
         // A node that never leased anything is nobody's business.
-        let nodes = world.database.nodes.iter();
-        let known = nodes.filter(|node| world.leases.iter().any(|held| held.node == **node));
+        let nodes = system.database.nodes.iter();
+        let known = nodes.filter(|node| system.leases.iter().any(|held| held.node == **node));
         steps.extend(known.map(|node| Step::Reclaim(*node)));
     }
 
-    fn next_state(&self, world: &World, step: Step) -> Option<World> {
-        let mut next = world.clone();
+    fn next_state(&self, system: &SystemState, step: Step) -> Option<SystemState> {
+        let mut next = system.clone();
         self.take(step, &mut next);
         // What changes nothing is no step.
-        (next != *world).then_some(next)
+        (next != *system).then_some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -100,14 +100,14 @@ impl Model for Protocol {
 }
 
 /// What a lease makes possible.
-fn steps_with(lease: usize, world: &World, steps: &mut Vec<Step>) {
-    let held = &world.leases[lease];
+fn steps_with(lease: usize, system: &SystemState, steps: &mut Vec<Step>) {
+    let held = &system.leases[lease];
     // The wire and the database go on, whatever the process does.
     steps.extend((0..held.sent).map(|attempt| Step::Commit(lease, attempt)));
     if held.is_given_back {
         steps.push(Step::Release(lease));
     }
-    if !world.is_running(held.process) {
+    if !system.is_running(held.process) {
         return;
     }
     match held.phase {
@@ -123,31 +123,31 @@ fn steps_with(lease: usize, world: &World, steps: &mut Vec<Step>) {
 
 impl Protocol {
     /// What a process can do by itself.
-    fn steps_of(&self, process: usize, world: &World, steps: &mut Vec<Step>) {
-        match world.processes[process].life {
+    fn steps_of(&self, process: usize, system: &SystemState, steps: &mut Vec<Step>) {
+        match system.processes[process].life {
             Life::Dead => steps.push(Step::Restart(process)),
             Life::Paused => steps.push(Step::Resume(process)),
             Life::Running => {
                 // Processes are named in the order in which they first lease: other names, same story.
                 let has_come = |process: usize| {
-                    world.leases.iter().any(|held| held.process == process)
-                        || world.processes[process].choice.is_some()
+                    system.leases.iter().any(|held| held.process == process)
+                        || system.processes[process].choice.is_some()
                 };
                 let is_next = process == 0 || has_come(process - 1);
-                let is_certain = !world.processes[process].is_uncertain;
-                if world.leases.len() < self.bounds.leases && is_next && is_certain {
+                let is_certain = !system.processes[process].is_uncertain;
+                if system.leases.len() < self.bounds.leases && is_next && is_certain {
                     steps.push(Step::Lease(process, Reply::Arrives));
-                    if world.lost_leases < self.bounds.lost_leases {
+                    if system.lost_leases < self.bounds.lost_leases {
                         steps.push(Step::Lease(process, Reply::Lost));
                     }
                 }
                 steps.push(Step::Reregister(process));
                 // Without a lease, both are the same as doing nothing.
-                if world.leases.iter().any(|held| held.process == process && !held.phase.is_settled()) {
-                    if world.crashes < self.bounds.crashes {
+                if system.leases.iter().any(|held| held.process == process && !held.phase.is_settled()) {
+                    if system.crashes < self.bounds.crashes {
                         steps.push(Step::Crash(process));
                     }
-                    if world.pauses < self.bounds.pauses {
+                    if system.pauses < self.bounds.pauses {
                         steps.push(Step::Pause(process));
                     }
                 }

@@ -9,6 +9,7 @@ use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use support::{
     postgres::{Cluster, at_port},
     proxy::{Loss, Mode, Proxy},
+    waiting::lasting,
 };
 
 use crate::{ask, connect, refusal};
@@ -62,7 +63,8 @@ fn what_was_sent_into_the_black_hole_arrives_when_it_is_over() {
     proxy.set(Mode::Hold);
     let inserting = thread::spawn(move || insert(&mut connection, "row"));
     let connecting = thread::spawn(move || rows(&through));
-    thread::sleep(Duration::from_millis(300));
+    // Time enough to get through, if there were a way.
+    lasting(Duration::from_millis(300));
     assert!(!inserting.is_finished() && !connecting.is_finished());
     assert_eq!(rows(&direct), "0");
     proxy.set(Mode::Forward);

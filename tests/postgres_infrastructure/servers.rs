@@ -2,11 +2,14 @@
 
 use std::{
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
-use support::postgres::{self, Cluster, Stop, USER, database_of};
+use support::{
+    postgres::{self, Cluster, Stop, USER, database_of},
+    waiting::{lasting, until},
+};
 
 use crate::{ask, connect, refusal};
 
@@ -65,7 +68,7 @@ fn a_dropped_server_leaves_nothing_behind() {
 fn holds_a_server_until_it_is_killed() {
     let cluster = Cluster::shared();
     println!("folder={}\nport={}", cluster.folder().display(), cluster.port());
-    std::thread::sleep(Duration::from_secs(60));
+    lasting(Duration::from_secs(60));
 }
 
 #[test]
@@ -83,11 +86,8 @@ fn a_killed_process_leaves_no_server_behind() {
     assert!(answers() && std::path::Path::new(&folder).exists());
     child.kill().unwrap();
     child.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while answers() || std::path::Path::new(&folder).exists() {
-        assert!(Instant::now() < deadline, "{folder} is still there");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let is_gone = || !answers() && !std::path::Path::new(&folder).exists();
+    until("the server and its folder are gone", Duration::from_secs(10), is_gone);
 }
 
 #[test]
@@ -111,14 +111,10 @@ fn a_replica_follows_and_refuses_writes() {
     let replica = cluster.replica();
     let url = cluster.database("followed");
     connect(&url).batch_execute("CREATE TABLE sent AS SELECT 7 AS id").unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
     let here = replica.url(USER, database_of(&url));
     let arrived =
         || PgConnection::establish(&here).ok().and_then(|mut c| ask(&mut c, "SELECT id FROM sent").ok());
-    while arrived().as_deref() != Some("7") {
-        assert!(Instant::now() < deadline, "{}", replica.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("the row has arrived", Duration::from_secs(20), || arrived().as_deref() == Some("7"));
     let error = connect(&here).batch_execute("INSERT INTO sent VALUES (8)").unwrap_err().to_string();
     assert!(error.contains("read-only transaction"), "{error}");
 }

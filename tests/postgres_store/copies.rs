@@ -15,6 +15,7 @@ use support::{
     postgres::{Cluster, USER, database_of},
     promises::Promises,
     store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
+    waiting::until,
 };
 
 use crate::{lines, migrate, open, parse, run};
@@ -154,11 +155,7 @@ fn catch_up(origin: &dyn Store, copy: &dyn Store) {
         let counts = store.counts().unwrap();
         (counts.records, counts.signatures, store.status().unwrap().nodes.len())
     };
-    let same = || {
-        thread::sleep(Duration::from_millis(50));
-        counts(origin) == counts(copy)
-    };
-    assert!((0..1200).any(|_| same()), "{:?} {:?}", counts(origin), counts(copy));
+    until("all has arrived", MINUTE, || counts(origin) == counts(copy));
 }
 
 #[test]
@@ -179,11 +176,8 @@ fn a_copy_by_logical_replication_to_a_newer_version_takes_over() {
     let connection = local(&origin, from_name).replace('\'', "''");
     let subscribe = format!("CREATE SUBSCRIPTION signwave CONNECTION '{connection}' PUBLICATION signwave");
     run(&mut target.admin(to_name), &subscribe);
-    let arrived = |_| {
-        thread::sleep(Duration::from_millis(50));
-        store::open(&parse(&to)).ok()
-    };
-    let new = (0..1200).find_map(arrived).unwrap();
+    until("the migrations have arrived", MINUTE, || store::open(&parse(&to)).is_ok());
+    let new = open(&to);
     add_records(&*old, 7);
     sign_all(&*old);
     let node = register(&*old);

@@ -20,7 +20,10 @@ use signwave::{
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
     store::{Fault, FaultyStore, Method, StoreError},
 };
-use support::store::{add_keys, add_records};
+use support::{
+    store::{add_keys, add_records},
+    waiting::lasting,
+};
 
 use crate::{Database, open};
 
@@ -76,14 +79,14 @@ impl Signer for Noting {
     fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
         let begun = Instant::now();
         let number = self.node.log.count.fetch_add(1, SeqCst);
-        thread::sleep(Duration::from_millis(3));
+        lasting(Duration::from_millis(3));
         // Each node in turn, every hundred operations.
         if number % 100 == 33 {
             for nth in 1..=20 {
                 let gone = StoreError::Unavailable("cut off by the test".to_owned());
                 self.node.store.fail(Method::RenewNode, nth, Fault::NotPersisted(gone));
             }
-            thread::sleep(CUT_OFF);
+            lasting(CUT_OFF);
         }
         let mut signatures = Vec::new();
         for digest in digests {
@@ -167,7 +170,7 @@ fn run(node: Node) -> u64 {
         );
         match actix_rt::System::new().block_on(run).unwrap() {
             Ending::Drained { held_elsewhere: 0 } => return progress.fenced() + progress.failed(),
-            _ => thread::sleep(Duration::from_millis(50)),
+            _ => lasting(Duration::from_millis(50)),
         }
     }
 }

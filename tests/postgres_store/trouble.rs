@@ -13,9 +13,10 @@ use support::{
     postgres::{Cluster, at_port, database_of},
     proxy::{Loss, Proxy},
     store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
+    waiting::until,
 };
 
-use crate::{Database, open, run};
+use crate::{Database, lines, open, run};
 
 #[test]
 fn connections_that_the_server_ended_are_replaced_without_an_error() {
@@ -90,7 +91,7 @@ fn of_two_transactions_in_a_deadlock_one_is_tried_again() {
     run(&mut other, &format!("BEGIN; SELECT FROM signing_key WHERE id = {} FOR UPDATE", keys[0]));
     thread::scope(|scope| {
         let commit = scope.spawn(|| store.commit(&[batch]));
-        thread::sleep(Duration::from_millis(300));
+        until("the commit waits", MINUTE, || is_waiting(&database));
         // Now each waits for the other; the server ends one of them, perhaps this one.
         let _ = diesel::connection::SimpleConnection::batch_execute(
             &mut other,
@@ -160,8 +161,15 @@ fn reading_back_waits_for_a_commit_that_is_still_at_work() {
     );
     thread::scope(|scope| {
         let outcomes = scope.spawn(|| store.outcomes(&sent));
-        thread::sleep(Duration::from_millis(300));
+        until("reading back waits", MINUTE, || is_waiting(&database));
         run(&mut other, "COMMIT");
         assert_eq!(outcomes.join().unwrap().unwrap(), [Outcome::Stored]);
     });
+}
+
+/// Whether a session waits for a lock.
+fn is_waiting(database: &Database) -> bool {
+    let waits = "SELECT pid::text AS line FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    !lines(&mut database.admin(), waits).is_empty()
 }

@@ -1,9 +1,6 @@
 //! The machine's clock is set an hour forward and back while processes sign: leases are by that clock.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
@@ -41,7 +38,7 @@ fn the_clock_jumps_an_hour_both_ways_and_no_process_that_sleeps_is_waited_for_lo
             site.keep_waiting(&mut sql, 400);
             number(&mut sql, &held_by(asleep)) > 0
         });
-        thread::sleep(Duration::from_micros(random.below(50_000)));
+        random.moment(Duration::from_millis(50));
         processes[asleep].signal(Signal::STOP);
         let node = number(
             &mut sql,

@@ -1,6 +1,6 @@
 //! `kill -9`, again and again.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use support::{
@@ -32,7 +32,7 @@ fn killed_at_random_moments_nothing_is_lost_or_signed_twice() {
             assert!(process.is_running(), "round {round}: {}", process.log());
             number(&mut sql, phase) > 0
         });
-        thread::sleep(Duration::from_micros(random.below(50_000)));
+        random.moment(Duration::from_millis(50));
         process.signal(Signal::KILL);
         assert_eq!(process.wait(Duration::from_secs(5)), None, "killed by the signal");
         // What it left behind says how far it was.

@@ -1,12 +1,12 @@
 //! A process that is stopped (SIGSTOP) for longer than its lease, and then goes on.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use support::{
     random::Random,
     site::{Site, number},
-    waiting::until,
+    waiting::{lasting, until},
 };
 
 /// The shortest lease there is.
@@ -30,12 +30,12 @@ fn a_process_that_slept_past_its_lease_is_fenced_and_works_on() {
             assert!(sleeper.is_running(), "{}", sleeper.log());
             number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
         });
-        thread::sleep(Duration::from_micros(random.below(30_000)));
+        random.moment(Duration::from_millis(30));
         sleeper.signal(Signal::STOP);
         let mut taker = serve("taker");
         // The sleeper's process lives, its file lock is held: only its lease tells.
         let waited = (0..200).find(|_| {
-            thread::sleep(Duration::from_millis(20));
+            lasting(Duration::from_millis(20));
             taker.log().contains("(sleeper) is dead")
         });
         sleeper.signal(Signal::CONT);

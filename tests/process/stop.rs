@@ -1,15 +1,13 @@
 //! SIGTERM and SIGINT, under load.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use support::{
     process::Running,
     random::{Random, count},
     site::{Site, number},
+    waiting::lasting,
 };
 
 #[test]
@@ -26,7 +24,7 @@ fn stopped_under_load_it_exits_0_within_5_seconds_with_nothing_leased() {
         support::waiting::until("it has registered", Duration::from_secs(10), || {
             number(&mut sql, "SELECT count(*) FROM node") == 1 || !process.is_running()
         });
-        thread::sleep(Duration::from_micros(random.below(200_000)));
+        random.moment(Duration::from_millis(200));
         let begun = Instant::now();
         process.signal(if round % 2 == 0 { Signal::TERM } else { Signal::INT });
         assert_eq!(process.wait(Duration::from_secs(5)), Some(0), "round {round}: {}", process.log());
@@ -48,8 +46,8 @@ fn signing_slowly(arguments: &[&str]) -> (Site, Running) {
     support::waiting::until("a batch is held", Duration::from_secs(60), || {
         number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
     });
-    // By now its signing has begun, and takes 13 seconds.
-    thread::sleep(Duration::from_millis(500));
+    // Its signing begins soon, and takes 13 seconds.
+    lasting(Duration::from_millis(500));
     (site, process)
 }
 
@@ -63,7 +61,7 @@ fn a_second_signal_gives_everything_back_and_a_third_ends_it_at_once() {
         for signal in signals {
             assert!(process.is_running(), "it finishes what it has in hand");
             process.signal(signal);
-            thread::sleep(Duration::from_millis(5));
+            lasting(Duration::from_millis(5));
         }
         assert_eq!(process.wait(Duration::from_secs(5)), Some(code), "{}", process.log());
         assert_eq!(number(&mut sql, "SELECT count(*) FROM signature"), 0, "nothing was stored in part");
@@ -80,9 +78,9 @@ fn a_batch_that_was_begun_is_finished_also_when_the_signal_comes_twice_and_sign_
     support::waiting::until("a batch is held", Duration::from_secs(60), || {
         number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
     });
-    thread::sleep(Duration::from_millis(300));
+    lasting(Duration::from_millis(300));
     process.signal(Signal::TERM);
-    thread::sleep(Duration::from_millis(3));
+    lasting(Duration::from_millis(3));
     process.signal(Signal::TERM);
     assert_eq!(process.wait(Duration::from_secs(30)), Some(143), "{}", process.log());
     assert_eq!(number(&mut sql, "SELECT count(*) FROM signature"), 1000, "{}", process.log());

@@ -4,13 +4,12 @@ use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    thread,
+    process::{Command, Output},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
-use support::sandbox::Sandbox;
+use rustix::process::Signal;
+use support::{process::Running, sandbox::Sandbox, waiting::until};
 
 use crate::search::Secrets;
 
@@ -71,16 +70,16 @@ impl Watched {
         self.check(&output.stderr, &format!("stderr of {arguments:?} with {environment:?}"));
     }
 
-    /// Runs what does not end by itself for a while, and searches what it said.
+    /// Runs what does not end by itself until it has said why, and searches all that it said.
     #[track_caller]
     pub fn waits(&mut self, arguments: &[&str], environment: &[(&str, &str)], because: &str) {
-        let mut command = self.command(arguments, environment);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(500));
-        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-        let output = child.wait_with_output().unwrap();
-        self.search(&output, arguments, environment);
-        assert!(String::from_utf8_lossy(&output.stderr).contains(because), "{because}: {output:#?}");
+        let log = self.sandbox.path(&format!("waits-{}.log", self.runs));
+        let mut process = Running::start(self.command(arguments, environment), log);
+        until(because, Duration::from_secs(20), || process.log().contains(because));
+        process.signal(Signal::TERM);
+        process.wait(Duration::from_secs(20));
+        self.runs += 1;
+        self.check(process.log().as_bytes(), &format!("what {arguments:?} said with {environment:?}"));
     }
 
     #[track_caller]

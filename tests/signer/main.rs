@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_keys;
-mod flaws;
+mod bounds;
 mod forms;
 mod import;
 mod public_keys;

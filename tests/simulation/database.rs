@@ -15,14 +15,14 @@ use signwave::{
 };
 use tokio::{sync::Mutex, task::spawn_local, time::sleep};
 
-use crate::{node::Process, panics, world::World};
+use crate::{node::Process, panics, shared::Shared};
 
 /// Stands in for DbExecutor. It is no part of its node: what has arrived here outlives the node.
 pub struct Database(pub Rc<Line>);
 
 /// One node's way to the store.
 pub struct Line {
-    world: World,
+    shared: Shared,
     process: Rc<Process>,
     clock: Clock,
     store: FaultyStore,
@@ -31,29 +31,29 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn new(world: World, process: Rc<Process>, clock: Clock, in_turn: bool) -> Self {
-        let store = FaultyStore::new(Arc::clone(&world.memory) as _);
-        let fate = world.clone();
+    pub fn new(shared: Shared, process: Rc<Process>, clock: Clock, in_turn: bool) -> Self {
+        let store = FaultyStore::new(Arc::clone(&shared.memory) as _);
+        let fate = shared.clone();
         store.fail_as_drawn(move |method| fault(&fate, method));
-        Self { world, process, clock, store, in_turn, turn: Mutex::default() }
+        Self { shared, process, clock, store, in_turn, turn: Mutex::default() }
     }
 
     fn is_broken(&self) -> bool {
-        self.process.is_cut_off.get() || self.world.is_away()
+        self.process.is_cut_off.get() || self.shared.is_away()
     }
 
     /// The node may crash at this very moment.
     fn may_crash(&self) {
-        if !self.process.is_over() && self.world.fate.chance(self.world.weather().fatal) {
-            self.world.fate.count("crash at a call");
-            self.world.fate.log(format_args!("process {} crashes at a call", self.process.number));
+        if !self.process.is_over() && self.shared.fate.chance(self.shared.weather().fatal) {
+            self.shared.fate.count("crash at a call");
+            self.shared.fate.log(format_args!("process {} crashes at a call", self.process.number));
             self.process.crash();
         }
     }
 
     /// The machine stands still in the middle of a COMMIT, and everybody else goes on.
     async fn may_freeze(&self) {
-        let (fate, weather) = (&self.world.fate, self.world.weather());
+        let (fate, weather) = (&self.shared.fate, self.shared.weather());
         if fate.chance(weather.freezing) {
             fate.count("frozen in a commit");
             fate.log(format_args!("process {} freezes", self.process.number));
@@ -69,18 +69,18 @@ impl Line {
         M: Transaction + 'static,
         M::Reply: Debug,
     {
-        let (world, number, what) = (&self.world, self.process.number, name::<M>());
-        world.tick();
+        let (shared, number, what) = (&self.shared, self.process.number, name::<M>());
+        shared.tick();
         let fenced = self.must_be_fenced(&message);
         let is_commit = (&message as &dyn Any).is::<Commit>();
         let result = message.perform_guarded(&self.store);
-        world.fate.log(format_args!("process {number}: {what}: {result:?}"));
+        shared.fate.log(format_args!("process {number}: {what}: {result:?}"));
         fenced.iter().for_each(|lease| self.check_fenced(lease));
         self.note(&result);
         if is_commit {
-            world.check()
+            shared.check()
         } else {
-            world.check_if_changed()
+            shared.check_if_changed()
         }
         result
     }
@@ -88,7 +88,7 @@ impl Line {
     /// P4: the batches whose node is not there any more.
     fn must_be_fenced(&self, message: &dyn Any) -> Vec<(BatchId, Option<BatchState>)> {
         let Some(Commit(batches, part)) = message.downcast_ref::<Commit>() else { return Vec::new() };
-        let nodes = self.world.memory.status().unwrap().nodes;
+        let nodes = self.shared.memory.status().unwrap().nodes;
         let is_gone = |lease: &&Lease| !nodes.iter().any(|node| node.id == lease.node);
         let leases = || batches[part.clone()].iter().map(|batch| batch.lease());
         // The same commit may carry a newer lease of the batch, which stands.
@@ -99,20 +99,20 @@ impl Line {
 
     fn check_fenced(&self, (batch, before): &(BatchId, Option<BatchState>)) {
         assert_eq!(self.state(*batch), *before, "batch {batch} of a node that was gone");
-        self.world.fate.count("commit after death");
+        self.shared.fate.count("commit after death");
     }
 
     fn state(&self, batch: BatchId) -> Option<BatchState> {
-        let found = self.world.memory.batches(BatchId(batch.0 - 1), 1).unwrap();
+        let found = self.shared.memory.batches(BatchId(batch.0 - 1), 1).unwrap();
         found.first().map(|batch| batch.state)
     }
 
     fn note(&self, result: &dyn Any) {
-        let fate = &self.world.fate;
+        let fate = &self.shared.fate;
         if let Some(Ok(node)) = as_reply::<NodeId>(result) {
             self.process.nodes.borrow_mut().push(*node);
         } else if let Some(Ok(leased)) = as_reply::<Vec<Leased>>(result) {
-            let mut ledger = self.world.ledger.lock().unwrap();
+            let mut ledger = self.shared.ledger.lock().unwrap();
             leased.iter().for_each(|leased| ledger.leased(self.process.number, leased));
         } else if let Some(Ok(dead)) = as_reply::<Vec<Reclaimed>>(result) {
             dead.iter().filter(|dead| dead.batches > 0).for_each(|_| fate.count("reclaimed"));
@@ -153,7 +153,7 @@ impl Renewal {
 
     fn heard(self, line: &Line, result: &dyn Any) {
         let (number, until) = (line.process.number, self.sent_at + self.ttl / 2);
-        let mut ledger = line.world.ledger.lock().unwrap();
+        let mut ledger = line.shared.ledger.lock().unwrap();
         if let Some(Ok(node)) = as_reply::<NodeId>(result) {
             ledger.registered(number, *node, until, Clock::clone(&line.clock));
         } else if let Some(Ok(RenewVerdict::Renewed)) = as_reply::<RenewVerdict>(result) {
@@ -182,8 +182,8 @@ fn away() -> StoreError {
 const AS_PLANNED: &str = "as planned";
 
 /// What becomes of a call of the store.
-fn fault(world: &World, method: Method) -> Option<Fault> {
-    let (fate, weather) = (&world.fate, world.weather());
+fn fault(shared: &Shared, method: Method) -> Option<Fault> {
+    let (fate, weather) = (&shared.fate, shared.weather());
     if fate.chance(weather.lost) {
         fate.count("reply lost");
         return Some(Fault::Persisted);
@@ -216,40 +216,40 @@ where
     M: Transaction + 'static,
     M::Reply: Debug,
 {
-    let fate = &line.world.fate;
+    let fate = &line.shared.fate;
     if line.process.is_over() {
         return Err(away()); // nobody hears it
     }
     if let Some(Commit(batches, part)) = (&message as &dyn Any).downcast_ref::<Commit>() {
-        line.world.checks(|checks| checks.sent(line.process.number, &batches[part.clone()]));
+        line.shared.checks(|checks| checks.sent(line.process.number, &batches[part.clone()]));
     }
     let renewal = Renewal::of(&message, &line.clock);
     line.may_crash();
-    let weather = line.world.weather();
+    let weather = line.shared.weather();
     if fate.chance(weather.late) {
         fate.count("message late");
         // Often just when what it carries is read back and sent again.
         let (late, time) = (Rc::clone(&line), fate.millis(0, fate.one_of(&[30, weather.longest])));
         spawn_local(async move {
             sleep(time).await;
-            late.world.fate.log(format_args!("process {}: late:", late.process.number));
+            late.shared.fate.log(format_args!("process {}: late:", late.process.number));
             drop(late.perform(message));
         });
-        line.world.travel().await;
+        line.shared.travel().await;
         return Err(broken());
     }
     if (&message as &dyn Any).is::<Commit>() {
         line.may_freeze().await;
     }
     let turn = if line.in_turn { Some(line.turn.lock().await) } else { None };
-    line.world.travel().await;
+    line.shared.travel().await;
     if line.is_broken() {
         return Err(away());
     }
     let result = line.perform(message);
     line.may_crash();
     drop(turn);
-    line.world.travel().await;
+    line.shared.travel().await;
     if line.is_broken() {
         fate.count("reply lost");
         return Err(broken());

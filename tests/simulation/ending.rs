@@ -20,13 +20,13 @@ impl Simulation {
     /// it had stored. Answers how long that may take.
     pub async fn settle(&mut self) -> Duration {
         self.fate.log(format_args!("from here on nothing goes wrong"));
-        let limit = self.limit(self.world.weather());
+        let limit = self.limit(self.shared.weather());
         self.phase = Phase::Settling;
-        self.world.calm_down();
+        self.shared.calm_down();
         self.due.iter_mut().for_each(|(at, _)| *at = Instant::now());
         self.pass(LOOK).await;
         self.until(limit, Self::unsigned).await;
-        self.world.check();
+        self.shared.check();
         if self.fate.counted("call refused") == 0 {
             self.until(limit, Self::unknown).await;
         }
@@ -49,15 +49,15 @@ impl Simulation {
         while let Some(missing) = missing(self).filter(|_| !panics::any()) {
             assert!(self.fate.elapsed() - begun < limit, "not within {limit:?}: {missing}");
             (1..=self.scenario.keys).for_each(|key| {
-                self.world.memory.set_key_state(KeyId(key as i64), KeyState::Active, None).unwrap();
+                self.shared.memory.set_key_state(KeyId(key as i64), KeyState::Active, None).unwrap();
             });
             self.pass(LOOK).await;
         }
     }
 
     fn unsigned(&self) -> Option<String> {
-        let counts = self.world.memory.counts().unwrap();
-        let left = || format!("everything is signed, but {:?}", self.world.memory.status().unwrap());
+        let counts = self.shared.memory.counts().unwrap();
+        let left = || format!("everything is signed, but {:?}", self.shared.memory.status().unwrap());
         (counts.signatures < counts.records).then(left)
     }
 
@@ -65,7 +65,7 @@ impl Simulation {
     fn unknown(&self) -> Option<String> {
         let nodes = self.places.iter().filter_map(|place| place.node.as_ref());
         let mut serving = nodes.filter(|node| node.mode == Mode::Serve && !node.is_stopping);
-        serving.find_map(|node| self.world.checks(|checks| checks.not_shown(node.process.number)))
+        serving.find_map(|node| self.shared.checks(|checks| checks.not_shown(node.process.number)))
     }
 
     /// Every service stops in order, within `limit`: one may still be frozen. A command finds nothing to do.
@@ -81,7 +81,7 @@ impl Simulation {
         self.phase = Phase::Draining;
         self.start_to(0, Mode::Drain);
         self.until(Duration::from_secs(10), Self::running).await;
-        self.world.check();
+        self.shared.check();
         assert_eq!(self.unsigned(), None);
     }
 

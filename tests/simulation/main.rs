@@ -12,10 +12,10 @@ mod fate;
 mod node;
 mod panics;
 mod scenario;
+mod shared;
 mod signers;
 mod simulation;
 mod troubles;
-mod world;
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering::SeqCst},

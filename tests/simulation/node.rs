@@ -21,8 +21,8 @@ use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use crate::{
     database::{Database, Line},
+    shared::Shared,
     signers::{Bench, Opener},
-    world::World,
 };
 
 type Ended = Result<Ending, RunError>;
@@ -101,15 +101,15 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn start(world: &World, number: usize, settings: &Settings, mode: Mode, in_turn: bool) -> Self {
+    pub fn start(shared: &Shared, number: usize, settings: &Settings, mode: Mode, in_turn: bool) -> Self {
         let process = Rc::new(Process { number, ..Process::default() });
-        let clock = world.node_clock();
-        let line = Rc::new(Line::new(world.clone(), Rc::clone(&process), Arc::clone(&clock), in_turn));
+        let clock = shared.node_clock();
+        let line = Rc::new(Line::new(shared.clone(), Rc::clone(&process), Arc::clone(&clock), in_turn));
         let db = Db::of(&Database(line).start());
         let (progress, stop): (Arc<Progress>, _) = (Arc::default(), Stop::default());
-        world.checks(|checks| checks.watch(number, Arc::clone(&progress)));
+        shared.checks(|checks| checks.watch(number, Arc::clone(&progress)));
         let (bench, opener) =
-            (Bench { world: world.clone(), process: number }, Arc::new(Opener(world.clone())));
+            (Bench { shared: shared.clone(), process: number }, Arc::new(Opener(shared.clone())));
         let (at_start, settings_there, told) = (Rc::clone(&process), settings.clone(), stop.clone());
         let tasks = LocalSet::new();
         let service = tasks.spawn_local(async move {

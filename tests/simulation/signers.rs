@@ -18,7 +18,7 @@ use signwave::{
 };
 use tokio::{sync::Semaphore, task::spawn_local, time::sleep};
 
-use crate::{panics, world::World};
+use crate::{panics, shared::Shared};
 
 /// Every job that was begun. Moments are counted, so that no two things happen at the same.
 #[derive(Default)]
@@ -102,7 +102,7 @@ impl Ledger {
 /// The signing threads of one process.
 #[derive(Clone)]
 pub struct Bench {
-    pub world: World,
+    pub shared: Shared,
     pub process: usize,
 }
 
@@ -115,7 +115,7 @@ impl Bench {
 
     async fn carry_out(self, job: Job, threads: Arc<Semaphore>) {
         let _thread = threads.acquire().await.unwrap();
-        let ledger = &self.world.ledger;
+        let ledger = &self.shared.ledger;
         let number = ledger.lock().unwrap().begin(self.process);
         let mut left = Some(job);
         while let Some(job) = left {
@@ -128,7 +128,7 @@ impl Bench {
     }
 
     async fn take_time(&self) {
-        let (fate, weather) = (&self.world.fate, self.world.weather());
+        let (fate, weather) = (&self.shared.fate, self.shared.weather());
         let most = if fate.chance(weather.slow_signer) { weather.longest } else { weather.signing };
         let time = fate.millis(0, most);
         if !time.is_zero() {
@@ -138,7 +138,7 @@ impl Bench {
 }
 
 /// Opens the simulated keys.
-pub struct Opener(pub World);
+pub struct Opener(pub Shared);
 
 impl OpenSigner for Opener {
     fn open(&self, key: &Fingerprint, _: &[u8], _: Option<&[u8]>) -> Result<Box<dyn Signer>, SignerError> {
@@ -148,14 +148,14 @@ impl OpenSigner for Opener {
             self.0.fate.count("signer failed");
             return Err(SignerError::Generate);
         }
-        Ok(Box::new(SimulatedSigner { key: *key, public_key, world: self.0.clone() }))
+        Ok(Box::new(SimulatedSigner { key: *key, public_key, shared: self.0.clone() }))
     }
 }
 
 struct SimulatedSigner {
     key: Fingerprint,
     public_key: &'static PublicKey,
-    world: World,
+    shared: Shared,
 }
 
 impl Signer for SimulatedSigner {
@@ -170,8 +170,8 @@ impl Signer for SimulatedSigner {
 
     /// A signature names its key, its digest, its job and itself: as with PSS, no two are the same.
     fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
-        let (fate, weather) = (&self.world.fate, self.world.weather());
-        let mut ledger = self.world.ledger.lock().unwrap();
+        let (fate, weather) = (&self.shared.fate, self.shared.weather());
+        let mut ledger = self.shared.ledger.lock().unwrap();
         let job = ledger.used(self.key, &digests[0]);
         let mut count = digests.len();
         if fate.chance(weather.bad_signer) {
@@ -188,7 +188,7 @@ impl Signer for SimulatedSigner {
                 _ => {
                     fate.count("signer made too few");
                     count -= 1;
-                    ledger = self.world.ledger.lock().unwrap();
+                    ledger = self.shared.ledger.lock().unwrap();
                 }
             }
         }

@@ -21,7 +21,7 @@ use crate::{
     node::Node,
     panics,
     scenario::Scenario,
-    world::World,
+    shared::Shared,
 };
 
 pub struct Report {
@@ -70,7 +70,7 @@ pub enum Due {
 pub struct Simulation {
     pub fate: Fate,
     pub scenario: Scenario,
-    pub world: World,
+    pub shared: Shared,
     pub places: Vec<Place>,
     pub due: Vec<(Instant, Due)>,
     pub phase: Phase,
@@ -94,10 +94,10 @@ pub const LOOK: Duration = Duration::from_millis(50);
 impl Simulation {
     fn new(fate: Fate) -> Self {
         let scenario = Scenario::draw(&fate);
-        let world = World::new(fate.clone(), &scenario);
+        let shared = Shared::new(fate.clone(), &scenario);
         let place = |settings: &Settings| Place { settings: settings.clone(), node: None };
         let places = scenario.settings.iter().map(place).collect();
-        Self { fate, scenario, world, places, due: Vec::new(), processes: 0, phase: Phase::Troubled }
+        Self { fate, scenario, shared, places, due: Vec::new(), processes: 0, phase: Phase::Troubled }
     }
 
     async fn run(mut self) {
@@ -109,7 +109,7 @@ impl Simulation {
                 return;
             }
             self.happen(self.fate.one_of(&self.scenario.troubles));
-            self.world.check();
+            self.shared.check();
         }
         let limit = self.settle().await;
         if !panics::any() {
@@ -127,7 +127,7 @@ impl Simulation {
         let (number, settings) = (self.processes, &self.places[place].settings);
         self.processes += 1;
         self.fate.log(format_args!("process {number} starts: {mode:?}, {:?}", settings.roles));
-        let node = Node::start(&self.world, number, settings, mode, self.scenario.in_turn);
+        let node = Node::start(&self.shared, number, settings, mode, self.scenario.in_turn);
         self.places[place].node = Some(node);
     }
 
@@ -194,7 +194,7 @@ impl Simulation {
         for id in node.process.nodes.take() {
             if self.scenario.same_host {
                 self.fate.count("declared dead");
-                self.world.memory.declare_dead(id);
+                self.shared.memory.declare_dead(id);
             }
         }
         if matches!(self.phase, Phase::Troubled | Phase::Settling) {
@@ -206,7 +206,7 @@ impl Simulation {
     fn happen_as_due(&mut self, due: Due) {
         match due {
             Due::Restart(place) => self.start(place),
-            Due::DatabaseIsBack => self.world.set_away(false),
+            Due::DatabaseIsBack => self.shared.set_away(false),
             Due::Resume(place) => {
                 if let Some(node) = &self.places[place].node {
                     self.fate.log(format_args!("process {} goes on", node.process.number));

@@ -16,22 +16,22 @@ impl Simulation {
         match trouble {
             Trouble::Insert => {
                 let most = 2 * self.places[0].settings.batch_size as u64 + 3;
-                self.world.insert(self.fate.between(1, most) as usize);
+                self.shared.insert(self.fate.between(1, most) as usize);
             }
             Trouble::Outage => {
                 self.fate.count("outage");
-                self.world.set_away(true);
+                self.shared.set_away(true);
                 self.after(self.fate.millis(1, 2 * ttl), Due::DatabaseIsBack);
             }
             Trouble::ClockStep => {
                 self.fate.count("clock step");
-                self.world.step_database_clock(self.fate.millis(1, 2 * (ttl + grace)));
+                self.shared.step_database_clock(self.fate.millis(1, 2 * (ttl + grace)));
             }
             Trouble::KeyState => {
                 self.fate.count("key set aside");
                 let key = KeyId(self.fate.between(1, self.scenario.keys as u64) as i64);
                 let state = self.fate.one_of(&[KeyState::Active, KeyState::Disabled, KeyState::Disabled]);
-                self.world.memory.set_key_state(key, state, None).unwrap();
+                self.shared.memory.set_key_state(key, state, None).unwrap();
             }
             trouble => self.happen_to_a_node(trouble),
         }
@@ -80,7 +80,7 @@ impl Simulation {
 
     /// Often one that holds batches, if any does.
     fn victim(&self) -> usize {
-        let nodes = self.world.memory.status().unwrap().nodes;
+        let nodes = self.shared.memory.status().unwrap().nodes;
         let holds = |place: &usize| {
             let Some(node) = &self.places[*place].node else { return false };
             let ids = node.process.nodes.borrow();

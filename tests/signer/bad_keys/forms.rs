@@ -3,7 +3,7 @@
 use num_bigint_dig::BigUint;
 use pkcs8::{PrivateKeyInfo, der::Decode, pkcs5::pbes2};
 use signwave::signer::{KeyFlaw, SignerError, import};
-use support::numbers::Numbers;
+use support::{numbers::Numbers, openssl::openssl};
 
 use super::Case;
 
@@ -197,6 +197,24 @@ pub fn pkcs8() -> Vec<Case> {
         cases.push(not_a_key(name, file, reason));
     }
     cases
+}
+
+/// Keys with a flaw as the openssl command writes them.
+pub fn by_openssl() -> Vec<Case> {
+    let folder = tempfile::tempdir().unwrap();
+    let made =
+        |command: &str, flaw| Case::new(format!("openssl {command}"), openssl(folder.path(), command), flaw);
+    let small = KeyFlaw::SmallExponent { exponent: 3 };
+    vec![
+        made("genrsa 1024", KeyFlaw::Size { bits: 1024 }),
+        made("genrsa 2040", KeyFlaw::Size { bits: 2040 }),
+        made("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3", small),
+        made(
+            "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_primes:3",
+            KeyFlaw::MultiPrime,
+        ),
+        made("genrsa -traditional -primes 3 2048", KeyFlaw::MultiPrime),
+    ]
 }
 
 /// Encrypted keys, given without their passphrase.

@@ -37,9 +37,22 @@ fn corpus() -> &'static [Case] {
     static CORPUS: OnceLock<Vec<Case>> = OnceLock::new();
     CORPUS.get_or_init(|| {
         let primes = &mut Primes::new(Random::new());
-        let random = [values::sizes, values::exponents, values::moduli, values::primes, values::roca];
-        let fixed =
-            [values::private_parts, forms::pkcs1, forms::pkcs8, forms::encrypted, forms::pem_and_others];
+        let random = [
+            values::sizes,
+            values::exponents,
+            values::moduli,
+            values::primes,
+            values::small_private_exponent,
+            values::roca,
+        ];
+        let fixed = [
+            values::private_parts,
+            forms::pkcs1,
+            forms::pkcs8,
+            forms::encrypted,
+            forms::pem_and_others,
+            forms::by_openssl,
+        ];
         let random: Vec<_> = random.iter().flat_map(|make| make(primes)).collect();
         random.into_iter().chain(fixed.iter().flat_map(|make| make())).collect()
     })
@@ -56,6 +69,11 @@ fn every_bad_key_is_refused_for_what_is_wrong_with_it() {
         .map(|(case, outcome)| format!("{}: {outcome:?}, not {:?}", case.name, case.error))
         .collect();
     assert!(other.is_empty(), "{other:#?}");
+    // No run of characters in an error that could be base64 or hex of a key.
+    for text in cases.iter().map(|case| format!("{0} {0:?}", case.error)) {
+        let longest = text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max();
+        assert!(longest < Some(30), "{text}");
+    }
     import(&Numbers::good().encode(), None).unwrap();
     assert!(cases.len() >= 100, "{}", cases.len());
     println!("measured: {} bad keys, all refused for what is wrong with them", cases.len());
@@ -124,5 +142,8 @@ fn keys_that_share_a_prime_never_meet_in_one_database() {
         fs::write(folder.path().join("third"), Numbers::of(c.clone(), d.clone(), e()).encode()).unwrap();
         succeed(command(&["keys", "import", "third"], folder.path()));
     }
-    assert!(!read(&key((&a, &b))).shares_prime_with(read(&key((&c, &d))).public_key()));
+    let (one, other) = (read(&key((&a, &b))), read(&key((&c, &d))));
+    assert!(one.shares_prime_with(one.public_key()) && !one.shares_prime_with(other.public_key()));
+    let stranger = read(include_bytes!("../../fixtures/signer/other2048.pem"));
+    assert!(!one.shares_prime_with(stranger.public_key()));
 }

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use num_bigint_dig::BigUint;
+use num_bigint_dig::{BigUint, prime::probably_prime};
 use signwave::signer::KeyFlaw;
 use support::numbers::{Numbers, e, inverse, lcm};
 
@@ -205,6 +205,21 @@ pub fn private_parts() -> Vec<Case> {
             (key.dp, key.dq) = (key.d.clone(), key.d.clone());
         }),
     ]
+}
+
+/// A private exponent that the public key gives away. With a public one of at most 33 bits that needs p - 1 and q - 1
+/// to share a huge factor.
+pub fn small_private_exponent(primes: &mut Primes) -> Vec<Case> {
+    let shared = primes.prime(1010);
+    let mut of_shared = (1_u32 << 12..1 << 14)
+        .map(|factor| &shared * 2_u8 * factor + 1_u8)
+        .filter(|candidate| candidate.bits() == 1024 && probably_prime(candidate, 4));
+    let (p, q) = (of_shared.next_back().unwrap(), of_shared.next_back().unwrap());
+    let period = lcm(&(&p - 1_u8), &(&q - 1_u8));
+    let bound = power_of_two(1024);
+    let gives_away = |e: &BigUint| inverse(e, &period).is_some_and(|d| d <= bound);
+    let exponent = (65537..).step_by(2).map(number).find(gives_away).unwrap();
+    vec![case("a small private exponent", &Numbers::of(p, q, exponent), KeyFlaw::SmallPrivateExponent)]
 }
 
 /// Keys of the generator of CVE-2017-15361, sound otherwise.

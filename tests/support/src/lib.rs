@@ -1,7 +1,7 @@
 //! What several test programs share.
 //!
 //! The binary and its surroundings: [`process`] runs it, [`sandbox`] and [`site`] give it a folder, [`clock`] a clock
-//! that tests set. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`worlds`]
+//! that tests set. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`tested_store`]
 //! has every kind of store, [`store`] the usual steps, [`stranger`] plain SQL. [`promises`] checks them all. Keys:
 //! [`numbers`], [`openssl`]. Chance and time: [`random`], [`waiting`].
 
@@ -17,8 +17,8 @@ pub mod sandbox;
 pub mod site;
 pub mod store;
 pub mod stranger;
+pub mod tested_store;
 pub mod waiting;
-pub mod worlds;
 
 use std::path::Path;
 

@@ -1,6 +1,8 @@
 //! Chance that can be replayed, and how often it is tried.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::waiting::lasting;
 
 /// `TEST_SEED`, or another each time; printed.
 pub fn seed() -> u64 {
@@ -36,6 +38,11 @@ impl Random {
     /// Numbers for another thread, seeded by these.
     pub fn another(&mut self) -> Self {
         Self(self.below(u64::MAX))
+    }
+
+    /// Lets time pass until a moment that chance chooses, at the latest after `longest`.
+    pub fn moment(&mut self, longest: Duration) {
+        lasting(Duration::from_micros(self.below(longest.as_micros() as u64)));
     }
 
     /// From 0 to `below`, exclusively.

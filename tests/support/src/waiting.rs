@@ -13,3 +13,9 @@ pub fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
         thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// Lets something last for a time: a trouble, a slow operation, the pause between two looks. What is waited for is
+/// polled with [`until`].
+pub fn lasting(time: Duration) {
+    thread::sleep(time);
+}

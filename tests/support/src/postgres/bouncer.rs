@@ -3,6 +3,8 @@
 
 use std::{net::TcpStream, path::PathBuf, process::Command, time::Duration};
 
+use crate::waiting::until;
+
 use super::{Cluster, Guard, PASSWORD, USER, programs, url_at};
 
 /// A running pgbouncer; it ends when dropped, or with this process.
@@ -38,11 +40,9 @@ impl Cluster {
         let mut command = self.programs.as_user(Command::new(program()), &folder);
         programs::succeed(command.args(["--daemon", "--quiet", "settings"]));
         let bouncer = Bouncer { folder, port, guard };
-        let answers = || {
-            std::thread::sleep(Duration::from_millis(20));
+        until("pgbouncer answers", Duration::from_secs(10), || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
-        };
-        assert!((0..500).any(|_| answers()), "pgbouncer does not answer:\n{}", bouncer.log());
+        });
         bouncer
     }
 }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::postgres::{Cluster, database_of};
 
-pub struct World {
+pub struct TestedStore {
     pub store: Arc<dyn Store>,
     inside: Inside,
 }
@@ -42,7 +42,7 @@ impl Drop for Database {
     }
 }
 
-impl World {
+impl TestedStore {
     pub fn memory() -> Self {
         let store = Arc::new(MemoryStore::new());
         Self { store: store.clone(), inside: Inside::Memory(store) }
@@ -58,7 +58,7 @@ impl World {
     /// A database of its own on a server that the tests share.
     pub fn postgres() -> Self {
         let cluster = Cluster::shared();
-        let url = cluster.database("world");
+        let url = cluster.database("tested");
         let name = database_of(&url).to_owned();
         let (admin, url) = (cluster.admin(&name).into(), DatabaseUrl::parse(&url).unwrap());
         assert!(!store::migrate(&url).unwrap().is_empty());

@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[derive(Clone)]
-pub struct World {
+pub struct Shared {
     pub fate: Fate,
     pub memory: Arc<MemoryStore>,
     pub ledger: Arc<Mutex<Ledger>>,
@@ -37,7 +37,7 @@ struct Moving {
     database_time: Duration,
 }
 
-impl World {
+impl Shared {
     pub fn new(fate: Fate, scenario: &Scenario) -> Self {
         let moving = Moving {
             weather: scenario.weather,
@@ -45,16 +45,16 @@ impl World {
             ahead: Duration::ZERO,
             database_time: Duration::ZERO,
         };
-        let world = Self {
+        let shared = Self {
             fate,
             memory: Arc::default(),
             ledger: Arc::default(),
             checks: Arc::default(),
             moving: Arc::new(Mutex::new(moving)),
         };
-        (1..=scenario.keys).for_each(|key| world.add_key(key));
-        world.insert(scenario.records);
-        world
+        (1..=scenario.keys).for_each(|key| shared.add_key(key));
+        shared.insert(scenario.records);
+        shared
     }
 
     fn add_key(&self, key: usize) {

@@ -1,9 +1,10 @@
-//! The support crate has what tests use, and nothing else: a compiler takes all that is public for used.
+//! How tests are written: nothing in the support crate is there for nobody, and no test sleeps to wait.
 
 use std::collections::HashMap;
 
 use crate::source::{defined, files};
 
+/// A compiler takes all that is public for used.
 #[test]
 fn everything_that_the_support_crate_offers_is_used() {
     let files = files("tests");
@@ -22,4 +23,16 @@ fn everything_that_the_support_crate_offers_is_used() {
     let unused: Vec<_> = offered.iter().filter(|(_, name)| words[name] < 2).collect();
     assert!(unused.is_empty(), "{unused:?}");
     println!("{} names, all used", offered.len());
+}
+
+/// What a test waits for it polls (`support::waiting::until`); what must last a while says so (`lasting`), and a random
+/// moment comes by the seed (`Random::moment`).
+#[test]
+fn no_test_sleeps_to_wait() {
+    // Where those helpers are; one for the time of a runtime; time that is simulated.
+    let homes = ["tests/support/", "tests/actors/rig.rs", "tests/simulation/"];
+    let files = files("tests");
+    let others = files.iter().filter(|file| !homes.iter().any(|home| file.path.starts_with(home)));
+    let sleeps: Vec<_> = others.filter(|file| file.code.contains("sleep(")).map(|file| &file.path).collect();
+    assert!(sleeps.is_empty(), "{sleeps:?}");
 }

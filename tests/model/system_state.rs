@@ -1,4 +1,4 @@
-//! The state of the world: processes, what they remember of leases, and what clients were shown.
+//! The state of the whole: processes, what they remember of leases, what clients were shown, and the database.
 
 use signwave::domain::{BatchId, Epoch, KeyId, NodeId};
 
@@ -28,7 +28,7 @@ pub struct Bounds {
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct World {
+pub struct SystemState {
     pub database: Database,
     pub processes: [Process; PROCESSES],
     /// Every lease ever given, with what its process remembers of it and what is on the wire.
@@ -125,7 +125,7 @@ impl Phase {
     }
 }
 
-impl World {
+impl SystemState {
     /// Three processes that have just registered.
     pub fn new() -> Self {
         let process = |node| Process { node, life: Life::Running, is_uncertain: false, choice: None };

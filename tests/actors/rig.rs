@@ -1,4 +1,4 @@
-//! A world of its own for each test: a store in memory, a stand-in for DbExecutor, scripted signers,
+//! The rig of each test: a store in memory, a stand-in for DbExecutor, scripted signers,
 //! a clock that only the test moves, and one checker of all promises.
 
 use std::{
@@ -39,7 +39,7 @@ use crate::{
     stand_in::{Script, StandIn},
 };
 
-pub struct World {
+pub struct Rig {
     pub memory: Arc<MemoryStore>,
     pub store: Arc<FaultyStore>,
     pub script: Arc<Script>,
@@ -71,10 +71,10 @@ impl Running {
     }
 }
 
-impl World {
+impl Rig {
     pub fn new(records: usize, keys: usize, batch_size: usize) -> Self {
         let memory = Arc::new(MemoryStore::new());
-        let world = Self {
+        let rig = Self {
             store: Arc::new(FaultyStore::new(memory.clone())),
             memory,
             script: Arc::default(),
@@ -85,9 +85,9 @@ impl World {
             seconds: Arc::new(AtomicU64::new(1000)),
             promises: Arc::new(Mutex::new(Promises::verified_by(is_scripted))),
         };
-        (1..=keys).for_each(|key| world.add_key(key));
-        world.insert(records);
-        world
+        (1..=keys).for_each(|key| rig.add_key(key));
+        rig.insert(records);
+        rig
     }
 
     /// Another process at the same database.
@@ -136,7 +136,7 @@ impl World {
         self.start_with(mode, None)
     }
 
-    /// As [`World::start`], with somebody who hears of news.
+    /// As [`Rig::start`], with somebody who hears of news.
     pub fn start_listening(&self, mode: Mode, listener: Box<dyn Listener>) -> Running {
         self.start_with(mode, Some(listener))
     }
@@ -239,7 +239,7 @@ impl World {
         self.promises.lock().unwrap().check(&*self.memory);
     }
 
-    /// As [`World::check`], and nothing is left to do.
+    /// As [`Rig::check`], and nothing is left to do.
     pub fn check_all_signed(&self) {
         self.check();
         let (counts, status) = (self.memory.counts().unwrap(), self.memory.status().unwrap());
@@ -263,6 +263,11 @@ impl World {
             actix_rt::task::yield_now().await;
         }
     }
+}
+
+/// Lets something last for a time of this runtime. What is waited for is polled with [`Rig::until`].
+pub async fn lasting(time: Duration) {
+    actix_rt::time::sleep(time).await;
 }
 
 /// Whether it is what the scripted signer of this key makes.
