@@ -21,7 +21,8 @@ use self::text::text;
 use super::{
     context::Context,
     failure::Usage,
-    options::Reading,
+    given::Given,
+    options::ImportOptions,
     progress::{Progress, Unit},
     shown::shown,
 };
@@ -57,7 +58,7 @@ pub struct Import {
     #[arg(long)]
     format: Option<Format>,
     #[command(flatten)]
-    reading: Reading,
+    reading: Given<ImportOptions>,
 }
 
 /// How a file of records is written.
@@ -164,7 +165,7 @@ fn extension(file: &Path) -> Option<String> {
 }
 
 /// The smaller one of the limit that was asked for and the database's own.
-fn max_payload(context: &Context, store: &dyn Store, reading: &Reading) -> Result<usize> {
+fn max_payload(context: &Context, store: &dyn Store, reading: &Given<ImportOptions>) -> Result<usize> {
     let asked = context.max_payload(reading);
     let limit = usize::try_from(store.payload_limit()?)?;
     if limit < asked {
