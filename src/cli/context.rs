@@ -11,7 +11,7 @@ use super::{
     given::Given,
     limits, master_key,
     options::{ImportOptions, Options, ServeOptions},
-    progress::{Progress, Unit},
+    progress::{ProgressDisplay, Unit},
 };
 use crate::{
     config::{Roles, Settings},
@@ -138,8 +138,8 @@ impl Context {
     }
 
     /// Starts work that takes a while; `total` 0 means that nobody knows how much it is.
-    pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Progress {
-        Progress::start(&self.bars, what, total, unit)
+    pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> ProgressDisplay {
+        ProgressDisplay::start(&self.bars, what, total, unit)
     }
 }
 

@@ -13,7 +13,7 @@ use clap::Args;
 
 use super::{
     context::{Context, Database},
-    failure::Found,
+    failure::ProblemsFound,
     given::Given,
     raw::RawSpeed,
     run::run,
@@ -111,6 +111,6 @@ impl Demo {
         )?;
         let (report, took) = verify_all(context, store, engine)?;
         verify::print(&report, took, &mut out)?;
-        if report.is_clean() { Ok(()) } else { bail!(Found) }
+        if report.is_clean() { Ok(()) } else { bail!(ProblemsFound) }
     }
 }

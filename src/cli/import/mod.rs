@@ -2,6 +2,7 @@
 
 mod csv;
 mod fields;
+mod format;
 mod jsonl;
 mod lines;
 mod row;
@@ -14,16 +15,19 @@ use std::{
 };
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-pub use self::row::{Malformed, Row, Rows};
 use self::text::text;
+pub use self::{
+    format::Format,
+    row::{Malformed, Row, Rows},
+};
 use super::{
     context::Context,
     failure::Usage,
     given::Given,
     options::ImportOptions,
-    progress::{Progress, Unit},
+    progress::{ProgressDisplay, Unit},
     shown::shown,
 };
 use crate::{
@@ -61,25 +65,6 @@ pub struct Import {
     reading: Given<ImportOptions>,
 }
 
-/// How a file of records is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "clap would show it, and --help would be three times as long")]
-pub enum Format {
-    Jsonl,
-    Csv,
-    Lines,
-}
-
-impl Format {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Lines => "lines",
-        }
-    }
-}
-
 /// Reads the rows of `input`, none with more than `max_payload` bytes.
 ///
 /// # Errors
@@ -110,7 +95,7 @@ impl Import {
         let max_payload = max_payload(context, store.as_ref(), &self.reading)?;
         let (name, input, size) = self.open()?;
         let progress = context.progress("importing", size, Unit::Bytes);
-        let input = Counted { input, progress: &progress };
+        let input = CountingReader { input, progress: &progress };
         let mut tally = Tally::default();
         let result = match rows(format, input, max_payload) {
             Ok(mut rows) => import(rows.as_mut(), store.as_ref(), &name, &mut tally),
@@ -243,12 +228,12 @@ impl std::fmt::Display for Tally {
 }
 
 /// Tells the progress bar how much was read.
-struct Counted<'a> {
+struct CountingReader<'a> {
     input: Box<dyn Read>,
-    progress: &'a Progress,
+    progress: &'a ProgressDisplay,
 }
 
-impl Read for Counted<'_> {
+impl Read for CountingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
         self.progress.add(count as u64);
