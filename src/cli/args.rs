@@ -1,8 +1,8 @@
 //! The command line as types. What each flag means is said here, once, and `--help` shows it.
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
-use super::options::Common;
+use super::{given::Given, options::Options};
 
 /// Signs every record of a database exactly once, in batches, with a pool of RSA keys.
 #[derive(Debug, Parser)]
@@ -10,7 +10,10 @@ use super::options::Common;
 pub struct Cli {
     /// What all commands share.
     #[command(flatten)]
-    pub common: Common,
+    pub common: Given<Options>,
+    /// Say more: the causes of an error (-v), what happens inside (-vv), everything (-vvv)
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Common options")]
+    pub verbose: u8,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -61,9 +64,84 @@ pub enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Command as Program, CommandFactory};
+    use std::path::Path;
+
+    use clap::{Arg, Command as Program, CommandFactory};
 
     use super::*;
+
+    const EXAMPLE: &str = include_str!("../../signwave.example.toml");
+    const README: &str = include_str!("../../README.md");
+
+    fn parse(words: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from([&["signwave"], words].concat())
+    }
+
+    /// Every setting with the command that has it, and what `--help` calls its default.
+    fn settings() -> Vec<(String, String, String)> {
+        let program = Cli::command();
+        let of = |command: &Program| {
+            let name = command.get_name().to_owned();
+            let setting = move |arg: &Arg| {
+                arg.get_env()?;
+                let help = arg.get_help()?.to_string();
+                let (_, default) = help.split_once("[default: ")?;
+                Some((name.clone(), arg.get_long()?.to_owned(), default.trim_end_matches(']').to_owned()))
+            };
+            command.get_arguments().filter_map(setting).collect::<Vec<_>>()
+        };
+        let commands = ["serve", "import"].map(|name| program.find_subcommand(name).unwrap());
+        let mut all: Vec<_> = commands.into_iter().flat_map(of).collect();
+        // Any command has the common ones.
+        all.extend(of(&program).into_iter().map(|(_, setting, default)| ("status".into(), setting, default)));
+        all
+    }
+
+    /// Whether giving this default changes nothing; `None` where it is described in words.
+    fn is_default(command: &str, setting: &str, default: &str) -> Option<bool> {
+        let value = default.split(',').next().filter(|_| default.contains(", which")).unwrap_or(default);
+        if value.contains(' ') {
+            return None;
+        }
+        let file: &[&str] = if command == "import" { &["records.csv"] } else { &[] };
+        let flag = format!("--{setting}={value}");
+        let shown = |words: &[&str]| format!("{:?}", parse(&[&[command], words, file].concat()).unwrap());
+        Some(shown(&[]) == shown(&[&flag]))
+    }
+
+    #[test]
+    fn help_the_example_file_and_the_readme_say_what_the_defaults_are() {
+        let (mut in_words, rows) = (Vec::new(), readme());
+        for (command, setting, default) in settings() {
+            match is_default(&command, &setting, &default) {
+                Some(is) => assert!(is || setting == "database" && default == Options::DATABASE, "{setting}"),
+                None => in_words.push(setting.clone()),
+            }
+            let is_named = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{setting} ="));
+            assert!(EXAMPLE.lines().any(is_named) || setting == "config", "{setting}");
+            if let Some((_, said)) = rows.iter().find(|(name, _)| *name == setting) {
+                assert!(is_default(&command, &setting, said) != Some(false), "README: {setting}");
+            }
+        }
+        assert_eq!(in_words, ["signers", "prefetch", "node-name", "config", "master-key-file"]);
+        let example = Options::parse(EXAMPLE, Path::new("x.toml")).unwrap();
+        assert_eq!(example.database.clone().unwrap().0, Options::DATABASE);
+        assert_eq!(Options { database: None, ..example }, Options::default());
+    }
+
+    /// The settings in the README with their defaults.
+    fn readme() -> Vec<(String, String)> {
+        let rows = README.lines().filter_map(|line| line.strip_prefix("| `--")?.split_once(" | "));
+        let rows: Vec<_> = rows
+            .flat_map(|(names, rest)| {
+                let defaults = rest.split(" | ").next().unwrap().split(", ").map(str::to_owned);
+                let names = names.split(", ").map(|name| name.trim_matches(['`', '-']).to_owned());
+                names.zip(defaults).collect::<Vec<_>>()
+            })
+            .collect();
+        assert!(rows.len() > 10, "its form has changed: {rows:?}");
+        rows
+    }
 
     #[test]
     fn nothing_is_hidden() {

@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use super::args::Cli;
 
 /// Print shell completions.
 #[derive(Args, Debug)]
@@ -21,11 +19,11 @@ pub struct Completions {
 }
 
 impl Completions {
-    /// Runs the command.
-    pub fn run(&self) -> Result<()> {
+    /// Runs the command, for the command line of `program`.
+    pub fn run(&self, mut program: Command) -> Result<()> {
         // Into memory first: the generator panics when its output goes away.
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "signwave", &mut script);
+        clap_complete::generate(self.shell, &mut program, "signwave", &mut script);
         io::stdout().lock().write_all(&script)?;
         Ok(())
     }

@@ -6,22 +6,23 @@ use anyhow::{Result, bail};
 use indicatif::MultiProgress;
 
 use super::{
-    config_file::{ConfigFile, MASTER_KEY},
+    config_file::MASTER_KEY,
     failure::Usage,
+    given::Given,
     limits, master_key,
-    options::{Common, Reading, Serving, Signing},
-    progress::{Progress, Unit},
+    options::{ImportOptions, Options, ServeOptions},
+    progress::{ProgressDisplay, Unit},
 };
 use crate::{
     config::{Roles, Settings},
-    signer::{Engine, MasterKey},
+    signer::MasterKey,
     store::{self, DatabaseUrl, Store},
 };
 
 /// Everything that was said on the command line, in the environment and in the settings file.
 pub struct Context {
-    common: Common,
-    file: ConfigFile,
+    options: Options,
+    names_database: bool,
     bars: MultiProgress,
 }
 
@@ -34,15 +35,24 @@ pub struct Database {
 }
 
 impl Context {
-    /// Puts the sources together.
-    pub fn new(common: Common, file: ConfigFile, bars: MultiProgress) -> Self {
-        Self { common, file, bars }
+    /// A context with `options` from all sources. `names_database` says whether a flag, or the variable of the
+    /// same name, says where the database is.
+    pub fn new(options: Options, names_database: bool, bars: MultiProgress) -> Self {
+        Self { options, names_database, bars }
     }
 
-    /// Where the database is, by flag, environment, file or default.
+    /// Where the database is: flag, `SIGNWAVE_DATABASE`, `DATABASE_URL`, file, default.
     pub fn url(&self) -> Result<DatabaseUrl> {
-        let text = self.file.database(&self.common)?;
-        DatabaseUrl::parse(&text).map_err(|error| Usage(error.to_string()).into())
+        let variable = match env::var("DATABASE_URL") {
+            _ if self.names_database => None,
+            Err(env::VarError::NotUnicode(_)) => {
+                bail!(Usage("DATABASE_URL is not UTF-8 text: set it anew".into()))
+            }
+            variable => variable.ok(),
+        };
+        let address = self.options.database.as_ref().map(|address| address.0.as_str());
+        let text = variable.as_deref().or(address).unwrap_or(Options::DATABASE);
+        DatabaseUrl::parse(text).map_err(|error| Usage(error.to_string()).into())
     }
 
     /// Opens the database that is there. Never makes one.
@@ -64,7 +74,7 @@ impl Context {
 
     /// Whether a flag, or the variable of the same name, says where the database is.
     pub fn names_database(&self) -> bool {
-        self.common.database.is_some()
+        self.names_database
     }
 
     /// Makes the database if there is none, brings it up to date, and opens it.
@@ -82,7 +92,7 @@ impl Context {
 
     /// The master key of the database, proven to open its keys.
     pub fn master_key(&self, database: &Database) -> Result<MasterKey> {
-        let file = self.common.master_key_file.as_ref().or(self.file.master_key_file.as_ref());
+        let file = self.options.master_key_file.as_ref();
         let text = match env::var(MASTER_KEY) {
             Ok(text) => Some(text.into()),
             Err(env::VarError::NotPresent) => None,
@@ -96,7 +106,7 @@ impl Context {
 
     /// Whether standard input is taken by the master key.
     pub fn reads_master_key_from_stdin(&self) -> bool {
-        let file = self.common.master_key_file.as_ref().or(self.file.master_key_file.as_ref());
+        let file = self.options.master_key_file.as_ref();
         file.is_some_and(|path| path.as_path() == std::path::Path::new("-"))
     }
 
@@ -104,54 +114,46 @@ impl Context {
     pub fn connections(&self, url: &DatabaseUrl) -> usize {
         match url {
             DatabaseUrl::Sqlite(_) => 1,
-            DatabaseUrl::Postgres(_) => {
-                self.common.connections.or(self.file.connections).map_or(store::CONNECTIONS, usize::from)
-            }
+            DatabaseUrl::Postgres(_) => self.options.connections.get(),
         }
     }
 
     /// What a service does of the work.
-    pub fn roles(&self, given: Serving) -> Roles {
-        given.roles.or(self.file.serve.roles).unwrap_or_default()
+    pub fn roles(&self, given: &Given<ServeOptions>) -> Roles {
+        given.over(self.options.serve.clone()).roles
     }
 
-    /// The settings of the service, checked, and the engine that signs.
-    pub fn signing(&self, given: &Signing) -> Result<(Settings, Engine)> {
-        let given = given.clone().over(&self.file.signing);
-        let engine = given.signer.unwrap_or_default();
-        let settings = Settings { connections: self.connections(&self.url()?), ..given.settings() };
+    /// The settings of the service, checked.
+    pub fn signing(&self, given: &Given<Settings>) -> Result<Settings> {
+        let settings = given.over(self.options.signing.clone());
+        let settings = Settings { connections: self.connections(&self.url()?), ..settings };
         settings.check()?;
         limits::check_open_files(settings.connections)?;
-        Ok((settings, engine))
+        Ok(settings)
     }
 
     /// The largest payload that is taken.
-    pub fn max_payload(&self, given: &Reading) -> usize {
-        given.max_payload.or(self.file.import.max_payload).map_or(Reading::MAX_PAYLOAD, usize::from)
+    pub fn max_payload(&self, given: &Given<ImportOptions>) -> usize {
+        given.over(self.options.import.clone()).max_payload.get()
     }
 
     /// Starts work that takes a while; `total` 0 means that nobody knows how much it is.
-    pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> Progress {
-        Progress::start(&self.bars, what, total, unit)
+    pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> ProgressDisplay {
+        ProgressDisplay::start(&self.bars, what, total, unit)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
-
     use super::*;
 
     #[test]
     fn sqlite_has_one_writer_and_postgresql_as_many_as_it_is_told() {
-        let of = |flag: Option<usize>, file: Option<usize>| {
-            let common = Common { connections: flag.and_then(NonZeroUsize::new), ..Common::default() };
-            let file = ConfigFile { connections: file.and_then(NonZeroUsize::new), ..ConfigFile::default() };
-            let context = Context::new(common, file, MultiProgress::new());
+        let of = |file| {
+            let options = Options::parse(file, "x.toml".as_ref()).unwrap();
+            let context = Context::new(options, false, MultiProgress::new());
             ["a.db", "postgres://h/d"].map(|url| context.connections(&DatabaseUrl::parse(url).unwrap()))
         };
-        assert_eq!(of(None, None), [1, 4]);
-        assert_eq!(of(None, Some(2)), [1, 2]);
-        assert_eq!(of(Some(8), Some(2)), [1, 8]);
+        assert_eq!((of(""), of("connections = 2")), ([1, 4], [1, 2]));
     }
 }

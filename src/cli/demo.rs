@@ -13,8 +13,8 @@ use clap::Args;
 
 use super::{
     context::{Context, Database},
-    failure::Found,
-    options::Signing,
+    failure::ProblemsFound,
+    given::Given,
     raw::RawSpeed,
     run::run,
     seed::{add_keys, add_records},
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     actors::Mode,
+    config::Settings,
     signer::{Keyring, OpenSigner},
     store::DatabaseUrl,
 };
@@ -48,7 +49,7 @@ pub struct Demo {
     #[arg(long, value_name = "BITS", default_value_t = 2048)]
     bits: u32,
     #[command(flatten)]
-    signing: Signing,
+    signing: Given<Settings>,
 }
 
 /// Bytes per payload.
@@ -71,7 +72,8 @@ impl Demo {
     }
 
     fn run_on(&self, context: &Context, database: &Database) -> Result<()> {
-        let (settings, engine) = context.signing(&self.signing)?;
+        let settings = context.signing(&self.signing)?;
+        let engine = settings.signer;
         let store = database.store.as_ref();
         if store.status()?.records() > 0 || !store.keys()?.is_empty() {
             bail!("the database {} is in use already: name a new one with --database", database.url);
@@ -109,6 +111,6 @@ impl Demo {
         )?;
         let (report, took) = verify_all(context, store, engine)?;
         verify::print(&report, took, &mut out)?;
-        if report.is_clean() { Ok(()) } else { bail!(Found) }
+        if report.is_clean() { Ok(()) } else { bail!(ProblemsFound) }
     }
 }

@@ -13,7 +13,7 @@ pub struct Usage(pub String);
 /// Something was found to be wrong, and has been printed already: exit code 1 and no more words.
 #[derive(Debug, thiserror::Error)]
 #[error("problems were found")]
-pub struct Found;
+pub struct ProblemsFound;
 
 /// A signal stopped a command that was to do all there is to do, and something is left: exit code 128 + the
 /// signal's number, as a shell has it, and no more words.
@@ -23,7 +23,7 @@ pub struct StoppedBy(pub i32);
 
 /// Prints an error and chooses the exit code.
 pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
-    if error.is::<Found>() {
+    if error.is::<ProblemsFound>() {
         return ExitCode::FAILURE;
     }
     if let Some(StoppedBy(signal)) = error.downcast_ref() {

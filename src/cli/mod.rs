@@ -11,6 +11,7 @@ mod context;
 mod demo;
 mod export;
 mod failure;
+mod given;
 pub mod import;
 mod keys;
 mod limits;
@@ -41,9 +42,9 @@ use indicatif::MultiProgress;
 
 pub use args::Cli;
 use args::Command;
-pub use config_file::ConfigFile;
 use context::Context;
 use options::LogFormat;
+pub use options::Options;
 use shown::shown;
 
 /// Runs the command line of this process, errors included.
@@ -53,16 +54,17 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command_line() -> ExitCode {
-    let Cli { common, command } = match parse(env::args_os()) {
+    let Cli { common, verbose, command } = match parse(env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let file = ConfigFile::read(&common);
-    let from_file = file.as_ref().ok().and_then(|file| file.log_format);
-    let log_format = common.log_format.or(from_file).unwrap_or_default();
-    let (verbose, bars) = (common.verbose, MultiProgress::new());
+    let given = common.over(Options::default());
+    let options = config_file::read(given.config.as_deref()).map(|file| common.over(file));
+    let log_format = options.as_ref().map_or(given.log_format, |options| options.log_format);
+    let bars = MultiProgress::new();
     logging::init(log_format, verbose, &bars);
-    match file.and_then(|file| run(&Context::new(common, file, bars), &command)) {
+    let context = options.map(|options| Context::new(options, given.database.is_some(), bars));
+    match context.and_then(|context| run(&context, &command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error, verbose > 0, log_format == LogFormat::Json),
@@ -98,7 +100,8 @@ pub fn parse(arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> Resu
 }
 
 fn run(context: &Context, command: &Command) -> Result<()> {
-    config_file::check_environment()?;
+    let program = Cli::command();
+    config_file::check_environment(&program)?;
     match command {
         Command::Demo(demo) => demo.run(context),
         Command::Serve(serve) => serve.run(context),
@@ -110,7 +113,7 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Keys(keys) => keys.run(context),
         Command::Verify(verify) => verify.run(context),
         Command::Status(status) => status.run(context),
-        Command::Completions(completions) => completions.run(),
+        Command::Completions(completions) => completions.run(program),
     }
 }
 

@@ -21,14 +21,14 @@ pub enum Unit {
 }
 
 /// One piece of work that takes a while. Any thread may report.
-pub struct Progress {
+pub struct ProgressDisplay {
     what: &'static str,
     bar: ProgressBar,
     /// When the last line was printed, and what it said was done; `None` while a bar is shown.
     lines: Option<Mutex<(Instant, u64)>>,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Starts work on `total` units (0: nobody knows how many), called `what`.
     pub fn start(bars: &MultiProgress, what: &'static str, total: u64, unit: Unit) -> Self {
         let watched = std::io::stderr().is_terminal();
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn reports_from_many_threads_add_up() {
-        let progress = Progress::start(&MultiProgress::new(), "testing", 40, Unit::Pieces);
+        let progress = ProgressDisplay::start(&MultiProgress::new(), "testing", 40, Unit::Pieces);
         std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| progress.add(10)))));
         assert_eq!(progress.bar.position(), 40);
     }

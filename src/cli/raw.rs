@@ -25,7 +25,7 @@ pub struct RawSpeed {
 }
 
 /// Signatures in a row with one key, between two looks at the clock.
-const GROUP: usize = 16;
+const IN_A_ROW: usize = 16;
 
 impl RawSpeed {
     /// Opens every active key, to be dealt out to the signing threads.
@@ -44,7 +44,7 @@ impl RawSpeed {
 
     /// Signs on all threads for `time`, and adds it to what was measured before.
     pub fn measure(&mut self, time: Duration) -> Result<()> {
-        let (scheme, digests) = (self.scheme, [digest(self.scheme.digest(), b"signwave"); GROUP]);
+        let (scheme, digests) = (self.scheme, [digest(self.scheme.digest(), b"signwave"); IN_A_ROW]);
         let share = self.signers.len().div_ceil(self.threads);
         let begun = Instant::now();
         let signatures = thread::scope(|scope| {

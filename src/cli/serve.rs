@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::{
     context::Context,
-    options::{Serving, Signing},
+    given::Given,
+    options::ServeOptions,
     run::{run_watched, system},
     schemes,
 };
@@ -35,9 +36,9 @@ Examples:
   signwave serve --batch-size 100 --log-format json")]
 pub struct Serve {
     #[command(flatten)]
-    serving: Serving,
+    serving: Given<ServeOptions>,
     #[command(flatten)]
-    signing: Signing,
+    signing: Given<Settings>,
 }
 
 /// What a node without the role to sign opens keys with: it has no master key, and no key to open.
@@ -57,14 +58,14 @@ impl OpenSigner for NoKeys {
 impl Serve {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
-        let (settings, engine) = context.signing(&self.signing)?;
-        let settings = Settings { roles: context.roles(self.serving), ..settings };
+        let settings = context.signing(&self.signing)?;
+        let settings = Settings { roles: context.roles(&self.serving), ..settings };
         let stop = Stop::default();
         let opened = when_up(&context.url()?, &stop, || {
             let database = context.create()?;
             let opener: Arc<dyn OpenSigner> = if settings.roles.signs() {
                 schemes::check(&database, settings.scheme)?;
-                Arc::new(Keyring::new(engine, context.master_key(&database)?))
+                Arc::new(Keyring::new(settings.signer, context.master_key(&database)?))
             } else {
                 Arc::new(NoKeys)
             };

@@ -9,9 +9,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::{context::Context, options::Signing, run::run, schemes};
+use super::{context::Context, given::Given, run::run, schemes};
 use crate::{
     actors::{Ending, Mode},
+    config::Settings,
     signer::Keyring,
 };
 
@@ -30,7 +31,7 @@ JSON says how many batches); 130 or 143 when SIGINT or SIGTERM stopped it and so
 1 failed, 2 wrong usage.")]
 pub struct Sign {
     #[command(flatten)]
-    signing: Signing,
+    signing: Given<Settings>,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -39,10 +40,10 @@ pub struct Sign {
 impl Sign {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
-        let (settings, engine) = context.signing(&self.signing)?;
+        let settings = context.signing(&self.signing)?;
         let database = context.open()?;
         schemes::check(&database, settings.scheme)?;
-        let keyring = Arc::new(Keyring::new(engine, context.master_key(&database)?));
+        let keyring = Arc::new(Keyring::new(settings.signer, context.master_key(&database)?));
         let run = run(context, &database, &settings, keyring, Mode::Drain)?;
         let (signed, batches) = (run.progress.signed(), run.progress.batches());
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     context::Context,
-    failure::Found,
+    failure::ProblemsFound,
     progress::Unit,
     shown::{self, field, plain},
 };
@@ -66,7 +66,7 @@ impl Verify {
                 } else {
                     print(&report, took, &mut out)?;
                 }
-                if report.is_clean() { Ok(()) } else { bail!(Found) }
+                if report.is_clean() { Ok(()) } else { bail!(ProblemsFound) }
             }
         }
     }
@@ -90,7 +90,7 @@ impl Verify {
                 RecordVerdict::Wrong(problem) => writeln!(out, "{}", plain(&problem.to_string()))?,
             }
         }
-        if matches!(verdict, RecordVerdict::Verified { .. }) { Ok(()) } else { bail!(Found) }
+        if matches!(verdict, RecordVerdict::Verified { .. }) { Ok(()) } else { bail!(ProblemsFound) }
     }
 }
 

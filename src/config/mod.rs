@@ -2,44 +2,84 @@
 
 mod checking;
 mod roles;
+mod text;
 
 use std::time::Duration;
 
+use clap::Args;
+use serde::Deserialize;
+
 pub use checking::{Checking, UnknownChecking};
 pub use roles::{Roles, UnknownRole};
+pub use text::parsed;
+use text::{duration, parsed_duration};
 
-use crate::domain::{BatchRow, Scheme};
+use crate::{
+    domain::{BatchRow, Scheme},
+    signer::Engine,
+};
 
-/// What a running service can be told. `Default` is what it does when told nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a running service can be told. `Default` is what it does when told nothing. This declares the flags, and
+/// the keys of the section `signing` of the settings file; each first line of a comment is what `--help` says.
+#[derive(Args, Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(next_help_heading = "Signing options")]
 pub struct Settings {
-    /// What of the work a service does; a run that ends when nothing is left does all of it.
-    pub roles: Roles,
-    /// Records per batch, 1 to [`Settings::MAX_BATCH_SIZE`]. It does not change while running.
+    // 1 to `MAX_BATCH_SIZE`.
+    /// Records per batch: all are signed with one key, and stored together [default: 1000]
+    #[arg(long, value_name = "N")]
     pub batch_size: usize,
-    /// How records are signed.
+    /// How to sign: PS256, PS384, PS512, RS256, RS384 or RS512 [default: PS256]
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "parsed")]
     pub scheme: Scheme,
-    /// Which signatures are verified before they are stored.
+    /// What signs: aws-lc, or rsa (many times slower) where aws-lc is not wanted [default: aws-lc]
+    #[arg(long, value_name = "ENGINE")]
+    #[serde(deserialize_with = "parsed")]
+    pub signer: Engine,
+    /// Signatures to verify before they are stored: needed (of signers that do not check themselves, as
+    /// aws-lc and rsa do) or always (all) [default: needed]
+    #[arg(long = "check-signatures", value_name = "WHEN")]
+    #[serde(rename = "check-signatures", deserialize_with = "parsed")]
     pub checking: Checking,
-    /// Signing threads; one per core unless told otherwise.
+    /// Signing threads [default: one per core]
+    #[arg(long, value_name = "N")]
     pub signers: usize,
-    /// Batches leased beyond the number of signing threads, so that none of them waits for the
-    /// database. `None`: as many as the batch size calls for.
+    // Batches leased beyond the number of signing threads, so that none of them waits for the database.
+    /// Batches held ready beyond those being signed [default: enough for the batch size]
+    #[arg(long, value_name = "N")]
     pub prefetch: Option<usize>,
-    /// How long an incomplete batch waits for more records while the signers are busy.
+    /// How long an incomplete batch waits for more records [default: 200ms]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[serde(deserialize_with = "parsed_duration")]
     pub linger: Duration,
-    /// How often the database is looked at for records that another process inserted.
+    /// How often to look for records that others inserted [default: 200ms]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[serde(deserialize_with = "parsed_duration")]
     pub poll_interval: Duration,
-    /// How long a node's lease runs without being renewed.
+    /// How long a process may be silent before its batches go to others [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[serde(deserialize_with = "parsed_duration")]
     pub lease_ttl: Duration,
-    /// How long after the end of its lease a node is declared dead.
+    /// Added to that, for clocks and pauses [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[serde(deserialize_with = "parsed_duration")]
     pub lease_grace: Duration,
-    /// How long a stop waits for the batches that are being signed before it gives them back.
+    /// How long a stop waits for the batches that are being signed before it gives them back [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[serde(deserialize_with = "parsed_duration")]
     pub stop_grace: Duration,
-    /// How many threads carry out transactions, each with a connection of its own.
-    pub connections: usize,
-    /// What this node is called, for people to read.
+    /// What this process is called in 'signwave status' [default: host name and process id]
+    #[arg(long, value_name = "NAME")]
     pub node_name: String,
+    /// What of the work a service does; a run that ends when nothing is left does all of it.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub roles: Roles,
+    /// How many threads carry out transactions, each with its own connection.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub connections: usize,
 }
 
 /// Settings that contradict a rule.
@@ -80,9 +120,9 @@ pub enum SettingsError {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            roles: Roles::default(),
             batch_size: 1000,
             scheme: Scheme::default(),
+            signer: Engine::default(),
             checking: Checking::default(),
             signers: std::thread::available_parallelism().map_or(1, usize::from),
             prefetch: None,
@@ -91,8 +131,9 @@ impl Default for Settings {
             lease_ttl: Duration::from_secs(30),
             lease_grace: Duration::from_secs(5),
             stop_grace: Duration::from_secs(60),
-            connections: 1,
             node_name: host_and_process(),
+            roles: Roles::default(),
+            connections: 1,
         }
     }
 }

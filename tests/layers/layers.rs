@@ -8,7 +8,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
     ("cli", &["domain", "store", "signer", "config", "actors", "audit"]),
@@ -24,7 +24,7 @@ const BELONGS_TO: [(&str, &[&str]); 9] = [
     ("sha2", &["signer"]),
     ("actix", &["actors"]),
     ("anyhow", &["cli"]),
-    ("clap", &["cli"]),
+    ("clap", &["cli", "config"]),
 ];
 
 /// The part of the crate that a file belongs to.

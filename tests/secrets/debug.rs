@@ -30,7 +30,7 @@ fn debug_shows_no_secret() {
         format!("{:?}", Keyring::new(Engine::AwsLc, master())),
         format!("{:?}", DatabaseUrl::parse(&url)),
         format!("{:?}", cli::parse(["signwave", "status", "--database", &url])),
-        format!("{:?}", cli::ConfigFile::parse(&format!("database = '{url}'"), Path::new("f"))),
+        format!("{:?}", cli::Options::parse(&format!("database = '{url}'"), Path::new("f"))),
         format!("{:?}", seal(&master(), &key)),
         format!("{:?}", import(KEY.as_bytes().split_at(1500).0, None)),
         format!("{:?}", import(KEY.replace('A', "B").as_bytes(), Some(PASSWORD.as_bytes()))),

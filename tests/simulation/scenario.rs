@@ -94,6 +94,7 @@ impl Scenario {
             roles: Roles::Both,
             batch_size,
             scheme: signwave::domain::Scheme::default(),
+            signer: signwave::signer::Engine::default(),
             checking: signwave::config::Checking::default(),
             signers: fate.between(1, 3) as usize,
             prefetch: fate.one_of(&[None, Some(1), Some(2), Some(4)]),

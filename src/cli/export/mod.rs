@@ -18,7 +18,7 @@ use self::{
 };
 use super::{
     context::Context,
-    progress::{Progress, Unit},
+    progress::{ProgressDisplay, Unit},
 };
 use crate::{
     domain::{BatchId, BatchState, KeyId, Scheme},
@@ -69,7 +69,7 @@ impl Export {
         Ok(())
     }
 
-    fn write(&self, store: &dyn Store, out: impl Write, progress: &Progress) -> Result<()> {
+    fn write(&self, store: &dyn Store, out: impl Write, progress: &ProgressDisplay) -> Result<()> {
         let mut sink = Sink::new(self.format, BufWriter::with_capacity(1 << 16, out), self.with_payload)
             .map_err(cannot_write)?;
         let mut keys = Fingerprints::default();

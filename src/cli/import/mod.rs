@@ -2,6 +2,7 @@
 
 mod csv;
 mod fields;
+mod format;
 mod jsonl;
 mod lines;
 mod row;
@@ -14,15 +15,19 @@ use std::{
 };
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-pub use self::row::{Malformed, Row, Rows};
 use self::text::text;
+pub use self::{
+    format::Format,
+    row::{Malformed, Row, Rows},
+};
 use super::{
     context::Context,
     failure::Usage,
-    options::Reading,
-    progress::{Progress, Unit},
+    given::Given,
+    options::ImportOptions,
+    progress::{ProgressDisplay, Unit},
     shown::shown,
 };
 use crate::{
@@ -57,26 +62,7 @@ pub struct Import {
     #[arg(long)]
     format: Option<Format>,
     #[command(flatten)]
-    reading: Reading,
-}
-
-/// How a file of records is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "clap would show it, and --help would be three times as long")]
-pub enum Format {
-    Jsonl,
-    Csv,
-    Lines,
-}
-
-impl Format {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Lines => "lines",
-        }
-    }
+    reading: Given<ImportOptions>,
 }
 
 /// Reads the rows of `input`, none with more than `max_payload` bytes.
@@ -109,7 +95,7 @@ impl Import {
         let max_payload = max_payload(context, store.as_ref(), &self.reading)?;
         let (name, input, size) = self.open()?;
         let progress = context.progress("importing", size, Unit::Bytes);
-        let input = Counted { input, progress: &progress };
+        let input = CountingReader { input, progress: &progress };
         let mut tally = Tally::default();
         let result = match rows(format, input, max_payload) {
             Ok(mut rows) => import(rows.as_mut(), store.as_ref(), &name, &mut tally),
@@ -164,7 +150,7 @@ fn extension(file: &Path) -> Option<String> {
 }
 
 /// The smaller one of the limit that was asked for and the database's own.
-fn max_payload(context: &Context, store: &dyn Store, reading: &Reading) -> Result<usize> {
+fn max_payload(context: &Context, store: &dyn Store, reading: &Given<ImportOptions>) -> Result<usize> {
     let asked = context.max_payload(reading);
     let limit = usize::try_from(store.payload_limit()?)?;
     if limit < asked {
@@ -242,12 +228,12 @@ impl std::fmt::Display for Tally {
 }
 
 /// Tells the progress bar how much was read.
-struct Counted<'a> {
+struct CountingReader<'a> {
     input: Box<dyn Read>,
-    progress: &'a Progress,
+    progress: &'a ProgressDisplay,
 }
 
-impl Read for Counted<'_> {
+impl Read for CountingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
         self.progress.add(count as u64);

@@ -5,7 +5,7 @@
 
 use std::io::{BufReader, Chain, Cursor, Read};
 
-use super::{Format, row::Malformed};
+use super::{format::Format, row::Malformed};
 
 /// An input that is text as far as its first bytes tell, without its byte order mark.
 pub type Text<R> = BufReader<Chain<Cursor<Vec<u8>>, R>>;

@@ -3,21 +3,21 @@
 use std::{ffi::OsStr, iter::once, os::unix::ffi::OsStrExt, path::Path};
 
 use signwave::{
-    cli::{self, ConfigFile},
+    cli::{self, Options},
     store::{DatabaseUrl, StoreError},
 };
 
 /// `signwave.toml`.
 pub fn config_file(bytes: &[u8]) {
     let Some(text) = super::text(bytes) else { return };
-    match ConfigFile::parse(text, Path::new("f")) {
+    match Options::parse(text, Path::new("f")) {
         Ok(file) => {
             let shown = format!("{file:?}");
             assert!(
                 ["None", "Some(..)"].iter().any(|is| shown.contains(&format!("database: {is}"))),
                 "{shown}"
             );
-            if let Err(error) = file.signing.settings().check() {
+            if let Err(error) = file.signing.check() {
                 super::readable(&error.to_string());
             }
         }

@@ -1,0 +1,30 @@
+//! Values as people write them, in flags, variables and the settings file.
+
+use std::{fmt::Display, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// Reads a duration, such as `200ms`, `30s` or `2min`.
+///
+/// # Errors
+/// Says what is wrong, and how to write one.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write 200ms, 30s or 2min"))
+}
+
+/// Reads a duration from a file, written as for a flag.
+pub(super) fn parsed_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    duration(&String::deserialize(deserializer)?).map_err(Error::custom)
+}
+
+/// Reads a value from a file, written as for a flag.
+///
+/// # Errors
+/// Those of the value's parser.
+pub fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    String::deserialize(deserializer)?.parse().map_err(Error::custom)
+}
