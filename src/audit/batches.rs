@@ -152,7 +152,7 @@ impl Scan<'_> {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Custody, Fingerprint, NodeId, Scheme, SignatureBuf},
+        domain::{Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf},
         signer::Engine,
         store::{MemoryStore, NewKey, NewRecord, OpenBatches},
     };
@@ -166,8 +166,7 @@ mod tests {
             fingerprint: Fingerprint([0; 32]),
             public_key: vec![0],
             bits: 2048,
-            custody: Custody::Database,
-            sealed_key: vec![0],
+            material: KeyMaterial::Sealed(vec![0]),
         };
         store.add_key(&key).unwrap();
         let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();

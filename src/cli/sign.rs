@@ -10,10 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{context::Context, options::Signing, run::run, schemes};
-use crate::{
-    actors::{Ending, Mode},
-    signer::Keyring,
-};
+use crate::actors::{Ending, Mode};
 
 /// Sign all that is waiting, then exit.
 #[derive(Args, Debug)]
@@ -42,7 +39,7 @@ impl Sign {
         let (settings, engine) = context.signing(&self.signing)?;
         let database = context.open()?;
         schemes::check(&database, settings.scheme)?;
-        let keyring = Arc::new(Keyring::new(engine, context.master_key(&database)?));
+        let keyring = Arc::new(context.keyring(&database, engine)?);
         let run = run(context, &database, &settings, keyring, Mode::Drain)?;
         let (signed, batches) = (run.progress.signed(), run.progress.batches());
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use signwave::{
     domain::{
-        BatchId, CommitVerdict, Custody, Epoch, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, RecordId,
-        Runs, Scheme, SignatureBuf, SignedBatch,
+        BatchId, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId,
+        RecordId, Runs, Scheme, SignatureBuf, SignedBatch,
     },
     store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, RenewVerdict, Store, StoreError},
 };
@@ -166,8 +166,7 @@ impl<'a> Door<'a> {
             fingerprint: Fingerprint([number; 32]),
             public_key: vec![number; 294],
             bits: 2048,
-            custody: Custody::Database,
-            sealed_key: vec![number; 1250],
+            material: KeyMaterial::Sealed(vec![number; 1250]),
         };
         assert_eq!(self.store().add_key(&new).unwrap(), AddKeyVerdict::Added(KeyId(key as i64)));
     }

@@ -18,7 +18,7 @@ use super::super::{
 use crate::{
     actors::{Ending, Mode, Progress, Stop},
     config::{Checking, Settings},
-    domain::Fingerprint,
+    domain::StoredKey,
     signer::{Engine, Keyring, MasterKey, NoopSigner, OpenSigner, PublicKey, Signer, SignerError},
     store::{DatabaseUrl, Scratch, Store},
 };
@@ -215,12 +215,7 @@ fn watch(progress: &Progress, records: u64) -> f64 {
 pub struct NoopOpener;
 
 impl OpenSigner for NoopOpener {
-    fn open(
-        &self,
-        _: &Fingerprint,
-        public_key: &[u8],
-        _: Option<&[u8]>,
-    ) -> Result<Box<dyn Signer>, SignerError> {
-        Ok(Box::new(NoopSigner::new(PublicKey::from_spki(public_key)?)))
+    fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError> {
+        Ok(Box::new(NoopSigner::new(PublicKey::from_spki(&key.public_key)?)))
     }
 }
