@@ -56,8 +56,8 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE ON opening_turn, leasing_turn TO signwave_service;
 
     GRANT SELECT ON record, node, batch, signature, gap, signed_record, __diesel_schema_migrations TO signwave_auditor;
-    GRANT SELECT (id, fingerprint, public_key, bits, custody, state, state_reason, last_leased, signature_count,
-        created_at) ON signing_key TO signwave_auditor;
+    GRANT SELECT (id, fingerprint, public_key, bits, custody, location, state, state_reason, last_leased,
+        signature_count, created_at) ON signing_key TO signwave_auditor;
 
     -- INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
     GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;

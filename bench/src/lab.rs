@@ -12,7 +12,7 @@ use signwave::{
     actors::{self, Ending, Mode, Progress, Stop},
     cli::raw::RawSpeed,
     config::Settings,
-    domain::Custody,
+    domain::KeyMaterial,
     signer::{Engine, Keyring, MasterKey, OpenSigner, generate, seal},
     store::{self, NewKey, NewRecord, Store},
 };
@@ -172,8 +172,7 @@ fn add_keys(store: &dyn Store, master: &MasterKey, count: usize, bits: u32) -> R
             fingerprint: public_key.fingerprint(),
             public_key: public_key.spki().to_vec(),
             bits: public_key.bits(),
-            custody: Custody::Database,
-            sealed_key: seal(master, &key)?,
+            material: KeyMaterial::Sealed(seal(master, &key)?),
         })?;
     }
     Ok(())

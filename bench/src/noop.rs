@@ -1,7 +1,7 @@
 //! A signer that does not sign, to measure everything that is not RSA.
 
 use signwave::{
-    domain::{Digest, Fingerprint, Scheme, SignatureBuf},
+    domain::{Digest, Scheme, SignatureBuf, StoredKey},
     signer::{OpenSigner, PublicKey, Signer, SignerError},
 };
 
@@ -28,12 +28,7 @@ impl Signer for NoopSigner {
 pub struct NoopOpener;
 
 impl OpenSigner for NoopOpener {
-    fn open(
-        &self,
-        _: &Fingerprint,
-        public_key: &[u8],
-        _: Option<&[u8]>,
-    ) -> Result<Box<dyn Signer>, SignerError> {
-        Ok(Box::new(NoopSigner(PublicKey::from_spki(public_key)?)))
+    fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError> {
+        Ok(Box::new(NoopSigner(PublicKey::from_spki(&key.public_key)?)))
     }
 }

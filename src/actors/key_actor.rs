@@ -73,7 +73,7 @@ async fn sign(key: KeyId, opened: Option<SigningKey>, tools: KeyTools, leased: L
     let source = match opened {
         Some(opened) => KeySource::Ready(opened),
         None => match ask(&tools.db.load_key, LoadKey(key)).await {
-            Ok(Some(stored)) => KeySource::Sealed(tools.opener, stored, tools.checking),
+            Ok(Some(stored)) => KeySource::Stored(tools.opener, stored, tools.checking),
             Ok(None) => return (None, Err(SignFailed::NoSuchKey)),
             Err(error) => return (None, Err(error.into())),
         },

@@ -101,7 +101,7 @@ pub struct Reclaim {
     pub grace: Duration,
 }
 
-/// To DbExecutor: fetch a key with its sealed private half.
+/// To DbExecutor: fetch a key with its private half, or where that is.
 #[derive(Message)]
 #[rtype(result = "Result<Option<StoredKey>, StoreError>")]
 pub struct LoadKey(pub KeyId);
@@ -168,7 +168,11 @@ pub enum SignFailed {
 impl SignFailed {
     /// Whether the key is to blame, so that it counts towards its suspension.
     pub fn blames_key(&self) -> bool {
-        !matches!(self, Self::Interrupted(_) | Self::Load(_))
+        match self {
+            Self::Interrupted(_) => false,
+            Self::Load(error) => matches!(error, StoreError::Corrupt(_)),
+            _ => true,
+        }
     }
 }
 

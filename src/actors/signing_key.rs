@@ -3,9 +3,8 @@
 use super::{messages::SignFailed, standing::Permit};
 use crate::{
     config::Checking,
-    domain::{Digest, Scheme, SignatureBuf},
+    domain::{Digest, Scheme, SignatureBuf, StoredKey},
     signer::{Engine, OpenSigner, PublicKey, Signer, SignerError, Verifier},
-    store::StoredKey,
 };
 
 /// How many verifications are made between two looks at the permit: about 2 ms of RSA-2048.
@@ -23,7 +22,7 @@ impl SigningKey {
         key: &StoredKey,
         checking: Checking,
     ) -> Result<Self, SignerError> {
-        let signer = opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref())?;
+        let signer = opener.open(key)?;
         let verifier = checking.verifies(signer.checks_itself()).then(|| verifier(key)).transpose()?;
         Ok(Self { signer, verifier })
     }

@@ -18,9 +18,8 @@ use super::{
 };
 use crate::{
     config::Checking,
-    domain::{Digest, Scheme, SignatureBuf},
+    domain::{Digest, Scheme, SignatureBuf, StoredKey},
     signer::{OpenSigner, SignerError},
-    store::StoredKey,
 };
 
 /// How many operations are made between two looks at the permit: 2 ms of RSA-2048.
@@ -41,10 +40,10 @@ pub struct Job {
     done: oneshot::Sender<Done>,
 }
 
-/// A key, or what to open it from: unsealing is work for a signing thread too.
+/// A key, or what to open it from: a signing thread does this work too.
 pub(super) enum KeySource {
     Ready(SigningKey),
-    Sealed(Arc<dyn OpenSigner>, StoredKey, Checking),
+    Stored(Arc<dyn OpenSigner>, StoredKey, Checking),
 }
 
 /// What is signed, and how far.
@@ -113,7 +112,7 @@ impl Job {
     fn give_back(self) {
         let key = match self.key {
             KeySource::Ready(key) => Some(key),
-            KeySource::Sealed(..) => None,
+            KeySource::Stored(..) => None,
         };
         // Nobody is listening only when the service is gone, and then the lease is reclaimed.
         drop(self.done.send(Done { key, result: Err(Interrupted::Stopping.into()) }));
@@ -182,7 +181,7 @@ impl KeySource {
     fn open(self) -> Result<SigningKey, SignerError> {
         match self {
             Self::Ready(key) => Ok(key),
-            Self::Sealed(opener, key, checking) => SigningKey::open(opener.as_ref(), &key, checking),
+            Self::Stored(opener, key, checking) => SigningKey::open(opener.as_ref(), &key, checking),
         }
     }
 }

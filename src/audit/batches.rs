@@ -6,8 +6,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{
     Problem,
-    findings::Findings,
-    keys::KeyRing,
+    scan::Scan,
     signatures::{Piece, check_piece},
 };
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
         BatchId, BatchState, Runs,
         promises::{Batches, Breach},
     },
-    store::{BatchRow, Store, StoreError},
+    store::{BatchRow, StoreError},
 };
 
 /// Batches read at a time.
@@ -24,14 +23,6 @@ const PAGE: usize = 500;
 const STEPS: usize = 10_000;
 /// Records that one thread checks at a time: enough to hide the queue, few enough to share fairly.
 const PIECE: usize = 500;
-
-/// What all threads of a check look at.
-pub(super) struct Scan<'a> {
-    pub(super) store: &'a dyn Store,
-    pub(super) ring: &'a KeyRing<'a>,
-    pub(super) findings: &'a Findings,
-    pub(super) progress: &'a (dyn Fn(u64) + Sync),
-}
 
 impl Scan<'_> {
     /// Reads all batches and has their records checked on `threads` threads; returns how many
@@ -140,21 +131,18 @@ impl Scan<'_> {
         }
         Ok(page)
     }
-
-    /// The batch as it is now.
-    pub(super) fn reread(&self, batch: BatchId) -> Result<Option<BatchRow>, StoreError> {
-        let page = self.store.batches(BatchId(batch.0 - 1), 1)?;
-        Ok(page.into_iter().find(|row| row.id == batch))
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{findings::Findings, keys::VerifyingKeys},
+        *,
+    };
     use crate::{
-        domain::{Custody, Fingerprint, NodeId, Scheme, SignatureBuf},
+        domain::{Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf},
         signer::Engine,
-        store::{MemoryStore, NewKey, NewRecord, OpenBatches},
+        store::{MemoryStore, NewKey, NewRecord, OpenBatches, Store},
     };
 
     /// Batches of `batch_size` records that wait, one key whose public half is damaged, and a node.
@@ -166,8 +154,7 @@ mod tests {
             fingerprint: Fingerprint([0; 32]),
             public_key: vec![0],
             bits: 2048,
-            custody: Custody::Database,
-            sealed_key: vec![0],
+            material: KeyMaterial::Sealed(vec![0]),
         };
         store.add_key(&key).unwrap();
         let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();
@@ -202,8 +189,8 @@ mod tests {
 
         let total = |rows: [&BatchRow; 2]| {
             let (findings, mut batches) = (Findings::default(), Batches::default());
-            let ring = KeyRing::new(&store, Engine::default(), &[], &findings);
-            let scan = Scan { store: &store, ring: &ring, findings: &findings, progress: &|_| {} };
+            let keys = VerifyingKeys::new(&store, Engine::default(), &[], &findings);
+            let scan = Scan { store: &store, keys: &keys, findings: &findings, progress: &|_| {} };
             assert!(rows.iter().all(|row| scan.check_row(&mut batches, row).is_ok()));
             findings.take().1
         };

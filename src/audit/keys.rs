@@ -7,32 +7,41 @@ use std::{
 
 use super::{Problem, findings::Findings};
 use crate::{
-    domain::KeyId,
-    signer::{Engine, PublicKey, SignerError, Verifier},
+    domain::{KeyId, Scheme, promises::Invalid},
+    signer::{Engine, PublicKey, SignerError, Verifier, digest},
     store::{KeyRow, Store, StoreError},
 };
 
 /// What a signature is checked with.
 pub(super) struct VerifyingKey {
-    pub(super) verifier: Box<dyn Verifier>,
+    verifier: Box<dyn Verifier>,
     /// Length of the modulus, and so of each signature, in bytes.
-    pub(super) modulus_len: usize,
+    modulus_len: usize,
 }
 
 impl VerifyingKey {
     pub(super) fn new(engine: Engine, public_key: &PublicKey) -> Result<Self, SignerError> {
         Ok(Self { verifier: engine.verifier(public_key)?, modulus_len: public_key.modulus_len() })
     }
+
+    /// Whether a signature is one of this payload by this key.
+    pub(super) fn verify(&self, scheme: Scheme, payload: &[u8], signature: &[u8]) -> Result<(), Invalid> {
+        if signature.len() != self.modulus_len {
+            return Err(Invalid::Length { expected: self.modulus_len });
+        }
+        let verifies = self.verifier.verify(scheme, &digest(scheme.digest(), payload), signature);
+        if verifies { Ok(()) } else { Err(Invalid::Value) }
+    }
 }
 
 /// All keys that can be used. Keys that are added during the check are found when first needed.
-pub(super) struct KeyRing<'a> {
+pub(super) struct VerifyingKeys<'a> {
     store: &'a dyn Store,
     engine: Engine,
     keys: RwLock<HashMap<KeyId, Arc<VerifyingKey>>>,
 }
 
-impl<'a> KeyRing<'a> {
+impl<'a> VerifyingKeys<'a> {
     /// Checks each row against its public key.
     pub(super) fn new(store: &'a dyn Store, engine: Engine, rows: &[KeyRow], findings: &Findings) -> Self {
         let mut seen = HashMap::new();

@@ -11,6 +11,7 @@ mod keys;
 mod problem;
 mod record;
 mod report;
+mod scan;
 mod signatures;
 
 use std::{collections::HashMap, panic::resume_unwind, thread};
@@ -24,9 +25,9 @@ use crate::{
     signer::Engine,
     store::{KeyRow, Store, StoreError},
 };
-use batches::Scan;
 use findings::Findings;
-use keys::KeyRing;
+use keys::VerifyingKeys;
+use scan::Scan;
 
 /// Checks the whole database on `threads` threads with `engine`, and tells `progress` of every
 /// piece done: how many records it had.
@@ -41,19 +42,19 @@ pub fn check_all(
 ) -> Result<Report, StoreError> {
     let findings = Findings::default();
     let keys_before = store.keys()?;
-    let ring = KeyRing::new(store, engine, &keys_before, &findings);
+    let keys = VerifyingKeys::new(store, engine, &keys_before, &findings);
     let mut batches = Batches::default();
     let (verified, counts) = thread::scope(|scope| {
         // The database checks itself meanwhile: that takes as long as a tenth of all the rest.
         let whole = scope.spawn(|| check_whole(store, &findings));
         let verified =
-            Scan { store, ring: &ring, findings: &findings, progress }.run(threads, &mut batches)?;
+            Scan { store, keys: &keys, findings: &findings, progress }.run(threads, &mut batches)?;
         let counts = whole.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok::<_, StoreError>((verified, counts))
     })?;
-    let keys = store.keys()?;
-    check_keys(&batches, &keys_before, &keys, &findings);
-    Ok(Report::new(batches.by_state(), verified, counts, keys.len(), findings))
+    let keys_after = store.keys()?;
+    check_keys(&batches, &keys_before, &keys_after, &findings);
+    Ok(Report::new(batches.by_state(), verified, counts, keys_after.len(), findings))
 }
 
 /// What is not a matter of single batches: the schema, and the number of rows.

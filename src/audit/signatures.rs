@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Problem, batches::Scan, keys::VerifyingKey};
+use super::{Problem, scan::Scan};
 use crate::{
     domain::{
-        BatchState, Runs, Scheme,
-        promises::{Breach, Checked, Invalid, Records},
+        BatchState, Runs,
+        promises::{Breach, Checked, Records},
     },
-    signer::digest,
     store::{BatchRow, StoreError},
 };
 
@@ -52,7 +51,7 @@ fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, S
         (BatchState::Open | BatchState::Leased, _) => None,
         // Without these two the row was reported already.
         (BatchState::Signed, None) => return Ok(Checked::default()),
-        (BatchState::Signed, Some((key, scheme))) => match scan.ring.key(key)? {
+        (BatchState::Signed, Some((key, scheme))) => match scan.keys.key(key)? {
             Some(found) => Some((found, scheme)),
             None => {
                 // Once for the batch, not for each of its pieces.
@@ -74,15 +73,4 @@ fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, S
         return Err(error);
     }
     Ok(checked.end())
-}
-
-impl VerifyingKey {
-    /// Whether a signature is one of this payload by this key.
-    pub(super) fn verify(&self, scheme: Scheme, payload: &[u8], signature: &[u8]) -> Result<(), Invalid> {
-        if signature.len() != self.modulus_len {
-            return Err(Invalid::Length { expected: self.modulus_len });
-        }
-        let verifies = self.verifier.verify(scheme, &digest(scheme.digest(), payload), signature);
-        if verifies { Ok(()) } else { Err(Invalid::Value) }
-    }
 }

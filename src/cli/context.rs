@@ -1,6 +1,6 @@
 //! What a command works with: the settings, the database, the master key, the progress bars.
 
-use std::{env, sync::Arc};
+use std::{env, path::Path, sync::Arc};
 
 use anyhow::{Result, bail};
 use indicatif::MultiProgress;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{Roles, Settings},
-    signer::MasterKey,
+    signer::{Engine, Keyring, MasterKey},
     store::{self, DatabaseUrl, Store},
 };
 
@@ -90,9 +90,17 @@ impl Context {
         self.open_at(url)
     }
 
-    /// The master key of the database, proven to open its keys.
+    /// The master key of the database, proven to open its sealed keys.
     pub fn master_key(&self, database: &Database) -> Result<MasterKey> {
-        let file = self.options.master_key_file.as_ref();
+        self.master_key_source(database)?.master_key()
+    }
+
+    /// What opens the keys of the database.
+    pub fn keyring(&self, database: &Database, engine: Engine) -> Result<Keyring> {
+        self.master_key_source(database)?.keyring(engine)
+    }
+
+    fn master_key_source<'a>(&'a self, database: &'a Database) -> Result<master_key::Source<'a>> {
         let text = match env::var(MASTER_KEY) {
             Ok(text) => Some(text.into()),
             Err(env::VarError::NotPresent) => None,
@@ -101,13 +109,17 @@ impl Context {
                 bail!(Usage(format!("{MASTER_KEY} is not text: set it anew")))
             }
         };
-        master_key::obtain(file.map(|path| path.as_path()), text, database)
+        let (file, store) = (self.master_key_file(), database.store.as_ref());
+        Ok(master_key::Source { file, text, url: &database.url, store })
     }
 
     /// Whether standard input is taken by the master key.
     pub fn reads_master_key_from_stdin(&self) -> bool {
-        let file = self.options.master_key_file.as_ref();
-        file.is_some_and(|path| path.as_path() == std::path::Path::new("-"))
+        self.master_key_file().is_some_and(|path| path == Path::new("-"))
+    }
+
+    fn master_key_file(&self) -> Option<&Path> {
+        self.options.master_key_file.as_deref()
     }
 
     /// How many transactions may run at a time in the database at `url`.

@@ -20,12 +20,7 @@ use super::{
     seed::{add_keys, add_records},
     verify::{self, verify_all},
 };
-use crate::{
-    actors::Mode,
-    config::Settings,
-    signer::{Keyring, OpenSigner},
-    store::DatabaseUrl,
-};
+use crate::{actors::Mode, config::Settings, signer::OpenSigner, store::DatabaseUrl};
 
 /// Show it all: make keys and records, sign, verify, say how fast.
 #[derive(Args, Debug)]
@@ -84,7 +79,7 @@ impl Demo {
         let mut out = io::stdout().lock();
         writeln!(out, "made        {keys} keys of {} bits, {records} records", self.bits)?;
 
-        let keyring = Arc::new(Keyring::new(engine, context.master_key(database)?));
+        let keyring = Arc::new(context.keyring(database, settings.signer)?);
         let mut raw = RawSpeed::open(store, keyring.as_ref(), &settings)?;
         raw.measure(RAW)?;
         let opener: Arc<dyn OpenSigner> = keyring;

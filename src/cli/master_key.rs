@@ -8,90 +8,110 @@ use std::{
 use anyhow::{Result, bail};
 use zeroize::Zeroizing;
 
-use super::{config_file::MASTER_KEY, context::Database, failure::Usage};
+use super::{config_file::MASTER_KEY, failure::Usage};
 use crate::{
-    signer::{MasterKey, SignerError, unseal},
+    domain::{Fingerprint, KeyMaterial},
+    signer::{Engine, Keyring, MasterKey, SignerError, unseal},
     store::{DatabaseUrl, Store},
 };
 
-/// Takes the master key from `file`, or from `text` (the environment), or from the database's own
-/// file beside it, which is made on first use.
-///
-/// # Errors
-/// When there is none, or it does not open the keys that are stored.
-pub fn obtain(
-    file: Option<&Path>,
-    text: Option<Zeroizing<String>>,
-    database: &Database,
-) -> Result<MasterKey> {
-    let master = match (file, text) {
-        (Some(_), Some(_)) => {
-            bail!(Usage(format!("both {MASTER_KEY} and a master key file are set: unset one of them")))
-        }
-        (Some(path), None) if path == Path::new("-") => MasterKey::read_from(io::stdin().lock())??,
-        (Some(path), None) => MasterKey::read(path)?,
-        (None, Some(text)) => MasterKey::from_base64(&text)?,
-        (None, None) => beside(database)?,
-    };
-    check(&master, database.store.as_ref())?;
-    Ok(master)
+/// What the master key of a database can be taken from.
+pub struct Source<'a> {
+    /// The file that a flag, the environment or the settings file names.
+    pub file: Option<&'a Path>,
+    /// The key itself, from the environment.
+    pub text: Option<Zeroizing<String>>,
+    /// The address of the database: an SQLite database has a file beside it.
+    pub url: &'a DatabaseUrl,
+    /// The database, whose sealed keys must open.
+    pub store: &'a dyn Store,
 }
 
-/// The master key of an SQLite database lies beside it. A new one is made only while no key depends
-/// on an older one.
-fn beside(database: &Database) -> Result<MasterKey> {
-    let DatabaseUrl::Sqlite(path) = &database.url else {
-        bail!(
-            "a PostgreSQL database has no master key of its own: make one with 'signwave keys init-master FILE' \
-             and name it with --master-key-file"
-        )
-    };
-    let path = default_path(path);
-    if path.try_exists()? {
-        return Ok(MasterKey::read(&path)?);
+impl Source<'_> {
+    /// The keyring of the database. It needs a master key only where a key is sealed: if none is sealed and no
+    /// master key was given, the first sealed key that is added asks for it.
+    ///
+    /// # Errors
+    /// When the master key is missing, or does not open the sealed keys.
+    pub fn keyring(self, engine: Engine) -> Result<Keyring> {
+        let is_given = self.file.is_some() || self.text.is_some();
+        if !is_given && sealed_keys(self.store)?.next().is_none() {
+            return Ok(Keyring::locked(engine, beside(self.url)));
+        }
+        Ok(Keyring::new(engine, self.master_key()?))
     }
-    if sealed_keys(database.store.as_ref())?.next().is_some() {
-        bail!(
-            "the master key file '{0}' is missing, and the keys in the database cannot be opened without it: \
-             restore it, or name it with --master-key-file",
-            path.display()
-        )
+
+    /// The master key. That of an SQLite database is made on first use.
+    ///
+    /// # Errors
+    /// When it is missing, or does not open the sealed keys.
+    pub fn master_key(self) -> Result<MasterKey> {
+        let master = match (self.file, &self.text) {
+            (Some(_), Some(_)) => {
+                bail!(Usage(format!("both {MASTER_KEY} and a master key file are set: unset one of them")))
+            }
+            (Some(path), None) if path == Path::new("-") => MasterKey::read_from(io::stdin().lock())??,
+            (Some(path), None) => MasterKey::read(path)?,
+            (None, Some(text)) => MasterKey::from_base64(text)?,
+            (None, None) => self.read_or_make()?,
+        };
+        if let Some(sealed) = sealed_keys(self.store)?.next() {
+            let (fingerprint, sealed) = sealed?;
+            unseal(&master, &fingerprint, &sealed)?;
+        }
+        Ok(master)
     }
-    match MasterKey::create(&path) {
-        Ok(master) => {
-            log::info!(
-                "made the master key '{}': keep a copy of it, apart from the database",
+
+    /// Takes the master key from the file beside the database. A new one is made only while no key depends on
+    /// an older one.
+    fn read_or_make(&self) -> Result<MasterKey> {
+        let Some(path) = beside(self.url) else {
+            bail!(
+                "a PostgreSQL database has no master key of its own: make one with 'signwave keys init-master \
+                 FILE' and name it with --master-key-file"
+            )
+        };
+        if path.try_exists()? {
+            return Ok(MasterKey::read(&path)?);
+        }
+        if sealed_keys(self.store)?.next().is_some() {
+            bail!(
+                "the master key file '{0}' is missing, and the keys in the database cannot be opened without it: \
+                 restore it, or name it with --master-key-file",
                 path.display()
-            );
-            Ok(master)
+            )
         }
-        // Another process made it in this very moment.
-        Err(SignerError::MasterKeyExists { .. }) => Ok(MasterKey::read(&path)?),
-        Err(error) => Err(error.into()),
+        match MasterKey::create(&path) {
+            Ok(master) => {
+                log::info!(
+                    "made the master key '{}': keep a copy of it, apart from the database",
+                    path.display()
+                );
+                Ok(master)
+            }
+            // Another process made it in this very moment.
+            Err(SignerError::MasterKeyExists { .. }) => Ok(MasterKey::read(&path)?),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
-fn default_path(database: &Path) -> PathBuf {
+/// The file beside an SQLite database.
+fn beside(url: &DatabaseUrl) -> Option<PathBuf> {
+    let DatabaseUrl::Sqlite(database) = url else { return None };
     let mut path = database.as_os_str().to_owned();
     path.push(".master");
-    path.into()
+    Some(path.into())
 }
 
-/// Opens one stored key: a wrong master key is found before any work is done with it.
-fn check(master: &MasterKey, store: &dyn Store) -> Result<()> {
-    let Some(sealed) = sealed_keys(store)?.next() else { return Ok(()) };
-    let (fingerprint, sealed) = sealed?;
-    unseal(master, &fingerprint, &sealed)?;
-    Ok(())
-}
-
-type Sealed = (crate::domain::Fingerprint, Vec<u8>);
-
-/// The stored private keys, each read when it is asked for.
-fn sealed_keys(store: &dyn Store) -> Result<impl Iterator<Item = Result<Sealed>>> {
+/// The sealed private keys, each read when it is asked for.
+fn sealed_keys(store: &dyn Store) -> Result<impl Iterator<Item = Result<(Fingerprint, Vec<u8>)>>> {
     let keys = store.keys()?;
-    Ok(keys.into_iter().filter_map(move |key| match store.stored_key(key.id) {
-        Ok(stored) => stored.and_then(|stored| Some(Ok((stored.fingerprint, stored.sealed_key?)))),
+    Ok(keys.into_iter().filter_map(|key| match store.stored_key(key.id).transpose()? {
+        Ok(stored) => match stored.material {
+            KeyMaterial::Sealed(sealed) => Some(Ok((stored.fingerprint, sealed))),
+            KeyMaterial::Elsewhere { .. } => None,
+        },
         Err(error) => Some(Err(error.into())),
     }))
 }

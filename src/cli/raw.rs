@@ -33,7 +33,7 @@ impl RawSpeed {
         let mut signers = Vec::new();
         for key in store.keys()?.iter().filter(|key| key.state == KeyState::Active) {
             if let Some(key) = store.stored_key(key.id)? {
-                signers.push(opener.open(&key.fingerprint, &key.public_key, key.sealed_key.as_deref())?);
+                signers.push(opener.open(&key)?);
             }
         }
         if signers.is_empty() {

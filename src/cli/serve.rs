@@ -15,8 +15,7 @@ use super::{
 use crate::{
     actors::{Mode, Stop, outage::Outage},
     config::Settings,
-    domain::Fingerprint,
-    signer::{Keyring, OpenSigner, Signer, SignerError},
+    signer::Keyring,
     store::{DatabaseUrl, StoreError},
 };
 
@@ -41,20 +40,6 @@ pub struct Serve {
     signing: Given<Settings>,
 }
 
-/// What a node without the role to sign opens keys with: it has no master key, and no key to open.
-struct NoKeys;
-
-impl OpenSigner for NoKeys {
-    fn open(
-        &self,
-        fingerprint: &Fingerprint,
-        _: &[u8],
-        _: Option<&[u8]>,
-    ) -> Result<Box<dyn Signer>, SignerError> {
-        Err(SignerError::NoSealedKey(*fingerprint))
-    }
-}
-
 impl Serve {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
@@ -63,20 +48,20 @@ impl Serve {
         let stop = Stop::default();
         let opened = when_up(&context.url()?, &stop, || {
             let database = context.create()?;
-            let opener: Arc<dyn OpenSigner> = if settings.roles.signs() {
+            let keyring = if settings.roles.signs() {
                 schemes::check(&database, settings.scheme)?;
-                Arc::new(Keyring::new(settings.signer, context.master_key(&database)?))
+                context.keyring(&database, settings.signer)?
             } else {
-                Arc::new(NoKeys)
+                Keyring::locked(settings.signer, None) // it opens no key
             };
-            Ok((database, opener))
+            Ok((database, Arc::new(keyring)))
         })?;
-        let Some((database, opener)) = opened else {
+        let Some((database, keyring)) = opened else {
             log::info!("stopped; the database was never reached");
             return Ok(());
         };
         log::info!("serving {} as '{}': {}; Ctrl-C stops", database.url, settings.node_name, work(&settings));
-        let run = run_watched(context, &database, &settings, opener, Mode::Serve, Arc::default(), stop)?;
+        let run = run_watched(context, &database, &settings, keyring, Mode::Serve, Arc::default(), stop)?;
         log::info!("stopped; signed {} records in {} batches", run.progress.signed(), run.progress.batches());
         Ok(())
     }

@@ -13,7 +13,6 @@ use super::{context::Context, given::Given, run::run, schemes};
 use crate::{
     actors::{Ending, Mode},
     config::Settings,
-    signer::Keyring,
 };
 
 /// Sign all that is waiting, then exit.
@@ -43,7 +42,7 @@ impl Sign {
         let settings = context.signing(&self.signing)?;
         let database = context.open()?;
         schemes::check(&database, settings.scheme)?;
-        let keyring = Arc::new(Keyring::new(settings.signer, context.master_key(&database)?));
+        let keyring = Arc::new(context.keyring(&database, settings.signer)?);
         let run = run(context, &database, &settings, keyring, Mode::Drain)?;
         let (signed, batches) = (run.progress.signed(), run.progress.batches());
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());

@@ -1,24 +1,81 @@
-//! The states of a key, and which key signs next.
+//! A key: where its private half is, its states, and which key signs next.
 
 use std::{fmt, str::FromStr};
 
-use super::KeyId;
+use super::{Fingerprint, KeyId};
 
-/// Where the private half of a key is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Custody {
-    /// Sealed, in the database itself.
-    Database,
+/// What a signer is opened from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Its name everywhere: SHA-256 of `public_key`.
+    pub fingerprint: Fingerprint,
+    /// DER SubjectPublicKeyInfo.
+    pub public_key: Vec<u8>,
+    /// The private half, or where it is.
+    pub material: KeyMaterial,
 }
 
-impl Custody {
-    /// The name stored in `signing_key.custody`.
-    pub const fn name(self) -> &'static str {
+/// The private half of a key, or where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeyMaterial {
+    /// The private half itself, sealed under the master key: the database has custody of it.
+    Sealed(Vec<u8>),
+    /// The private half is outside the database, such as in a hardware token.
+    Elsewhere {
+        /// The name of its custodian.
+        custody: String,
+        /// What the custodian finds it by. This is no secret.
+        location: String,
+    },
+}
+
+impl KeyMaterial {
+    /// The custody of sealed keys.
+    const DATABASE: &str = "database";
+
+    /// The columns `custody`, `sealed_key` and `location` of `signing_key`.
+    pub fn columns(&self) -> (&str, Option<&[u8]>, Option<&str>) {
         match self {
-            Self::Database => "database",
+            Self::Sealed(sealed) => (Self::DATABASE, Some(sealed), None),
+            Self::Elsewhere { custody, location } => (custody, None, Some(location)),
+        }
+    }
+
+    /// Reads the same columns.
+    ///
+    /// # Errors
+    /// When they contradict each other, which the schema refuses.
+    pub fn from_columns(
+        custody: String,
+        sealed_key: Option<Vec<u8>>,
+        location: Option<String>,
+    ) -> Result<Self, ContradictoryCustody> {
+        match (custody == Self::DATABASE, sealed_key, location) {
+            (true, Some(sealed), None) => Ok(Self::Sealed(sealed)),
+            (false, None, Some(location)) => Ok(Self::Elsewhere { custody, location }),
+            _ => Err(ContradictoryCustody(custody)),
         }
     }
 }
+
+impl fmt::Debug for KeyMaterial {
+    /// Never shows the sealed bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sealed(_) => f.write_str("Sealed(..)"),
+            Self::Elsewhere { custody, location } => write!(f, "Elsewhere({custody:?}, {location:?})"),
+        }
+    }
+}
+
+/// The columns of a key contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "custody '{0}' contradicts sealed_key and location: 'database' has the first, any other custody the second"
+)]
+pub struct ContradictoryCustody(pub String);
 
 /// Whether a key may sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +174,31 @@ mod tests {
         ];
         assert_eq!(least_recently_used(keys, 3), [KeyId(4), KeyId(6), KeyId(5)]);
         assert_eq!(least_recently_used(keys, 9).len(), 4);
+    }
+
+    #[test]
+    fn a_sealed_key_is_in_the_database_and_any_other_has_a_location() {
+        let (sealed, location) = (vec![1], "id=%01".to_owned());
+        let materials = [
+            KeyMaterial::Sealed(sealed.clone()),
+            KeyMaterial::Elsewhere { custody: "hsm".to_owned(), location: location.clone() },
+        ];
+        for material in materials {
+            let (custody, sealed, location) = material.columns();
+            let columns = (custody.to_owned(), sealed.map(<[u8]>::to_vec), location.map(str::to_owned));
+            assert_eq!(KeyMaterial::from_columns(columns.0, columns.1, columns.2), Ok(material));
+        }
+        for (custody, sealed_key, location) in [
+            ("database", None, None),
+            ("database", None, Some(location.clone())),
+            ("database", Some(sealed.clone()), Some(location.clone())),
+            ("hsm", None, None),
+            ("hsm", Some(sealed.clone()), None),
+            ("hsm", Some(sealed), Some(location)),
+        ] {
+            let refused = KeyMaterial::from_columns(custody.to_owned(), sealed_key, location);
+            assert_eq!(refused, Err(ContradictoryCustody(custody.to_owned())));
+        }
     }
 
     #[test]

@@ -15,7 +15,9 @@ pub use batch::BatchRow;
 pub use digest::{Digest, DigestAlgorithm};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use ids::{BatchId, Epoch, KeyId, NodeId, RecordId};
-pub use key::{Custody, KeyState, KeyUse, UnknownKeyState, least_recently_used};
+pub use key::{
+    ContradictoryCustody, KeyMaterial, KeyState, KeyUse, StoredKey, UnknownKeyState, least_recently_used,
+};
 pub use lease::{BatchState, Lease, SignatureBuf, SignedBatch, UnknownBatchState, WrongCount};
 pub use runs::{Runs, RunsError};
 pub use scheme::{Scheme, UnknownScheme};

@@ -26,30 +26,6 @@ pub(super) fn private_key(key: &PrivateKey) -> Result<(), SignerError> {
     Ok(())
 }
 
-/// Checks the size and the exponent; gives the length of the modulus in bits.
-///
-/// The upper bound of the exponent is that of both libraries.
-pub(super) fn public_components(n: &BigUint, e: &BigUint) -> Result<u32, KeyFlaw> {
-    let bits = n.bits() as u32;
-    if !(2048..=8192).contains(&bits) {
-        return Err(KeyFlaw::Size { bits });
-    }
-    if is_even(n) {
-        return Err(KeyFlaw::EvenModulus);
-    }
-    if is_even(e) {
-        return Err(KeyFlaw::EvenExponent);
-    }
-    if e.bits() > 33 {
-        return Err(KeyFlaw::LargeExponent { bits: e.bits() as u32 });
-    }
-    let exponent = e.to_bytes_be().iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    if exponent < 65537 {
-        return Err(KeyFlaw::SmallExponent { exponent });
-    }
-    Ok(bits)
-}
-
 fn primes(Components { n, p, q, .. }: &Components) -> Result<(), KeyFlaw> {
     if p * q != *n {
         return Err(KeyFlaw::Modulus);
@@ -138,8 +114,4 @@ fn trial(key: &PrivateKey) -> Result<bool, SignerError> {
 
 fn power_of_two(exponent: usize) -> BigUint {
     BigUint::from(1_u8) << exponent
-}
-
-fn is_even(number: &BigUint) -> bool {
-    number.trailing_zeros() != Some(0)
 }

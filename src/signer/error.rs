@@ -156,9 +156,21 @@ pub enum SignerError {
         /// The part that does not fit.
         part: &'static str,
     },
-    /// The database has no private half of this key.
-    #[error("key {0} has no sealed private half: import the key again, or disable it")]
-    NoSealedKey(Fingerprint),
+    /// A sealed key was added after a start without a master key.
+    #[error(
+        "key {0} is sealed, and no master key was given: name it with --master-key-file, start again and enable the key"
+    )]
+    NoMasterKey(Fingerprint),
+    /// The private half of a key is kept where this program cannot use it.
+    #[error(
+        "key {fingerprint} is in the custody of '{custody}', which this signwave does not know: use one that does, or disable the key"
+    )]
+    UnknownCustody {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// The name of the custodian.
+        custody: String,
+    },
 
     /// The library does not take a key.
     #[error("the {engine} engine does not accept key {fingerprint}: use the other engine, or retire the key")]

@@ -1,47 +1,61 @@
 //! From a key as it is stored to its signer.
 
+use std::{path::PathBuf, sync::OnceLock};
+
 use super::{Engine, MasterKey, PublicKey, Signer, SignerError, unseal};
-use crate::domain::Fingerprint;
+use crate::domain::{KeyMaterial, StoredKey};
 
 /// What opens the signer of a stored key.
 pub trait OpenSigner: Send + Sync {
-    /// Opens the key called `fingerprint`, given its DER SubjectPublicKeyInfo and its sealed private half.
+    /// Opens a key.
     ///
     /// # Errors
-    /// When a part is missing, does not open, or is not of this key.
-    fn open(
-        &self,
-        fingerprint: &Fingerprint,
-        public_key: &[u8],
-        sealed_key: Option<&[u8]>,
-    ) -> Result<Box<dyn Signer>, SignerError>;
+    /// When its private half cannot be reached, does not open, or is not of this key.
+    fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError>;
 }
 
 /// Opens keys that are sealed under one master key.
 #[derive(Debug)]
 pub struct Keyring {
     engine: Engine,
-    master: MasterKey,
+    master: OnceLock<MasterKey>,
+    file: Option<PathBuf>,
 }
 
 impl Keyring {
     /// A keyring whose signers use `engine`.
     pub fn new(engine: Engine, master: MasterKey) -> Self {
-        Self { engine, master }
+        Self { engine, master: master.into(), file: None }
+    }
+
+    /// A keyring that reads its master key from `file` when it opens the first sealed key.
+    pub fn locked(engine: Engine, file: Option<PathBuf>) -> Self {
+        Self { engine, master: OnceLock::new(), file }
+    }
+
+    fn master(&self, key: &StoredKey) -> Result<&MasterKey, SignerError> {
+        if let Some(master) = self.master.get() {
+            return Ok(master);
+        }
+        let file = self.file.as_ref().ok_or(SignerError::NoMasterKey(key.fingerprint))?;
+        let master = MasterKey::read(file)?;
+        Ok(self.master.get_or_init(|| master))
     }
 }
 
 impl OpenSigner for Keyring {
-    fn open(
-        &self,
-        fingerprint: &Fingerprint,
-        public_key: &[u8],
-        sealed_key: Option<&[u8]>,
-    ) -> Result<Box<dyn Signer>, SignerError> {
-        let sealed_key = sealed_key.ok_or(SignerError::NoSealedKey(*fingerprint))?;
-        if PublicKey::from_spki(public_key)?.fingerprint() != *fingerprint {
-            return Err(SignerError::Mismatch { fingerprint: *fingerprint, part: "public key" });
+    fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError> {
+        let fingerprint = key.fingerprint;
+        if PublicKey::from_spki(&key.public_key)?.fingerprint() != fingerprint {
+            return Err(SignerError::Mismatch { fingerprint, part: "public key" });
         }
-        self.engine.signer(&unseal(&self.master, fingerprint, sealed_key)?)
+        match &key.material {
+            KeyMaterial::Sealed(sealed) => {
+                self.engine.signer(&unseal(self.master(key)?, &fingerprint, sealed)?)
+            }
+            KeyMaterial::Elsewhere { custody, .. } => {
+                Err(SignerError::UnknownCustody { fingerprint, custody: custody.clone() })
+            }
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Layer 2, the cryptography: keys, signing, verifying, sealing. Used here and nowhere else;
 //! the database is not known here.
 //!
-//! - [`PublicKey`], [`PrivateKey`]: keys that were parsed and checked; [`generate`] and [`import`] make them.
+//! - [`PublicKey`], [`PrivateKey`]: keys that were parsed and checked; [`generate()`] and [`import()`] make them.
 //! - [`Engine`]: the two libraries, each of which opens a [`Signer`] or a [`Verifier`].
-//! - [`MasterKey`], [`seal`], [`unseal`]: private keys as they lie in the database.
-//! - [`Keyring`]: from a sealed key to its signer, in one step.
+//! - [`MasterKey`], [`seal()`], [`unseal`]: private keys as they lie in the database.
+//! - [`Keyring`]: from a stored key to its signer, in one step.
 //! - [`digest`]: what is signed, from a payload.
 
 mod aws_lc;

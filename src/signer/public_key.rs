@@ -6,7 +6,7 @@ use pkcs8::{
 };
 use rsa::{BigUint, pkcs1};
 
-use super::{SignerError, check, hash, pem, restriction::Restriction};
+use super::{KeyFlaw, SignerError, hash, pem, restriction::Restriction};
 use crate::domain::{DigestAlgorithm, Fingerprint, Scheme};
 
 /// An RSA public key that was parsed and checked.
@@ -26,7 +26,7 @@ impl PublicKey {
     /// is out of bounds.
     pub fn from_spki(der: &[u8]) -> Result<Self, SignerError> {
         let (n, e, restriction) = parse(der)?;
-        let bits = check::public_components(&n, &e)?;
+        let bits = check(&n, &e)?;
         Ok(Self { spki: der.to_vec(), fingerprint: fingerprint(der), bits, restriction })
     }
 
@@ -98,6 +98,34 @@ fn parse(der: &[u8]) -> Result<(BigUint, BigUint, Restriction), SignerError> {
     let key = key.ok_or(malformed("its modulus and exponent do not parse"))?;
     let number = |integer: pkcs1::UintRef<'_>| BigUint::from_bytes_be(integer.as_bytes());
     Ok((number(key.modulus), number(key.public_exponent), restriction))
+}
+
+/// Checks the size and the exponent (FIPS 186-5, appendix A.1), and returns the length of the modulus in bits.
+///
+/// The upper bound of the exponent is that of both libraries.
+fn check(n: &BigUint, e: &BigUint) -> Result<u32, KeyFlaw> {
+    let bits = n.bits() as u32;
+    if !(2048..=8192).contains(&bits) {
+        return Err(KeyFlaw::Size { bits });
+    }
+    if is_even(n) {
+        return Err(KeyFlaw::EvenModulus);
+    }
+    if is_even(e) {
+        return Err(KeyFlaw::EvenExponent);
+    }
+    if e.bits() > 33 {
+        return Err(KeyFlaw::LargeExponent { bits: e.bits() as u32 });
+    }
+    let exponent = e.to_bytes_be().iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    if exponent < 65537 {
+        return Err(KeyFlaw::SmallExponent { exponent });
+    }
+    Ok(bits)
+}
+
+fn is_even(number: &BigUint) -> bool {
+    number.trailing_zeros() != Some(0)
 }
 
 fn fingerprint(spki: &[u8]) -> Fingerprint {

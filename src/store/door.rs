@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::StoreError;
 use crate::domain::{
-    BatchId, BatchRow, CommitVerdict, Custody, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState, Lease,
-    NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch, promises::Counts,
+    BatchId, BatchRow, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, KeyState, Lease,
+    NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch, StoredKey, promises::Counts,
 };
 
 /// A database of records, keys, batches, signatures and nodes.
@@ -69,7 +69,7 @@ pub trait Store: Send + Sync {
     /// All keys, in the order in which they were added.
     fn keys(&self) -> Result<Vec<KeyRow>, StoreError>;
 
-    /// One key with its sealed private half; `None` if there is no such key.
+    /// One key with its private half, or where that is; `None` if there is no such key.
     fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError>;
 
     /// Puts a key into another state, with a reason for people to read.
@@ -197,10 +197,8 @@ pub struct NewKey {
     pub public_key: Vec<u8>,
     /// Bits of the modulus.
     pub bits: u32,
-    /// Where the private half is.
-    pub custody: Custody,
-    /// The private half, sealed.
-    pub sealed_key: Vec<u8>,
+    /// The private half, or where it is.
+    pub material: KeyMaterial,
 }
 
 /// What became of a key that somebody wanted to add.
@@ -246,26 +244,6 @@ pub struct KeyRow {
     pub signature_count: i64,
     /// When it was added.
     pub created_at: String,
-}
-
-/// What a signer is opened from.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoredKey {
-    /// Its id.
-    pub id: KeyId,
-    /// Its name everywhere.
-    pub fingerprint: Fingerprint,
-    /// DER SubjectPublicKeyInfo.
-    pub public_key: Vec<u8>,
-    /// The private half, sealed under the master key; `None` when it is kept elsewhere.
-    pub sealed_key: Option<Vec<u8>>,
-}
-
-impl std::fmt::Debug for StoredKey {
-    /// Shows which key, never the sealed bytes.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "StoredKey({}, {})", self.id, self.fingerprint)
-    }
 }
 
 /// A record to add.

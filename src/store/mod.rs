@@ -14,7 +14,7 @@ mod url;
 
 pub use door::{
     AddKeyVerdict, Inventory, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches,
-    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
+    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store,
 };
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
@@ -23,7 +23,7 @@ pub use postgres::classify_message as postgres_error;
 pub use sqlite::classify_message as sqlite_error;
 pub use url::DatabaseUrl;
 
-pub use crate::domain::{BatchRow, promises::Counts};
+pub use crate::domain::{BatchRow, StoredKey, promises::Counts};
 
 use std::sync::Arc;
 

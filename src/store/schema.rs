@@ -53,6 +53,7 @@ diesel::table! {
         bits -> Integer,
         custody -> Text,
         sealed_key -> Nullable<Binary>,
+        location -> Nullable<Text>,
         state -> Text,
         state_reason -> Nullable<Text>,
         last_leased -> BigInt,

@@ -26,8 +26,8 @@ use signwave::{
     },
     config::Settings,
     domain::{
-        BatchId, BatchState, Custody, DigestAlgorithm, Epoch, Fingerprint, KeyId, Lease, NodeId, RecordId,
-        Scheme,
+        BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyMaterial, Lease, NodeId,
+        RecordId, Scheme,
     },
     signer,
     store::{FaultyStore, Listener, MemoryStore, NewKey, NewRecord, Store},
@@ -120,8 +120,7 @@ impl Rig {
             fingerprint: fingerprint(key),
             public_key: vec![key as u8; 8],
             bits: 2048,
-            custody: Custody::Database,
-            sealed_key: vec![0; 8],
+            material: KeyMaterial::Sealed(vec![0; 8]),
         };
         self.memory.add_key(&new).unwrap();
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use signwave::{
-    domain::{Digest, Fingerprint, Scheme, SignatureBuf},
+    domain::{Digest, Fingerprint, Scheme, SignatureBuf, StoredKey},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
 };
 
@@ -66,12 +66,8 @@ impl Signers {
 }
 
 impl OpenSigner for Opener {
-    fn open(
-        &self,
-        fingerprint: &Fingerprint,
-        _: &[u8],
-        _: Option<&[u8]>,
-    ) -> Result<Box<dyn Signer>, SignerError> {
+    fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError> {
+        let fingerprint = &key.fingerprint;
         static PUBLIC_KEY: OnceLock<PublicKey> = OnceLock::new();
         let public_key = PUBLIC_KEY.get_or_init(|| signer::generate(2048).unwrap().public_key().clone());
         self.0.opened.lock().unwrap().push(*fingerprint);

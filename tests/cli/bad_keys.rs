@@ -79,3 +79,36 @@ fn sealed_keys_that_were_exchanged_in_the_database_sign_nothing() {
     assert!(suspended.iter().all(|(_, reason)| reason.contains("does not open with this master key")));
     sandbox.ok(&["verify"]);
 }
+
+#[test]
+fn keys_in_an_unknown_custody_or_without_any_are_suspended_and_the_others_sign() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "60", "--keys", "3"]);
+    sandbox.sql(
+        "UPDATE signing_key SET custody = 'hsm-1', sealed_key = NULL, location = 'id=%01' WHERE id = 1;
+         PRAGMA ignore_check_constraints = ON;
+         UPDATE signing_key SET sealed_key = NULL WHERE id = 3",
+    );
+    sandbox.ok(&["sign", "--batch-size", "5"]);
+    assert_eq!(sandbox.number("SELECT count(*) FROM batch WHERE state = 'signed' AND key_id = 2"), 12);
+    let suspended =
+        sandbox.rows("SELECT id AS number, state_reason AS text FROM signing_key WHERE state = 'suspended'");
+    assert_eq!(suspended.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 3]);
+    assert!(suspended[0].1.contains("is in the custody of 'hsm-1'"), "{suspended:?}");
+    assert!(suspended[1].1.contains("custody 'database' contradicts"), "{suspended:?}");
+}
+
+#[test]
+fn a_master_key_is_needed_only_where_a_key_is_sealed() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "5", "--keys", "1"]);
+    std::fs::remove_file(sandbox.path("signwave.db.master")).unwrap();
+    let error = sandbox.fails(1, &["sign"]);
+    assert!(error.starts_with("the master key file 'signwave.db.master' is missing"), "{error}");
+    assert_eq!(sandbox.number("SELECT count(*) FROM batch"), 0);
+
+    sandbox.sql("UPDATE signing_key SET custody = 'hsm-1', sealed_key = NULL, location = 'id=%01'");
+    let error = sandbox.fails(1, &["sign"]);
+    assert!(error.starts_with("there is no active key"), "{error}");
+    assert!(!sandbox.path("signwave.db.master").exists());
+}

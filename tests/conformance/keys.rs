@@ -1,8 +1,8 @@
 //! The key pool.
 
 use signwave::{
-    domain::{KeyId, KeyState},
-    store::{AddKeyVerdict, KeyStateVerdict},
+    domain::{KeyId, KeyMaterial, KeyState},
+    store::{AddKeyVerdict, KeyStateVerdict, NewKey},
 };
 use support::{
     store::{add_keys, add_records, lease, new_key, open_all, register},
@@ -69,6 +69,9 @@ pub fn a_stored_key_comes_back_as_it_was(tested: &TestedStore) {
         (key.id, key.fingerprint, &key.public_key),
         (KeyId(2), expected.fingerprint, &expected.public_key)
     );
-    assert_eq!(key.sealed_key, Some(expected.sealed_key));
-    assert!(store.stored_key(KeyId(3)).unwrap().is_none());
+    assert_eq!(key.material, expected.material);
+    let material = KeyMaterial::Elsewhere { custody: "hsm".to_owned(), location: "id=%01".to_owned() };
+    store.add_key(&NewKey { material: material.clone(), ..new_key(3) }).unwrap();
+    assert_eq!(store.stored_key(KeyId(3)).unwrap().unwrap().material, material);
+    assert!(store.stored_key(KeyId(4)).unwrap().is_none());
 }

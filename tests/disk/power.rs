@@ -14,7 +14,7 @@ use signwave::{
     actors::{self, Ending, Mode, Stop},
     audit,
     config::Settings,
-    signer::{Engine, Keyring, MasterKey},
+    signer::{Engine, Keyring, MasterKey, OpenSigner},
     store::{self, DatabaseUrl},
 };
 use support::{
@@ -264,8 +264,8 @@ fn check(site: &Site, url: &DatabaseUrl) {
     assert!(report.is_clean(), "{report:?}");
     for key in store.keys().unwrap() {
         let master = MasterKey::read(&site.path("signwave.db.master")).unwrap();
-        let sealed = store.stored_key(key.id).unwrap().unwrap().sealed_key.unwrap();
-        signwave::signer::unseal(&master, &key.fingerprint, &sealed).unwrap();
+        let stored = store.stored_key(key.id).unwrap().unwrap();
+        Keyring::new(Engine::default(), master).open(&stored).unwrap();
     }
 }
 

@@ -11,7 +11,7 @@ use signwave::{
     actors::{self, Ending, Mode, Progress, RunError, Stop},
     audit,
     config::{Checking, Settings},
-    domain::{Custody, InsertVerdict, KeyState, Scheme},
+    domain::{InsertVerdict, KeyMaterial, KeyState, Scheme},
     signer::{self, Engine, PublicKey},
     store::{self, DatabaseUrl, NewKey, NewRecord, Store},
 };
@@ -86,8 +86,7 @@ fn row(key: &PublicKey) -> NewKey {
         fingerprint: key.fingerprint(),
         public_key: key.spki().to_vec(),
         bits: key.bits(),
-        custody: Custody::Database,
-        sealed_key: vec![0; 8],
+        material: KeyMaterial::Sealed(vec![0; 8]),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use signwave::{
-    domain::{Digest, Fingerprint, Scheme, SignatureBuf},
+    domain::{Digest, Fingerprint, Scheme, SignatureBuf, StoredKey},
     signer::{Engine, OpenSigner, PrivateKey, PublicKey, Signer, SignerError, generate, import},
 };
 use support::random::Random;
@@ -112,13 +112,8 @@ impl Opener {
 }
 
 impl OpenSigner for Opener {
-    fn open(
-        &self,
-        fingerprint: &Fingerprint,
-        _: &[u8],
-        _: Option<&[u8]>,
-    ) -> Result<Box<dyn Signer>, SignerError> {
-        let (key, fault) = self.pool.find(fingerprint);
+    fn open(&self, stored: &StoredKey) -> Result<Box<dyn Signer>, SignerError> {
+        let (key, fault) = self.pool.find(&stored.fingerprint);
         let signer = Engine::AwsLc.signer(key)?;
         let Some(fault) = *fault else { return Ok(signer) };
         let other = match fault {

@@ -16,7 +16,7 @@ use std::{
 use signwave::{
     actors::{self, Ending, Mode, Progress, Stop},
     config::Settings,
-    domain::{Digest, Fingerprint, Scheme, SignatureBuf},
+    domain::{Digest, Fingerprint, Scheme, SignatureBuf, StoredKey},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
     store::{Fault, FaultyStore, Method, StoreError},
 };
@@ -57,8 +57,8 @@ struct Node {
 struct Opener(Arc<Node>);
 
 impl OpenSigner for Opener {
-    fn open(&self, key: &Fingerprint, _: &[u8], _: Option<&[u8]>) -> Result<Box<dyn Signer>, SignerError> {
-        Ok(Box::new(Noting { key: *key, node: Arc::clone(&self.0) }))
+    fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError> {
+        Ok(Box::new(Noting { key: key.fingerprint, node: Arc::clone(&self.0) }))
     }
 }
 

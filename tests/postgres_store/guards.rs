@@ -163,6 +163,34 @@ fn keys_and_nodes_keep_what_they_are() {
         ],
     );
     refuses(&database, "signing_key_state_check", &["UPDATE signing_key SET state = 'x' WHERE id = 3"]);
+    // A sealed key without custody of the database, and the other way round; then the same for a location.
+    refuses(
+        &database,
+        "signing_key_check",
+        &[
+            "UPDATE signing_key SET sealed_key = NULL WHERE id = 3",
+            "UPDATE signing_key SET custody = 'hsm', location = 'id=%01' WHERE id = 3",
+        ],
+    );
+    refuses(
+        &database,
+        "signing_key_check1",
+        &[
+            "UPDATE signing_key SET location = 'id=%01' WHERE id = 3",
+            "UPDATE signing_key SET custody = 'hsm', sealed_key = NULL WHERE id = 3",
+        ],
+    );
+    let elsewhere = "UPDATE signing_key SET sealed_key = NULL,";
+    refuses(
+        &database,
+        "signing_key_custody_check",
+        &[&format!("{elsewhere} custody = '', location = 'id=%01' WHERE id = 3")],
+    );
+    refuses(
+        &database,
+        "signing_key_location_check",
+        &[&format!("{elsewhere} custody = 'hsm', location = '' WHERE id = 3")],
+    );
     run(&mut database.stranger(), "UPDATE signing_key SET state = 'retired' WHERE id = 3");
     refuses(&database, "retired key stays", &["UPDATE signing_key SET state = 'active' WHERE id = 3"]);
     // Foreign keys hold for everybody but one who replays.

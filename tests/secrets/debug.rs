@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 use data_encoding::BASE64;
 use signwave::{
     cli,
+    domain::{KeyId, KeyMaterial, StoredKey},
     signer::{Engine, Keyring, MasterKey, import, seal},
-    store::DatabaseUrl,
+    store::{DatabaseUrl, NewKey},
 };
 
 use crate::{search::Secrets, watched::files};
@@ -23,6 +24,12 @@ fn debug_shows_no_secret() {
     let secrets = secrets.key("key", KEY);
     let master = || MasterKey::from_base64(&base64).unwrap();
     let key = import(KEY.as_bytes(), None).unwrap();
+    let sealed = seal(&master(), &key).unwrap();
+    let secrets = secrets.bytes("sealed key", &sealed[13..]);
+    let material = KeyMaterial::Sealed(sealed);
+    let (fingerprint, public_key) = (key.public_key().fingerprint(), key.public_key().spki().to_vec());
+    let new = NewKey { fingerprint, public_key: public_key.clone(), bits: 2048, material: material.clone() };
+    let stored = StoredKey { id: KeyId(1), fingerprint, public_key, material };
     let url = format!("postgres://user:{PASSWORD}@host/name");
     let said = [
         format!("{:?} {:#?}", master(), master()),
@@ -31,7 +38,7 @@ fn debug_shows_no_secret() {
         format!("{:?}", DatabaseUrl::parse(&url)),
         format!("{:?}", cli::parse(["signwave", "status", "--database", &url])),
         format!("{:?}", cli::Options::parse(&format!("database = '{url}'"), Path::new("f"))),
-        format!("{:?}", seal(&master(), &key)),
+        format!("{new:?} {new:#?} {stored:?} {stored:#?}"),
         format!("{:?}", import(KEY.as_bytes().split_at(1500).0, None)),
         format!("{:?}", import(KEY.replace('A', "B").as_bytes(), Some(PASSWORD.as_bytes()))),
         format!("{:?}", MasterKey::from_base64(&format!("{base64}!"))),

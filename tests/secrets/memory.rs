@@ -10,7 +10,7 @@ use std::{
 use data_encoding::BASE64;
 use rsa::{RsaPrivateKey, pkcs8::DecodePrivateKey, traits::PrivateKeyParts};
 use signwave::{
-    domain::{DigestAlgorithm, Scheme, SignatureBuf},
+    domain::{DigestAlgorithm, KeyId, KeyMaterial, Scheme, SignatureBuf, StoredKey},
     signer::{Engine, Keyring, MasterKey, OpenSigner, digest, import, seal},
 };
 use zeroize::Zeroizing;
@@ -53,14 +53,16 @@ fn a_signer_that_was_dropped_leaves_nothing_of_its_key_in_memory() {
 fn open_sign_and_drop() {
     let folder = std::env::var_os("SIGNWAVE_TEST_FOLDER").unwrap();
     let read = |name: &str| fs::read(Path::new(&folder).join(name)).unwrap();
-    let (public, sealed, mut eyes) = (read("public"), read("sealed"), Eyes::new(read("pieces")));
-    let fingerprint = signwave::signer::PublicKey::from_spki(&public).unwrap().fingerprint();
+    let (public_key, mut eyes) = (read("public"), Eyes::new(read("pieces")));
+    let fingerprint = signwave::signer::PublicKey::from_spki(&public_key).unwrap().fingerprint();
+    let key =
+        StoredKey { id: KeyId(1), fingerprint, public_key, material: KeyMaterial::Sealed(read("sealed")) };
     let keyring = Keyring::new(Engine::AwsLc, MasterKey::from_base64(&BASE64.encode(&MASTER)).unwrap());
     let digest = digest(DigestAlgorithm::Sha256, b"payload");
     let mut signatures = SignatureBuf::with_capacity(256, 2);
     assert_eq!(eyes.found(), 0, "not opened yet");
 
-    let mut signer = keyring.open(&fingerprint, &public, Some(&sealed)).unwrap();
+    let mut signer = keyring.open(&key).unwrap();
     let open = eyes.found();
     signer.sign(Scheme::Ps256, &[digest, digest], &mut signatures).unwrap();
     let signed = eyes.found();

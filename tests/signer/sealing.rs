@@ -11,7 +11,7 @@ use std::{
 use data_encoding::BASE64;
 use rsa::{RsaPrivateKey, pkcs8::DecodePrivateKey, traits::PrivateKeyParts};
 use signwave::{
-    domain::{DigestAlgorithm, Fingerprint, Scheme, SignatureBuf},
+    domain::{DigestAlgorithm, Fingerprint, KeyId, KeyMaterial, Scheme, SignatureBuf, StoredKey},
     signer::{Engine, Keyring, MasterKey, OpenSigner, PrivateKey, SignerError, digest, import, seal, unseal},
 };
 
@@ -24,6 +24,15 @@ fn key(pem: &str) -> PrivateKey {
 
 fn fingerprint(key: &PrivateKey) -> Fingerprint {
     key.public_key().fingerprint()
+}
+
+fn stored(key: &PrivateKey, master: &MasterKey) -> StoredKey {
+    StoredKey {
+        id: KeyId(1),
+        fingerprint: fingerprint(key),
+        public_key: key.public_key().spki().to_vec(),
+        material: KeyMaterial::Sealed(seal(master, key).expect("the cipher works")),
+    }
 }
 
 #[test]
@@ -95,11 +104,10 @@ fn the_keyring_opens_only_what_belongs_together() {
     let master = BASE64.encode(&[7; 32]);
     let read_master = || MasterKey::from_base64(&master).unwrap();
     let (key, other) = (key(RSA2048), key(OTHER2048));
-    let sealed = seal(&read_master(), &key).unwrap();
-    let (name, public) = (fingerprint(&key), key.public_key().spki());
+    let (stored, name) = (stored(&key, &read_master()), fingerprint(&key));
     for engine in Engine::ALL {
         let keyring = Keyring::new(engine, read_master());
-        let mut signer = keyring.open(&name, public, Some(&sealed)).unwrap();
+        let mut signer = keyring.open(&stored).unwrap();
         assert_eq!(signer.public_key(), key.public_key());
         let digest = digest(DigestAlgorithm::Sha256, b"payload");
         let mut signatures = SignatureBuf::with_capacity(256, 1);
@@ -107,16 +115,46 @@ fn the_keyring_opens_only_what_belongs_together() {
         let verifier = engine.verifier(key.public_key()).unwrap();
         assert!(signatures.iter().all(|signature| verifier.verify(Scheme::Ps256, &digest, signature)));
 
-        let refused = |name, public, sealed| keyring.open(&name, public, sealed).err();
-        assert_eq!(refused(name, public, None), Some(SignerError::NoSealedKey(name)));
+        let refused = |key| keyring.open(&key).err();
+        let public_key = other.public_key().spki().to_vec();
         let mismatch = SignerError::Mismatch { fingerprint: name, part: "public key" };
-        assert_eq!(refused(name, other.public_key().spki(), Some(&sealed)), Some(mismatch));
-        let wrong = SignerError::WrongMasterKey(fingerprint(&other));
-        assert_eq!(refused(fingerprint(&other), other.public_key().spki(), Some(&sealed)), Some(wrong));
-        assert!(matches!(refused(name, b"", Some(&sealed)), Some(SignerError::MalformedPublicKey(_))));
+        assert_eq!(refused(StoredKey { public_key: public_key.clone(), ..stored.clone() }), Some(mismatch));
+        let fingerprint = fingerprint(&other);
+        let wrong = SignerError::WrongMasterKey(fingerprint);
+        assert_eq!(refused(StoredKey { fingerprint, public_key, ..stored.clone() }), Some(wrong));
+        let empty = refused(StoredKey { public_key: vec![], ..stored.clone() });
+        assert!(matches!(empty, Some(SignerError::MalformedPublicKey(_))));
     }
     let stranger = Keyring::new(Engine::AwsLc, MasterKey::generate());
-    assert_eq!(stranger.open(&name, public, Some(&sealed)).err(), Some(SignerError::WrongMasterKey(name)));
+    assert_eq!(stranger.open(&stored).err(), Some(SignerError::WrongMasterKey(name)));
+}
+
+#[test]
+fn a_keyring_reads_its_master_key_when_it_opens_the_first_sealed_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master");
+    let keyring = Keyring::locked(Engine::AwsLc, Some(path.clone()));
+    let sealed = stored(&key(RSA2048), &MasterKey::from_base64(&BASE64.encode(&[7; 32])).unwrap());
+    let missing = keyring.open(&sealed).err();
+    assert!(matches!(missing, Some(SignerError::MasterKeyFile { action: "read", .. })), "{missing:?}");
+
+    fs::write(&path, BASE64.encode(&[7; 32])).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    keyring.open(&sealed).unwrap();
+    fs::remove_file(&path).unwrap();
+    keyring.open(&sealed).unwrap(); // it has read the file
+
+    let error = Keyring::locked(Engine::AwsLc, None).open(&sealed).err();
+    assert_eq!(error, Some(SignerError::NoMasterKey(sealed.fingerprint)));
+}
+
+#[test]
+fn a_key_in_an_unknown_custody_is_named_with_its_custodian_and_needs_no_master_key() {
+    let key = key(RSA2048);
+    let material = KeyMaterial::Elsewhere { custody: "hsm-1".to_owned(), location: "id=%01".to_owned() };
+    let stored = StoredKey { material, ..stored(&key, &MasterKey::generate()) };
+    let error = Keyring::locked(Engine::AwsLc, None).open(&stored).err().unwrap().to_string();
+    assert!(error.starts_with(&format!("key {} is in the custody of 'hsm-1'", fingerprint(&key))), "{error}");
 }
 
 #[test]
@@ -125,8 +163,10 @@ fn secrets_do_not_show() {
     let master = MasterKey::from_base64(&base64).unwrap();
     assert_eq!(format!("{master:?}"), "MasterKey(..)");
     let keyring = format!("{:?}", Keyring::new(Engine::AwsLc, master));
-    assert_eq!(keyring, "Keyring { engine: AwsLc, master: MasterKey(..) }");
+    assert_eq!(keyring, "Keyring { engine: AwsLc, master: OnceLock(MasterKey(..)), file: None }");
     let key = key(RSA2048);
+    let material = format!("{:?}", stored(&key, &MasterKey::generate()).material);
+    assert_eq!(material, "Sealed(..)");
     assert_eq!(format!("{key:?}"), format!("PrivateKey({})", fingerprint(&key)));
     assert!(!SignerError::MalformedMasterKey("").to_string().contains(&base64));
 }

@@ -7,7 +7,7 @@ use std::{
 
 use signwave::{
     actors::clock::Clock,
-    domain::{Custody, Fingerprint},
+    domain::{Fingerprint, KeyMaterial},
     store::{MemoryStore, NewKey, NewRecord, Store},
 };
 use tokio::time::{Instant, sleep};
@@ -62,8 +62,7 @@ impl Shared {
             fingerprint: Fingerprint([key as u8; 32]),
             public_key: vec![key as u8; 8],
             bits: 2048,
-            custody: Custody::Database,
-            sealed_key: vec![0; 8],
+            material: KeyMaterial::Sealed(vec![0; 8]),
         };
         self.memory.add_key(&new).unwrap();
     }

@@ -13,7 +13,7 @@ use signwave::{
         messages::Leased,
         signing_pool::{Job, SigningPool},
     },
-    domain::{Digest, Fingerprint, NodeId, Scheme, SignatureBuf},
+    domain::{Digest, Fingerprint, NodeId, Scheme, SignatureBuf, StoredKey},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
 };
 use tokio::{sync::Semaphore, task::spawn_local, time::sleep};
@@ -141,14 +141,14 @@ impl Bench {
 pub struct Opener(pub Shared);
 
 impl OpenSigner for Opener {
-    fn open(&self, key: &Fingerprint, _: &[u8], _: Option<&[u8]>) -> Result<Box<dyn Signer>, SignerError> {
+    fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError> {
         static PUBLIC_KEY: OnceLock<PublicKey> = OnceLock::new();
         let public_key = PUBLIC_KEY.get_or_init(|| signer::generate(2048).unwrap().public_key().clone());
         if self.0.fate.chance(self.0.weather().bad_signer / 4) {
             self.0.fate.count("signer failed");
             return Err(SignerError::Generate);
         }
-        Ok(Box::new(SimulatedSigner { key: *key, public_key, shared: self.0.clone() }))
+        Ok(Box::new(SimulatedSigner { key: key.fingerprint, public_key, shared: self.0.clone() }))
     }
 }
 

@@ -218,9 +218,16 @@ fn keys_are_never_deleted_and_never_become_others() {
         &[
             "UPDATE signing_key SET state = 'lost' WHERE id = 1",
             "UPDATE signing_key SET sealed_key = NULL WHERE id = 1",
+            "UPDATE signing_key SET location = 'id=%01' WHERE id = 1",
+            "UPDATE signing_key SET custody = 'hsm' WHERE id = 1",
+            "UPDATE signing_key SET custody = 'hsm', location = 'id=%01' WHERE id = 1",
+            "UPDATE signing_key SET custody = 'hsm', sealed_key = NULL WHERE id = 1",
+            "UPDATE signing_key SET custody = 'hsm', sealed_key = NULL, location = '' WHERE id = 1",
+            "UPDATE signing_key SET custody = '', sealed_key = NULL, location = 'id=%01' WHERE id = 1",
+            "UPDATE signing_key SET custody = x'68', sealed_key = NULL, location = 'id=%01' WHERE id = 1",
+            "UPDATE signing_key SET custody = 'hsm', sealed_key = NULL, location = x'01' WHERE id = 1",
             "UPDATE signing_key SET last_leased = 'late' WHERE id = 1",
             &format!("INSERT INTO signing_key {columns} VALUES ('short', x'09', 2048, 'database', x'09')"),
-            &format!("INSERT INTO signing_key {columns} VALUES {}", other.replace("'database'", "'nobody'")),
             &format!("INSERT INTO signing_key {columns} VALUES {}", other.replace("0909'", "090X'")),
         ],
     );

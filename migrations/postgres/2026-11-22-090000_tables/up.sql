@@ -22,14 +22,16 @@ CREATE TABLE signing_key (
     fingerprint     TEXT NOT NULL UNIQUE CHECK (fingerprint ~ '^[0-9a-f]{64}$'),
     public_key      BYTEA NOT NULL,
     bits            INTEGER NOT NULL CHECK (bits > 0),
-    custody         TEXT NOT NULL CHECK (custody IN ('database')),
+    custody         TEXT NOT NULL CHECK (custody <> ''),
     sealed_key      BYTEA,
+    location        TEXT CHECK (location <> ''),
     state           TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'disabled', 'retired', 'suspended')),
     state_reason    TEXT,
     last_leased     BIGINT NOT NULL DEFAULT 0 CHECK (last_leased >= 0),
     signature_count BIGINT NOT NULL DEFAULT 0 CHECK (signature_count >= 0),
     created_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
-    CHECK (custody <> 'database' OR sealed_key IS NOT NULL)
+    CHECK ((custody = 'database') = (sealed_key IS NOT NULL)),
+    CHECK ((custody = 'database') = (location IS NULL))
 -- Rows are few and change all the time. Without an index on what changes, and with room on the page,
 -- their versions stay where they are.
 ) WITH (fillfactor = 25, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
@@ -134,8 +136,9 @@ COMMENT ON COLUMN signing_key.id IS 'Assigned by the database.';
 COMMENT ON COLUMN signing_key.fingerprint IS 'SHA-256 of public_key in lower-case hex: the key''s name everywhere.';
 COMMENT ON COLUMN signing_key.public_key IS 'DER SubjectPublicKeyInfo.';
 COMMENT ON COLUMN signing_key.bits IS 'Bits of the modulus.';
-COMMENT ON COLUMN signing_key.custody IS 'Where the private half is kept.';
-COMMENT ON COLUMN signing_key.sealed_key IS 'The private half, sealed with AES-256-GCM under the master key.';
+COMMENT ON COLUMN signing_key.custody IS 'Who has the private half: ''database'', or a custodian by its name.';
+COMMENT ON COLUMN signing_key.sealed_key IS 'The private half, sealed with AES-256-GCM under the master key; there if the database has custody.';
+COMMENT ON COLUMN signing_key.location IS 'What another custodian finds the private half by; there if the database does not have custody. This is no secret.';
 COMMENT ON COLUMN signing_key.state IS 'active: may sign. disabled: set aside by a person. suspended: set aside after failures. retired: never again.';
 COMMENT ON COLUMN signing_key.state_reason IS 'Why it is in that state, for people to read.';
 COMMENT ON COLUMN signing_key.last_leased IS 'Its place in the order of use: the higher, the more recent; 0 is never.';

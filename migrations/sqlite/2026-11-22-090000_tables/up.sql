@@ -20,16 +20,20 @@ CREATE TABLE signing_key (
     -- DER SubjectPublicKeyInfo.
     public_key      BLOB NOT NULL CHECK (typeof(public_key) = 'blob'),
     bits            INTEGER NOT NULL CHECK (typeof(bits) = 'integer' AND bits > 0),
-    custody         TEXT NOT NULL CHECK (custody IN ('database')),
+    -- Who has the private half: 'database', or a custodian by its name.
+    custody         TEXT NOT NULL CHECK (typeof(custody) = 'text' AND custody <> ''),
     -- The private half under the master key.
     sealed_key      BLOB CHECK (typeof(sealed_key) IN ('blob', 'null')),
+    -- What another custodian finds the private half by. This is no secret.
+    location        TEXT CHECK (typeof(location) IN ('text', 'null') AND location <> ''),
     state           TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'disabled', 'retired', 'suspended')),
     state_reason    TEXT,
     -- The order of use: the higher, the more recent; 0 is never.
     last_leased     BIGINT NOT NULL DEFAULT 0 CHECK (typeof(last_leased) = 'integer' AND last_leased >= 0),
     signature_count BIGINT NOT NULL DEFAULT 0 CHECK (typeof(signature_count) = 'integer' AND signature_count >= 0),
     created_at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    CHECK (custody <> 'database' OR sealed_key IS NOT NULL)
+    CHECK ((custody = 'database') = (sealed_key IS NOT NULL)),
+    CHECK ((custody = 'database') = (location IS NULL))
 );
 
 -- Least recently used first, and the highest place in that order.

@@ -14,7 +14,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::{
     cli::{context::Context, progress::Unit},
-    domain::{Custody, Fingerprint},
+    domain::{Fingerprint, KeyMaterial},
     signer::{self, MasterKey, PrivateKey, SignerError, seal},
     store::{AddKeyVerdict, NewKey, Store},
 };
@@ -102,8 +102,7 @@ pub fn sealed(master: &MasterKey, key: &PrivateKey) -> Result<NewKey, SignerErro
         fingerprint: public_key.fingerprint(),
         public_key: public_key.spki().to_vec(),
         bits: public_key.bits(),
-        custody: Custody::Database,
-        sealed_key: seal(master, key)?,
+        material: KeyMaterial::Sealed(seal(master, key)?),
     })
 }
 

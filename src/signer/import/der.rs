@@ -18,7 +18,10 @@ pub(super) fn read(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, 
                 _ => Err(SignerError::WrongPassphrase),
             }
         }
-        Form::Pkcs12 => pkcs12::read(der, passphrase),
+        Form::Pkcs12 => read(pkcs12::only_key(der)?, passphrase).map_err(|error| match error {
+            SignerError::UnsupportedEncryption { .. } => pkcs12::unread(der),
+            other => other,
+        }),
         Form::Sec1 => Err(SignerError::NotRsa("EC")),
         Form::PublicKey => Err(SignerError::OnlyPublic("public key")),
         Form::Certificate => Err(SignerError::OnlyPublic("certificate")),

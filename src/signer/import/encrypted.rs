@@ -22,7 +22,7 @@ pub(super) fn open(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<Ve
     let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
         return Err(unread());
     };
-    bound(&parameters.kdf)?;
+    refuse_costly(&parameters.kdf)?;
     // What was asked for is known to be supported, so what fails here is the padding.
     parameters
         .decrypt(passphrase, info.encrypted_data)
@@ -31,7 +31,7 @@ pub(super) fn open(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<Ve
 }
 
 /// A hostile file must not make the import hang or run out of memory.
-fn bound(kdf: &pbes2::Kdf<'_>) -> Result<(), SignerError> {
+fn refuse_costly(kdf: &pbes2::Kdf<'_>) -> Result<(), SignerError> {
     match kdf {
         pbes2::Kdf::Pbkdf2(pbkdf2) if pbkdf2.iteration_count > MAX_ITERATIONS => {
             Err(SignerError::CostTooHigh("PBKDF2 rounds"))

@@ -107,7 +107,7 @@ const fn foreign(form: &'static str, convert: &'static str) -> SignerError {
 }
 
 /// Refuses what is known to be something else.
-pub(super) fn recognise(bytes: &[u8]) -> Result<(), SignerError> {
+pub(super) fn refuse_known(bytes: &[u8]) -> Result<(), SignerError> {
     let text = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes).trim_ascii_start();
     if let Some((_, error)) =
         STARTS.iter().find(|(start, _)| bytes.starts_with(start) || text.starts_with(start))

@@ -70,7 +70,7 @@ fn read_text(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Sign
         [] => {}
         keys => return Err(SignerError::SeveralKeys { count: keys.len(), split: None }),
     }
-    foreign::recognise(bytes)?;
+    foreign::refuse_known(bytes)?;
     der::read(bytes, passphrase)
 }
 

@@ -5,20 +5,16 @@
 
 use pkcs8::der::{self, Decode, Reader, SliceReader, asn1::AnyRef};
 
-use super::der as key;
-use crate::signer::{PrivateKey, SignerError};
+use crate::signer::SignerError;
 
-/// Reads the only private key of a file.
-pub(super) fn read(file: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, SignerError> {
+/// The only private key of a file, as PKCS#8, encrypted or not.
+pub(super) fn only_key(file: &[u8]) -> Result<&[u8], SignerError> {
     let Some(Content { keys, encrypted_parts }) = content(file) else { return Err(unread(file)) };
     match keys.as_slice() {
         // Some write the key into an encrypted part, among the certificates.
         [] if encrypted_parts > 0 => Err(unread(file)),
         [] => Err(SignerError::OnlyPublic("PKCS#12 file with certificates only")),
-        [key] => key::read(key, passphrase).map_err(|error| match error {
-            SignerError::UnsupportedEncryption { .. } => unread(file),
-            other => other,
-        }),
+        [key] => Ok(key),
         keys => Err(SignerError::SeveralKeys { count: keys.len(), split: Some(SPLIT) }),
     }
 }

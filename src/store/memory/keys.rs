@@ -21,7 +21,7 @@ impl State {
             signature_count: 0,
             created_at: self.time_text(self.now),
         };
-        self.keys.insert(id, Key { row, sealed_key: key.sealed_key.clone() });
+        self.keys.insert(id, Key { row, material: key.material.clone() });
         AddKeyVerdict::Added(id)
     }
 
@@ -43,7 +43,7 @@ impl State {
             id: key.row.id,
             fingerprint: key.row.fingerprint,
             public_key: key.row.public_key.clone(),
-            sealed_key: Some(key.sealed_key.clone()),
+            material: key.material.clone(),
         })
     }
 

@@ -17,8 +17,8 @@ use super::{
     OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
 };
 use crate::domain::{
-    BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
-    Scheme, SignedBatch,
+    BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyMaterial, KeyState, Lease, NodeId, Outcome,
+    RecordId, Runs, Scheme, SignedBatch,
 };
 
 /// Everything is forgotten when it is dropped.
@@ -102,7 +102,7 @@ struct Record {
 #[derive(Clone)]
 struct Key {
     row: KeyRow,
-    sealed_key: Vec<u8>,
+    material: KeyMaterial,
 }
 
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! The key pool.
 
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{BigInt, Text};
 
 use super::PostgresStore;
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
     store::{
         AddKeyVerdict, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey,
         sql::{
-            KeyColumns, RawKey, RawStoredKey, Sql, Value, expect_rows, key_row, row, rows, set_key_state,
-            stored_key,
+            KeyColumns, RawKey, RawStoredKey, Sql, StoredKeyColumns, Value, expect_rows, key_row, row, rows,
+            set_key_state, stored_key,
         },
     },
 };
@@ -17,12 +17,14 @@ use crate::{
 /// See [`crate::store::Store::add_key`].
 pub(super) fn add(store: &PostgresStore, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
     let fingerprint = key.fingerprint.to_string();
+    let (custody, sealed_key, location) = key.material.columns();
     let values = [
         Value::Text(&fingerprint),
         Value::Blob(&key.public_key),
         Value::Integer(key.bits.into()),
-        Value::Text(key.custody.name()),
-        Value::Blob(&key.sealed_key),
+        Value::Text(custody),
+        Value::OptionalBlob(sealed_key),
+        Value::OptionalText(location),
     ];
     // What if we die here? The key is there or it is not; adding it again says which.
     store.write(|connection| {
@@ -70,8 +72,8 @@ impl Sql for FindKey {
 
 struct InsertKey;
 impl Sql for InsertKey {
-    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key) \
-         VALUES (?, ?, ?::bigint, ?, ?) ON CONFLICT (fingerprint) DO NOTHING RETURNING id";
+    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, location) \
+         VALUES (?, ?, ?::bigint, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING RETURNING id";
     type Columns = BigInt;
 }
 
@@ -86,8 +88,9 @@ impl Sql for AllKeys {
 
 struct OneKey;
 impl Sql for OneKey {
-    const TEXT: &'static str = "SELECT fingerprint, public_key, sealed_key FROM signing_key WHERE id = ?";
-    type Columns = (Text, Binary, Nullable<Binary>);
+    const TEXT: &'static str =
+        "SELECT fingerprint, public_key, custody, sealed_key, location FROM signing_key WHERE id = ?";
+    type Columns = StoredKeyColumns;
 }
 
 struct StateOf;

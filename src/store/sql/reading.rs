@@ -7,7 +7,7 @@ use diesel::{
 
 use super::statement::Value;
 use crate::{
-    domain::{BatchId, BatchState, Epoch, KeyId, KeyState, NodeId, RecordId, Runs, Scheme},
+    domain::{BatchId, BatchState, Epoch, KeyId, KeyMaterial, KeyState, NodeId, RecordId, Runs, Scheme},
     store::{BatchRow, Counts, KeyRow, NodeRow, SignedRow, Status, StoreError, StoredKey},
 };
 
@@ -89,15 +89,20 @@ pub(in crate::store) fn key_row(raw: RawKey) -> Result<KeyRow, StoreError> {
 pub(in crate::store) type KeyColumns =
     (BigInt, Text, Binary, Integer, Text, Nullable<Text>, Nullable<BigInt>, BigInt, BigInt, Text);
 
-/// What a key is opened from, as its columns come.
-pub(in crate::store) type RawStoredKey = (String, Vec<u8>, Option<Vec<u8>>);
+/// The columns fingerprint, public_key, custody, sealed_key and location of a key.
+pub(in crate::store) type RawStoredKey = (String, Vec<u8>, String, Option<Vec<u8>>, Option<String>);
 
-/// Gives what a key is opened from its meaning.
-pub(in crate::store) fn stored_key(key: KeyId, raw: RawStoredKey) -> Result<StoredKey, StoreError> {
-    let (fingerprint, public_key, sealed_key) = raw;
-    let fingerprint = fingerprint.parse().map_err(|error| corrupt("key", key.0, &error))?;
-    Ok(StoredKey { id: key, fingerprint, public_key, sealed_key })
+/// Converts a raw row into a [`StoredKey`].
+pub(in crate::store) fn stored_key(id: KeyId, raw: RawStoredKey) -> Result<StoredKey, StoreError> {
+    let (fingerprint, public_key, custody, sealed_key, location) = raw;
+    let fingerprint = fingerprint.parse().map_err(|error| corrupt("key", id.0, &error))?;
+    let material = KeyMaterial::from_columns(custody, sealed_key, location)
+        .map_err(|error| corrupt("key", id.0, &error))?;
+    Ok(StoredKey { id, fingerprint, public_key, material })
 }
+
+/// The types of [`RawStoredKey`].
+pub(in crate::store) type StoredKeyColumns = (Text, Binary, Text, Nullable<Binary>, Nullable<Text>);
 
 /// A state, how many there are in it, and what they add up to.
 pub(in crate::store) type RawSum = (String, i64, i64);

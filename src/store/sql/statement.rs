@@ -30,6 +30,7 @@ pub(in crate::store) enum Value<'a> {
     Text(&'a str),
     OptionalText(Option<&'a str>),
     Blob(&'a [u8]),
+    OptionalBlob(Option<&'a [u8]>),
 }
 
 /// Runs a statement that returns nothing, and answers how many rows it changed.
@@ -91,7 +92,8 @@ impl<S: Sql, C> RunQueryDsl<C> for Bound<'_, S> {}
 
 impl<S: Sql, DB> QueryFragment<DB> for Bound<'_, S>
 where
-    DB: Backend + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Nullable<Text>> + HasSqlType<Binary>,
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Nullable<Text>>,
+    DB: HasSqlType<Binary> + HasSqlType<Nullable<Binary>>,
     i64: ToSql<BigInt, DB>,
     str: ToSql<Text, DB>,
     [u8]: ToSql<Binary, DB>,
@@ -105,6 +107,7 @@ where
                 Value::Text(value) => out.push_bind_param::<Text, _>(value)?,
                 Value::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
                 Value::Blob(value) => out.push_bind_param::<Binary, _>(value)?,
+                Value::OptionalBlob(value) => out.push_bind_param::<Nullable<Binary>, _>(value)?,
             }
             out.push_sql(part);
         }

@@ -1,10 +1,11 @@
 //! The key pool.
 
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{BigInt, Text};
 
 use super::{SqliteStore, errors::Failure};
 use crate::store::sql::{
-    KeyColumns, RawKey, RawStoredKey, Sql, Value, key_row, row, rows, set_key_state, stored_key,
+    KeyColumns, RawKey, RawStoredKey, Sql, StoredKeyColumns, Value, key_row, row, rows, set_key_state,
+    stored_key,
 };
 use crate::{
     domain::{KeyId, KeyState},
@@ -14,6 +15,7 @@ use crate::{
 /// See [`crate::store::Store::add_key`].
 pub(super) fn add(store: &SqliteStore, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
     let fingerprint = key.fingerprint.to_string();
+    let (custody, sealed_key, location) = key.material.columns();
     // What if we die here? The key is there or it is not; adding it again says which.
     store.write(|connection| {
         if let Some(id) = row::<FindKey, i64, _>(connection, &[Value::Text(&fingerprint)])? {
@@ -23,8 +25,9 @@ pub(super) fn add(store: &SqliteStore, key: &NewKey) -> Result<AddKeyVerdict, St
             Value::Text(&fingerprint),
             Value::Blob(&key.public_key),
             Value::Integer(key.bits.into()),
-            Value::Text(key.custody.name()),
-            Value::Blob(&key.sealed_key),
+            Value::Text(custody),
+            Value::OptionalBlob(sealed_key),
+            Value::OptionalText(location),
         ];
         match row::<InsertKey, i64, _>(connection, &values)? {
             Some(id) => Ok(AddKeyVerdict::Added(KeyId(id))),
@@ -68,8 +71,8 @@ impl Sql for FindKey {
 
 struct InsertKey;
 impl Sql for InsertKey {
-    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key) \
-         VALUES (?, ?, ?, ?, ?) RETURNING id";
+    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, location) \
+         VALUES (?, ?, ?, ?, ?, ?) RETURNING id";
     type Columns = BigInt;
 }
 
@@ -83,8 +86,9 @@ impl Sql for AllKeys {
 
 struct OneKey;
 impl Sql for OneKey {
-    const TEXT: &'static str = "SELECT fingerprint, public_key, sealed_key FROM signing_key WHERE id = ?";
-    type Columns = (Text, Binary, Nullable<Binary>);
+    const TEXT: &'static str =
+        "SELECT fingerprint, public_key, custody, sealed_key, location FROM signing_key WHERE id = ?";
+    type Columns = StoredKeyColumns;
 }
 
 struct StateOf;

@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 use signwave::{
-    domain::Fingerprint,
+    domain::{Fingerprint, KeyId, KeyMaterial, StoredKey},
     signer::{Engine, Keyring, MasterKey, OpenSigner, PrivateKey, SignerError, import, seal},
 };
 
@@ -88,7 +88,14 @@ fn what_was_exchanged_between_rows_does_not_open() {
     ];
     for engine in Engine::ALL {
         let keyring = Keyring::new(engine, master(1));
-        let open = |row: &Row| keyring.open(&row.fingerprint, &row.public_key, Some(&row.sealed_key));
+        let open = |row: &Row| {
+            keyring.open(&StoredKey {
+                id: KeyId(1),
+                fingerprint: row.fingerprint,
+                public_key: row.public_key.clone(),
+                material: KeyMaterial::Sealed(row.sealed_key.clone()),
+            })
+        };
         for good in [&a, &b, &long, &again] {
             open(good).unwrap();
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signwave::{
     domain::{
-        Custody, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, RecordId, Scheme, SignatureBuf,
+        Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, RecordId, Scheme, SignatureBuf,
         SignedBatch,
     },
     store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, Store},
@@ -20,8 +20,7 @@ pub fn new_key(number: u8) -> NewKey {
         fingerprint: Fingerprint([number; 32]),
         public_key: vec![number; 294],
         bits: 2048,
-        custody: Custody::Database,
-        sealed_key: vec![number; 1250],
+        material: KeyMaterial::Sealed(vec![number; 1250]),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use signwave::{
-    domain::{BatchId, Custody, Fingerprint, Scheme, SignatureBuf},
+    domain::{BatchId, Fingerprint, KeyMaterial, Scheme, SignatureBuf},
     store::{self, DatabaseUrl, NewKey, NewRecord, OpenBatches, Store},
 };
 use tempfile::TempDir;
@@ -83,7 +83,6 @@ fn key(number: u8) -> NewKey {
         fingerprint: Fingerprint([number; 32]),
         public_key: vec![number],
         bits: 2048,
-        custody: Custody::Database,
-        sealed_key: vec![number],
+        material: KeyMaterial::Sealed(vec![number]),
     }
 }
