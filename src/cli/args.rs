@@ -147,7 +147,7 @@ mod tests {
     fn nothing_is_hidden() {
         fn check(command: &Program) {
             assert!(!command.is_hide_set(), "{}", command.get_name());
-            command.get_arguments().for_each(|arg| assert!(!arg.is_hide_set(), "{arg}"));
+            command.get_arguments().for_each(|arg| assert!(!arg.is_hide_set(), "{}", arg.get_id()));
             command.get_subcommands().for_each(check);
         }
         check(&Cli::command());

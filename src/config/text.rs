@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, de::Error};
 /// Reads a duration, such as `200ms`, `30s` or `2min`.
 ///
 /// # Errors
-/// Says what is wrong, and how to write one.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error}; write 200ms, 30s or 2min"))
+/// Says how to write one. It repeats nothing of `text`, which may be long, or a secret in the wrong place.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "not a duration such as 200ms, 30s or 2min")
 }
 
 /// Reads a duration from a file, written as for a flag.
