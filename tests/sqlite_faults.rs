@@ -13,7 +13,7 @@ use std::{
 
 use signwave::{
     domain::{Epoch, Outcome},
-    store::{self, DatabaseUrl, Fault, FaultyStore, Method, Store, StoreError},
+    store::{self, Committing, DatabaseUrl, Fault, FaultyStore, Method, Store, StoreError},
 };
 use support::{MINUTE, add_keys, add_records, lease, open_all, promises::Promises, register, sign};
 

@@ -15,7 +15,7 @@ use crate::{
         BatchId, BatchState, Runs,
         promises::{Batches, Breach},
     },
-    store::{BatchRow, Store, StoreError},
+    store::{BatchRow, Reading, StoreError},
 };
 
 /// Batches read at a time.
@@ -27,7 +27,7 @@ const PIECE: usize = 500;
 
 /// What all threads of a check look at.
 pub(super) struct Scan<'a> {
-    pub(super) store: &'a dyn Store,
+    pub(super) store: &'a dyn Reading,
     pub(super) ring: &'a KeyRing<'a>,
     pub(super) findings: &'a Findings,
     pub(super) progress: &'a (dyn Fn(u64) + Sync),
@@ -154,7 +154,10 @@ mod tests {
     use crate::{
         domain::{Custody, Fingerprint, NodeId, Scheme, SignatureBuf},
         signer::Engine,
-        store::{MemoryStore, NewKey, NewRecord, OpenBatches},
+        store::{
+            Batching, Committing, Intake, KeyPool, Leasing, MemoryStore, NewKey, NewRecord, Nodes,
+            OpenBatches,
+        },
     };
 
     /// Batches of `batch_size` records that wait, one key whose public half is damaged, and a node.

@@ -15,10 +15,7 @@ use super::{
     context::Context,
     shown::{self, field, json_line},
 };
-use crate::{
-    domain::KeyState,
-    store::{NodeRow, Status as Counted, Store},
-};
+use crate::store::{self, NodeRow, Reading};
 
 /// Show how far the work is.
 #[derive(Args, Debug)]
@@ -63,7 +60,7 @@ impl Status {
         }
     }
 
-    fn print(&self, status: &Counted, looks: &Looks) -> Result<()> {
+    fn print(&self, status: &store::Status, looks: &Looks) -> Result<()> {
         let (rate, mut out) = (looks.rate(), io::stdout().lock());
         match (self.json, self.watch) {
             (true, true) => writeln!(out, "{}", json_line(&as_json(status, rate)))?,
@@ -80,7 +77,7 @@ impl Status {
 struct Looks(VecDeque<(Instant, u64)>);
 
 impl Looks {
-    fn look(&mut self, store: &dyn Store) -> Result<Counted> {
+    fn look(&mut self, store: &dyn Reading) -> Result<store::Status> {
         let status = store.status()?;
         self.0.push_back((Instant::now(), status.signed));
         if self.0.len() > WINDOW {
@@ -97,21 +94,23 @@ impl Looks {
     }
 }
 
-fn seconds_left(status: &Counted, rate: Option<f64>) -> Option<u64> {
+fn seconds_left(status: &store::Status, rate: Option<f64>) -> Option<u64> {
     rate.filter(|rate| *rate > 0.0).map(|rate| (status.waiting() as f64 / rate).ceil() as u64)
 }
 
-fn print(status: &Counted, rate: Option<f64>, out: &mut impl Write) -> io::Result<()> {
-    let [open, leased, signed] = status.batches;
-    let keys: Vec<_> =
-        KeyState::ALL.iter().zip(status.keys).map(|(state, count)| format!("{count} {state}")).collect();
+fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io::Result<()> {
+    let (batches, keys) = (status.batches, status.keys);
     writeln!(out, "records  {} signed of {}, {} waiting", status.signed, status.records(), status.waiting())?;
     writeln!(
         out,
-        "batches  {signed} signed, {leased} leased, {open} open; {} records in none yet",
-        status.unbatched
+        "batches  {} signed, {} leased, {} open; {} records in none yet",
+        batches.signed, batches.leased, batches.open, status.unbatched
     )?;
-    writeln!(out, "keys     {}", keys.join(", "))?;
+    writeln!(
+        out,
+        "keys     {} active, {} disabled, {} retired, {} suspended",
+        keys.active, keys.disabled, keys.retired, keys.suspended
+    )?;
     print_nodes(&status.nodes, out)?;
     if let Some(rate) = rate {
         write!(out, "rate     {rate:.0} records/s")?;
@@ -143,14 +142,14 @@ fn print_nodes(nodes: &[NodeRow], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn one_line(status: &Counted, rate: Option<f64>) -> String {
+fn one_line(status: &store::Status, rate: Option<f64>) -> String {
     let left = seconds_left(status, rate)
         .map_or_else(String::new, |seconds| format!(", {} left", duration(seconds)));
     format!(
         "{} of {} records signed, {} batches leased, {} nodes, {:.0} records/s{left}",
         status.signed,
         status.records(),
-        status.batches[1],
+        status.batches.leased,
         status.nodes.len(),
         rate.unwrap_or(0.0)
     )
@@ -160,13 +159,8 @@ fn duration(seconds: u64) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(seconds))
 }
 
-fn as_json(status: &Counted, rate: Option<f64>) -> Value {
-    let [open, leased, signed] = status.batches;
-    let keys: serde_json::Map<_, _> = KeyState::ALL
-        .iter()
-        .zip(status.keys)
-        .map(|(state, count)| (state.name().to_owned(), count.into()))
-        .collect();
+fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
+    let (batches, keys) = (status.batches, status.keys);
     let nodes: Vec<_> = status
         .nodes
         .iter()
@@ -189,8 +183,13 @@ fn as_json(status: &Counted, rate: Option<f64>) -> Value {
             "open": status.open,
             "unbatched": status.unbatched,
         },
-        "batches": {"open": open, "leased": leased, "signed": signed},
-        "keys": keys,
+        "batches": {"open": batches.open, "leased": batches.leased, "signed": batches.signed},
+        "keys": {
+            "active": keys.active,
+            "disabled": keys.disabled,
+            "retired": keys.retired,
+            "suspended": keys.suspended,
+        },
         "nodes": nodes,
         "records_per_second": rate,
         "seconds_left": seconds_left(status, rate),
@@ -220,7 +219,7 @@ mod tests {
              \x20         9 alpha-1234 12 batches, since 2026-11-22T12:00:00.000Z\n\
              \x20        10 beta-7      0 batches, since 2026-11-22T12:00:00.000Z\n"
         );
-        let json = as_json(&Counted { nodes: nodes.to_vec(), ..Counted::default() }, None);
+        let json = as_json(&store::Status { nodes: nodes.to_vec(), ..store::Status::default() }, None);
         assert_eq!(json["nodes"][1]["name"], "beta-7");
         assert_eq!(json["nodes"][0]["batches"], 12);
     }
@@ -230,7 +229,7 @@ mod tests {
         let start = Instant::now();
         let looks = Looks([(start, 100), (start + Duration::from_secs(2), 300)].into());
         assert_eq!(looks.rate(), Some(100.0));
-        let status = Counted { signed: 300, open: 250, ..Counted::default() };
+        let status = store::Status { signed: 300, open: 250, ..store::Status::default() };
         assert_eq!(seconds_left(&status, looks.rate()), Some(3));
         assert_eq!(seconds_left(&status, Some(0.0)), None);
         assert_eq!(Looks::default().rate(), None);

@@ -1,4 +1,4 @@
-//! Layer 2, the databases: one small door, [`Store`], and what stands behind it. Diesel is used
+//! Layer 2, the databases: one door, [`Store`], in parts by subject, and what stands behind it. Diesel is used
 //! here and nowhere else; the names of cryptography are not known here.
 
 mod door;
@@ -13,8 +13,9 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, Inventory, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches,
-    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
+    AddKeyVerdict, Audit, BatchesByState, Batching, Committing, Intake, Inventory, KeyPool, KeyRow,
+    KeyStateVerdict, KeysByState, Leasing, Listener, NewKey, NewRecord, News, NodeRow, Nodes, OpenBatches,
+    OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoredKey,
 };
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
@@ -88,7 +89,7 @@ pub fn revert(url: &DatabaseUrl) -> Result<String, StoreError> {
     }
 }
 
-/// Sets [`Store::payload_limit`]. Records that are stored stay, also those that are larger.
+/// Sets [`Intake::payload_limit`]. Records that are stored stay, also those that are larger.
 ///
 /// # Errors
 /// As [`open`]; [`StoreError::Busy`] when others write for too long.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use signwave::{
     actors::{Ending, Mode, signing_pool::Job},
     domain::{BatchState, Epoch, NodeId},
-    store::{Method, Store},
+    store::{Audit, Method, Reading},
 };
 
 use crate::world::{World, fingerprint};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use signwave::{
     actors::{Ending, Mode},
     domain::{Epoch, NodeId},
-    store::{Method, Store},
+    store::{Batching, Leasing, Method, Nodes, Reading},
 };
 
 use crate::world::{World, fingerprint};

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use signwave::{
     actors::{Ending, Mode},
     domain::KeyId,
-    store::{KeyRow, Store},
+    store::{KeyRow, Reading},
 };
 
 use crate::world::World;

@@ -8,7 +8,7 @@ use signwave::{
     actors::messages::*,
     domain::{BatchId, KeyState, SignedBatch},
     signer,
-    store::{FaultyStore, Method, Store, StoreError},
+    store::{Method, Store, StoreError},
 };
 use tokio::sync::oneshot;
 
@@ -94,7 +94,7 @@ impl Script {
 
 /// See the module's documentation.
 pub struct StandIn {
-    pub store: Arc<FaultyStore>,
+    pub store: Arc<dyn Store>,
     pub script: Arc<Script>,
 }
 

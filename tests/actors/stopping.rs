@@ -5,7 +5,7 @@ use std::time::Duration;
 use signwave::{
     actors::{Ending, Mode, RunError},
     domain::Epoch,
-    store::{Fault, Method, Store, StoreError},
+    store::{Fault, Method, Reading, StoreError},
 };
 
 use crate::world::{World, fingerprint};

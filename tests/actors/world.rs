@@ -30,7 +30,7 @@ use signwave::{
         Scheme,
     },
     signer,
-    store::{FaultyStore, Listener, MemoryStore, NewKey, NewRecord, Store},
+    store::{Audit, FaultyStore, Intake, KeyPool, Listener, MemoryStore, NewKey, NewRecord, Nodes, Reading},
 };
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{KeyId, KeyState},
-    store::{AddKeyVerdict, KeyStateVerdict},
+    store::{AddKeyVerdict, KeyStateVerdict, KeysByState},
 };
 
 use crate::support::{add_keys, add_records, lease, new_key, open_all, register};
@@ -17,6 +17,10 @@ pub fn a_key_is_added_once(world: &World) {
     assert_eq!(
         keys.iter().map(|key| key.fingerprint).collect::<Vec<_>>(),
         [7, 8].map(|n| new_key(n).fingerprint)
+    );
+    assert_eq!(
+        [1, 2, 3].map(|id| store.key(KeyId(id)).unwrap()),
+        [Some(keys[0].clone()), Some(keys[1].clone()), None]
     );
     let key = &keys[0];
     assert_eq!((key.bits, key.state, key.last_leased, key.signature_count), (2048, KeyState::Active, 0, 0));
@@ -41,7 +45,10 @@ pub fn key_states_follow_the_rule_and_retired_is_final(world: &World) {
     let keys = store.keys().unwrap();
     assert_eq!(keys.iter().map(|key| key.state).collect::<Vec<_>>(), KeyState::ALL);
     assert!(keys.iter().all(|key| key.state_reason.as_deref() == Some("because")));
-    assert_eq!(store.status().unwrap().keys, [1, 1, 1, 1]);
+    assert_eq!(
+        store.status().unwrap().keys,
+        KeysByState { active: 1, disabled: 1, retired: 1, suspended: 1 }
+    );
     store.set_key_state(KeyId(2), KeyState::Active, None).unwrap();
     assert_eq!(store.keys().unwrap()[1].state_reason, None);
     let unknown = store.set_key_state(KeyId(9), KeyState::Active, None).unwrap();

@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{BatchId, Epoch, KeyId, KeyState, KeyUse, NodeId, Scheme, least_recently_used},
-    store::{Inventory, Store, StoreError},
+    store::{BatchesByState, Inventory, Store, StoreError},
 };
 
 use super::commit_one;
@@ -110,7 +110,7 @@ pub fn a_node_that_is_not_registered_leases_nothing(world: &World) {
     assert!(matches!(store.lease(stranger, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
     store.remove_node(node).unwrap();
     assert!(matches!(store.lease(node, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
-    assert_eq!(store.status().unwrap().batches, [1, 0, 0]);
+    assert_eq!(store.status().unwrap().batches, BatchesByState { open: 1, ..Default::default() });
     let last = register(store);
     assert_eq!(lease(store, last, 1).len(), 1);
     let idle = store.lease(stranger, Scheme::Ps256, 1);

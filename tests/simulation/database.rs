@@ -11,7 +11,7 @@ use signwave::{
         messages::{Commit, Leased, Register, Renew},
     },
     domain::{BatchId, BatchState, CommitVerdict, Lease, NodeId, Outcome},
-    store::{Fault, FaultyStore, KeyStateVerdict, Method, Reclaimed, RenewVerdict, Store, StoreError},
+    store::{Fault, FaultyStore, KeyStateVerdict, Method, Reading, Reclaimed, RenewVerdict, StoreError},
 };
 use tokio::{sync::Mutex, task::spawn_local, time::sleep};
 

@@ -10,27 +10,34 @@ use diesel::{
 
 use super::{PostgresStore, errors::Failure, expected::Schema};
 use crate::store::{
-    StoreError,
-    sql::{Sql, Value, row, rows},
+    Audit, Counts, StoreError,
+    sql::{self, RawCounts, Sql, Value, row, rows},
 };
 
-/// See [`crate::store::Store::audit`].
-pub(super) fn audit(store: &PostgresStore) -> Result<Vec<String>, StoreError> {
-    let expected = Schema::of_migrations();
-    let relations = expected.relations();
-    let relations = [Value::Text(&relations)];
-    store.read(|connection| {
-        let mut problems = subscriptions(connection)?;
-        let is_copy = !problems.is_empty();
-        let found = rows::<Objects, String, _>(connection, &relations)?;
-        problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
-        // Of the sequence of records it matters how far it has come, too. That of a copy is set when the copy takes over.
-        if !is_copy && let Err(problem) = check_sequence(connection) {
-            problems.retain(|problem| !problem.starts_with("the sequence of record.id: its definition"));
-            problems.push(StoreError::from(problem).to_string());
-        }
-        Ok(problems)
-    })
+impl Audit for PostgresStore {
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.long_query(|connection| {
+            Ok(sql::counts(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default()))
+        })
+    }
+
+    fn audit(&self) -> Result<Vec<String>, StoreError> {
+        let expected = Schema::of_migrations();
+        let relations = expected.relations();
+        let relations = [Value::Text(&relations)];
+        self.read(|connection| {
+            let mut problems = subscriptions(connection)?;
+            let is_copy = !problems.is_empty();
+            let found = rows::<Objects, String, _>(connection, &relations)?;
+            problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
+            // Of the sequence of records it matters how far it has come, too. That of a copy is set when the copy takes over.
+            if !is_copy && let Err(problem) = check_sequence(connection) {
+                problems.retain(|problem| !problem.starts_with("the sequence of record.id: its definition"));
+                problems.push(StoreError::from(problem).to_string());
+            }
+            Ok(problems)
+        })
+    }
 }
 
 /// Whether records may be signed here at all. Cheap: it is asked once, when a node begins.
@@ -95,6 +102,18 @@ fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> 
         .replace(char::is_control, " ")
     };
     Ok(names.into_iter().map(sentence).collect())
+}
+
+/// Records in no batch are those above the frontier, and those in gaps: a batch has taken all others.
+struct RealCounts;
+impl Sql for RealCounts {
+    const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
+         (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
+         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)) \
+         + (SELECT count(*) FROM gap JOIN record ON record.id BETWEEN gap.first_record AND gap.last_record), \
+         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch), \
+         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch WHERE state = 'signed')";
+    type Columns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
 }
 
 struct Objects;

@@ -9,7 +9,7 @@ use super::{PostgresStore, errors::Failure, gaps, transaction::Turn};
 use crate::{
     domain::{RecordId, Runs},
     store::{
-        OpenBatches, OpenedBatches, StoreError,
+        Batching, OpenBatches, OpenedBatches, StoreError,
         sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit},
     },
 };
@@ -17,26 +17,28 @@ use crate::{
 /// How many ids are read at a time, unless one batch is larger.
 pub(super) const IDS_AT_A_TIME: usize = 8192;
 
-/// See [`crate::store::Store::open_batches`].
-pub(super) fn open_batches(store: &PostgresStore, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
-    // Without taking a turn: a poll that finds nothing to do must not hold up anybody.
-    let (survey, waiting) = store.query(|connection| {
-        let survey = survey(connection)?;
-        let enough = if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
-        Ok((survey, waiting(connection, survey, enough)?))
-    })?;
-    let is_ready = match waiting {
-        Waiting::Nothing => false,
-        Waiting::Late => true,
-        Waiting::New(count) => request.partial || count >= request.batch_size,
-    };
-    if survey.open >= request.keep_open || !is_ready {
-        let Survey { open, leased, .. } = survey;
-        return Ok(OpenedBatches { opened: 0, open, leased, waiting: waiting.count() });
+impl Batching for PostgresStore {
+    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+        // Without taking a turn: a poll that finds nothing to do must not hold up anybody.
+        let (survey, waiting) = self.query(|connection| {
+            let survey = survey(connection)?;
+            let enough =
+                if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
+            Ok((survey, waiting(connection, survey, enough)?))
+        })?;
+        let is_ready = match waiting {
+            Waiting::Nothing => false,
+            Waiting::Late => true,
+            Waiting::New(count) => request.partial || count >= request.batch_size,
+        };
+        if survey.open >= request.keep_open || !is_ready {
+            let Survey { open, leased, .. } = survey;
+            return Ok(OpenedBatches { opened: 0, open, leased, waiting: waiting.count() });
+        }
+        // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
+        // and the next call forms them.
+        self.write_in_turn(Turn::Open, |connection| form(connection, request))
     }
-    // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
-    // and the next call forms them.
-    store.write_in_turn(Turn::Open, |connection| form(connection, request))
 }
 
 /// Forms batches of ids that are read after the turn has come, so that no other node has them.

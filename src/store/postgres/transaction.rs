@@ -12,7 +12,6 @@ use diesel::{
 };
 
 use super::{
-    PostgresStore,
     errors::{Failure, classify_commit},
     holders::holders,
     pool::PgPool,
@@ -34,8 +33,8 @@ pub(super) enum Turn {
 
 /// Each statement sees what was committed before it, so that what follows waiting for a turn sees
 /// what those before did.
-const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+pub(super) const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// How often a transaction is tried that collides with others, or whose connection is lost before its
 /// COMMIT.
@@ -48,65 +47,13 @@ const UNFORESEEN_ATTEMPTS: u32 = 5;
 /// has waited for others.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(4_900);
 
-impl PostgresStore {
-    /// Runs `body` in one transaction that writes. Its error rolls everything back. It may run several
-    /// times, when others are in the way.
-    pub(super) fn write<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        run(&self.short, READ_COMMITTED, body)
-    }
-
-    /// The same, alone: other nodes wait for their turn.
-    pub(super) fn write_in_turn<T>(
-        &self,
-        turn: Turn,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        run(&self.short, &in_turn(turn), body)
-    }
-
-    /// Runs `body` on one snapshot of the database.
-    pub(super) fn read<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        run(&self.readers, SNAPSHOT, body)
-    }
-
-    /// Runs `body`, a single short statement, which is a transaction in itself.
-    pub(super) fn query<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        again_if_stale(&self.short, body)
-    }
-
-    /// Runs `body`, short statements that only read, no more than once.
-    pub(super) fn query_once<T>(
-        &self,
-        body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        once(&self.short, body)
-    }
-
-    /// Runs `body`, a single statement that may take its time.
-    pub(super) fn long_query<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        again_if_stale(&self.readers, body)
-    }
-}
-
 /// A transaction that begins by waiting for its turn: for a lock that only those can take who may write
 /// where Sign Wave does. Before there are tables there is nothing of that kind, and migrations lock a number,
 /// which anybody may do: then the wait has an end, and whoever is in the way is named.
 ///
 /// Forming batches does not wait for the disk. A crash of the server may undo it, but only together with
 /// everything after it in the log: no batch that was leased is ever undone, since leases are durable.
-fn in_turn(turn: Turn) -> String {
+pub(super) fn in_turn(turn: Turn) -> String {
     let lock = match turn {
         Turn::Open => {
             "SET LOCAL synchronous_commit = off; LOCK TABLE ONLY opening_turn IN SHARE ROW EXCLUSIVE MODE"
@@ -131,7 +78,7 @@ pub(super) fn write_in_turn_on<T>(
     })
 }
 
-fn run<T>(
+pub(super) fn run<T>(
     pool: &PgPool,
     begin: &str,
     mut body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
@@ -232,7 +179,7 @@ fn finish<T>(
 }
 
 /// A statement that only reads can be sent again on another connection.
-fn again_if_stale<T>(
+pub(super) fn again_if_stale<T>(
     pool: &PgPool,
     mut body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
@@ -250,7 +197,7 @@ fn again_if_stale<T>(
 
 /// Diesel notices that a connection is lost when it reads, not when it cannot send: the pool would lend it
 /// out again and again.
-fn once<T>(
+pub(super) fn once<T>(
     pool: &PgPool,
     body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {

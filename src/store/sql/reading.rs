@@ -125,19 +125,19 @@ pub(in crate::store) fn status(
     let mut status = Status { nodes: nodes.into_iter().map(node).collect(), unbatched, ..Status::default() };
     for (name, keys, signatures) in keys {
         let state: KeyState = name.parse().map_err(|error| corrupt("key in state", keys, &error))?;
-        status.keys[state as usize] = keys as u64;
+        *status.keys.counter(state) = keys as u64;
         status.signed += signatures as u64;
     }
     for (name, batches, records) in unsigned {
         let state = parse_state(&name)?;
-        status.batches[state as usize] = batches as u64;
+        *status.batches.counter(state) = batches as u64;
         match state {
             BatchState::Open => status.open = records as u64,
             _ => status.leased = records as u64,
         }
     }
-    status.batches[BatchState::Signed as usize] =
-        (highest as u64).saturating_sub(status.batches.iter().sum());
+    let unsigned = status.batches.open + status.batches.leased;
+    status.batches.signed = (highest as u64).saturating_sub(unsigned);
     Ok(status)
 }
 

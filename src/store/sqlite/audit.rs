@@ -8,17 +8,26 @@ use diesel::{
 };
 
 use super::{SqliteStore, errors::Failure, limit::without_limit, migrations::run_pending};
-use crate::store::StoreError;
-use crate::store::sql::{Sql, rows};
+use crate::store::{
+    Audit, Counts, StoreError,
+    sql::{self, RawCounts, Sql, row, rows},
+};
 
-/// See [`crate::store::Store::audit`].
-pub(super) fn audit(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
-    let expected = expected_schema().map_err(|failure| failure.0)?;
-    store.read(|connection| {
-        let mut problems = compare(&expected, &schema(connection)?);
-        problems.extend(integrity(connection)?);
-        Ok(problems)
-    })
+impl Audit for SqliteStore {
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.query(|connection| {
+            Ok(sql::counts(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default()))
+        })
+    }
+
+    fn audit(&self) -> Result<Vec<String>, StoreError> {
+        let expected = expected_schema().map_err(|failure| failure.0)?;
+        self.read(|connection| {
+            let mut problems = compare(&expected, &schema(connection)?);
+            problems.extend(integrity(connection)?);
+            Ok(problems)
+        })
+    }
 }
 
 /// Damage to the file may end the checks themselves, which is a finding too.
@@ -75,6 +84,16 @@ fn compare(expected: &Schema, found: &Schema) -> Vec<String> {
         .filter(|object| object.0 == "trigger" && !expected.contains_key(object))
         .map(|(_, name)| format!("trigger '{name}' is not Sign Wave's"));
     lacking.chain(strange).collect()
+}
+
+struct RealCounts;
+impl Sql for RealCounts {
+    const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
+         (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
+         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)), \
+         (SELECT coalesce(sum(record_count), 0) FROM batch), \
+         (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'signed')";
+    type Columns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
 }
 
 struct Objects;

@@ -3,33 +3,37 @@
 use diesel::{SqliteConnection, sql_types::BigInt};
 
 use super::{SqliteStore, errors::Failure};
-use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit};
 use crate::{
     domain::{RecordId, Runs},
-    store::{OpenBatches, OpenedBatches, StoreError},
+    store::{
+        Batching, OpenBatches, OpenedBatches, StoreError,
+        sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit},
+    },
 };
 
 /// How many ids are read at a time, unless one batch is larger.
 const IDS_AT_A_TIME: usize = 8192;
 
-/// See [`crate::store::Store::open_batches`].
-pub(super) fn open_batches(store: &SqliteStore, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
-    // Without the write lock: a poll that finds nothing to do must not hold up anybody.
-    let (survey, available) = store.read(|connection| {
-        let survey = survey(connection)?;
-        let enough = if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
-        Ok((survey, records_above(connection, survey.frontier, enough)?))
-    })?;
-    if survey.open >= request.keep_open
-        || available == 0
-        || (available < request.batch_size && !request.partial)
-    {
-        let waiting = (available > 0).then_some(available);
-        return Ok(OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting });
+impl Batching for SqliteStore {
+    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+        // Without the write lock: a poll that finds nothing to do must not hold up anybody.
+        let (survey, available) = self.read(|connection| {
+            let survey = survey(connection)?;
+            let enough =
+                if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
+            Ok((survey, records_above(connection, survey.frontier, enough)?))
+        })?;
+        if survey.open >= request.keep_open
+            || available == 0
+            || (available < request.batch_size && !request.partial)
+        {
+            let waiting = (available > 0).then_some(available);
+            return Ok(OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting });
+        }
+        // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
+        // and the next call forms them.
+        self.write_unsynced(|connection| form(connection, request))
     }
-    // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
-    // and the next call forms them.
-    store.write_unsynced(|connection| form(connection, request))
 }
 
 /// Reads the ids within the transaction: an id that another process chose may still appear above the

@@ -6,21 +6,35 @@ use diesel::{
 };
 
 use super::{SqliteStore, errors::Failure};
-use crate::store::sql::{Sql, Value, execute, expect_rows, parse_state, row};
 use crate::{
     domain::{BatchId, BatchState, CommitVerdict, Epoch, Lease, NodeId, Outcome, SignedBatch},
-    store::StoreError,
+    store::{
+        Committing, StoreError,
+        sql::{Sql, Value, execute, expect_rows, parse_state, row},
+    },
 };
 
-/// See [`crate::store::Store::commit`].
-pub(super) fn commit(store: &SqliteStore, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
-    if batches.is_empty() {
-        return Ok(Vec::new());
+impl Committing for SqliteStore {
+    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
+        if batches.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
+        // signed anew, and nobody has seen the first signatures. After it all are stored, and a restart
+        // finds the batches signed.
+        self.write(|connection| batches.iter().map(|batch| commit_one(connection, batch)).collect())
     }
-    // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
-    // signed anew, and nobody has seen the first signatures. After it all are stored, and a restart
-    // finds the batches signed.
-    store.write(|connection| batches.iter().map(|batch| commit_one(connection, batch)).collect())
+
+    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+        self.read(|connection| {
+            sent.iter()
+                .map(|(batch, sent)| {
+                    let (state, epoch, _) = standing(connection, *batch)?;
+                    Ok(Outcome::of(*sent, state, epoch))
+                })
+                .collect()
+        })
+    }
 }
 
 fn commit_one(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<CommitVerdict, Failure> {
@@ -67,18 +81,6 @@ fn insert_signatures(connection: &mut SqliteConnection, batch: &SignedBatch) -> 
         expect_rows("storing a signature", 1, execute::<InsertSignature, _>(connection, one)?)?;
     }
     Ok(values.len())
-}
-
-/// See [`crate::store::Store::outcomes`].
-pub(super) fn outcomes(store: &SqliteStore, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
-    store.read(|connection| {
-        sent.iter()
-            .map(|(batch, sent)| {
-                let (state, epoch, _) = standing(connection, *batch)?;
-                Ok(Outcome::of(*sent, state, epoch))
-            })
-            .collect()
-    })
 }
 
 fn standing(

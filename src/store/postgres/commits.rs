@@ -15,31 +15,41 @@ use super::{PostgresStore, batches::array, errors::Failure};
 use crate::{
     domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, SignedBatch},
     store::{
-        StoreError,
+        Committing, StoreError,
         schema::signature,
         sql::{Sql, Value, expect_rows, parse_state, row, rows},
     },
 };
 
-/// See [`crate::store::Store::commit`].
-pub(super) fn commit(
-    store: &PostgresStore,
-    batches: &[SignedBatch],
-) -> Result<Vec<CommitVerdict>, StoreError> {
-    if batches.is_empty() {
-        return Ok(Vec::new());
-    }
-    // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
-    // signed anew, and nobody has seen the first signatures. After it all are stored, and whoever
-    // looks finds the batches signed.
-    store.write(|connection| {
-        let (verdicts, standing) = judge(connection, batches)?;
-        if !standing.is_empty() {
-            store_signatures(connection, &standing)?;
-            mark_signed(connection, &standing)?;
+impl Committing for PostgresStore {
+    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
+        if batches.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(verdicts)
-    })
+        // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
+        // signed anew, and nobody has seen the first signatures. After it all are stored, and whoever
+        // looks finds the batches signed.
+        self.write(|connection| {
+            let (verdicts, standing) = judge(connection, batches)?;
+            if !standing.is_empty() {
+                store_signatures(connection, &standing)?;
+                mark_signed(connection, &standing)?;
+            }
+            Ok(verdicts)
+        })
+    }
+
+    /// It waits for the commit in question, should the server still be at it: that one holds its batches.
+    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+        self.write(|connection| {
+            let found = standings::<HoldBatches>(connection, sent.iter().map(|(batch, _)| *batch))?;
+            let outcome = |(batch, sent): &(BatchId, Epoch)| {
+                let (state, epoch, _) = *found.get(batch).unwrap_or(&BatchState::NOT_THERE);
+                Ok(Outcome::of(*sent, state, epoch))
+            };
+            sent.iter().map(outcome).collect()
+        })
+    }
 }
 
 /// Says of each batch whether its lease stands. From here to the end of the transaction nobody can
@@ -138,20 +148,6 @@ fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Resul
     expect_rows("marking batches as signed", batches.len(), signed as usize)?;
     let signatures = batches.iter().map(|batch| batch.signatures().count()).sum();
     Ok(expect_rows("counting signatures of keys", signatures, counted as usize)?)
-}
-
-/// See [`crate::store::Store::outcomes`].
-///
-/// It waits for the commit in question, should the server still be at it: that one holds its batches.
-pub(super) fn outcomes(store: &PostgresStore, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
-    store.write(|connection| {
-        let found = standings::<HoldBatches>(connection, sent.iter().map(|(batch, _)| *batch))?;
-        let outcome = |(batch, sent): &(BatchId, Epoch)| {
-            let (state, epoch, _) = *found.get(batch).unwrap_or(&BatchState::NOT_THERE);
-            Ok(Outcome::of(*sent, state, epoch))
-        };
-        sent.iter().map(outcome).collect()
-    })
 }
 
 type Standing = (BatchState, Epoch, Option<NodeId>);

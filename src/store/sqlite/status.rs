@@ -1,54 +1,46 @@
-//! How far the work is: cheaply, and counted for real.
+//! How far the work is.
 
 use diesel::{
     SqliteConnection,
     sql_types::{BigInt, Text},
 };
 
-use super::{SqliteStore, errors::Failure};
+use super::errors::Failure;
 use crate::store::{
-    Counts, Status, StoreError,
-    sql::{self, RawCounts, RawNode, RawSum, Sql, Value, row, rows},
+    Status,
+    sql::{self, RawNode, RawSum, Sql, Value, row, rows},
 };
 
 /// Beyond so many records above the frontier, the rest is taken from their ids.
-const COUNTED: i64 = 100_000;
+const COUNTED_AT_MOST: i64 = 100_000;
 
-/// See [`crate::store::Store::status`].
+/// See [`crate::store::Reading::status`].
 ///
 /// Nothing here reads a row per signed batch or record: what is signed is the sum of the keys'
 /// `signature_count`, which rises in the transaction that stores signatures, and batches are numbered
 /// without gaps.
-pub(super) fn status(store: &SqliteStore) -> Result<Status, StoreError> {
-    store.read(|connection| {
-        Ok(sql::status(
-            rows::<Nodes, RawNode, _>(connection, &[])?,
-            unbatched(connection)?,
-            rows::<KeysByState, RawSum, _>(connection, &[])?,
-            rows::<UnsignedBatches, RawSum, _>(connection, &[])?,
-            row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default(),
-        )?)
-    })
+pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failure> {
+    Ok(sql::status(
+        rows::<Nodes, RawNode, _>(connection, &[])?,
+        unbatched(connection)?,
+        rows::<CountKeys, RawSum, _>(connection, &[])?,
+        rows::<UnsignedBatches, RawSum, _>(connection, &[])?,
+        row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default(),
+    )?)
 }
 
-/// Counts up to [`COUNTED`] of them; the rest of a longer backlog by its ids, which have gaps only
+/// Counts up to [`COUNTED_AT_MOST`] of them; the rest of a longer backlog by its ids, which have gaps only
 /// where a user chose them.
 fn unbatched(connection: &mut SqliteConnection) -> Result<u64, Failure> {
     let (counted, reached, highest) =
-        row::<Unbatched, (i64, i64, i64), _>(connection, &[Value::Integer(COUNTED)])?.unwrap_or_default();
-    let rest = if counted < COUNTED { 0 } else { highest - reached };
+        row::<Unbatched, (i64, i64, i64), _>(connection, &[Value::Integer(COUNTED_AT_MOST)])?
+            .unwrap_or_default();
+    let rest = if counted < COUNTED_AT_MOST { 0 } else { highest - reached };
     Ok((counted + rest) as u64)
 }
 
-/// See [`crate::store::Store::counts`].
-pub(super) fn counts(store: &SqliteStore) -> Result<Counts, StoreError> {
-    store.query(|connection| {
-        Ok(sql::counts(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default()))
-    })
-}
-
-struct KeysByState;
-impl Sql for KeysByState {
+struct CountKeys;
+impl Sql for CountKeys {
     const TEXT: &'static str = "SELECT state, count(*), sum(signature_count) FROM signing_key GROUP BY state";
     type Columns = (Text, BigInt, BigInt);
 }
@@ -80,14 +72,4 @@ impl Sql for Nodes {
     const TEXT: &'static str = "SELECT id, name, started_at, lease_until, \
          (SELECT count(*) FROM batch WHERE batch.node_id = node.id) FROM node ORDER BY id";
     type Columns = (BigInt, Text, Text, Text, BigInt);
-}
-
-struct RealCounts;
-impl Sql for RealCounts {
-    const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
-         (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
-         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)), \
-         (SELECT coalesce(sum(record_count), 0) FROM batch), \
-         (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'signed')";
-    type Columns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
 }
