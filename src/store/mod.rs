@@ -6,6 +6,7 @@ mod error;
 mod faulty;
 mod libpq;
 mod memory;
+mod percent;
 mod postgres;
 mod schema; // as diesel prints it, which tests/migrations.rs keeps true
 mod sql;
@@ -50,8 +51,8 @@ pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>
     }
 }
 
-/// Opens a database that exists and is up to date, to read it: whoever may not write to it can do so, and
-/// nobody who writes to it is waited for. A server may be a standby.
+/// Opens a database that exists and is up to date, to read it. This needs no right to write, and never waits for
+/// those who write. A server may be a standby.
 ///
 /// # Errors
 /// As [`open`], except [`StoreError::ReadOnly`].

@@ -1,11 +1,11 @@
 //! Forming batches: of the records above the frontier, and of those that became visible below it.
 
 use diesel::{
-    PgConnection,
+    PgConnection, Queryable,
     sql_types::{BigInt, Bool},
 };
 
-use super::{PostgresStore, errors::Failure, gaps, transaction::Turn};
+use super::{PostgresStore, array::array, errors::Failure, gaps, transaction::Turn};
 use crate::{
     domain::{RecordId, Runs},
     store::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many ids are read at a time, unless one batch is larger.
-pub(super) const IDS_AT_A_TIME: usize = 8192;
+const IDS_AT_A_TIME: usize = 8192;
 
 impl Batching for PostgresStore {
     fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
@@ -96,15 +96,11 @@ fn insert_batches(connection: &mut PgConnection, ids: &[i64], batch_size: usize)
     Ok(batches.len())
 }
 
-/// The text of an array, as PostgreSQL reads it.
-pub(super) fn array<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
-    let values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
-    format!("{{{}}}", values.join(","))
-}
-
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Queryable)]
 struct Survey {
+    #[diesel(deserialize_as = i64)]
     open: usize,
+    #[diesel(deserialize_as = i64)]
     leased: usize,
     /// The highest id in any batch.
     frontier: i64,
@@ -113,9 +109,7 @@ struct Survey {
 }
 
 fn survey(connection: &mut PgConnection) -> Result<Survey, Failure> {
-    let (open, leased, frontier, has_gaps) =
-        row::<SurveyBatches, (i64, i64, i64, bool), _>(connection, &[])?.unwrap_or_default();
-    Ok(Survey { open: open as usize, leased: leased as usize, frontier, has_gaps })
+    Ok(row::<SurveyBatches, _, _>(connection, &[])?.unwrap_or_default())
 }
 
 /// Records in no batch.
@@ -183,15 +177,4 @@ impl Sql for InsertBatches {
          FROM unnest(?::text::bigint[], ?::text::bigint[], ?::text::text[], ?::text::bigint[]) \
          WITH ORDINALITY AS formed (first_record, last_record, runs, record_count, place)";
     type Columns = ();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_array_is_written_as_postgresql_reads_it() {
-        assert_eq!(array([1, -2]), "{1,-2}");
-        assert_eq!(array(Vec::<i64>::new()), "{}");
-    }
 }

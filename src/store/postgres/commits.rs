@@ -11,7 +11,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use super::{PostgresStore, batches::array, errors::Failure};
+use super::{PostgresStore, array::array, errors::Failure};
 use crate::{
     domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, SignedBatch},
     store::{

@@ -5,7 +5,7 @@ use diesel::{
     sql_types::{BigInt, Bool, Text},
 };
 
-use super::{PostgresStore, batches::array, errors::Failure, transaction::Turn};
+use super::{PostgresStore, array::array, errors::Failure, transaction::Turn};
 use crate::{
     domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
     store::{

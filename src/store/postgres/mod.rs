@@ -1,5 +1,6 @@
 //! PostgreSQL: one server, any number of nodes.
 
+mod array;
 mod audit;
 mod batches;
 mod commits;

@@ -65,8 +65,8 @@ impl Nodes for PostgresStore {
         // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
         // After it its batches are open.
         self.write(|connection| {
-            // Those that another is reclaiming at this moment are left to it; one that renewed its lease
-            // meanwhile is looked at again, as it is now, before it is taken.
+            // Nodes that another process is reclaiming at this moment are left to it. A node that has renewed its
+            // lease since is judged by its row as it is now.
             let dead: Vec<(i64, String)> = rows::<TakeDead, _, _>(connection, &values)?;
             dead.into_iter().map(|(id, name)| reclaim_one(connection, NodeId(id), name)).collect()
         })
@@ -103,8 +103,9 @@ fn millis(time: Duration) -> i64 {
     time.min(TEN_YEARS).as_millis() as i64
 }
 
-/// Whoever holds batches of a dead node is that node: other reclaimers leave it to us. Others' users are
-/// left alone, whom we may not end; then the reclaim waits, and fails, and comes again.
+/// A backend that holds batches of a dead node is that node's: other reclaimers leave the node to us. We may not
+/// terminate backends of other database users. If one of them holds the lock, the reclaim times out and is tried
+/// again.
 struct EndHolders;
 impl Sql for EndHolders {
     const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid) \
@@ -113,8 +114,8 @@ impl Sql for EndHolders {
     type Columns = BigInt;
 }
 
-/// Who froze in a transaction before the clock was set back: the server's timeouts are by that clock, too,
-/// and would come as much too late, while others wait for a lock.
+/// Ends backends that froze in a transaction before the clock was set back: the server's timeouts go by that clock,
+/// too, and would come as much too late, while others wait for a lock.
 struct EndFrozen;
 impl Sql for EndFrozen {
     const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -149,7 +150,7 @@ impl Sql for DeleteNode {
     type Columns = ();
 }
 
-/// Or alive for longer than it can be.
+/// Also finds nodes whose lease ends later than any renewal could have set it.
 struct Dead;
 impl Sql for Dead {
     const TEXT: &'static str = "SELECT id FROM node \
@@ -158,7 +159,7 @@ impl Sql for Dead {
     type Columns = BigInt;
 }
 
-/// Whoever is being renewed at this moment is left to that: otherwise the next look finds it.
+/// A node that is being renewed at this moment is skipped: if that fails, the next look finds the node.
 struct CountFromNow;
 impl Sql for CountFromNow {
     const TEXT: &'static str = "UPDATE node SET lease_until = clock_timestamp() + lease_ttl * interval '1 millisecond' \

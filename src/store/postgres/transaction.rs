@@ -38,7 +38,7 @@ pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ON
 
 /// How often a transaction is tried that collides with others, or whose connection is lost before its
 /// COMMIT.
-const ATTEMPTS: u32 = 10;
+const COLLIDED_ATTEMPTS: u32 = 10;
 
 /// How often one is tried that the server refuses without a reason that is known here, such as a deadlock.
 const UNFORESEEN_ATTEMPTS: u32 = 5;
@@ -49,7 +49,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(4_900);
 
 /// A transaction that begins by waiting for its turn: for a lock that only those can take who may write
 /// where Sign Wave does. Before there are tables there is nothing of that kind, and migrations lock a number,
-/// which anybody may do: then the wait has an end, and whoever is in the way is named.
+/// which anybody may do: then the wait has an end, and the process that is in the way is named.
 ///
 /// Forming batches does not wait for the disk. A crash of the server may undo it, but only together with
 /// everything after it in the log: no batch that was leased is ever undone, since leases are durable.
@@ -94,7 +94,7 @@ pub(super) fn run<T>(
         let may_try = match &failure {
             // Lost before the COMMIT, such as one that the pool kept while the server was started anew:
             // nothing has happened.
-            Failure::Collided(_) | Failure::Store(StoreError::Unavailable(_)) => tries < ATTEMPTS,
+            Failure::Collided(_) | Failure::Store(StoreError::Unavailable(_)) => tries < COLLIDED_ATTEMPTS,
             Failure::Unforeseen(_) => tries < UNFORESEEN_ATTEMPTS,
             Failure::Store(_) => false,
         };
@@ -103,7 +103,7 @@ pub(super) fn run<T>(
         }
         log::debug!("transaction tried again: {failure:?}");
         drop(connection);
-        sleep(jitter(tries));
+        sleep(pause_after(tries));
         tries += 1;
     }
 }
@@ -186,11 +186,11 @@ pub(super) fn again_if_stale<T>(
     let mut tries = 1;
     loop {
         match once(pool, &mut body) {
-            Err(StoreError::Unavailable(_)) if tries < ATTEMPTS => {}
+            Err(StoreError::Unavailable(_)) if tries < COLLIDED_ATTEMPTS => {}
             Err(StoreError::Other(_)) if tries < UNFORESEEN_ATTEMPTS => {}
             result => return result,
         }
-        sleep(jitter(tries));
+        sleep(pause_after(tries));
         tries += 1;
     }
 }
@@ -214,11 +214,16 @@ fn give_up(connection: &mut PgConnection) {
     AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
 }
 
-/// Pauses of 1, 2, 4 .. 64 ms and up to as much again, so that those who collided do not meet again.
-fn jitter(attempt: u32) -> Duration {
-    let most = 1_000 << attempt.min(6);
+/// The least pause after the first attempt, in microseconds. It doubles after each of the next.
+const FIRST_PAUSE: u64 = 1_000;
+/// How often it doubles: up to 32 ms.
+const DOUBLINGS: u32 = 5;
+
+/// That pause, and up to as much again by chance, so that those who collided do not meet again.
+fn pause_after(attempt: u32) -> Duration {
+    let least = FIRST_PAUSE << attempt.saturating_sub(1).min(DOUBLINGS);
     let mut random = [0; 4];
     // Without random bytes the pauses are merely alike.
     let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
-    Duration::from_micros(most / 2 + u64::from(u32::from_ne_bytes(random)) % (most / 2))
+    Duration::from_micros(least + u64::from(u32::from_ne_bytes(random)) % least)
 }

@@ -1,6 +1,6 @@
 //! Forming batches out of the records above the frontier.
 
-use diesel::{SqliteConnection, sql_types::BigInt};
+use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
 
 use super::{SqliteStore, errors::Failure};
 use crate::{
@@ -76,18 +76,18 @@ fn insert_batch(connection: &mut SqliteConnection, runs: &Runs) -> Result<Record
     Ok(last)
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default, Queryable)]
 struct Survey {
+    #[diesel(deserialize_as = i64)]
     open: usize,
+    #[diesel(deserialize_as = i64)]
     leased: usize,
     /// The highest id in any batch.
     frontier: i64,
 }
 
 fn survey(connection: &mut SqliteConnection) -> Result<Survey, Failure> {
-    let (open, leased, frontier) =
-        row::<SurveyBatches, (i64, i64, i64), _>(connection, &[])?.unwrap_or_default();
-    Ok(Survey { open: open as usize, leased: leased as usize, frontier })
+    Ok(row::<SurveyBatches, _, _>(connection, &[])?.unwrap_or_default())
 }
 
 /// How many records there are above `frontier`, counted up to `limit`.
