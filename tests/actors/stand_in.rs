@@ -124,8 +124,8 @@ impl Handler<Commit> for StandIn {
             wait(hold).await;
             *script.sent.lock().unwrap() = Some(Arc::clone(&batches));
             let refused = script.refused.lock().unwrap().clone();
-            match batches[part.clone()].iter().find(|batch| refused.contains(&batch.lease().batch)) {
-                Some(batch) => Err(refusal(batch.lease().batch)),
+            match batches[part.clone()].iter().find(|batch| refused.contains(&batch.lease().batch())) {
+                Some(batch) => Err(refusal(batch.lease().batch())),
                 None => store.commit(&batches[part]),
             }
         })
@@ -157,7 +157,7 @@ answers! {
         let hash = |lease: signwave::domain::Lease| {
             let mut digests = Vec::new();
             let mut hash = |_, payload: &[u8]| digests.push(signer::digest(scheme.digest(), payload));
-            store.read_payloads(&lease.records, &mut hash).expect("payloads are there");
+            store.read_payloads(lease.records(), &mut hash).expect("payloads are there");
             Leased { lease, digests }
         };
         leases.into_iter().map(hash).collect()

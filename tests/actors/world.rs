@@ -26,8 +26,8 @@ use signwave::{
     },
     config::Settings,
     domain::{
-        BatchId, BatchState, Custody, DigestAlgorithm, Epoch, Fingerprint, KeyId, Lease, NodeId, RecordId,
-        Scheme,
+        BatchId, BatchState, Custody, DigestAlgorithm, Epoch, Fingerprint, KeyId, NodeId, OpenBatch,
+        RecordId, Scheme,
     },
     signer,
     store::{Audit, FaultyStore, Intake, KeyPool, Listener, MemoryStore, NewKey, NewRecord, Nodes, Reading},
@@ -212,10 +212,11 @@ impl World {
 
     /// One record to be signed with key 1, by node 1.
     pub fn sign_by_hand(&self, batch: i64) -> Sign {
-        let (epoch, scheme) = (Epoch(1), Scheme::Ps256);
         let records = [RecordId(batch)].into_iter().collect();
-        let lease = Lease { batch: BatchId(batch), key: KeyId(1), node: NodeId(1), epoch, scheme, records };
-        Sign(Leased { lease, digests: vec![signer::digest(scheme.digest(), &batch.to_be_bytes())] })
+        let open = OpenBatch { id: BatchId(batch), epoch: Epoch(0), records };
+        let lease = open.lease(KeyId(1), NodeId(1), Scheme::Ps256);
+        let digests = vec![signer::digest(lease.scheme().digest(), &batch.to_be_bytes())];
+        Sign(Leased { lease, digests })
     }
 
     /// Another node comes to a database whose node 1 seems dead.

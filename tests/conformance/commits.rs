@@ -2,7 +2,7 @@
 
 use signwave::domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, RecordId, Runs};
 
-use super::{commit_one, copy};
+use super::{commit_one, copy, forge};
 use crate::support::{WIDTH, add_keys, add_records, lease, open_all, promises::Promises, register, sign};
 use crate::worlds::World;
 
@@ -59,18 +59,16 @@ pub fn a_commit_is_fenced_by_epoch_node_and_state(world: &World) {
     let node = setup(world, 1, 3);
     let lease_one = || lease(store, node, 1).remove(0);
     let first = lease_one();
-    store.release(&[(first.batch, first.epoch)]).unwrap();
+    store.release(&[(first.batch(), first.epoch())]).unwrap();
     let open = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(2), node: None };
     assert_eq!(commit_one(store, sign(copy(&first))), open, "by state");
 
     let second = lease_one();
     let leased = CommitVerdict::Fenced { state: BatchState::Leased, epoch: Epoch(3), node: Some(node) };
     assert_eq!(commit_one(store, sign(first)), leased, "by epoch");
-    let mut foreign = copy(&second);
-    foreign.node = NodeId(node.0 + 1);
+    let foreign = forge(&second, second.batch(), NodeId(node.0 + 1), second.epoch());
     assert_eq!(commit_one(store, sign(foreign)), leased, "by node");
-    let mut later = copy(&second);
-    later.epoch = later.epoch.next();
+    let later = forge(&second, second.batch(), node, second.epoch().next());
     assert_eq!(commit_one(store, sign(later)), leased, "by a later epoch");
     assert_eq!(store.counts().unwrap().signatures, 0, "a fenced batch stores nothing");
 
@@ -84,7 +82,9 @@ pub fn a_fenced_batch_does_not_hinder_the_others(world: &World) {
     let store = &*world.store;
     let node = setup(world, 20, 7);
     let leases = lease(store, node, 20);
-    store.release(&[(leases[4].batch, leases[4].epoch), (leases[19].batch, leases[19].epoch)]).unwrap();
+    store
+        .release(&[(leases[4].batch(), leases[4].epoch()), (leases[19].batch(), leases[19].epoch())])
+        .unwrap();
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     let verdicts = store.commit(&batches).unwrap();
     for (position, verdict) in verdicts.iter().enumerate() {
@@ -97,7 +97,7 @@ pub fn the_same_batch_twice_in_one_commit_is_stored_once(world: &World) {
     let store = &*world.store;
     let node = setup(world, 1, 3);
     let old = lease(store, node, 1).remove(0);
-    store.release(&[(old.batch, old.epoch)]).unwrap();
+    store.release(&[(old.batch(), old.epoch())]).unwrap();
     let lease = lease(store, node, 1).remove(0);
     let verdicts = store.commit(&[sign(copy(&lease)), sign(lease), sign(old)]).unwrap();
     let fenced = CommitVerdict::Fenced { state: BatchState::Signed, epoch: Epoch(3), node: None };
@@ -108,7 +108,7 @@ pub fn after_a_lost_reply_the_outcome_can_be_read_back(world: &World) {
     let store = &*world.store;
     let node = setup(world, 3, 2);
     let leases = lease(store, node, 3);
-    let sent: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
+    let sent: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     store.release(&sent[2..]).unwrap();
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     assert_eq!(store.outcomes(&sent).unwrap(), [Outcome::NotStored, Outcome::NotStored, Outcome::Fenced]);
@@ -124,10 +124,10 @@ pub fn a_batch_that_does_not_exist_is_fenced_and_hinders_no_other(world: &World)
     let store = &*world.store;
     let node = setup(world, 2, 2);
     let mut leases = lease(store, node, 2);
-    leases[1].batch = BatchId(99);
+    leases[1] = forge(&leases[1], BatchId(99), node, leases[1].epoch());
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     let fenced = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(0), node: None };
     assert_eq!(store.commit(&batches).unwrap(), [CommitVerdict::Committed, fenced]);
     assert_eq!(store.outcomes(&[(BatchId(99), Epoch(1))]).unwrap(), [Outcome::Fenced]);
-    assert_eq!(store.counts().unwrap().signatures, batches[0].lease().records.len());
+    assert_eq!(store.counts().unwrap().signatures, batches[0].lease().records().len());
 }

@@ -63,7 +63,7 @@ pub fn only_active_keys_are_leased(world: &World) {
     add_records(store, 4);
     open_all(store, 1);
     let leases = lease(store, register(store), 9);
-    assert_eq!(leases.iter().map(|lease| lease.key).collect::<Vec<_>>(), [KeyId(1)]);
+    assert_eq!(leases.iter().map(|lease| lease.key()).collect::<Vec<_>>(), [KeyId(1)]);
 }
 
 pub fn a_stored_key_comes_back_as_it_was(world: &World) {

@@ -10,14 +10,19 @@ pub mod records;
 pub mod together;
 
 use signwave::{
-    domain::{CommitVerdict, Lease, SignedBatch},
+    domain::{BatchId, CommitVerdict, Epoch, Lease, NodeId, OpenBatch, SignedBatch},
     store::Store,
 };
 
 /// The same lease once more, as only a test may have it.
 pub fn copy(lease: &Lease) -> Lease {
-    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
-    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
+    forge(lease, lease.batch(), lease.node(), lease.epoch())
+}
+
+/// As `lease`, but of another batch or node, or with another number.
+pub fn forge(lease: &Lease, batch: BatchId, node: NodeId, epoch: Epoch) -> Lease {
+    let open = OpenBatch { id: batch, epoch: Epoch(epoch.0 - 1), records: lease.records().clone() };
+    open.lease(lease.key(), node, lease.scheme())
 }
 
 pub fn commit_one(store: &dyn Store, batch: SignedBatch) -> CommitVerdict {

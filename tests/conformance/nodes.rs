@@ -48,7 +48,7 @@ pub fn removing_a_node_gives_back_what_it_holds(world: &World) {
     let status = store.status().unwrap();
     assert_eq!((status.batches.open, status.batches.leased, status.batches.signed), (3, 1, 0));
     assert_eq!((status.nodes.len(), status.nodes[0].batches), (1, 1));
-    assert_eq!(lease(store, other, 1)[0].epoch, Epoch(3));
+    assert_eq!(lease(store, other, 1)[0].epoch(), Epoch(3));
 }
 
 pub fn a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out(world: &World) {
@@ -92,7 +92,7 @@ pub fn a_reclaimed_node_can_neither_lease_nor_commit(world: &World) {
     let fenced = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(2), node: None };
     assert_eq!(commit_one(store, sign(late)), fenced);
     let again = lease(store, register(store), 1).remove(0);
-    assert_eq!(again.epoch, Epoch(3));
+    assert_eq!(again.epoch(), Epoch(3));
     assert_eq!(commit_one(store, sign(again)), CommitVerdict::Committed);
 }
 

@@ -54,7 +54,7 @@ pub fn of_many_threads_exactly_one_leases_each_batch(world: &World) {
     });
     let leases: Vec<Lease> = leases.into_iter().flatten().collect();
     let distinct = |of: fn(&Lease) -> i64| leases.iter().map(of).collect::<BTreeSet<_>>().len();
-    assert_eq!((leases.len(), distinct(|l| l.batch.0), distinct(|l| l.key.0)), (20, 20, 20));
+    assert_eq!((leases.len(), distinct(|l| l.batch().0), distinct(|l| l.key().0)), (20, 20, 20));
 }
 
 pub fn many_that_form_batches_at_once_share_the_records_out(world: &World) {
@@ -143,7 +143,7 @@ pub fn all_promises_hold_after_each_of_many_random_steps(world: &World) {
             }
             10 if !held.is_empty() => {
                 let lease = &held[dice(held.len())];
-                store.release(&[(lease.batch, lease.epoch)]).unwrap();
+                store.release(&[(lease.batch(), lease.epoch())]).unwrap();
             }
             11 => {
                 let (dies, lives) = if dice(2) == 0 { (0, 1) } else { (1, 0) };

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use signwave::{
     domain::{
-        BatchId, CommitVerdict, Custody, Epoch, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, RecordId,
-        Runs, Scheme, SignatureBuf, SignedBatch,
+        BatchId, CommitVerdict, Custody, Epoch, Fingerprint, InsertVerdict, KeyId, Lease, NodeId, OpenBatch,
+        RecordId, Runs, Scheme, SignatureBuf, SignedBatch,
     },
     store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, RenewVerdict, Store, StoreError},
 };
@@ -183,12 +183,13 @@ impl<'a> Door<'a> {
 
     fn leased(&mut self, leases: Vec<Lease>, after: &Reference) -> Reply {
         let given = leases.iter().map(|lease| {
-            assert_eq!(lease.records, self.records(&after.batches[number(lease.batch.0) - 1].records));
+            let batch = number(lease.batch().0);
+            assert_eq!(*lease.records(), self.records(&after.batches[batch - 1].records));
             reference::Lease {
-                batch: number(lease.batch.0),
-                key: number(lease.key.0),
-                node: number(lease.node.0),
-                epoch: lease.epoch.0,
+                batch,
+                key: number(lease.key().0),
+                node: number(lease.node().0),
+                epoch: lease.epoch().0,
             }
         });
         let reply = Reply::Leased(given.collect());
@@ -201,7 +202,7 @@ impl<'a> Door<'a> {
     }
 
     fn named(&self, leases: &[usize]) -> Vec<(BatchId, Epoch)> {
-        leases.iter().map(|lease| (self.leases[*lease].batch, self.leases[*lease].epoch)).collect()
+        leases.iter().map(|lease| (self.leases[*lease].batch(), self.leases[*lease].epoch())).collect()
     }
 
     /// What is stored is what the reference has, and no promise is broken.
@@ -277,10 +278,10 @@ fn expected_attempts(reference: &Reference) -> Vec<Option<u8>> {
 
 /// Stands in for signing: a signature says under which lease it was made, and in which attempt.
 fn sign(lease: &Lease, attempt: u8) -> SignedBatch {
-    let mut signatures = SignatureBuf::with_capacity(256, lease.records.len() as usize);
-    for record in lease.records.iter() {
+    let mut signatures = SignatureBuf::with_capacity(256, lease.records().len() as usize);
+    for record in lease.records().iter() {
         let signature = signatures.push_zeroed();
-        signature[..32].copy_from_slice(&name(record, lease.epoch, lease.key, lease.batch));
+        signature[..32].copy_from_slice(&name(record, lease.epoch(), lease.key(), lease.batch()));
         signature[32] = attempt;
     }
     copy(lease).signed(signatures).unwrap()
@@ -301,8 +302,9 @@ fn name(record: RecordId, epoch: Epoch, key: KeyId, batch: BatchId) -> [u8; 32] 
 
 /// The same lease once more, as only a test may have it.
 fn copy(lease: &Lease) -> Lease {
-    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
-    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
+    let epoch = Epoch(lease.epoch().0 - 1);
+    let open = OpenBatch { id: lease.batch(), epoch, records: lease.records().clone() };
+    open.lease(lease.key(), lease.node(), lease.scheme())
 }
 
 fn number(id: i64) -> usize {

@@ -64,12 +64,12 @@ pub fn lease(store: &dyn Store, node: NodeId, limit: usize) -> Vec<Lease> {
 
 /// Stands in for signing: no two signatures of it are the same, not even of one record.
 pub fn sign(lease: Lease) -> SignedBatch {
-    let mut signatures = SignatureBuf::with_capacity(WIDTH, lease.records.len() as usize);
-    for record in lease.records.iter() {
+    let mut signatures = SignatureBuf::with_capacity(WIDTH, lease.records().len() as usize);
+    for record in lease.records().iter() {
         let signature = signatures.push_zeroed();
         signature[..8].copy_from_slice(&record.0.to_be_bytes());
-        signature[8..16].copy_from_slice(&lease.epoch.0.to_be_bytes());
-        signature[16..24].copy_from_slice(&lease.key.0.to_be_bytes());
+        signature[8..16].copy_from_slice(&lease.epoch().0.to_be_bytes());
+        signature[16..24].copy_from_slice(&lease.key().0.to_be_bytes());
     }
     lease.signed(signatures).unwrap()
 }

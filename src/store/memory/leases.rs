@@ -2,7 +2,7 @@
 
 use super::{MemoryStore, state::State};
 use crate::{
-    domain::{BatchId, BatchState, Epoch, KeyUse, Lease, NodeId, Scheme, least_recently_used},
+    domain::{BatchId, BatchState, Epoch, KeyUse, Lease, NodeId, OpenBatch, Scheme, least_recently_used},
     store::{BatchRow, Inventory, Leasing, StoreError},
 };
 
@@ -21,11 +21,11 @@ impl Leasing for MemoryStore {
             if let Some(key) = state.keys.get_mut(&key) {
                 key.row.last_leased = last_leased;
             }
-            batch.state = BatchState::Leased;
-            batch.epoch = batch.epoch.next();
+            let open = OpenBatch { id: batch.id, epoch: batch.epoch, records: batch.records.clone() };
+            let lease = open.lease(key, node, scheme);
+            (batch.state, batch.epoch) = (BatchState::Leased, lease.epoch());
             (batch.key, batch.node, batch.scheme) = (Some(key), Some(node), Some(scheme));
-            let records = batch.records.clone();
-            leases.push(Lease { batch: batch.id, key, node, epoch: batch.epoch, scheme, records });
+            leases.push(lease);
         }
         Ok(leases)
     }

@@ -4,20 +4,20 @@
 //! write: an auditor without any other right than SELECT is enough.
 
 use diesel::{
-    PgConnection,
+    PgConnection, Queryable,
     sql_types::{BigInt, Bool, Text},
 };
 
 use super::{PostgresStore, errors::Failure, expected::Schema};
 use crate::store::{
     Audit, Counts, StoreError,
-    sql::{self, RawCounts, Sql, Value, row, rows},
+    sql::{CountColumns, RawCounts, Sql, Value, row, rows},
 };
 
 impl Audit for PostgresStore {
     fn counts(&self) -> Result<Counts, StoreError> {
         self.long_query(|connection| {
-            Ok(sql::counts(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default()))
+            Ok(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default().into())
         })
     }
 
@@ -74,8 +74,8 @@ fn check_guards(connection: &mut PgConnection) -> Result<(), Failure> {
 /// The sequence of record ids hands them out one by one and upwards, from above every batch on: other ids
 /// would be refused when they are inserted.
 fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
-    let found: Option<(bool, String, i64, i64)> = row::<IdSequence, _, _>(connection, &[])?;
-    let (is_plain, name, reached, frontier) = found.unwrap_or_default();
+    let Sequence { is_plain, name, reached, frontier } =
+        row::<IdSequence, _, _>(connection, &[])?.unwrap_or_default();
     let wrong = if !is_plain {
         "the sequence of record.id does not count up one by one (INCREMENT, CYCLE, CACHE, MINVALUE or MAXVALUE was \
          changed), so that records would be refused: ALTER TABLE record ALTER id SET INCREMENT 1 SET NO CYCLE SET CACHE 1 \
@@ -90,6 +90,17 @@ fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
         return Ok(());
     };
     Err(StoreError::Refused(wrong).into())
+}
+
+/// The sequence of record ids.
+#[derive(Default, Queryable)]
+struct Sequence {
+    /// It counts up one by one.
+    is_plain: bool,
+    name: String,
+    reached: i64,
+    /// The highest id in any batch.
+    frontier: i64,
 }
 
 fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
@@ -113,7 +124,7 @@ impl Sql for RealCounts {
          + (SELECT count(*) FROM gap JOIN record ON record.id BETWEEN gap.first_record AND gap.last_record), \
          (SELECT coalesce(sum(record_count), 0)::bigint FROM batch), \
          (SELECT coalesce(sum(record_count), 0)::bigint FROM batch WHERE state = 'signed')";
-    type Columns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
+    type Columns = CountColumns;
 }
 
 struct Objects;

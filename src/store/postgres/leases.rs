@@ -2,15 +2,15 @@
 
 use diesel::{
     PgConnection,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{BigInt, Bool},
 };
 
 use super::{PostgresStore, array::array, errors::Failure, transaction::Turn};
 use crate::{
-    domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
+    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Scheme},
     store::{
         Inventory, Leasing, StoreError,
-        sql::{Sql, Value, execute, expect_rows, parse_runs, row, rows, sql_limit},
+        sql::{OpenColumns, RawOpen, Sql, Value, execute, expect_rows, row, rows, sql_limit},
     },
 };
 
@@ -27,7 +27,7 @@ impl Leasing for PostgresStore {
         // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
         // go back to `open` when the node is reclaimed: nothing is signed for them yet.
         self.write_in_turn(Turn::Lease, |connection| {
-            // Whoever wants to reclaim this node waits for us, and finds our leases then.
+            // A reclaim of this node waits for us, and then finds our leases.
             if row::<HoldNode, i64, _>(connection, &[Value::Integer(node.0)])?.is_none() {
                 return Err(not_registered(node).into());
             }
@@ -76,13 +76,13 @@ fn lease_batches(
 ) -> Result<Vec<Lease>, Failure> {
     let keys: Vec<(i64, i64)> =
         rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
-    let batches: Vec<(i64, i64, String)> =
+    let batches: Vec<RawOpen> =
         rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
     let pairs = || batches.iter().zip(&keys);
     let count = pairs().count();
     let arrays = [
-        array(pairs().map(|((id, ..), _)| id)),
-        array(pairs().map(|((_, epoch, _), _)| epoch)),
+        array(pairs().map(|(open, _)| open.id)),
+        array(pairs().map(|(open, _)| open.epoch)),
         array(pairs().map(|(_, (key, _))| key)),
         array(pairs().zip(1..).map(|((_, (_, last_leased)), place)| last_leased + place)),
     ];
@@ -91,13 +91,11 @@ fn lease_batches(
     let (leased, used) = row::<LeaseBatches, (i64, i64), _>(connection, &values)?.unwrap_or_default();
     expect_rows("leasing batches", count, leased as usize)?;
     expect_rows("noting the use of keys", count, used as usize)?;
-    pairs()
-        .map(|((id, epoch, runs), (key, _))| {
-            let batch = BatchId(*id);
-            let records = parse_runs(batch, runs)?;
-            Ok(Lease { batch, key: KeyId(*key), node, epoch: Epoch(*epoch).next(), scheme, records })
-        })
-        .collect()
+    let leases = batches.into_iter().zip(keys).map(|(open, (key, _))| {
+        let open = OpenBatch::try_from(open)?;
+        Ok(open.lease(KeyId(key), node, scheme))
+    });
+    leases.collect()
 }
 
 /// Gives back everything that a node holds.
@@ -131,7 +129,7 @@ impl Sql for LeastRecentlyUsed {
 struct OldestOpen;
 impl Sql for OldestOpen {
     const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT ?";
-    type Columns = (BigInt, BigInt, Text);
+    type Columns = OpenColumns;
 }
 
 struct LeaseBatches;

@@ -8,8 +8,8 @@ use crate::{
     store::{
         BatchRow, KeyRow, Reading, SignedRow, Status, StoreError,
         sql::{
-            BatchColumns, KeyColumns, RawBatch, RawKey, RawSigned, SignedColumns, Sql, Value, batch_row,
-            bound, key_row, page, read_pages, row, rows, sql_limit,
+            BatchColumns, KeyColumns, RawBatch, RawKey, RawSigned, SignedColumns, Sql, Value, bound, page,
+            read_pages, row, rows, sql_limit,
         },
     },
 };
@@ -22,14 +22,14 @@ impl Reading for PostgresStore {
     fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
         self.query(|connection| {
             let rows: Vec<RawKey> = rows::<AllKeys, _, _>(connection, &[])?;
-            Ok(rows.into_iter().map(key_row).collect::<Result<_, _>>()?)
+            Ok(rows.into_iter().map(KeyRow::try_from).collect::<Result<_, _>>()?)
         })
     }
 
     fn key(&self, key: KeyId) -> Result<Option<KeyRow>, StoreError> {
         self.query(|connection| {
             let found: Option<RawKey> = row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
-            Ok(found.map(key_row).transpose()?)
+            Ok(found.map(KeyRow::try_from).transpose()?)
         })
     }
 
@@ -37,14 +37,14 @@ impl Reading for PostgresStore {
         self.long_query(|connection| {
             let values = [Value::Integer(after.0), Value::Integer(sql_limit(limit))];
             let rows: Vec<RawBatch> = rows::<BatchesAfter, _, _>(connection, &values)?;
-            Ok(rows.into_iter().map(batch_row).collect::<Result<_, _>>()?)
+            Ok(rows.into_iter().map(BatchRow::try_from).collect::<Result<_, _>>()?)
         })
     }
 
     fn batch_of(&self, record: RecordId) -> Result<Option<BatchRow>, StoreError> {
         self.long_query(|connection| {
             let found: Option<RawBatch> = row::<BatchOf, _, _>(connection, &[Value::Integer(record.0)])?;
-            Ok(found.map(batch_row).transpose()?)
+            Ok(found.map(BatchRow::try_from).transpose()?)
         })
     }
 

@@ -1,14 +1,11 @@
 //! How far the work is.
 
-use diesel::{
-    PgConnection,
-    sql_types::{BigInt, Text},
-};
+use diesel::{PgConnection, Queryable, sql_types::BigInt};
 
 use super::errors::Failure;
 use crate::store::{
     Status,
-    sql::{self, RawNode, RawSum, Sql, Value, row, rows},
+    sql::{self, NodeColumns, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
 };
 
 /// Beyond so many records above the frontier, the rest is taken from their ids.
@@ -21,7 +18,7 @@ const COUNTED_AT_MOST: i64 = 100_000;
 /// without gaps.
 pub(super) fn status(connection: &mut PgConnection) -> Result<Status, Failure> {
     Ok(sql::status(
-        rows::<Nodes, RawNode, _>(connection, &[])?,
+        rows::<ListNodes, RawNode, _>(connection, &[])?,
         unbatched(connection)?,
         rows::<CountKeys, RawSum, _>(connection, &[])?,
         rows::<UnsignedBatches, RawSum, _>(connection, &[])?,
@@ -31,18 +28,29 @@ pub(super) fn status(connection: &mut PgConnection) -> Result<Status, Failure> {
 
 /// Counts up to [`COUNTED_AT_MOST`] of them, and those in gaps; the rest of a longer backlog by its ids.
 fn unbatched(connection: &mut PgConnection) -> Result<u64, Failure> {
-    let (counted, reached, highest, late) =
-        row::<Unbatched, (i64, i64, i64, i64), _>(connection, &[Value::Integer(COUNTED_AT_MOST)])?
-            .unwrap_or_default();
-    let rest = if counted < COUNTED_AT_MOST { 0 } else { highest - reached };
-    Ok((counted + rest + late) as u64)
+    let values = [Value::Integer(COUNTED_AT_MOST)];
+    let found: Unbatched = row::<CountUnbatched, _, _>(connection, &values)?.unwrap_or_default();
+    let rest = if found.counted < COUNTED_AT_MOST { 0 } else { found.highest - found.reached };
+    Ok((found.counted + rest + found.late) as u64)
+}
+
+/// Records above the frontier.
+#[derive(Default, Queryable)]
+struct Unbatched {
+    counted: i64,
+    /// The id up to which they were counted.
+    reached: i64,
+    /// The highest id of a record.
+    highest: i64,
+    /// Records in gaps.
+    late: i64,
 }
 
 struct CountKeys;
 impl Sql for CountKeys {
     const TEXT: &'static str =
         "SELECT state, count(*), sum(signature_count)::bigint FROM signing_key GROUP BY state";
-    type Columns = (Text, BigInt, BigInt);
+    type Columns = SumColumns;
 }
 
 struct UnsignedBatches;
@@ -50,7 +58,7 @@ impl Sql for UnsignedBatches {
     const TEXT: &'static str = "SELECT state, count(*), sum(record_count)::bigint FROM batch \
          WHERE state = 'open' GROUP BY state UNION ALL \
          SELECT state, count(*), sum(record_count)::bigint FROM batch WHERE state = 'leased' GROUP BY state";
-    type Columns = (Text, BigInt, BigInt);
+    type Columns = SumColumns;
 }
 
 struct HighestBatch;
@@ -59,8 +67,8 @@ impl Sql for HighestBatch {
     type Columns = BigInt;
 }
 
-struct Unbatched;
-impl Sql for Unbatched {
+struct CountUnbatched;
+impl Sql for CountUnbatched {
     const TEXT: &'static str = "SELECT count(*), coalesce(max(id), 0), coalesce((SELECT max(id) FROM record), 0), \
          (SELECT count(*) FROM gap JOIN record ON record.id BETWEEN gap.first_record AND gap.last_record) \
          FROM (SELECT id FROM record WHERE id > coalesce((SELECT max(last_record) FROM batch), 0) \
@@ -68,11 +76,11 @@ impl Sql for Unbatched {
     type Columns = (BigInt, BigInt, BigInt, BigInt);
 }
 
-struct Nodes;
-impl Sql for Nodes {
+struct ListNodes;
+impl Sql for ListNodes {
     const TEXT: &'static str = "SELECT id, name, \
          to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
          to_char(lease_until AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), \
          (SELECT count(*) FROM batch WHERE batch.node_id = node.id) FROM node ORDER BY id";
-    type Columns = (BigInt, Text, Text, Text, BigInt);
+    type Columns = NodeColumns;
 }

@@ -10,13 +10,13 @@ use diesel::{
 use super::{SqliteStore, errors::Failure, limit::without_limit, migrations::run_pending};
 use crate::store::{
     Audit, Counts, StoreError,
-    sql::{self, RawCounts, Sql, row, rows},
+    sql::{CountColumns, RawCounts, Sql, row, rows},
 };
 
 impl Audit for SqliteStore {
     fn counts(&self) -> Result<Counts, StoreError> {
         self.query(|connection| {
-            Ok(sql::counts(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default()))
+            Ok(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default().into())
         })
     }
 
@@ -93,7 +93,7 @@ impl Sql for RealCounts {
          WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)), \
          (SELECT coalesce(sum(record_count), 0) FROM batch), \
          (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'signed')";
-    type Columns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
+    type Columns = CountColumns;
 }
 
 struct Objects;
@@ -109,8 +109,8 @@ impl Sql for QuickCheck {
     type Columns = Text;
 }
 
-/// Whoever checks the signatures looks each one up beside its record and its batch, and counts them: here
-/// that would only be done once more.
+/// The check of the signatures looks each one up beside its record and its batch, and counts them: here that
+/// would only be done once more.
 struct OrphanCheck;
 impl Sql for OrphanCheck {
     const TEXT: &'static str = "SELECT orphan.\"table\", orphan.rowid, orphan.parent \

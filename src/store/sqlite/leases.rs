@@ -2,15 +2,15 @@
 
 use diesel::{
     SqliteConnection,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{BigInt, Bool},
 };
 
 use super::{SqliteStore, errors::Failure};
 use crate::{
-    domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
+    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Scheme},
     store::{
         Inventory, Leasing, StoreError,
-        sql::{Sql, Value, execute, expect_rows, parse_runs, row, rows, sql_limit},
+        sql::{OpenColumns, RawOpen, Sql, Value, execute, expect_rows, row, rows, sql_limit},
     },
 };
 
@@ -28,14 +28,14 @@ impl Leasing for SqliteStore {
             }
             let keys: Vec<i64> =
                 rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
-            let batches: Vec<OpenBatch> =
+            let batches: Vec<RawOpen> =
                 rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
             let mut last_leased = row::<LastLeased, i64, _>(connection, &[])?.unwrap_or_default();
             let pairs = batches.into_iter().zip(keys);
             pairs
                 .map(|(batch, key)| {
                     last_leased += 1;
-                    lease_one(connection, batch, KeyId(key), node, scheme, last_leased)
+                    lease_one(connection, batch.try_into()?, KeyId(key), node, scheme, last_leased)
                 })
                 .collect()
         })
@@ -74,28 +74,25 @@ impl Leasing for SqliteStore {
     }
 }
 
-type OpenBatch = (i64, i64, String);
-
 fn lease_one(
     connection: &mut SqliteConnection,
-    (id, epoch, runs): OpenBatch,
+    open: OpenBatch,
     key: KeyId,
     node: NodeId,
     scheme: Scheme,
     last_leased: i64,
 ) -> Result<Lease, Failure> {
-    let batch = BatchId(id);
     let values = [
         Value::Integer(key.0),
         Value::Integer(node.0),
         Value::Text(scheme.name()),
-        Value::Integer(id),
-        Value::Integer(epoch),
+        Value::Integer(open.id.0),
+        Value::Integer(open.epoch.0),
     ];
     expect_rows("leasing a batch", 1, execute::<LeaseBatch, _>(connection, &values)?)?;
     let values = [Value::Integer(last_leased), Value::Integer(key.0)];
     expect_rows("noting the use of a key", 1, execute::<UseKey, _>(connection, &values)?)?;
-    Ok(Lease { batch, key, node, epoch: Epoch(epoch).next(), scheme, records: parse_runs(batch, &runs)? })
+    Ok(open.lease(key, node, scheme))
 }
 
 /// Whether there is an open batch; refuses a node that is not registered.
@@ -130,7 +127,7 @@ impl Sql for LeastRecentlyUsed {
 struct OldestOpen;
 impl Sql for OldestOpen {
     const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT +?";
-    type Columns = (BigInt, BigInt, Text);
+    type Columns = OpenColumns;
 }
 
 struct LastLeased;

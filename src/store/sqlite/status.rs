@@ -1,14 +1,11 @@
 //! How far the work is.
 
-use diesel::{
-    SqliteConnection,
-    sql_types::{BigInt, Text},
-};
+use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
 
 use super::errors::Failure;
 use crate::store::{
     Status,
-    sql::{self, RawNode, RawSum, Sql, Value, row, rows},
+    sql::{self, NodeColumns, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
 };
 
 /// Beyond so many records above the frontier, the rest is taken from their ids.
@@ -21,7 +18,7 @@ const COUNTED_AT_MOST: i64 = 100_000;
 /// without gaps.
 pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failure> {
     Ok(sql::status(
-        rows::<Nodes, RawNode, _>(connection, &[])?,
+        rows::<ListNodes, RawNode, _>(connection, &[])?,
         unbatched(connection)?,
         rows::<CountKeys, RawSum, _>(connection, &[])?,
         rows::<UnsignedBatches, RawSum, _>(connection, &[])?,
@@ -32,17 +29,26 @@ pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failur
 /// Counts up to [`COUNTED_AT_MOST`] of them; the rest of a longer backlog by its ids, which have gaps only
 /// where a user chose them.
 fn unbatched(connection: &mut SqliteConnection) -> Result<u64, Failure> {
-    let (counted, reached, highest) =
-        row::<Unbatched, (i64, i64, i64), _>(connection, &[Value::Integer(COUNTED_AT_MOST)])?
-            .unwrap_or_default();
-    let rest = if counted < COUNTED_AT_MOST { 0 } else { highest - reached };
-    Ok((counted + rest) as u64)
+    let values = [Value::Integer(COUNTED_AT_MOST)];
+    let found: Unbatched = row::<CountUnbatched, _, _>(connection, &values)?.unwrap_or_default();
+    let rest = if found.counted < COUNTED_AT_MOST { 0 } else { found.highest - found.reached };
+    Ok((found.counted + rest) as u64)
+}
+
+/// Records above the frontier.
+#[derive(Default, Queryable)]
+struct Unbatched {
+    counted: i64,
+    /// The id up to which they were counted.
+    reached: i64,
+    /// The highest id of a record.
+    highest: i64,
 }
 
 struct CountKeys;
 impl Sql for CountKeys {
     const TEXT: &'static str = "SELECT state, count(*), sum(signature_count) FROM signing_key GROUP BY state";
-    type Columns = (Text, BigInt, BigInt);
+    type Columns = SumColumns;
 }
 
 struct UnsignedBatches;
@@ -50,7 +56,7 @@ impl Sql for UnsignedBatches {
     const TEXT: &'static str = "SELECT state, count(*), sum(record_count) FROM batch \
          WHERE state = 'open' GROUP BY state UNION ALL \
          SELECT state, count(*), sum(record_count) FROM batch WHERE state = 'leased' GROUP BY state";
-    type Columns = (Text, BigInt, BigInt);
+    type Columns = SumColumns;
 }
 
 struct HighestBatch;
@@ -59,17 +65,17 @@ impl Sql for HighestBatch {
     type Columns = BigInt;
 }
 
-struct Unbatched;
-impl Sql for Unbatched {
+struct CountUnbatched;
+impl Sql for CountUnbatched {
     const TEXT: &'static str = "SELECT count(*), coalesce(max(id), 0), \
          coalesce((SELECT max(id) FROM record), 0) FROM (SELECT id FROM record \
          WHERE id > coalesce((SELECT last_record FROM batch ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT +?)";
     type Columns = (BigInt, BigInt, BigInt);
 }
 
-struct Nodes;
-impl Sql for Nodes {
+struct ListNodes;
+impl Sql for ListNodes {
     const TEXT: &'static str = "SELECT id, name, started_at, lease_until, \
          (SELECT count(*) FROM batch WHERE batch.node_id = node.id) FROM node ORDER BY id";
-    type Columns = (BigInt, Text, Text, Text, BigInt);
+    type Columns = NodeColumns;
 }
