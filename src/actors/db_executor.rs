@@ -64,7 +64,7 @@ pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 /// Leases, then hashes the payloads: only digests travel on, so memory does not grow with payloads.
 fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, StoreError> {
     let leases = store.lease(request.node, request.scheme, request.limit)?;
-    let held: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
+    let held: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     let hashed = leases.into_iter().map(|lease| {
         let digests = digests(store, &lease)?;
         Ok(Leased { lease, digests })
@@ -80,10 +80,10 @@ fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, Store
 }
 
 fn digests(store: &dyn Store, lease: &crate::domain::Lease) -> Result<Vec<Digest>, StoreError> {
-    let algorithm = lease.scheme.digest();
-    let mut digests = Vec::with_capacity(usize::try_from(lease.records.len()).unwrap_or(0));
+    let algorithm = lease.scheme().digest();
+    let mut digests = Vec::with_capacity(usize::try_from(lease.records().len()).unwrap_or(0));
     store
-        .read_payloads(&lease.records, &mut |_, payload| digests.push(signer::digest(algorithm, payload)))?;
+        .read_payloads(lease.records(), &mut |_, payload| digests.push(signer::digest(algorithm, payload)))?;
     Ok(digests)
 }
 

@@ -59,11 +59,11 @@ pub async fn commit(
 fn parts(batches: &[SignedBatch]) -> VecDeque<Range<usize>> {
     let (mut parts, mut records) = (VecDeque::<Range<usize>>::new(), 0);
     for (i, batch) in batches.iter().enumerate() {
-        records += batch.lease().records.len();
+        records += batch.lease().records().len();
         match parts.back_mut() {
             Some(part) if records <= RECORDS_AT_A_TIME => part.end = i + 1,
             _ => {
-                records = batch.lease().records.len();
+                records = batch.lease().records().len();
                 parts.push_back(i..i + 1);
             }
         }
@@ -94,7 +94,7 @@ async fn commit_part(
         if !matches!(error, StoreError::UnknownOutcome(_)) {
             continue;
         }
-        let sent = sent.iter().map(|batch| (batch.lease().batch, batch.lease().epoch)).collect();
+        let sent = sent.iter().map(|batch| (batch.lease().batch(), batch.lease().epoch())).collect();
         let outcomes = read_back(db, standing, ends, sent).await?;
         // One transaction carried them all: if any batch still waits, none of them was stored by it.
         if !outcomes.contains(&Outcome::NotStored) {
@@ -142,15 +142,15 @@ fn judge((verdict, batch): (CommitVerdict, &SignedBatch)) -> Settled {
         // The first of two attempts was still running when it was read back, and has happened since:
         // nobody else can have signed the batch at our epoch.
         CommitVerdict::Fenced { state, epoch, .. }
-            if Outcome::of(lease.epoch, state, epoch) == Outcome::Stored =>
+            if Outcome::of(lease.epoch(), state, epoch) == Outcome::Stored =>
         {
             Settled::Committed
         }
         CommitVerdict::Fenced { state, epoch, node } => {
             log::warn!(
                 "fenced: the signatures of batch {} at epoch {} were dropped, for it is {state} at epoch {epoch}{}",
-                lease.batch,
-                lease.epoch,
+                lease.batch(),
+                lease.epoch(),
                 node.map(|node| format!(", node {node}")).unwrap_or_default(),
             );
             Settled::Fenced

@@ -5,10 +5,7 @@ use super::{
     ingest::Links,
     messages::{Feed, LeaseBatches, Leased, ReadStatus},
 };
-use crate::{
-    domain::KeyState,
-    store::{OpenedBatches, StoreError},
-};
+use crate::store::{OpenedBatches, StoreError};
 
 /// What an attempt to lease came to.
 pub(super) enum Harvest {
@@ -31,9 +28,7 @@ pub(super) async fn harvest(links: &Links, request: LeaseBatches, feed: Feed, id
     }
     match ask(&links.db.lease, request).await {
         Ok(leased) if leased.is_empty() && idle => match ask(&links.db.status, ReadStatus).await {
-            Ok(status) if status.keys[KeyState::Active as usize] == 0 => {
-                Harvest::NoActiveKey { waiting: status.waiting() }
-            }
+            Ok(status) if status.keys.active == 0 => Harvest::NoActiveKey { waiting: status.waiting() },
             Ok(_) => Harvest::Leased(opened, leased),
             Err(error) => Harvest::Failed(error),
         },

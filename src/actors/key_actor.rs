@@ -56,7 +56,7 @@ impl Handler<Sign> for KeyActor {
     type Result = AtomicResponse<Self, Result<SignedBatch, SignFailed>>;
 
     fn handle(&mut self, Sign(leased): Sign, _: &mut Self::Context) -> Self::Result {
-        debug_assert_eq!(leased.lease.key, self.key);
+        debug_assert_eq!(leased.lease.key(), self.key);
         let signing = sign(self.key, self.opened.take(), self.tools.clone(), leased);
         AtomicResponse::new(Box::pin(signing.into_actor(self).map(|(opened, result), actor, _| {
             // A key that failed is opened afresh.
@@ -80,13 +80,13 @@ async fn sign(key: KeyId, opened: Option<SigningKey>, tools: KeyTools, leased: L
     };
     let Leased { lease, digests } = leased;
     let (done, reply) = oneshot::channel();
-    let permit = tools.standing.permit(lease.node);
-    tools.pool.submit(Job::new(source, lease.scheme, digests, permit, done));
+    let permit = tools.standing.permit(lease.node());
+    tools.pool.submit(Job::new(source, lease.scheme(), digests, permit, done));
     let Done { key: opened, result } =
         reply.await.unwrap_or(Done { key: None, result: Err(SignFailed::Gone) });
     let signed = result.and_then(|signatures| {
         lease.signed(signatures).map_err(|wrong| SignFailed::WrongCount {
-            expected: wrong.lease.records.len(),
+            expected: wrong.lease.records().len(),
             found: wrong.found,
         })
     });

@@ -79,7 +79,7 @@ impl Handler<Sign> for Supervisor {
     type Result = ResponseActFuture<Self, Result<SignedBatch, SignFailed>>;
 
     fn handle(&mut self, sign: Sign, _: &mut Self::Context) -> Self::Result {
-        let key = sign.0.lease.key;
+        let key = sign.0.lease.key();
         let owner = self.owner(key).actor.clone();
         let signing = async move { owner.send(sign).await.unwrap_or(Err(SignFailed::Gone)) };
         Box::pin(signing.into_actor(self).then(move |result, actor, _| {

@@ -142,7 +142,10 @@ mod tests {
     use crate::{
         domain::{Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf},
         signer::Engine,
-        store::{MemoryStore, NewKey, NewRecord, OpenBatches, Store},
+        store::{
+            Batching, Committing, Intake, KeyPool, Leasing, MemoryStore, NewKey, NewRecord, Nodes,
+            OpenBatches, Reading,
+        },
     };
 
     /// Batches of `batch_size` records that wait, one key whose public half is damaged, and a node.

@@ -9,7 +9,7 @@ use super::{Problem, findings::Findings};
 use crate::{
     domain::{KeyId, Scheme, promises::Invalid},
     signer::{Engine, PublicKey, SignerError, Verifier, digest},
-    store::{KeyRow, Store, StoreError},
+    store::{KeyRow, Reading, StoreError},
 };
 
 /// What a signature is checked with.
@@ -36,14 +36,14 @@ impl VerifyingKey {
 
 /// All keys that can be used. Keys that are added during the check are found when first needed.
 pub(super) struct VerifyingKeys<'a> {
-    store: &'a dyn Store,
+    store: &'a dyn Reading,
     engine: Engine,
     keys: RwLock<HashMap<KeyId, Arc<VerifyingKey>>>,
 }
 
 impl<'a> VerifyingKeys<'a> {
     /// Checks each row against its public key.
-    pub(super) fn new(store: &'a dyn Store, engine: Engine, rows: &[KeyRow], findings: &Findings) -> Self {
+    pub(super) fn new(store: &'a dyn Reading, engine: Engine, rows: &[KeyRow], findings: &Findings) -> Self {
         let mut seen = HashMap::new();
         for row in rows {
             if let Some(first) = seen.insert(&row.public_key, row.id) {
@@ -66,7 +66,7 @@ impl<'a> VerifyingKeys<'a> {
         if known.is_some() {
             return Ok(known);
         }
-        let Some(stored) = self.store.stored_key(id)? else { return Ok(None) };
+        let Some(stored) = self.store.key(id)? else { return Ok(None) };
         let Ok(public_key) = PublicKey::from_spki(&stored.public_key) else { return Ok(None) };
         let Ok(key) = VerifyingKey::new(self.engine, &public_key).map(Arc::new) else { return Ok(None) };
         self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&key));

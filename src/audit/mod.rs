@@ -23,7 +23,7 @@ pub use report::Report;
 use crate::{
     domain::promises::{Batches, Counts, check_counts},
     signer::Engine,
-    store::{KeyRow, Store, StoreError},
+    store::{Audit, KeyRow, StoreError},
 };
 use findings::Findings;
 use keys::VerifyingKeys;
@@ -35,7 +35,7 @@ use scan::Scan;
 /// # Errors
 /// When the database cannot be read. Whatever is wrong *in* it is a [`Problem`] of the report.
 pub fn check_all(
-    store: &dyn Store,
+    store: &dyn Audit,
     engine: Engine,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
@@ -58,7 +58,7 @@ pub fn check_all(
 }
 
 /// What is not a matter of single batches: the schema, and the number of rows.
-fn check_whole(store: &dyn Store, findings: &Findings) -> Result<Counts, StoreError> {
+fn check_whole(store: &dyn Audit, findings: &Findings) -> Result<Counts, StoreError> {
     store.audit()?.into_iter().for_each(|sentence| findings.add(Problem::Schema(sentence)));
     let counts = store.counts()?;
     check_counts(counts).into_iter().for_each(|breach| findings.add(breach));

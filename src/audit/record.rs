@@ -7,7 +7,7 @@ use crate::{
         promises::{Breach, Records},
     },
     signer::{Engine, PublicKey},
-    store::{Store, StoreError},
+    store::{Reading, StoreError},
 };
 
 /// What became of the check of one record.
@@ -35,7 +35,7 @@ pub enum RecordVerdict {
 /// # Errors
 /// When the database cannot be read.
 pub fn check_record(
-    store: &dyn Store,
+    store: &dyn Reading,
     engine: Engine,
     record: RecordId,
 ) -> Result<RecordVerdict, StoreError> {
@@ -58,7 +58,7 @@ pub fn check_record(
         });
     };
     let no_key = Breach::NoKey { batch: batch.id, key: key_id };
-    let Some(stored) = store.stored_key(key_id)? else { return wrong(no_key) };
+    let Some(stored) = store.key(key_id)? else { return wrong(no_key) };
     let Ok(public_key) = PublicKey::from_spki(&stored.public_key) else { return wrong(no_key) };
     let Ok(key) = VerifyingKey::new(engine, &public_key) else { return wrong(no_key) };
     let mut checked = Records::new(&batch, &one);

@@ -15,10 +15,7 @@ use super::{
     context::Context,
     shown::{self, field, json_line},
 };
-use crate::{
-    domain::KeyState,
-    store::{self, NodeRow, Store},
-};
+use crate::store::{self, NodeRow, Reading};
 
 /// Show how far the work is.
 #[derive(Args, Debug)]
@@ -80,7 +77,7 @@ impl Status {
 struct Looks(VecDeque<(Instant, u64)>);
 
 impl Looks {
-    fn look(&mut self, store: &dyn Store) -> Result<store::Status> {
+    fn look(&mut self, store: &dyn Reading) -> Result<store::Status> {
         let status = store.status()?;
         self.0.push_back((Instant::now(), status.signed));
         if self.0.len() > WINDOW {
@@ -102,16 +99,18 @@ fn seconds_left(status: &store::Status, rate: Option<f64>) -> Option<u64> {
 }
 
 fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io::Result<()> {
-    let [open, leased, signed] = status.batches;
-    let keys: Vec<_> =
-        KeyState::ALL.iter().zip(status.keys).map(|(state, count)| format!("{count} {state}")).collect();
+    let (batches, keys) = (status.batches, status.keys);
     writeln!(out, "records  {} signed of {}, {} waiting", status.signed, status.records(), status.waiting())?;
     writeln!(
         out,
-        "batches  {signed} signed, {leased} leased, {open} open; {} records in none yet",
-        status.unbatched
+        "batches  {} signed, {} leased, {} open; {} records in none yet",
+        batches.signed, batches.leased, batches.open, status.unbatched
     )?;
-    writeln!(out, "keys     {}", keys.join(", "))?;
+    writeln!(
+        out,
+        "keys     {} active, {} disabled, {} retired, {} suspended",
+        keys.active, keys.disabled, keys.retired, keys.suspended
+    )?;
     print_nodes(&status.nodes, out)?;
     if let Some(rate) = rate {
         write!(out, "rate     {rate:.0} records/s")?;
@@ -150,7 +149,7 @@ fn one_line(status: &store::Status, rate: Option<f64>) -> String {
         "{} of {} records signed, {} batches leased, {} nodes, {:.0} records/s{left}",
         status.signed,
         status.records(),
-        status.batches[1],
+        status.batches.leased,
         status.nodes.len(),
         rate.unwrap_or(0.0)
     )
@@ -161,12 +160,7 @@ fn duration(seconds: u64) -> humantime::FormattedDuration {
 }
 
 fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
-    let [open, leased, signed] = status.batches;
-    let keys: serde_json::Map<_, _> = KeyState::ALL
-        .iter()
-        .zip(status.keys)
-        .map(|(state, count)| (state.name().to_owned(), count.into()))
-        .collect();
+    let (batches, keys) = (status.batches, status.keys);
     let nodes: Vec<_> = status
         .nodes
         .iter()
@@ -189,8 +183,13 @@ fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
             "open": status.open,
             "unbatched": status.unbatched,
         },
-        "batches": {"open": open, "leased": leased, "signed": signed},
-        "keys": keys,
+        "batches": {"open": batches.open, "leased": batches.leased, "signed": batches.signed},
+        "keys": {
+            "active": keys.active,
+            "disabled": keys.disabled,
+            "retired": keys.retired,
+            "suspended": keys.suspended,
+        },
         "nodes": nodes,
         "records_per_second": rate,
         "seconds_left": seconds_left(status, rate),

@@ -1,6 +1,8 @@
-//! A batch as it stands in a database: what its row says.
+//! A batch as it stands in a database: its states, and what its row says.
 
-use super::{BatchId, BatchState, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
+use std::{fmt, str::FromStr};
+
+use super::{BatchId, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
 
 /// A batch as it stands in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,4 +30,51 @@ pub struct BatchRow {
 impl BatchRow {
     /// Records of the largest batch: its signatures are held in memory until they are stored.
     pub const MAX_RECORDS: usize = 100_000;
+}
+
+/// Where a batch is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BatchState {
+    /// Formed, waiting for a key.
+    Open,
+    /// In the hands of one node, with one key.
+    Leased,
+    /// All its signatures are stored. Final.
+    Signed,
+}
+
+/// A name that is none of the three states.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown batch state '{0}'")]
+pub struct UnknownBatchState(pub String);
+
+impl BatchState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Leased, Self::Signed];
+
+    /// The name stored in `batch.state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Leased => "leased",
+            Self::Signed => "signed",
+        }
+    }
+}
+
+impl fmt::Display for BatchState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for BatchState {
+    type Err = UnknownBatchState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name() == text)
+            .ok_or_else(|| UnknownBatchState(text.to_owned()))
+    }
 }

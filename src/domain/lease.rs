@@ -1,78 +1,69 @@
 //! A batch on its way: `open → leased → signed`, as types that cannot be used twice.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use super::{BatchId, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
 
-/// Where a batch is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BatchState {
-    /// Formed, waiting for a key.
-    Open,
-    /// In the hands of one node, with one key.
-    Leased,
-    /// All its signatures are stored. Final.
-    Signed,
+/// A batch that waits for a key, as its row says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OpenBatch {
+    /// The batch.
+    pub id: BatchId,
+    /// Its lease number so far.
+    pub epoch: Epoch,
+    /// Its records.
+    pub records: Runs,
 }
 
-/// A name that is none of the three states.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown batch state '{0}'")]
-pub struct UnknownBatchState(pub String);
-
-impl BatchState {
-    /// Every state.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Leased, Self::Signed];
-
-    /// State, epoch and node of a batch that is not there, in a database that went back in time: those of one that
-    /// was never leased.
-    pub const NOT_THERE: (Self, Epoch, Option<NodeId>) = (Self::Open, Epoch(0), None);
-
-    /// The name stored in `batch.state`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Leased => "leased",
-            Self::Signed => "signed",
-        }
-    }
-}
-
-impl fmt::Display for BatchState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for BatchState {
-    type Err = UnknownBatchState;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.name() == text)
-            .ok_or_else(|| UnknownBatchState(text.to_owned()))
+impl OpenBatch {
+    /// Leases it to `node`, to be signed with `key`: at the next epoch. Nothing else makes a [`Lease`].
+    pub fn lease(self, key: KeyId, node: NodeId, scheme: Scheme) -> Lease {
+        Lease { batch: self.id, key, node, epoch: self.epoch.next(), scheme, records: self.records }
     }
 }
 
 /// A node's right to sign one batch with one key. It cannot be cloned, and signing consumes it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The batch to sign.
-    pub batch: BatchId,
-    /// The only key that may sign it.
-    pub key: KeyId,
-    /// The node that holds the lease.
-    pub node: NodeId,
-    /// The lease's number: a commit is conditional on it.
-    pub epoch: Epoch,
-    /// How to sign.
-    pub scheme: Scheme,
-    /// The records, in the order in which digests and signatures come.
-    pub records: Runs,
+    batch: BatchId,
+    key: KeyId,
+    node: NodeId,
+    epoch: Epoch,
+    scheme: Scheme,
+    records: Runs,
 }
 
 impl Lease {
+    /// The batch to sign.
+    pub fn batch(&self) -> BatchId {
+        self.batch
+    }
+
+    /// The only key that may sign it.
+    pub fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// The node that holds the lease.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The lease's number: a commit is conditional on it.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// How to sign.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The records, in the order in which digests and signatures come.
+    pub fn records(&self) -> &Runs {
+        &self.records
+    }
+
     /// Turns the lease into a signed batch, ready to be committed.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod batch;
 mod digest;
+mod fence;
 mod fingerprint;
 mod ids;
 mod key;
@@ -11,14 +12,15 @@ mod runs;
 mod scheme;
 mod verdict;
 
-pub use batch::BatchRow;
+pub use batch::{BatchRow, BatchState, UnknownBatchState};
 pub use digest::{Digest, DigestAlgorithm};
+pub use fence::{Holding, fence, outcomes};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use ids::{BatchId, Epoch, KeyId, NodeId, RecordId};
 pub use key::{
     ContradictoryCustody, KeyMaterial, KeyState, KeyUse, StoredKey, UnknownKeyState, least_recently_used,
 };
-pub use lease::{BatchState, Lease, SignatureBuf, SignedBatch, UnknownBatchState, WrongCount};
+pub use lease::{Lease, OpenBatch, SignatureBuf, SignedBatch, WrongCount};
 pub use runs::{Runs, RunsError};
 pub use scheme::{Scheme, UnknownScheme};
 pub use verdict::{CommitVerdict, InsertVerdict, Outcome};

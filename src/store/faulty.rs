@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    AddKeyVerdict, BatchRow, Counts, Inventory, KeyRow, KeyStateVerdict, NewKey, NewRecord, OpenBatches,
-    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
+    AddKeyVerdict, Audit, BatchRow, Batching, Committing, Counts, Intake, Inventory, KeyPool, KeyRow,
+    KeyStateVerdict, Leasing, Listener, NewKey, NewRecord, News, Nodes, OpenBatches, OpenedBatches, Reading,
+    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
 };
 use crate::domain::{
     BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
@@ -31,6 +32,7 @@ pub enum Method {
     Reclaim,
     AddKey,
     Keys,
+    Key,
     StoredKey,
     SetKeyState,
     InsertRecords,
@@ -134,13 +136,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Store for FaultyStore {
-    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
-        self.call(Method::OpenBatches, |store| store.open_batches(request))
+impl Intake for FaultyStore {
+    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+        self.call(Method::InsertRecords, |store| store.insert_records(records))
     }
 
-    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
-        self.call(Method::Lease, |store| store.lease(node, scheme, limit))
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        self.call(Method::PayloadLimit, |store| store.payload_limit())
     }
 
     fn read_payloads(
@@ -150,13 +152,17 @@ impl Store for FaultyStore {
     ) -> Result<(), StoreError> {
         self.call(Method::ReadPayloads, |store| store.read_payloads(records, visit))
     }
+}
 
-    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
-        self.call(Method::Commit, |store| store.commit(batches))
+impl Batching for FaultyStore {
+    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+        self.call(Method::OpenBatches, |store| store.open_batches(request))
     }
+}
 
-    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
-        self.call(Method::Outcomes, |store| store.outcomes(sent))
+impl Leasing for FaultyStore {
+    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        self.call(Method::Lease, |store| store.lease(node, scheme, limit))
     }
 
     fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
@@ -166,7 +172,19 @@ impl Store for FaultyStore {
     fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError> {
         self.call(Method::Inventory, |store| store.inventory(node, stored))
     }
+}
 
+impl Committing for FaultyStore {
+    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
+        self.call(Method::Commit, |store| store.commit(batches))
+    }
+
+    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+        self.call(Method::Outcomes, |store| store.outcomes(sent))
+    }
+}
+
+impl Nodes for FaultyStore {
     fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
         self.call(Method::RegisterNode, |store| store.register_node(name, ttl))
     }
@@ -182,13 +200,11 @@ impl Store for FaultyStore {
     fn reclaim(&self, me: Option<NodeId>, grace: Duration) -> Result<Vec<Reclaimed>, StoreError> {
         self.call(Method::Reclaim, |store| store.reclaim(me, grace))
     }
+}
 
+impl KeyPool for FaultyStore {
     fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
         self.call(Method::AddKey, |store| store.add_key(key))
-    }
-
-    fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
-        self.call(Method::Keys, |store| store.keys())
     }
 
     fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
@@ -203,17 +219,19 @@ impl Store for FaultyStore {
     ) -> Result<KeyStateVerdict, StoreError> {
         self.call(Method::SetKeyState, |store| store.set_key_state(key, state, reason))
     }
+}
 
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
-        self.call(Method::InsertRecords, |store| store.insert_records(records))
-    }
-
-    fn payload_limit(&self) -> Result<u32, StoreError> {
-        self.call(Method::PayloadLimit, |store| store.payload_limit())
-    }
-
+impl Reading for FaultyStore {
     fn status(&self) -> Result<Status, StoreError> {
         self.call(Method::Status, |store| store.status())
+    }
+
+    fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        self.call(Method::Keys, |store| store.keys())
+    }
+
+    fn key(&self, key: KeyId) -> Result<Option<KeyRow>, StoreError> {
+        self.call(Method::Key, |store| store.key(key))
     }
 
     fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError> {
@@ -227,13 +245,22 @@ impl Store for FaultyStore {
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
         self.call(Method::ReadSigned, |store| store.read_signed(records, visit))
     }
+}
 
+impl Audit for FaultyStore {
     fn counts(&self) -> Result<Counts, StoreError> {
         self.call(Method::Counts, |store| store.counts())
     }
 
     fn audit(&self) -> Result<Vec<String>, StoreError> {
         self.call(Method::Audit, |store| store.audit())
+    }
+}
+
+impl News for FaultyStore {
+    /// No fault is planned for it.
+    fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        self.inner.listener()
     }
 }
 

@@ -1,8 +1,6 @@
 //! Addresses of servers as libpq reads them: URLs, and key=value strings, which are made into URLs.
 
-use percent_encoding::{percent_decode_str, utf8_percent_encode};
-
-use super::url::{ENCODED, names_password};
+use super::percent::{decode, encode};
 
 /// Every parameter of libpq 18.
 const PARAMETERS: [&str; 52] = [
@@ -93,6 +91,12 @@ const FOREIGN: [(&str, &str); 22] = [
 /// a file is written with a folder before it, such as `./`.
 pub(super) fn is_key_value(text: &str) -> bool {
     text.split_once('=').is_some_and(|(before, _)| !before.contains('/'))
+}
+
+/// Whether a text that would be shown seems to hold a password, as when pairs are separated by semicolons.
+pub(super) fn names_password(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["password", "passwd", "pwd"].iter().any(|word| lower.contains(word))
 }
 
 /// Makes the URL of a `key=value ..` string.
@@ -237,16 +241,6 @@ pub(super) fn check_parameters(url: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Writes everything but letters, digits and `-._~` as `%XX`.
-pub(super) fn encode(text: &str) -> String {
-    utf8_percent_encode(text, &ENCODED).to_string()
-}
-
-/// Reads `%XX`; what is no such thing stays as it is, for libpq to complain of.
-pub(super) fn decode(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Layer 2, the databases: one small door, [`Store`], and what stands behind it. Diesel is used
+//! Layer 2, the databases: one door, [`Store`], in parts by subject, and what stands behind it. Diesel is used
 //! here and nowhere else; the names of cryptography are not known here.
 
 mod door;
@@ -6,6 +6,7 @@ mod error;
 mod faulty;
 mod libpq;
 mod memory;
+mod percent;
 mod postgres;
 mod schema; // as diesel prints it, which tests/sqlite/migrations.rs keeps true
 mod sql;
@@ -13,8 +14,9 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, Inventory, KeyRow, KeyStateVerdict, Listener, NewKey, NewRecord, NodeRow, OpenBatches,
-    OpenedBatches, Reclaimed, RenewVerdict, SignedRow, Status, Store,
+    AddKeyVerdict, Audit, BatchesByState, Batching, Committing, Intake, Inventory, KeyPool, KeyRow,
+    KeyStateVerdict, KeysByState, Leasing, Listener, NewKey, NewRecord, News, NodeRow, Nodes, OpenBatches,
+    OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store,
 };
 pub use error::StoreError;
 pub use faulty::{Fault, FaultyStore, Method};
@@ -49,8 +51,8 @@ pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>
     }
 }
 
-/// Opens a database that exists and is up to date, to read it: whoever may not write to it can do so, and
-/// nobody who writes to it is waited for. A server may be a standby.
+/// Opens a database that exists and is up to date, to read it. This needs no right to write, and never waits for
+/// those who write. A server may be a standby.
 ///
 /// # Errors
 /// As [`open`], except [`StoreError::ReadOnly`].
@@ -88,7 +90,7 @@ pub fn revert(url: &DatabaseUrl) -> Result<String, StoreError> {
     }
 }
 
-/// Sets [`Store::payload_limit`]. Records that are stored stay, also those that are larger.
+/// Sets [`Intake::payload_limit`]. Records that are stored stay, also those that are larger.
 ///
 /// # Errors
 /// As [`open`]; [`StoreError::Busy`] when others write for too long.

@@ -2,12 +2,10 @@
 
 use std::{fmt, path::PathBuf};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-
-use super::{StoreError, libpq};
-
-/// What is written as `%XX` in a part of an address (RFC 3986, section 2.3).
-pub(super) const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use super::{
+    StoreError,
+    libpq::{self, names_password},
+};
 
 /// The address of a database.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,12 +79,6 @@ fn is_url(text: &str) -> bool {
 
 const NO_PLAIN_PATH: &str = "the address of the database is neither a plain path nor a URL: use a path, sqlite://PATH or \
                              postgres://.. (for a file of such a name: ./NAME)";
-
-/// Whether a text that would be shown seems to hold a password, as when pairs are separated by semicolons.
-pub(super) fn names_password(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    ["password", "passwd", "pwd"].iter().any(|word| lower.contains(word))
-}
 
 fn server(url: String) -> Result<DatabaseUrl, String> {
     if public_part(&url).is_some_and(|shown| shown.contains([';', '&']) || names_password(shown)) {

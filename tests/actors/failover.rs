@@ -10,7 +10,7 @@ use signwave::{
         signing_pool::Job,
     },
     domain::{BatchState, Epoch, NodeId},
-    store::{Method, Store},
+    store::{Audit, Method, Reading},
 };
 
 use crate::rig::{Rig, fingerprint};

@@ -11,7 +11,7 @@ use signwave::{
         signing_pool::{Job, SigningPool},
     },
     domain::KeyState,
-    store::Store,
+    store::{KeyPool, Reading},
 };
 
 use crate::{

@@ -8,7 +8,7 @@ use signwave::{
         messages::{Commit, Open, Reclaim},
     },
     domain::{Epoch, NodeId},
-    store::{Method, Store},
+    store::{Batching, Leasing, Method, Nodes, Reading},
 };
 
 use crate::rig::{Rig, fingerprint, lasting};

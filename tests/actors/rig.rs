@@ -26,11 +26,11 @@ use signwave::{
     },
     config::Settings,
     domain::{
-        BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyMaterial, Lease, NodeId,
+        BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyMaterial, NodeId, OpenBatch,
         RecordId, Scheme,
     },
     signer,
-    store::{FaultyStore, Listener, MemoryStore, NewKey, NewRecord, Store},
+    store::{Audit, FaultyStore, Intake, KeyPool, Listener, MemoryStore, NewKey, NewRecord, Nodes, Reading},
 };
 use support::promises::{Promises, Signed};
 
@@ -211,10 +211,11 @@ impl Rig {
 
     /// One record to be signed with key 1, by node 1.
     pub fn sign_by_hand(&self, batch: i64) -> Sign {
-        let (epoch, scheme) = (Epoch(1), Scheme::Ps256);
         let records = [RecordId(batch)].into_iter().collect();
-        let lease = Lease { batch: BatchId(batch), key: KeyId(1), node: NodeId(1), epoch, scheme, records };
-        Sign(Leased { lease, digests: vec![signer::digest(scheme.digest(), &batch.to_be_bytes())] })
+        let open = OpenBatch { id: BatchId(batch), epoch: Epoch(0), records };
+        let lease = open.lease(KeyId(1), NodeId(1), Scheme::Ps256);
+        let digests = vec![signer::digest(lease.scheme().digest(), &batch.to_be_bytes())];
+        Sign(Leased { lease, digests })
     }
 
     /// Another node comes to a database whose node 1 seems dead.

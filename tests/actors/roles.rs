@@ -6,7 +6,7 @@ use signwave::{
     actors::{Ending, Mode},
     config::Roles,
     domain::BatchState,
-    store::{Method, OpenBatches, Store},
+    store::{Audit, Batching, Method, OpenBatches},
 };
 
 use crate::rig::Rig;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use signwave::{
     actors::{Ending, Mode, messages::Commit},
     domain::KeyId,
-    store::{KeyRow, Store},
+    store::{KeyRow, Reading},
 };
 
 use crate::rig::Rig;

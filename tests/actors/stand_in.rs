@@ -10,7 +10,7 @@ use actix::{Actor, Context, Handler, ResponseFuture};
 use signwave::{
     actors::{db_executor::Transaction, messages::Commit},
     domain::{BatchId, SignedBatch},
-    store::{FaultyStore, Store, StoreError},
+    store::{Store, StoreError},
 };
 use tokio::sync::oneshot;
 
@@ -98,14 +98,14 @@ impl Script {
         let Commit(batches, part) = message.downcast_ref()?;
         *self.sent.lock().unwrap() = Some(Arc::clone(batches));
         let refused = self.refused.lock().unwrap();
-        let mut sent = batches[part.clone()].iter().map(|batch| batch.lease().batch);
+        let mut sent = batches[part.clone()].iter().map(|batch| batch.lease().batch());
         sent.find(|batch| refused.contains(batch)).map(refusal)
     }
 }
 
 /// See the module's documentation.
 pub struct StandIn {
-    pub store: Arc<FaultyStore>,
+    pub store: Arc<dyn Store>,
     pub script: Arc<Script>,
 }
 

@@ -4,7 +4,7 @@ use std::{sync::mpsc::channel, time::Duration};
 
 use signwave::{
     actors::{Ending, Mode, RunError},
-    store::{Fault, Method, Store, StoreError},
+    store::{Fault, Method, Reading, StoreError},
 };
 
 use crate::rig::Rig;

@@ -8,7 +8,7 @@ use signwave::{
         messages::{Commit, Register, Remove},
     },
     domain::Epoch,
-    store::{Fault, Method, Store, StoreError},
+    store::{Fault, Method, Reading, StoreError},
 };
 
 use crate::rig::{Rig, fingerprint, lasting};

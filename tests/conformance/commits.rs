@@ -3,7 +3,7 @@
 use signwave::domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, RecordId, Runs};
 use support::{
     promises::Promises,
-    store::{WIDTH, add_keys, add_records, copy, lease, open_all, register, sign},
+    store::{WIDTH, add_keys, add_records, copy, forge, lease, open_all, register, sign},
     tested_store::TestedStore,
 };
 
@@ -62,18 +62,16 @@ pub fn a_commit_is_fenced_by_epoch_node_and_state(tested: &TestedStore) {
     let node = setup(tested, 1, 3);
     let lease_one = || lease(store, node, 1).remove(0);
     let first = lease_one();
-    store.release(&[(first.batch, first.epoch)]).unwrap();
+    store.release(&[(first.batch(), first.epoch())]).unwrap();
     let open = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(2), node: None };
     assert_eq!(commit_one(store, sign(copy(&first))), open, "by state");
 
     let second = lease_one();
     let leased = CommitVerdict::Fenced { state: BatchState::Leased, epoch: Epoch(3), node: Some(node) };
     assert_eq!(commit_one(store, sign(first)), leased, "by epoch");
-    let mut foreign = copy(&second);
-    foreign.node = NodeId(node.0 + 1);
+    let foreign = forge(&second, second.batch(), NodeId(node.0 + 1), second.epoch());
     assert_eq!(commit_one(store, sign(foreign)), leased, "by node");
-    let mut later = copy(&second);
-    later.epoch = later.epoch.next();
+    let later = forge(&second, second.batch(), node, second.epoch().next());
     assert_eq!(commit_one(store, sign(later)), leased, "by a later epoch");
     assert_eq!(store.counts().unwrap().signatures, 0, "a fenced batch stores nothing");
 
@@ -87,7 +85,9 @@ pub fn a_fenced_batch_does_not_hinder_the_others(tested: &TestedStore) {
     let store = &*tested.store;
     let node = setup(tested, 20, 7);
     let leases = lease(store, node, 20);
-    store.release(&[(leases[4].batch, leases[4].epoch), (leases[19].batch, leases[19].epoch)]).unwrap();
+    store
+        .release(&[(leases[4].batch(), leases[4].epoch()), (leases[19].batch(), leases[19].epoch())])
+        .unwrap();
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     let verdicts = store.commit(&batches).unwrap();
     for (position, verdict) in verdicts.iter().enumerate() {
@@ -100,7 +100,7 @@ pub fn the_same_batch_twice_in_one_commit_is_stored_once(tested: &TestedStore) {
     let store = &*tested.store;
     let node = setup(tested, 1, 3);
     let old = lease(store, node, 1).remove(0);
-    store.release(&[(old.batch, old.epoch)]).unwrap();
+    store.release(&[(old.batch(), old.epoch())]).unwrap();
     let lease = lease(store, node, 1).remove(0);
     let verdicts = store.commit(&[sign(copy(&lease)), sign(lease), sign(old)]).unwrap();
     let fenced = CommitVerdict::Fenced { state: BatchState::Signed, epoch: Epoch(3), node: None };
@@ -111,7 +111,7 @@ pub fn after_a_lost_reply_the_outcome_can_be_read_back(tested: &TestedStore) {
     let store = &*tested.store;
     let node = setup(tested, 3, 2);
     let leases = lease(store, node, 3);
-    let sent: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
+    let sent: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     store.release(&sent[2..]).unwrap();
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     assert_eq!(store.outcomes(&sent).unwrap(), [Outcome::NotStored, Outcome::NotStored, Outcome::Fenced]);
@@ -127,10 +127,10 @@ pub fn a_batch_that_does_not_exist_is_fenced_and_hinders_no_other(tested: &Teste
     let store = &*tested.store;
     let node = setup(tested, 2, 2);
     let mut leases = lease(store, node, 2);
-    leases[1].batch = BatchId(99);
+    leases[1] = forge(&leases[1], BatchId(99), node, leases[1].epoch());
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     let fenced = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(0), node: None };
     assert_eq!(store.commit(&batches).unwrap(), [CommitVerdict::Committed, fenced]);
     assert_eq!(store.outcomes(&[(BatchId(99), Epoch(1))]).unwrap(), [Outcome::Fenced]);
-    assert_eq!(store.counts().unwrap().signatures, batches[0].lease().records.len());
+    assert_eq!(store.counts().unwrap().signatures, batches[0].lease().records().len());
 }

@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{KeyId, KeyMaterial, KeyState},
-    store::{AddKeyVerdict, KeyStateVerdict, NewKey},
+    store::{AddKeyVerdict, KeyStateVerdict, KeysByState, NewKey},
 };
 use support::{
     store::{add_keys, add_records, lease, new_key, open_all, register},
@@ -18,6 +18,10 @@ pub fn a_key_is_added_once(tested: &TestedStore) {
     assert_eq!(
         keys.iter().map(|key| key.fingerprint).collect::<Vec<_>>(),
         [7, 8].map(|n| new_key(n).fingerprint)
+    );
+    assert_eq!(
+        [1, 2, 3].map(|id| store.key(KeyId(id)).unwrap()),
+        [Some(keys[0].clone()), Some(keys[1].clone()), None]
     );
     let key = &keys[0];
     assert_eq!((key.bits, key.state, key.last_leased, key.signature_count), (2048, KeyState::Active, 0, 0));
@@ -42,7 +46,10 @@ pub fn key_states_follow_the_rule_and_retired_is_final(tested: &TestedStore) {
     let keys = store.keys().unwrap();
     assert_eq!(keys.iter().map(|key| key.state).collect::<Vec<_>>(), KeyState::ALL);
     assert!(keys.iter().all(|key| key.state_reason.as_deref() == Some("because")));
-    assert_eq!(store.status().unwrap().keys, [1, 1, 1, 1]);
+    assert_eq!(
+        store.status().unwrap().keys,
+        KeysByState { active: 1, disabled: 1, retired: 1, suspended: 1 }
+    );
     store.set_key_state(KeyId(2), KeyState::Active, None).unwrap();
     assert_eq!(store.keys().unwrap()[1].state_reason, None);
     let unknown = store.set_key_state(KeyId(9), KeyState::Active, None).unwrap();
@@ -57,7 +64,7 @@ pub fn only_active_keys_are_leased(tested: &TestedStore) {
     add_records(store, 4);
     open_all(store, 1);
     let leases = lease(store, register(store), 9);
-    assert_eq!(leases.iter().map(|lease| lease.key).collect::<Vec<_>>(), [KeyId(1)]);
+    assert_eq!(leases.iter().map(|lease| lease.key()).collect::<Vec<_>>(), [KeyId(1)]);
 }
 
 pub fn a_stored_key_comes_back_as_it_was(tested: &TestedStore) {

@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{BatchId, Epoch, KeyId, KeyState, KeyUse, NodeId, Scheme, least_recently_used},
-    store::{Inventory, Store, StoreError},
+    store::{BatchesByState, Inventory, Store, StoreError},
 };
 use support::{
     promises::Promises,
@@ -25,15 +25,15 @@ pub fn oldest_batches_are_paired_with_least_recently_used_keys(tested: &TestedSt
     let store = &*tested.store;
     let node = setup(tested, 3, 6);
     let leases = store.lease(node, Scheme::Rs512, 2).unwrap();
-    let pairs: Vec<_> = leases.iter().map(|lease| (lease.batch.0, lease.key.0)).collect();
+    let pairs: Vec<_> = leases.iter().map(|lease| (lease.batch().0, lease.key().0)).collect();
     assert_eq!(pairs, [(1, 1), (2, 2)]);
     for (lease, row) in leases.into_iter().zip(store.batches(BatchId(0), 2).unwrap()) {
-        assert_eq!((lease.node, lease.epoch, lease.scheme), (node, Epoch(1), Scheme::Rs512));
-        assert_eq!((row.key, row.node, row.scheme), (Some(lease.key), Some(node), Some(Scheme::Rs512)));
-        assert_eq!((row.epoch, &row.records), (lease.epoch, &lease.records));
+        assert_eq!((lease.node(), lease.epoch(), lease.scheme()), (node, Epoch(1), Scheme::Rs512));
+        assert_eq!((row.key, row.node, row.scheme), (Some(lease.key()), Some(node), Some(Scheme::Rs512)));
+        assert_eq!((row.epoch, &row.records), (lease.epoch(), lease.records()));
         commit_one(store, sign(lease));
     }
-    let pairs: Vec<_> = lease(store, node, 9).iter().map(|lease| (lease.batch.0, lease.key.0)).collect();
+    let pairs: Vec<_> = lease(store, node, 9).iter().map(|lease| (lease.batch().0, lease.key().0)).collect();
     assert_eq!(pairs, [(3, 3), (4, 1), (5, 2)], "in the order of use");
     let order: Vec<_> = store.keys().unwrap().iter().map(|key| key.last_leased).collect();
     assert_eq!(order, [4, 5, 3], "which rises in the order of pairing");
@@ -53,7 +53,7 @@ pub fn the_order_of_keys_is_that_of_the_domain_rule(tested: &TestedStore) {
             }
             1 if !held.is_empty() => {
                 let lease: signwave::domain::Lease = held.swap_remove(dice(held.len() as u64) as usize);
-                assert_eq!(store.release(&[(lease.batch, lease.epoch)]).unwrap(), 1);
+                assert_eq!(store.release(&[(lease.batch(), lease.epoch())]).unwrap(), 1);
             }
             2 => {
                 let state = [KeyState::Active, KeyState::Disabled, KeyState::Suspended][dice(3) as usize];
@@ -63,7 +63,7 @@ pub fn the_order_of_keys_is_that_of_the_domain_rule(tested: &TestedStore) {
                 let limit = dice(4) as usize;
                 let expected = least_recently_used(uses(store), limit);
                 let leases = lease(store, node, limit);
-                assert_eq!(leases.iter().map(|lease| lease.key).collect::<Vec<_>>(), expected);
+                assert_eq!(leases.iter().map(|lease| lease.key()).collect::<Vec<_>>(), expected);
                 held.extend(leases);
             }
         }
@@ -110,7 +110,7 @@ pub fn a_node_that_is_not_registered_leases_nothing(tested: &TestedStore) {
     assert!(matches!(store.lease(stranger, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
     store.remove_node(node).unwrap();
     assert!(matches!(store.lease(node, Scheme::Ps256, 1), Err(StoreError::Refused(_))));
-    assert_eq!(store.status().unwrap().batches, [1, 0, 0]);
+    assert_eq!(store.status().unwrap().batches, BatchesByState { open: 1, ..Default::default() });
     let last = register(store);
     assert_eq!(lease(store, last, 1).len(), 1);
     let idle = store.lease(stranger, Scheme::Ps256, 1);
@@ -121,7 +121,7 @@ pub fn a_release_counts_only_what_still_stood(tested: &TestedStore) {
     let store = &*tested.store;
     let node = setup(tested, 3, 3);
     let mut leases = lease(store, node, 3);
-    let ids: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
+    let ids: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     commit_one(store, sign(leases.remove(0)));
     assert_eq!(store.release(&[]).unwrap(), 0);
     assert_eq!(
@@ -132,7 +132,7 @@ pub fn a_release_counts_only_what_still_stood(tested: &TestedStore) {
     assert_eq!(store.release(&ids).unwrap(), 0, "and now all are lost");
     let again = lease(store, node, 3);
     assert_eq!(
-        again.iter().map(|lease| (lease.batch.0, lease.epoch.0)).collect::<Vec<_>>(),
+        again.iter().map(|lease| (lease.batch().0, lease.epoch().0)).collect::<Vec<_>>(),
         [(2, 3), (3, 3)]
     );
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signwave::{
     domain::{BatchState, CommitVerdict, Epoch, NodeId, Scheme},
-    store::{Reclaimed, RenewVerdict, StoreError},
+    store::{BatchesByState, Reclaimed, RenewVerdict, StoreError},
 };
 use support::{
     store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
@@ -48,8 +48,9 @@ pub fn removing_a_node_gives_back_what_it_holds(tested: &TestedStore) {
     lease(store, other, 1);
     assert_eq!(store.remove_node(node).unwrap(), 2);
     let status = store.status().unwrap();
-    assert_eq!((status.batches, status.nodes.len(), status.nodes[0].batches), ([3, 1, 0], 1, 1));
-    assert_eq!(lease(store, other, 1)[0].epoch, Epoch(3));
+    assert_eq!((status.batches.open, status.batches.leased, status.batches.signed), (3, 1, 0));
+    assert_eq!((status.nodes.len(), status.nodes[0].batches), (1, 1));
+    assert_eq!(lease(store, other, 1)[0].epoch(), Epoch(3));
 }
 
 pub fn a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out(tested: &TestedStore) {
@@ -65,7 +66,7 @@ pub fn a_node_is_reclaimed_when_its_lease_and_the_grace_ran_out(tested: &TestedS
     tested.let_time_pass(GRACE);
     assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), reclaimed(node, 3));
     assert_eq!(store.reclaim(Some(me), GRACE).unwrap(), []);
-    assert_eq!(store.status().unwrap().batches, [4, 0, 0]);
+    assert_eq!(store.status().unwrap().batches, BatchesByState { open: 4, ..Default::default() });
     store.renew_node(me, MINUTE).unwrap();
     assert_eq!(store.renew_node(node, MINUTE).unwrap(), RenewVerdict::Gone);
 }
@@ -93,7 +94,7 @@ pub fn a_reclaimed_node_can_neither_lease_nor_commit(tested: &TestedStore) {
     let fenced = CommitVerdict::Fenced { state: BatchState::Open, epoch: Epoch(2), node: None };
     assert_eq!(commit_one(store, sign(late)), fenced);
     let again = lease(store, register(store), 1).remove(0);
-    assert_eq!(again.epoch, Epoch(3));
+    assert_eq!(again.epoch(), Epoch(3));
     assert_eq!(commit_one(store, sign(again)), CommitVerdict::Committed);
 }
 

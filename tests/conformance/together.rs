@@ -53,7 +53,7 @@ pub fn of_many_threads_exactly_one_leases_each_batch(tested: &TestedStore) {
     });
     let leases: Vec<Lease> = leases.into_iter().flatten().collect();
     let distinct = |of: fn(&Lease) -> i64| leases.iter().map(of).collect::<BTreeSet<_>>().len();
-    assert_eq!((leases.len(), distinct(|l| l.batch.0), distinct(|l| l.key.0)), (20, 20, 20));
+    assert_eq!((leases.len(), distinct(|l| l.batch().0), distinct(|l| l.key().0)), (20, 20, 20));
 }
 
 pub fn many_that_form_batches_at_once_share_the_records_out(tested: &TestedStore) {

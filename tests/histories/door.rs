@@ -180,12 +180,13 @@ impl<'a> Door<'a> {
 
     fn leased(&mut self, leases: Vec<Lease>, after: &Reference) -> Reply {
         let given = leases.iter().map(|lease| {
-            assert_eq!(lease.records, self.records(&after.batches[number(lease.batch.0) - 1].records));
+            let batch = number(lease.batch().0);
+            assert_eq!(*lease.records(), self.records(&after.batches[batch - 1].records));
             reference::Lease {
-                batch: number(lease.batch.0),
-                key: number(lease.key.0),
-                node: number(lease.node.0),
-                epoch: lease.epoch.0,
+                batch,
+                key: number(lease.key().0),
+                node: number(lease.node().0),
+                epoch: lease.epoch().0,
             }
         });
         let reply = Reply::Leased(given.collect());
@@ -198,7 +199,7 @@ impl<'a> Door<'a> {
     }
 
     fn named(&self, leases: &[usize]) -> Vec<(BatchId, Epoch)> {
-        leases.iter().map(|lease| (self.leases[*lease].batch, self.leases[*lease].epoch)).collect()
+        leases.iter().map(|lease| (self.leases[*lease].batch(), self.leases[*lease].epoch())).collect()
     }
 
     /// What is stored is what the reference has, and no promise is broken.
@@ -274,10 +275,10 @@ fn expected_attempts(reference: &Reference) -> Vec<Option<u8>> {
 
 /// Stands in for signing: a signature says under which lease it was made, and in which attempt.
 fn sign(lease: &Lease, attempt: u8) -> SignedBatch {
-    let mut signatures = SignatureBuf::with_capacity(256, lease.records.len() as usize);
-    for record in lease.records.iter() {
+    let mut signatures = SignatureBuf::with_capacity(256, lease.records().len() as usize);
+    for record in lease.records().iter() {
         let signature = signatures.push_zeroed();
-        signature[..32].copy_from_slice(&name(record, lease.epoch, lease.key, lease.batch));
+        signature[..32].copy_from_slice(&name(record, lease.epoch(), lease.key(), lease.batch()));
         signature[32] = attempt;
     }
     copy(lease).signed(signatures).unwrap()

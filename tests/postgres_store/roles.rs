@@ -56,7 +56,7 @@ fn each_role_can_do_its_work_and_nothing_else() {
     assert_eq!(open_all(&*service, 1), 0);
     let node = register(&*service);
     let leases = lease(&*service, node, 2);
-    service.release(&[(leases[1].batch, leases[1].epoch)]).unwrap();
+    service.release(&[(leases[1].batch(), leases[1].epoch())]).unwrap();
     service.commit(&leases.into_iter().take(1).map(sign).collect::<Vec<_>>()).unwrap();
     service.renew_node(node, support::store::MINUTE).unwrap();
     service.remove_node(node).unwrap();

@@ -117,7 +117,7 @@ fn signed_batch(name: &str) -> (Database, Proxy, std::sync::Arc<dyn signwave::st
 fn a_commit_whose_answer_was_lost_is_unknown_and_read_back_as_stored() {
     let (database, proxy, through) = signed_batch("answer");
     let lease = lease(&*database.store, register(&*database.store), 1).remove(0);
-    let sent = (lease.batch, lease.epoch);
+    let sent = (lease.batch(), lease.epoch());
     proxy.lose(Loss::Answer, 1, "signature");
     let batch = sign(lease);
     let batches = [batch];
@@ -134,7 +134,7 @@ fn a_commit_whose_answer_was_lost_is_unknown_and_read_back_as_stored() {
 fn a_commit_that_never_arrived_is_unknown_and_read_back_as_not_stored() {
     let (database, proxy, through) = signed_batch("request");
     let lease = lease(&*database.store, register(&*database.store), 1).remove(0);
-    let sent = (lease.batch, lease.epoch);
+    let sent = (lease.batch(), lease.epoch());
     proxy.lose(Loss::Request, 1, "signature");
     let batches = [sign(lease)];
     let error = through.commit(&batches).unwrap_err();
@@ -151,7 +151,7 @@ fn reading_back_waits_for_a_commit_that_is_still_at_work() {
     add_records(store, 1);
     open_all(store, 1);
     let lease = lease(store, register(store), 1).remove(0);
-    let sent = [(lease.batch, lease.epoch)];
+    let sent = [(lease.batch(), lease.epoch())];
     // What a commit has done before its COMMIT.
     let mut other = database.stranger();
     run(

@@ -38,7 +38,7 @@ impl Checks {
     }
 
     pub fn sent(&mut self, process: usize, batches: &[SignedBatch]) {
-        let leases = batches.iter().map(|batch| (batch.lease().batch, batch.lease().epoch));
+        let leases = batches.iter().map(|batch| (batch.lease().batch(), batch.lease().epoch()));
         self.sent.entry(process).or_default().extend(leases);
     }
 

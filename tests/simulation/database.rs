@@ -11,7 +11,7 @@ use signwave::{
         messages::{Commit, Leased, Register, Renew},
     },
     domain::{BatchId, BatchState, CommitVerdict, Lease, NodeId, Outcome},
-    store::{Fault, FaultyStore, KeyStateVerdict, Method, Reclaimed, RenewVerdict, Store, StoreError},
+    store::{Fault, FaultyStore, KeyStateVerdict, Method, Reading, Reclaimed, RenewVerdict, StoreError},
 };
 use tokio::{sync::Mutex, task::spawn_local, time::sleep};
 
@@ -89,12 +89,12 @@ impl Line {
     fn must_be_fenced(&self, message: &dyn Any) -> Vec<(BatchId, Option<BatchState>)> {
         let Some(Commit(batches, part)) = message.downcast_ref::<Commit>() else { return Vec::new() };
         let nodes = self.shared.memory.status().unwrap().nodes;
-        let is_gone = |lease: &&Lease| !nodes.iter().any(|node| node.id == lease.node);
+        let is_gone = |lease: &&Lease| !nodes.iter().any(|node| node.id == lease.node());
         let leases = || batches[part.clone()].iter().map(|batch| batch.lease());
         // The same commit may carry a newer lease of the batch, which stands.
-        let stands = |batch| leases().any(|lease| lease.batch == batch && !is_gone(&lease));
-        let gone = leases().filter(is_gone).filter(|lease| !stands(lease.batch));
-        gone.map(|lease| (lease.batch, self.state(lease.batch))).collect()
+        let stands = |batch| leases().any(|lease| lease.batch() == batch && !is_gone(&lease));
+        let gone = leases().filter(is_gone).filter(|lease| !stands(lease.batch()));
+        gone.map(|lease| (lease.batch(), self.state(lease.batch()))).collect()
     }
 
     fn check_fenced(&self, (batch, before): &(BatchId, Option<BatchState>)) {

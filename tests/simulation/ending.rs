@@ -5,7 +5,7 @@ use std::time::Duration;
 use signwave::{
     actors::Mode,
     domain::{KeyId, KeyState},
-    store::Store,
+    store::{Audit, KeyPool, Reading},
 };
 use tokio::time::Instant;
 

@@ -8,7 +8,7 @@ use std::{
 use signwave::{
     actors::clock::Clock,
     domain::{Fingerprint, KeyMaterial},
-    store::{MemoryStore, NewKey, NewRecord, Store},
+    store::{Audit, Intake, KeyPool, MemoryStore, NewKey, NewRecord},
 };
 use tokio::time::{Instant, sleep};
 

@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{KeyId, KeyState},
-    store::Store,
+    store::{KeyPool, Reading},
 };
 
 use crate::{

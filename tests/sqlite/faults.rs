@@ -10,7 +10,7 @@ use std::{
 
 use signwave::{
     domain::{Epoch, Outcome},
-    store::{self, DatabaseUrl, Fault, FaultyStore, Method, Store, StoreError},
+    store::{self, Committing, DatabaseUrl, Fault, FaultyStore, Method, Store, StoreError},
 };
 use support::{
     promises::Promises,
@@ -75,7 +75,7 @@ fn commits_against_a_limit() {
     let store = child_store();
     let node = register(&*store);
     let leases = lease(&*store, node, 1);
-    let sent = [(leases[0].batch, leases[0].epoch)];
+    let sent = [(leases[0].batch(), leases[0].epoch())];
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     for _ in 0..2 {
         let result = store.commit(&batches);
@@ -129,7 +129,7 @@ fn after_a_lost_reply_reading_back_tells_what_happened() {
     let store = FaultyStore::new(ready(folder.path()).1);
     let node = register(&store);
     let leases = lease(&store, node, 2);
-    let sent: Vec<_> = leases.iter().map(|lease| (lease.batch, lease.epoch)).collect();
+    let sent: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     let batches: Vec<_> = leases.into_iter().map(sign).collect();
     store.fail(Method::Commit, 1, Fault::NotPersisted(StoreError::UnknownOutcome("lost".to_owned())));
     store.fail(Method::Commit, 2, Fault::Persisted);

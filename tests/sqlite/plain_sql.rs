@@ -5,7 +5,7 @@ use diesel::{
     sql_types::{BigInt, Binary},
 };
 use signwave::{
-    domain::{BatchId, Epoch, InsertVerdict, KeyId, Lease, NodeId, RecordId, Scheme, SignatureBuf},
+    domain::{BatchId, Epoch, InsertVerdict, KeyId, NodeId, OpenBatch, RecordId, Scheme, SignatureBuf},
     store::{self, DatabaseUrl, NewRecord, OpenBatches},
 };
 use support::stranger::Database;
@@ -46,14 +46,8 @@ fn a_signature_is_shown_only_once_its_batch_is_signed() {
         .unwrap();
     assert_eq!(stored, Some(BatchId(2)), "but a check of the database finds it");
     // And the true ones can no longer be stored: all of the commit is refused, as it must be.
-    let late = Lease {
-        batch: BatchId(2),
-        key: KeyId(2),
-        node: NodeId(1),
-        epoch: Epoch(1),
-        scheme: Scheme::Ps256,
-        records: "3-4".parse().unwrap(),
-    };
+    let open = OpenBatch { id: BatchId(2), epoch: Epoch(0), records: "3-4".parse().unwrap() };
+    let late = open.lease(KeyId(2), NodeId(1), Scheme::Ps256);
     let mut signatures = SignatureBuf::with_capacity(256, 2);
     signatures.push_zeroed();
     signatures.push_zeroed();

@@ -86,7 +86,7 @@ pub struct Ingest {
 type Name = (NodeId, BatchId, Epoch);
 
 fn name(lease: &Lease) -> Name {
-    (lease.node, lease.batch, lease.epoch)
+    (lease.node(), lease.batch(), lease.epoch())
 }
 
 /// How long signatures wait at most for others to be stored with them.

@@ -69,9 +69,9 @@ impl Ingest {
             self.held.remove(&name(batch.lease()));
             match settled {
                 Settled::Committed => {
-                    self.links.progress.add_committed(batch.lease().records.len());
-                    stored.push((batch.lease().batch, batch.lease().epoch));
-                    records += batch.lease().records.len();
+                    self.links.progress.add_committed(batch.lease().records().len());
+                    stored.push((batch.lease().batch(), batch.lease().epoch()));
+                    records += batch.lease().records().len();
                 }
                 Settled::Fenced => self.links.progress.add_fenced(),
                 Settled::Refused(error) => self.give_up(name(batch.lease()), error, ctx),

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::{BatchId, BatchState, KeyId, Scheme},
-    store::{BatchRow, SignedRow, Store},
+    store::{BatchRow, Reading, SignedRow},
 };
 
 /// Write the signatures that are stored.
@@ -69,7 +69,7 @@ impl Export {
         Ok(())
     }
 
-    fn write(&self, store: &dyn Store, out: impl Write, progress: &ProgressDisplay) -> Result<()> {
+    fn write(&self, store: &dyn Reading, out: impl Write, progress: &ProgressDisplay) -> Result<()> {
         let mut sink = Sink::new(self.format, BufWriter::with_capacity(1 << 16, out), self.with_payload)
             .map_err(cannot_write)?;
         let mut keys = Fingerprints::default();
@@ -87,7 +87,12 @@ impl Export {
         sink.finish().map_err(cannot_write)
     }
 
-    fn write_batch(&self, store: &dyn Store, signed: &Signed<'_>, sink: &mut Sink<impl Write>) -> Result<()> {
+    fn write_batch(
+        &self,
+        store: &dyn Reading,
+        signed: &Signed<'_>,
+        sink: &mut Sink<impl Write>,
+    ) -> Result<()> {
         let (mut written, mut rows) = (Ok(()), 0);
         store.read_signed(&signed.batch.records, &mut |row| {
             if let (true, Some((batch, signature))) = (written.is_ok(), row.signature)
@@ -134,7 +139,7 @@ struct Signed<'a> {
 struct Fingerprints(HashMap<KeyId, String>);
 
 impl Fingerprints {
-    fn signed<'a>(&mut self, store: &dyn Store, batch: &'a BatchRow) -> Result<Signed<'a>> {
+    fn signed<'a>(&mut self, store: &dyn Reading, batch: &'a BatchRow) -> Result<Signed<'a>> {
         let damaged = || format!("batch {} lacks its key or scheme: run 'signwave verify'", batch.id);
         let (key, scheme) = batch.key.zip(batch.scheme).with_context(damaged)?;
         if !self.0.contains_key(&key) {

@@ -1,25 +1,26 @@
 //! Records, in memory.
 
-use super::{NewRecord, Record, State, StoreError};
-use crate::domain::{BatchId, InsertVerdict, RecordId, Runs};
-
-/// A record, its `external_id`, its payload, and its signature with the batch that it names.
-type SignedRecord = (RecordId, Option<String>, Vec<u8>, Option<(BatchId, Vec<u8>)>);
+use super::{
+    MemoryStore,
+    state::{Record, State},
+};
+use crate::{
+    domain::{InsertVerdict, RecordId, Runs},
+    store::{Intake, NewRecord, StoreError},
+};
 
 /// As in the schemas when they are made.
-pub(super) const PAYLOAD_LIMIT: u32 = 16 << 20;
+const PAYLOAD_LIMIT: u32 = 16 << 20;
 
-impl State {
-    pub(super) fn insert_records(
-        &mut self,
-        records: &[NewRecord<'_>],
-    ) -> Result<Vec<InsertVerdict>, StoreError> {
+impl Intake for MemoryStore {
+    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
         if records.iter().any(|record| record.payload.len() > PAYLOAD_LIMIT as usize) {
             return Err(StoreError::Refused(format!("a payload has more than {PAYLOAD_LIMIT} bytes")));
         }
+        let mut state = self.lock();
         let mut verdicts = Vec::with_capacity(records.len());
         for record in records {
-            verdicts.push(self.insert_record(record));
+            verdicts.push(state.insert_record(record));
             if verdicts.last() == Some(&InsertVerdict::Conflict) {
                 break;
             }
@@ -27,6 +28,22 @@ impl State {
         Ok(verdicts)
     }
 
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        Ok(PAYLOAD_LIMIT)
+    }
+
+    fn read_payloads(
+        &self,
+        records: &Runs,
+        visit: &mut dyn FnMut(RecordId, &[u8]),
+    ) -> Result<(), StoreError> {
+        let payloads = self.lock().payloads(records)?;
+        payloads.iter().for_each(|(record, payload)| visit(*record, payload));
+        Ok(())
+    }
+}
+
+impl State {
     fn insert_record(&mut self, record: &NewRecord<'_>) -> InsertVerdict {
         if let Some(there) = record.external_id.and_then(|name| self.by_external_id.get(name)) {
             let is_same = self.records.get(there).is_some_and(|there| there.payload == record.payload);
@@ -49,22 +66,12 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn payloads(&self, records: &Runs) -> Result<Vec<(RecordId, Vec<u8>)>, StoreError> {
+    fn payloads(&self, records: &Runs) -> Result<Vec<(RecordId, Vec<u8>)>, StoreError> {
         records
             .iter()
             .map(|id| match self.records.get(&id) {
                 Some(record) => Ok((id, record.payload.clone())),
                 None => Err(StoreError::Corrupt(format!("record {id} is missing"))),
-            })
-            .collect()
-    }
-
-    pub(super) fn signed_rows(&self, records: &Runs) -> Vec<SignedRecord> {
-        let there = records.ranges().flat_map(|(first, last)| self.records.range(first..=last));
-        there
-            .map(|(id, record)| {
-                let signature = self.signatures.get(id).cloned();
-                (*id, record.external_id.clone(), record.payload.clone(), signature)
             })
             .collect()
     }

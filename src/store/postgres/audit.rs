@@ -4,33 +4,40 @@
 //! write: an auditor without any other right than SELECT is enough.
 
 use diesel::{
-    PgConnection,
+    PgConnection, Queryable,
     sql_types::{BigInt, Bool, Text},
 };
 
 use super::{PostgresStore, errors::Failure, expected::Schema};
 use crate::store::{
-    StoreError,
-    sql::{Sql, Value, row, rows},
+    Audit, Counts, StoreError,
+    sql::{CountColumns, RawCounts, Sql, Value, row, rows},
 };
 
-/// See [`crate::store::Store::audit`].
-pub(super) fn audit(store: &PostgresStore) -> Result<Vec<String>, StoreError> {
-    let expected = Schema::of_migrations();
-    let relations = expected.relations();
-    let relations = [Value::Text(&relations)];
-    store.read(|connection| {
-        let mut problems = subscriptions(connection)?;
-        let is_copy = !problems.is_empty();
-        let found = rows::<Objects, String, _>(connection, &relations)?;
-        problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
-        // Of the sequence of records it matters how far it has come, too. That of a copy is set when the copy takes over.
-        if !is_copy && let Err(problem) = check_sequence(connection) {
-            problems.retain(|problem| !problem.starts_with("the sequence of record.id: its definition"));
-            problems.push(StoreError::from(problem).to_string());
-        }
-        Ok(problems)
-    })
+impl Audit for PostgresStore {
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.long_query(|connection| {
+            Ok(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default().into())
+        })
+    }
+
+    fn audit(&self) -> Result<Vec<String>, StoreError> {
+        let expected = Schema::of_migrations();
+        let relations = expected.relations();
+        let relations = [Value::Text(&relations)];
+        self.read(|connection| {
+            let mut problems = subscriptions(connection)?;
+            let is_copy = !problems.is_empty();
+            let found = rows::<Objects, String, _>(connection, &relations)?;
+            problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
+            // Of the sequence of records it matters how far it has come, too. That of a copy is set when the copy takes over.
+            if !is_copy && let Err(problem) = check_sequence(connection) {
+                problems.retain(|problem| !problem.starts_with("the sequence of record.id: its definition"));
+                problems.push(StoreError::from(problem).to_string());
+            }
+            Ok(problems)
+        })
+    }
 }
 
 /// Whether records may be signed here at all. Cheap: it is asked once, when a node begins.
@@ -67,8 +74,8 @@ fn check_guards(connection: &mut PgConnection) -> Result<(), Failure> {
 /// The sequence of record ids hands them out one by one and upwards, from above every batch on: other ids
 /// would be refused when they are inserted.
 fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
-    let found: Option<(bool, String, i64, i64)> = row::<IdSequence, _, _>(connection, &[])?;
-    let (is_plain, name, reached, frontier) = found.unwrap_or_default();
+    let Sequence { is_plain, name, reached, frontier } =
+        row::<IdSequence, _, _>(connection, &[])?.unwrap_or_default();
     let wrong = if !is_plain {
         "the sequence of record.id does not count up one by one (INCREMENT, CYCLE, CACHE, MINVALUE or MAXVALUE was \
          changed), so that records would be refused: ALTER TABLE record ALTER id SET INCREMENT 1 SET NO CYCLE SET CACHE 1 \
@@ -85,6 +92,17 @@ fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
     Err(StoreError::Refused(wrong).into())
 }
 
+/// The sequence of record ids.
+#[derive(Default, Queryable)]
+struct Sequence {
+    /// It counts up one by one.
+    is_plain: bool,
+    name: String,
+    reached: i64,
+    /// The highest id in any batch.
+    frontier: i64,
+}
+
 fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
     let names = rows::<Subscriptions, String, _>(connection, &[])?;
     let sentence = |name: String| {
@@ -95,6 +113,18 @@ fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> 
         .replace(char::is_control, " ")
     };
     Ok(names.into_iter().map(sentence).collect())
+}
+
+/// Records in no batch are those above the frontier, and those in gaps: a batch has taken all others.
+struct RealCounts;
+impl Sql for RealCounts {
+    const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
+         (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
+         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)) \
+         + (SELECT count(*) FROM gap JOIN record ON record.id BETWEEN gap.first_record AND gap.last_record), \
+         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch), \
+         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch WHERE state = 'signed')";
+    type Columns = CountColumns;
 }
 
 struct Objects;

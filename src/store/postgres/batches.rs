@@ -1,42 +1,44 @@
 //! Forming batches: of the records above the frontier, and of those that became visible below it.
 
 use diesel::{
-    PgConnection,
+    PgConnection, Queryable,
     sql_types::{BigInt, Bool},
 };
 
-use super::{PostgresStore, errors::Failure, gaps, transaction::Turn};
+use super::{PostgresStore, array::array, errors::Failure, gaps, transaction::Turn};
 use crate::{
     domain::{RecordId, Runs},
     store::{
-        OpenBatches, OpenedBatches, StoreError,
+        Batching, OpenBatches, OpenedBatches, StoreError,
         sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit},
     },
 };
 
 /// How many ids are read at a time, unless one batch is larger.
-pub(super) const IDS_AT_A_TIME: usize = 8192;
+const IDS_AT_A_TIME: usize = 8192;
 
-/// See [`crate::store::Store::open_batches`].
-pub(super) fn open_batches(store: &PostgresStore, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
-    // Without taking a turn: a poll that finds nothing to do must not hold up anybody.
-    let (survey, waiting) = store.query(|connection| {
-        let survey = survey(connection)?;
-        let enough = if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
-        Ok((survey, waiting(connection, survey, enough)?))
-    })?;
-    let is_ready = match waiting {
-        Waiting::Nothing => false,
-        Waiting::Late => true,
-        Waiting::New(count) => request.partial || count >= request.batch_size,
-    };
-    if survey.open >= request.keep_open || !is_ready {
-        let Survey { open, leased, .. } = survey;
-        return Ok(OpenedBatches { opened: 0, open, leased, waiting: waiting.count() });
+impl Batching for PostgresStore {
+    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+        // Without taking a turn: a poll that finds nothing to do must not hold up anybody.
+        let (survey, waiting) = self.query(|connection| {
+            let survey = survey(connection)?;
+            let enough =
+                if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
+            Ok((survey, waiting(connection, survey, enough)?))
+        })?;
+        let is_ready = match waiting {
+            Waiting::Nothing => false,
+            Waiting::Late => true,
+            Waiting::New(count) => request.partial || count >= request.batch_size,
+        };
+        if survey.open >= request.keep_open || !is_ready {
+            let Survey { open, leased, .. } = survey;
+            return Ok(OpenedBatches { opened: 0, open, leased, waiting: waiting.count() });
+        }
+        // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
+        // and the next call forms them.
+        self.write_in_turn(Turn::Open, |connection| form(connection, request))
     }
-    // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
-    // and the next call forms them.
-    store.write_in_turn(Turn::Open, |connection| form(connection, request))
 }
 
 /// Forms batches of ids that are read after the turn has come, so that no other node has them.
@@ -94,15 +96,11 @@ fn insert_batches(connection: &mut PgConnection, ids: &[i64], batch_size: usize)
     Ok(batches.len())
 }
 
-/// The text of an array, as PostgreSQL reads it.
-pub(super) fn array<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
-    let values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
-    format!("{{{}}}", values.join(","))
-}
-
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Queryable)]
 struct Survey {
+    #[diesel(deserialize_as = i64)]
     open: usize,
+    #[diesel(deserialize_as = i64)]
     leased: usize,
     /// The highest id in any batch.
     frontier: i64,
@@ -111,9 +109,7 @@ struct Survey {
 }
 
 fn survey(connection: &mut PgConnection) -> Result<Survey, Failure> {
-    let (open, leased, frontier, has_gaps) =
-        row::<SurveyBatches, (i64, i64, i64, bool), _>(connection, &[])?.unwrap_or_default();
-    Ok(Survey { open: open as usize, leased: leased as usize, frontier, has_gaps })
+    Ok(row::<SurveyBatches, _, _>(connection, &[])?.unwrap_or_default())
 }
 
 /// Records in no batch.
@@ -181,15 +177,4 @@ impl Sql for InsertBatches {
          FROM unnest(?::text::bigint[], ?::text::bigint[], ?::text::text[], ?::text::bigint[]) \
          WITH ORDINALITY AS formed (first_record, last_record, runs, record_count, place)";
     type Columns = ();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_array_is_written_as_postgresql_reads_it() {
-        assert_eq!(array([1, -2]), "{1,-2}");
-        assert_eq!(array(Vec::<i64>::new()), "{}");
-    }
 }

@@ -24,12 +24,20 @@ use super::{
 };
 use crate::store::{
     DatabaseUrl, StoreError,
-    libpq::{Parts, encode},
+    libpq::Parts,
+    percent::encode,
     sql::{Sql, row},
 };
 
 /// Seconds for one attempt to connect to one host.
 const CONNECT_TIMEOUT: u64 = 4;
+
+/// The same where the URL sets no limit.
+const LONG_TIMEOUT: u64 = 600;
+
+/// What a URL may ask for: libpq takes 1 for 2.
+const SHORTEST_TIMEOUT: u64 = 2;
+const LONGEST_TIMEOUT: u64 = 3600;
 
 /// Parameters of libpq for those that the URL does not set: a server that fell silent is noticed
 /// within half a minute, not within two hours.
@@ -47,33 +55,33 @@ const PARAMETERS: [(&str, &str); 6] = [
 const SETUP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Attempts to connect that may be under way at a time.
-const MOST_ATTEMPTS: usize = 24;
+const CONNECTING_AT_MOST: usize = 24;
 
-/// How many are. libpq waits without a limit for the answer to a statement, and nothing can call it back:
-/// its thread is left behind until it ends, and so many must not grow without bound.
-static ATTEMPTS: AtomicUsize = AtomicUsize::new(0);
+/// Attempts that are under way. libpq waits without a limit for the answer to a statement, and nothing can call
+/// it back: its thread is left behind until it ends, so that the number of threads needs a bound.
+static CONNECTING: AtomicUsize = AtomicUsize::new(0);
 
 /// Opens a connection and sets it up, within the time that it may take.
 pub(super) fn connect(url: &str, session: &Session) -> Result<PgConnection, StoreError> {
     // Initialised by libpq, OpenSSL would clean up when the process exits, under the feet of the pool's
     // threads that are still connecting.
     openssl_sys::init();
-    if ATTEMPTS.fetch_add(1, SeqCst) >= MOST_ATTEMPTS {
-        ATTEMPTS.fetch_sub(1, SeqCst);
+    if CONNECTING.fetch_add(1, SeqCst) >= CONNECTING_AT_MOST {
+        CONNECTING.fetch_sub(1, SeqCst);
         return Err(StoreError::Unavailable(format!(
-            "{MOST_ATTEMPTS} earlier attempts to connect still wait"
+            "{CONNECTING_AT_MOST} earlier attempts to connect still wait"
         )));
     }
     let (sender, receiver) = channel();
     let (address, setup) = (url.to_owned(), session.setup());
     let attempt = move || {
         let result = establish(&address, &setup);
-        ATTEMPTS.fetch_sub(1, SeqCst);
-        // Whoever waited may have given up: then the connection is closed here.
+        CONNECTING.fetch_sub(1, SeqCst);
+        // The caller may have given up: then the connection is closed here.
         drop(sender.send(result));
     };
     if let Err(error) = thread::Builder::new().name("connect".to_owned()).spawn(attempt) {
-        ATTEMPTS.fetch_sub(1, SeqCst);
+        CONNECTING.fetch_sub(1, SeqCst);
         return Err(StoreError::Unavailable(format!("no thread to connect with: {error}")));
     }
     let limit = limit(url);
@@ -95,8 +103,8 @@ fn limit(url: &str) -> Duration {
     let each = match parts.parameter("connect_timeout").map(|text| text.parse::<u64>()) {
         None => CONNECT_TIMEOUT,
         // libpq waits for ever, or refuses.
-        Some(Ok(0) | Err(_)) => 600,
-        Some(Ok(seconds)) => seconds.clamp(2, 3600),
+        Some(Ok(0) | Err(_)) => LONG_TIMEOUT,
+        Some(Ok(seconds)) => seconds.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT),
     };
     Duration::from_secs(each.saturating_mul(hosts as u64)) + SETUP_LIMIT
 }

@@ -26,7 +26,7 @@ use diesel::{
     sql_types::{BigInt, Bool, Nullable},
 };
 
-use super::{batches::array, errors::Failure};
+use super::{array::array, errors::Failure};
 use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit};
 
 /// Notes the ids that are missing above `frontier` among `ids`, which rise; returns whether there are

@@ -1,7 +1,7 @@
 //! Who is in the way of a lock.
 
 use diesel::{
-    PgConnection,
+    PgConnection, Queryable,
     sql_types::{Integer, Nullable, Text},
 };
 
@@ -10,16 +10,15 @@ use crate::store::sql::{Sql, rows};
 /// How many are named.
 const NAMED: usize = 3;
 
-/// Whoever holds locks on our tables, or the lock of migrations, and does not wait for one: in words.
-/// `None` when there is nobody, or nobody can be found out.
+/// Names the processes that hold locks on our tables, or the lock of migrations, and do not wait for one.
+/// `None` when there is no such process, or it cannot be found out.
 pub(super) fn holders(connection: &mut PgConnection) -> Option<String> {
-    let found: Vec<(i32, Option<String>, Option<String>, String)> =
-        rows::<Holders, _, _>(connection, &[]).ok()?;
+    let found: Vec<Holder> = rows::<Holders, _, _>(connection, &[]).ok()?;
     let name = |text: &Option<String>| text.as_deref().unwrap_or_default().escape_debug().to_string();
     let mut named: Vec<_> = found
         .iter()
         .take(NAMED)
-        .map(|(pid, user, application, what)| {
+        .map(|Holder { pid, user, application, what }| {
             format!("process {pid} of user '{}' ({}) holds {what}", name(user), name(application))
         })
         .collect();
@@ -27,6 +26,15 @@ pub(super) fn holders(connection: &mut PgConnection) -> Option<String> {
         named.push(format!("and {} more", found.len() - NAMED));
     }
     (!named.is_empty()).then(|| named.join(", "))
+}
+
+#[derive(Queryable)]
+struct Holder {
+    pid: i32,
+    user: Option<String>,
+    application: Option<String>,
+    /// The names of the tables.
+    what: String,
 }
 
 /// Reading holds up nobody but migrations.

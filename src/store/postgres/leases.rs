@@ -2,42 +2,66 @@
 
 use diesel::{
     PgConnection,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{BigInt, Bool},
 };
 
-use super::{PostgresStore, batches::array, errors::Failure, transaction::Turn};
+use super::{PostgresStore, array::array, errors::Failure, transaction::Turn};
 use crate::{
-    domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
+    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Scheme},
     store::{
-        Inventory, StoreError,
-        sql::{Sql, Value, execute, expect_rows, parse_runs, row, rows, sql_limit},
+        Inventory, Leasing, StoreError,
+        sql::{OpenColumns, RawOpen, Sql, Value, execute, expect_rows, row, rows, sql_limit},
     },
 };
 
-/// See [`crate::store::Store::lease`].
-pub(super) fn lease(
-    store: &PostgresStore,
-    node: NodeId,
-    scheme: Scheme,
-    limit: usize,
-) -> Result<Vec<Lease>, StoreError> {
-    // Without taking a turn when there is nothing to lease.
-    let standing: Option<(bool, bool)> =
-        store.query(|connection| Ok(row::<MayLease, _, _>(connection, &[Value::Integer(node.0)])?))?;
-    match standing {
-        Some((false, _)) | None => return Err(not_registered(node)),
-        Some((true, has_open)) if !has_open || limit == 0 => return Ok(Vec::new()),
-        Some(_) => {}
-    }
-    // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
-    // go back to `open` when the node is reclaimed: nothing is signed for them yet.
-    store.write_in_turn(Turn::Lease, |connection| {
-        // Whoever wants to reclaim this node waits for us, and finds our leases then.
-        if row::<HoldNode, i64, _>(connection, &[Value::Integer(node.0)])?.is_none() {
-            return Err(not_registered(node).into());
+impl Leasing for PostgresStore {
+    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        // Without taking a turn when there is nothing to lease.
+        let standing: Option<(bool, bool)> =
+            self.query(|connection| Ok(row::<MayLease, _, _>(connection, &[Value::Integer(node.0)])?))?;
+        match standing {
+            Some((false, _)) | None => return Err(not_registered(node)),
+            Some((true, has_open)) if !has_open || limit == 0 => return Ok(Vec::new()),
+            Some(_) => {}
         }
-        lease_batches(connection, node, scheme, limit)
-    })
+        // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
+        // go back to `open` when the node is reclaimed: nothing is signed for them yet.
+        self.write_in_turn(Turn::Lease, |connection| {
+            // A reclaim of this node waits for us, and then finds our leases.
+            if row::<HoldNode, i64, _>(connection, &[Value::Integer(node.0)])?.is_none() {
+                return Err(not_registered(node).into());
+            }
+            lease_batches(connection, node, scheme, limit)
+        })
+    }
+
+    fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
+        if leases.is_empty() {
+            return Ok(0);
+        }
+        let ids = array(leases.iter().map(|(batch, _)| batch.0));
+        let epochs = array(leases.iter().map(|(_, epoch)| epoch.0));
+        // What if we die here? The leases stand until the node is reclaimed, which does the same.
+        self.write(|connection| {
+            Ok(execute::<ReleaseBatches, _>(connection, &[Value::Text(&ids), Value::Text(&epochs)])? as u64)
+        })
+    }
+
+    /// One statement, and so one moment.
+    fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError> {
+        let ids = array(stored.iter().map(|(batch, _)| batch.0));
+        let epochs = array(stored.iter().map(|(_, epoch)| epoch.0));
+        self.query(|connection| {
+            let values = [Value::Integer(node.0), Value::Text(&ids), Value::Text(&epochs)];
+            let found: Vec<(i64, i64, bool)> = rows::<TakeInventory, _, _>(connection, &values)?;
+            let mut inventory = Inventory::default();
+            for (batch, epoch, is_held) in found {
+                let list = if is_held { &mut inventory.held } else { &mut inventory.lost };
+                list.push((BatchId(batch), Epoch(epoch)));
+            }
+            Ok(inventory)
+        })
+    }
 }
 
 fn not_registered(node: NodeId) -> StoreError {
@@ -52,13 +76,13 @@ fn lease_batches(
 ) -> Result<Vec<Lease>, Failure> {
     let keys: Vec<(i64, i64)> =
         rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
-    let batches: Vec<(i64, i64, String)> =
+    let batches: Vec<RawOpen> =
         rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
     let pairs = || batches.iter().zip(&keys);
     let count = pairs().count();
     let arrays = [
-        array(pairs().map(|((id, ..), _)| id)),
-        array(pairs().map(|((_, epoch, _), _)| epoch)),
+        array(pairs().map(|(open, _)| open.id)),
+        array(pairs().map(|(open, _)| open.epoch)),
         array(pairs().map(|(_, (key, _))| key)),
         array(pairs().zip(1..).map(|((_, (_, last_leased)), place)| last_leased + place)),
     ];
@@ -67,46 +91,11 @@ fn lease_batches(
     let (leased, used) = row::<LeaseBatches, (i64, i64), _>(connection, &values)?.unwrap_or_default();
     expect_rows("leasing batches", count, leased as usize)?;
     expect_rows("noting the use of keys", count, used as usize)?;
-    pairs()
-        .map(|((id, epoch, runs), (key, _))| {
-            let batch = BatchId(*id);
-            let records = parse_runs(batch, runs)?;
-            Ok(Lease { batch, key: KeyId(*key), node, epoch: Epoch(*epoch).next(), scheme, records })
-        })
-        .collect()
-}
-
-/// See [`crate::store::Store::release`].
-pub(super) fn release(store: &PostgresStore, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
-    if leases.is_empty() {
-        return Ok(0);
-    }
-    let ids = array(leases.iter().map(|(batch, _)| batch.0));
-    let epochs = array(leases.iter().map(|(_, epoch)| epoch.0));
-    // What if we die here? The leases stand until the node is reclaimed, which does the same.
-    store.write(|connection| {
-        Ok(execute::<ReleaseBatches, _>(connection, &[Value::Text(&ids), Value::Text(&epochs)])? as u64)
-    })
-}
-
-/// See [`crate::store::Store::inventory`]. One statement, and so one moment.
-pub(super) fn inventory(
-    store: &PostgresStore,
-    node: NodeId,
-    stored: &[(BatchId, Epoch)],
-) -> Result<Inventory, StoreError> {
-    let ids = array(stored.iter().map(|(batch, _)| batch.0));
-    let epochs = array(stored.iter().map(|(_, epoch)| epoch.0));
-    store.query(|connection| {
-        let values = [Value::Integer(node.0), Value::Text(&ids), Value::Text(&epochs)];
-        let found: Vec<(i64, i64, bool)> = rows::<TakeInventory, _, _>(connection, &values)?;
-        let mut inventory = Inventory::default();
-        for (batch, epoch, is_held) in found {
-            let list = if is_held { &mut inventory.held } else { &mut inventory.lost };
-            list.push((BatchId(batch), Epoch(epoch)));
-        }
-        Ok(inventory)
-    })
+    let leases = batches.into_iter().zip(keys).map(|(open, (key, _))| {
+        let open = OpenBatch::try_from(open)?;
+        Ok(open.lease(KeyId(key), node, scheme))
+    });
+    leases.collect()
 }
 
 /// Gives back everything that a node holds.
@@ -140,7 +129,7 @@ impl Sql for LeastRecentlyUsed {
 struct OldestOpen;
 impl Sql for OldestOpen {
     const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT ?";
-    type Columns = (BigInt, BigInt, Text);
+    type Columns = OpenColumns;
 }
 
 struct LeaseBatches;

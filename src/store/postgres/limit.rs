@@ -7,7 +7,6 @@ use diesel::{
 };
 
 use super::{
-    PostgresStore,
     connection::{Checked, Purpose, connect_checked},
     errors::Failure,
     migrations::check_version,
@@ -18,9 +17,18 @@ use crate::store::{
     sql::{Sql, row},
 };
 
-/// See [`crate::store::Store::payload_limit`].
-pub(super) fn payload_limit(store: &PostgresStore) -> Result<u32, StoreError> {
-    store.query(find)
+/// See [`crate::store::Intake::payload_limit`].
+pub(super) fn payload_limit(connection: &mut PgConnection) -> Result<u32, Failure> {
+    let limit =
+        row::<Limit, Option<i32>, _>(connection, &[])?.flatten().and_then(|bytes| u32::try_from(bytes).ok());
+    limit.ok_or_else(|| {
+        StoreError::Refused(
+            "the constraint that limits payloads, record_payload_is_within_its_limit, is missing or was changed: \
+             set the limit with 'signwave migrate --max-payload'"
+                .to_owned(),
+        )
+        .into()
+    })
 }
 
 /// See [`crate::store::set_payload_limit`].
@@ -34,20 +42,6 @@ pub(in crate::store) fn set_payload_limit(url: &str, bytes: u32) -> Result<(), S
             "ALTER TABLE record DROP CONSTRAINT IF EXISTS record_payload_is_within_its_limit, \
              ADD CONSTRAINT record_payload_is_within_its_limit CHECK (octet_length(payload) <= {bytes}) NOT VALID"
         ))?)
-    })
-}
-
-/// The limit in bytes; an error where the schema has none.
-fn find(connection: &mut PgConnection) -> Result<u32, Failure> {
-    let limit =
-        row::<Limit, Option<i32>, _>(connection, &[])?.flatten().and_then(|bytes| u32::try_from(bytes).ok());
-    limit.ok_or_else(|| {
-        StoreError::Refused(
-            "the constraint that limits payloads, record_payload_is_within_its_limit, is missing or was changed: \
-             set the limit with 'signwave migrate --max-payload'"
-                .to_owned(),
-        )
-        .into()
     })
 }
 

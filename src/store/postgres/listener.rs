@@ -8,29 +8,30 @@ use std::{
 use diesel::{PgConnection, connection::SimpleConnection};
 
 use super::{
+    PostgresStore,
     connection::connect,
     errors::Failure,
     session::{Role, Session},
 };
-use crate::store::{Listener, StoreError};
+use crate::store::{Listener, News, StoreError};
 
 /// How often to look for what the server has sent: libpq hands it over without waiting for more, and
 /// diesel does not lend its socket out to wait on.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// A connection of its own that listens.
-pub(super) struct PostgresListener {
+impl News for PostgresStore {
+    fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        let session = self.session.of(Role::Once);
+        let connection = Some(listen(&self.url, &session)?);
+        Ok(Some(Box::new(PostgresListener { url: self.url.clone(), session, connection })))
+    }
+}
+
+/// A connection that only listens.
+struct PostgresListener {
     url: String,
     session: Session,
     connection: Option<PgConnection>,
-}
-
-impl PostgresListener {
-    /// Listens from now on.
-    pub(super) fn new(url: &str, session: &Session) -> Result<Self, StoreError> {
-        let session = session.of(Role::Once);
-        Ok(Self { url: url.to_owned(), connection: Some(listen(url, &session)?), session })
-    }
 }
 
 fn listen(url: &str, session: &Session) -> Result<PgConnection, StoreError> {
@@ -53,7 +54,7 @@ impl Listener for PostgresListener {
     fn wait(&mut self, timeout: Duration) -> Result<bool, StoreError> {
         let Some(connection) = &mut self.connection else {
             self.connection = Some(listen(&self.url, &self.session)?);
-            // Whatever was said meanwhile was not heard.
+            // What was said before was not heard.
             return Ok(true);
         };
         let begun = Instant::now();

@@ -24,13 +24,14 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// See [`crate::store::migrate`].
 pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
     let Checked { mut connection, .. } = connect_checked(url, Purpose::Write)?;
+    refuse_others(&mut connection, url)?;
     // Without a word to the schema when there is nothing to do: the service need not own it.
-    if is_current(&mut connection, url)? {
+    if is_current(&mut connection)? {
         return Ok(Vec::new());
     }
     // What if we die here? All that is missing is added in one transaction: run it again.
     write_in_turn_on(&mut connection, Turn::Migrate, |connection| {
-        is_current(connection, url)?;
+        refuse_others(connection, url)?;
         let versions = connection.run_pending_migrations(MIGRATIONS).map_err(migration_failure)?;
         Ok(versions.iter().map(|version| name_of(&version.to_string())).collect())
     })
@@ -40,7 +41,7 @@ pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
 pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
     let Checked { mut connection, .. } = connect_checked(url, Purpose::Write)?;
     write_in_turn_on(&mut connection, Turn::Migrate, |connection| {
-        is_current(connection, url)?;
+        refuse_others(connection, url)?;
         if applied(connection)?.is_empty() {
             return Err(StoreError::Refused("there is no migration to revert".to_owned()).into());
         }
@@ -69,8 +70,8 @@ fn refuse_under_nodes(connection: &mut PgConnection) -> Result<(), Failure> {
 
 /// Accepts a database of exactly this version.
 pub(super) fn check_version(connection: &mut PgConnection, url: &str) -> Result<(), StoreError> {
-    let is_current = is_current(connection, url).map_err(|failure| explained(connection, failure))?;
-    if is_current {
+    let found = refuse_others(connection, url).and_then(|()| is_current(connection));
+    if found.map_err(|failure| explained(connection, failure))? {
         Ok(tables::check(connection)?)
     } else if applied(connection)?.is_empty() {
         if let Some(elsewhere) = tables::elsewhere(connection)? {
@@ -82,8 +83,8 @@ pub(super) fn check_version(connection: &mut PgConnection, url: &str) -> Result<
     }
 }
 
-/// Whether every migration was run. Refuses a database of a newer version, and tables of others.
-fn is_current(connection: &mut PgConnection, url: &str) -> Result<bool, Failure> {
+/// Refuses a database of a newer version, and tables of others. An empty one may become ours.
+fn refuse_others(connection: &mut PgConnection, url: &str) -> Result<(), Failure> {
     let (applied, known) = (applied(connection)?, known());
     if let Some(unknown) = applied.iter().find(|version| !known.iter().any(|(known, _)| known == *version)) {
         return Err(StoreError::NewerSchema(unknown.clone()).into());
@@ -91,7 +92,13 @@ fn is_current(connection: &mut PgConnection, url: &str) -> Result<bool, Failure>
     if applied.is_empty() && row::<HasRecord, bool, _>(connection, &[])?.unwrap_or(false) {
         return Err(StoreError::NotADatabase(DatabaseUrl::Postgres(url.to_owned()).to_string()).into());
     }
-    Ok(known.iter().all(|(version, _)| applied.contains(version)))
+    Ok(())
+}
+
+/// Whether every migration was run.
+fn is_current(connection: &mut PgConnection) -> Result<bool, Failure> {
+    let applied = applied(connection)?;
+    Ok(known().iter().all(|(version, _)| applied.contains(version)))
 }
 
 fn known() -> Vec<(String, String)> {

@@ -12,71 +12,65 @@ use super::{PostgresStore, audit::check_may_sign, errors::Failure, leases::relea
 use crate::{
     domain::NodeId,
     store::{
-        Reclaimed, RenewVerdict, StoreError,
+        Nodes, Reclaimed, RenewVerdict, StoreError,
         sql::{Sql, Value, execute, expect_rows, row, rows},
     },
 };
 
-/// See [`crate::store::Store::register_node`].
-pub(super) fn register(store: &PostgresStore, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
-    // What if we die here? A node may be left behind, which holds nothing and is removed when its lease
-    // runs out.
-    store.write(|connection| {
-        check_may_sign(connection)?;
-        let values = [Value::Text(name), Value::Integer(millis(ttl)), Value::Integer(millis(ttl))];
-        let id = row::<InsertNode, i64, _>(connection, &values)?;
-        expect_rows("registering a node", 1, usize::from(id.is_some()))?;
-        Ok(NodeId(id.unwrap_or_default()))
-    })
-}
-
-/// See [`crate::store::Store::renew_node`].
-pub(super) fn renew(store: &PostgresStore, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
-    // What if we die here? The lease runs for a little longer, or not.
-    store.write(|connection| {
-        let ttl = Value::Integer(millis(ttl));
-        let values = [ttl, ttl, Value::Integer(node.0)];
-        Ok(match execute::<RenewNode, _>(connection, &values)? {
-            0 => RenewVerdict::Gone,
-            _ => RenewVerdict::Renewed,
+impl Nodes for PostgresStore {
+    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+        // What if we die here? A node may be left behind, which holds nothing and is removed when its lease
+        // runs out.
+        self.write(|connection| {
+            check_may_sign(connection)?;
+            let values = [Value::Text(name), Value::Integer(millis(ttl)), Value::Integer(millis(ttl))];
+            let id = row::<InsertNode, i64, _>(connection, &values)?;
+            expect_rows("registering a node", 1, usize::from(id.is_some()))?;
+            Ok(NodeId(id.unwrap_or_default()))
         })
-    })
-}
-
-/// See [`crate::store::Store::remove_node`].
-pub(super) fn remove(store: &PostgresStore, node: NodeId) -> Result<u64, StoreError> {
-    // What if we die here? The node is reclaimed, which does the same.
-    store.write(|connection| {
-        // Locked first, so that a lease on its way comes to its end, or finds no node.
-        row::<HoldNode, String, _>(connection, &[Value::Integer(node.0)])?;
-        let released = release_all_of(connection, node)?;
-        execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
-        Ok(released)
-    })
-}
-
-/// See [`crate::store::Store::reclaim`].
-pub(super) fn reclaim(
-    store: &PostgresStore,
-    me: Option<NodeId>,
-    grace: Duration,
-) -> Result<Vec<Reclaimed>, StoreError> {
-    // Nobody has the id 0.
-    let me = Value::Integer(me.map_or(0, |node| node.0));
-    let values = [Value::Integer(millis(grace)), me];
-    // Without a transaction while all are alive, which is nearly always.
-    if store.query(|connection| Ok(row::<Dead, i64, _>(connection, &values)?))?.is_none() {
-        return Ok(Vec::new());
     }
-    count_from_now(store, me)?;
-    // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
-    // After it its batches are open.
-    store.write(|connection| {
-        // Those that another is reclaiming at this moment are left to it; one that renewed its lease
-        // meanwhile is looked at again, as it is now, before it is taken.
-        let dead: Vec<(i64, String)> = rows::<TakeDead, _, _>(connection, &values)?;
-        dead.into_iter().map(|(id, name)| reclaim_one(connection, NodeId(id), name)).collect()
-    })
+
+    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+        // What if we die here? The lease runs for a little longer, or not.
+        self.write(|connection| {
+            let ttl = Value::Integer(millis(ttl));
+            let values = [ttl, ttl, Value::Integer(node.0)];
+            Ok(match execute::<RenewNode, _>(connection, &values)? {
+                0 => RenewVerdict::Gone,
+                _ => RenewVerdict::Renewed,
+            })
+        })
+    }
+
+    fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
+        // What if we die here? The node is reclaimed, which does the same.
+        self.write(|connection| {
+            // Locked first, so that a lease on its way comes to its end, or finds no node.
+            row::<HoldNode, String, _>(connection, &[Value::Integer(node.0)])?;
+            let released = release_all_of(connection, node)?;
+            execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
+            Ok(released)
+        })
+    }
+
+    fn reclaim(&self, me: Option<NodeId>, grace: Duration) -> Result<Vec<Reclaimed>, StoreError> {
+        // Nobody has the id 0.
+        let me = Value::Integer(me.map_or(0, |node| node.0));
+        let values = [Value::Integer(millis(grace)), me];
+        // Without a transaction while all are alive, which is nearly always.
+        if self.query(|connection| Ok(row::<Dead, i64, _>(connection, &values)?))?.is_none() {
+            return Ok(Vec::new());
+        }
+        count_from_now(self, me)?;
+        // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
+        // After it its batches are open.
+        self.write(|connection| {
+            // Nodes that another process is reclaiming at this moment are left to it. A node that has renewed its
+            // lease since is judged by its row as it is now.
+            let dead: Vec<(i64, String)> = rows::<TakeDead, _, _>(connection, &values)?;
+            dead.into_iter().map(|(id, name)| reclaim_one(connection, NodeId(id), name)).collect()
+        })
+    }
 }
 
 /// A lease that ends later than any renewal could have made it end is from before the clock was set
@@ -109,8 +103,9 @@ fn millis(time: Duration) -> i64 {
     time.min(TEN_YEARS).as_millis() as i64
 }
 
-/// Whoever holds batches of a dead node is that node: other reclaimers leave it to us. Others' users are
-/// left alone, whom we may not end; then the reclaim waits, and fails, and comes again.
+/// A backend that holds batches of a dead node is that node's: other reclaimers leave the node to us. We may not
+/// terminate backends of other database users. If one of them holds the lock, the reclaim times out and is tried
+/// again.
 struct EndHolders;
 impl Sql for EndHolders {
     const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid) \
@@ -119,8 +114,8 @@ impl Sql for EndHolders {
     type Columns = BigInt;
 }
 
-/// Who froze in a transaction before the clock was set back: the server's timeouts are by that clock, too,
-/// and would come as much too late, while others wait for a lock.
+/// Ends backends that froze in a transaction before the clock was set back: the server's timeouts go by that clock,
+/// too, and would come as much too late, while others wait for a lock.
 struct EndFrozen;
 impl Sql for EndFrozen {
     const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -155,7 +150,7 @@ impl Sql for DeleteNode {
     type Columns = ();
 }
 
-/// Or alive for longer than it can be.
+/// Also finds nodes whose lease ends later than any renewal could have set it.
 struct Dead;
 impl Sql for Dead {
     const TEXT: &'static str = "SELECT id FROM node \
@@ -164,7 +159,7 @@ impl Sql for Dead {
     type Columns = BigInt;
 }
 
-/// Whoever is being renewed at this moment is left to that: otherwise the next look finds it.
+/// A node that is being renewed at this moment is skipped: if that fails, the next look finds the node.
 struct CountFromNow;
 impl Sql for CountFromNow {
     const TEXT: &'static str = "UPDATE node SET lease_until = clock_timestamp() + lease_ttl * interval '1 millisecond' \

@@ -25,7 +25,7 @@ pub(super) struct PgPool {
     last_error: LastError,
 }
 
-/// Why the last attempt to connect failed, for whoever waits.
+/// Why the last attempt to connect failed, for the threads that wait.
 type LastError = Arc<Mutex<Option<StoreError>>>;
 
 /// Opens connections for a pool.
@@ -48,7 +48,7 @@ impl PgPool {
             .max_lifetime(None)
             .idle_timeout(Some(Duration::from_secs(600)))
             .connection_timeout(CHECKOUT_TIMEOUT)
-            // Whoever waits for a connection is told; the same once a second in the log says no more.
+            // The thread that waits for a connection is told; the same once a second in the log says no more.
             .error_handler(Box::new(NopErrorHandler))
             .build(manager)
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;

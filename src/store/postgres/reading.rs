@@ -1,54 +1,85 @@
-//! Reading batches and signatures.
+//! Reading keys, batches and signatures.
 
 use diesel::{RunQueryDsl, pg::PgRowByRowLoadingMode};
 
-use super::PostgresStore;
+use super::{PostgresStore, status::status};
 use crate::{
-    domain::{BatchId, RecordId, Runs},
+    domain::{BatchId, KeyId, RecordId, Runs},
     store::{
-        BatchRow, SignedRow, StoreError,
+        BatchRow, KeyRow, Reading, SignedRow, Status, StoreError,
         sql::{
-            BatchColumns, RawBatch, RawSigned, SignedColumns, Sql, Value, batch_row, bound, page, read_pages,
-            row, rows, sql_limit,
+            BatchColumns, KeyColumns, RawBatch, RawKey, RawSigned, SignedColumns, Sql, Value, bound, page,
+            read_pages, row, rows, sql_limit,
         },
     },
 };
 
-/// See [`crate::store::Store::batches`].
-pub(super) fn batches(
-    store: &PostgresStore,
-    after: BatchId,
-    limit: usize,
-) -> Result<Vec<BatchRow>, StoreError> {
-    store.long_query(|connection| {
-        let values = [Value::Integer(after.0), Value::Integer(sql_limit(limit))];
-        let rows: Vec<RawBatch> = rows::<BatchesAfter, _, _>(connection, &values)?;
-        Ok(rows.into_iter().map(batch_row).collect::<Result<_, _>>()?)
-    })
-}
+impl Reading for PostgresStore {
+    fn status(&self) -> Result<Status, StoreError> {
+        self.read(status)
+    }
 
-/// See [`crate::store::Store::batch_of`].
-pub(super) fn batch_of(store: &PostgresStore, record: RecordId) -> Result<Option<BatchRow>, StoreError> {
-    store.long_query(|connection| {
-        let found: Option<RawBatch> = row::<BatchOf, _, _>(connection, &[Value::Integer(record.0)])?;
-        Ok(found.map(batch_row).transpose()?)
-    })
-}
-
-/// See [`crate::store::Store::read_signed`].
-pub(super) fn read_signed(
-    store: &PostgresStore,
-    records: &Runs,
-    visit: &mut dyn FnMut(SignedRow<'_>),
-) -> Result<(), StoreError> {
-    let read = |values: &[Value<'_>]| {
-        store.long_query(|connection| {
-            Ok(page(
-                bound::<SignedBetween>(values).load_iter::<RawSigned, PgRowByRowLoadingMode>(connection)?,
-            )?)
+    fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        self.query(|connection| {
+            let rows: Vec<RawKey> = rows::<AllKeys, _, _>(connection, &[])?;
+            Ok(rows.into_iter().map(KeyRow::try_from).collect::<Result<_, _>>()?)
         })
+    }
+
+    fn key(&self, key: KeyId) -> Result<Option<KeyRow>, StoreError> {
+        self.query(|connection| {
+            let found: Option<RawKey> = row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
+            Ok(found.map(KeyRow::try_from).transpose()?)
+        })
+    }
+
+    fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError> {
+        self.long_query(|connection| {
+            let values = [Value::Integer(after.0), Value::Integer(sql_limit(limit))];
+            let rows: Vec<RawBatch> = rows::<BatchesAfter, _, _>(connection, &values)?;
+            Ok(rows.into_iter().map(BatchRow::try_from).collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn batch_of(&self, record: RecordId) -> Result<Option<BatchRow>, StoreError> {
+        self.long_query(|connection| {
+            let found: Option<RawBatch> = row::<BatchOf, _, _>(connection, &[Value::Integer(record.0)])?;
+            Ok(found.map(BatchRow::try_from).transpose()?)
+        })
+    }
+
+    fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
+        let read = |values: &[Value<'_>]| {
+            self.long_query(|connection| {
+                Ok(page(
+                    bound::<SignedBetween>(values)
+                        .load_iter::<RawSigned, PgRowByRowLoadingMode>(connection)?,
+                )?)
+            })
+        };
+        read_pages(records, read, visit)
+    }
+}
+
+macro_rules! key_columns {
+    () => {
+        "SELECT id, fingerprint, public_key, bits, state, state_reason, \
+         (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
+         last_leased, signature_count, \
+         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM signing_key "
     };
-    read_pages(records, read, visit)
+}
+
+struct AllKeys;
+impl Sql for AllKeys {
+    const TEXT: &'static str = concat!(key_columns!(), "ORDER BY signing_key.id");
+    type Columns = KeyColumns;
+}
+
+struct OneKey;
+impl Sql for OneKey {
+    const TEXT: &'static str = concat!(key_columns!(), "WHERE id = ?");
+    type Columns = KeyColumns;
 }
 
 macro_rules! batch_columns {

@@ -9,35 +9,67 @@ use diesel::{
     sql_types::{Array, BigInt, Binary, Bool, Nullable, Text},
 };
 
-use super::{PostgresStore, errors::Failure};
+use super::{PostgresStore, errors::Failure, limit::payload_limit};
 use crate::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{
-        NewRecord, StoreError,
+        Intake, NewRecord, StoreError,
         sql::{Sql, Value, bound},
     },
 };
 
-/// See [`crate::store::Store::insert_records`].
-pub(super) fn insert(
-    store: &PostgresStore,
-    records: &[NewRecord<'_>],
-) -> Result<Vec<InsertVerdict>, StoreError> {
-    if records.is_empty() {
-        return Ok(Vec::new());
-    }
-    // What if we die here? All are stored or none is; a caller that names its records by external_id
-    // adds them again, and those that are there are skipped.
-    store.write(|connection| {
-        let mut verdicts = plan(connection, records)?;
-        let new: Vec<_> = records.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).collect();
-        let ids = insert_all(connection, new.iter().map(|(record, _)| *record))?;
-        if ids.len() != new.len() {
-            return Err(Failure::Collided("another process added a record of the same name".to_owned()));
+impl Intake for PostgresStore {
+    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
         }
-        let mut ids = ids.into_iter().map(|id| InsertVerdict::Inserted(RecordId(id)));
-        Ok(verdicts.iter_mut().filter_map(|verdict| verdict.take().or_else(|| ids.next())).collect())
-    })
+        // What if we die here? All are stored or none is; a caller that names its records by external_id
+        // adds them again, and those that are there are skipped.
+        self.write(|connection| {
+            let mut verdicts = plan(connection, records)?;
+            let new: Vec<_> =
+                records.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).collect();
+            let ids = insert_all(connection, new.iter().map(|(record, _)| *record))?;
+            if ids.len() != new.len() {
+                return Err(Failure::Collided("another process added a record of the same name".to_owned()));
+            }
+            let mut ids = ids.into_iter().map(|id| InsertVerdict::Inserted(RecordId(id)));
+            Ok(verdicts.iter_mut().filter_map(|verdict| verdict.take().or_else(|| ids.next())).collect())
+        })
+    }
+
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        self.query(payload_limit)
+    }
+
+    fn read_payloads(
+        &self,
+        records: &Runs,
+        visit: &mut dyn FnMut(RecordId, &[u8]),
+    ) -> Result<(), StoreError> {
+        // Not tried again on another connection: what was shown once is not shown twice.
+        self.query_once(|connection| {
+            for (first, last) in records.ranges() {
+                let mut next = first.0;
+                let values = [Value::Integer(first.0), Value::Integer(last.0)];
+                // Row by row: payloads may be large, and a batch has many.
+                let payloads = bound::<Payloads>(&values)
+                    .load_iter::<(i64, Vec<u8>), PgRowByRowLoadingMode>(connection)?;
+                for row in payloads {
+                    let (id, payload) = row?;
+                    if id != next {
+                        break;
+                    }
+                    next += 1;
+                    visit(RecordId(id), &payload);
+                }
+                if next <= last.0 {
+                    return Err(StoreError::Corrupt(format!("record {next} is missing")).into());
+                }
+            }
+            Ok(())
+        })
+    }
 }
 
 /// What is known before anything is inserted: `None` for a record that is new. It ends with the first
@@ -127,36 +159,6 @@ struct Found {
     place: i64,
     #[diesel(sql_type = Bool)]
     same: bool,
-}
-
-/// See [`crate::store::Store::read_payloads`].
-pub(super) fn read_payloads(
-    store: &PostgresStore,
-    records: &Runs,
-    visit: &mut dyn FnMut(RecordId, &[u8]),
-) -> Result<(), StoreError> {
-    // Not tried again on another connection: what was shown once is not shown twice.
-    store.query_once(|connection| {
-        for (first, last) in records.ranges() {
-            let mut next = first.0;
-            let values = [Value::Integer(first.0), Value::Integer(last.0)];
-            // Row by row: payloads may be large, and a batch has many.
-            let payloads =
-                bound::<Payloads>(&values).load_iter::<(i64, Vec<u8>), PgRowByRowLoadingMode>(connection)?;
-            for row in payloads {
-                let (id, payload) = row?;
-                if id != next {
-                    break;
-                }
-                next += 1;
-                visit(RecordId(id), &payload);
-            }
-            if next <= last.0 {
-                return Err(StoreError::Corrupt(format!("record {next} is missing")).into());
-            }
-        }
-        Ok(())
-    })
 }
 
 struct Payloads;

@@ -63,7 +63,7 @@ pub(super) fn only_schema(schema: &str) -> String {
     format!("SET search_path = \"{}\", pg_temp", schema.replace('"', "\"\""))
 }
 
-/// Whoever holds a lock and falls silent must not hold up all others, so the server ends a transaction
+/// A client that holds a lock and falls silent must not hold up all others, so the server ends a transaction
 /// that idles, sooner than others give up waiting. Row-level security must not hide records: with it off
 /// the server refuses instead. A durable commit is one of the promises: `off` becomes `on` here, while a
 /// stricter mode of a replicated server stays. Plans of short statements gain nothing from JIT. The rest is

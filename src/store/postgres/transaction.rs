@@ -12,7 +12,6 @@ use diesel::{
 };
 
 use super::{
-    PostgresStore,
     errors::{Failure, classify_commit},
     holders::holders,
     pool::PgPool,
@@ -34,12 +33,12 @@ pub(super) enum Turn {
 
 /// Each statement sees what was committed before it, so that what follows waiting for a turn sees
 /// what those before did.
-const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+pub(super) const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// How often a transaction is tried that collides with others, or whose connection is lost before its
 /// COMMIT.
-const ATTEMPTS: u32 = 10;
+const COLLIDED_ATTEMPTS: u32 = 10;
 
 /// How often one is tried that the server refuses without a reason that is known here, such as a deadlock.
 const UNFORESEEN_ATTEMPTS: u32 = 5;
@@ -48,65 +47,13 @@ const UNFORESEEN_ATTEMPTS: u32 = 5;
 /// has waited for others.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(4_900);
 
-impl PostgresStore {
-    /// Runs `body` in one transaction that writes. Its error rolls everything back. It may run several
-    /// times, when others are in the way.
-    pub(super) fn write<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        run(&self.short, READ_COMMITTED, body)
-    }
-
-    /// The same, alone: other nodes wait for their turn.
-    pub(super) fn write_in_turn<T>(
-        &self,
-        turn: Turn,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        run(&self.short, &in_turn(turn), body)
-    }
-
-    /// Runs `body` on one snapshot of the database.
-    pub(super) fn read<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        run(&self.readers, SNAPSHOT, body)
-    }
-
-    /// Runs `body`, a single short statement, which is a transaction in itself.
-    pub(super) fn query<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        again_if_stale(&self.short, body)
-    }
-
-    /// Runs `body`, short statements that only read, no more than once.
-    pub(super) fn query_once<T>(
-        &self,
-        body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        once(&self.short, body)
-    }
-
-    /// Runs `body`, a single statement that may take its time.
-    pub(super) fn long_query<T>(
-        &self,
-        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        again_if_stale(&self.readers, body)
-    }
-}
-
 /// A transaction that begins by waiting for its turn: for a lock that only those can take who may write
 /// where Sign Wave does. Before there are tables there is nothing of that kind, and migrations lock a number,
-/// which anybody may do: then the wait has an end, and whoever is in the way is named.
+/// which anybody may do: then the wait has an end, and the process that is in the way is named.
 ///
 /// Forming batches does not wait for the disk. A crash of the server may undo it, but only together with
 /// everything after it in the log: no batch that was leased is ever undone, since leases are durable.
-fn in_turn(turn: Turn) -> String {
+pub(super) fn in_turn(turn: Turn) -> String {
     let lock = match turn {
         Turn::Open => {
             "SET LOCAL synchronous_commit = off; LOCK TABLE ONLY opening_turn IN SHARE ROW EXCLUSIVE MODE"
@@ -131,7 +78,7 @@ pub(super) fn write_in_turn_on<T>(
     })
 }
 
-fn run<T>(
+pub(super) fn run<T>(
     pool: &PgPool,
     begin: &str,
     mut body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
@@ -147,7 +94,7 @@ fn run<T>(
         let may_try = match &failure {
             // Lost before the COMMIT, such as one that the pool kept while the server was started anew:
             // nothing has happened.
-            Failure::Collided(_) | Failure::Store(StoreError::Unavailable(_)) => tries < ATTEMPTS,
+            Failure::Collided(_) | Failure::Store(StoreError::Unavailable(_)) => tries < COLLIDED_ATTEMPTS,
             Failure::Unforeseen(_) => tries < UNFORESEEN_ATTEMPTS,
             Failure::Store(_) => false,
         };
@@ -156,7 +103,7 @@ fn run<T>(
         }
         log::debug!("transaction tried again: {failure:?}");
         drop(connection);
-        sleep(jitter(tries));
+        sleep(pause_after(tries));
         tries += 1;
     }
 }
@@ -232,25 +179,25 @@ fn finish<T>(
 }
 
 /// A statement that only reads can be sent again on another connection.
-fn again_if_stale<T>(
+pub(super) fn again_if_stale<T>(
     pool: &PgPool,
     mut body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
     let mut tries = 1;
     loop {
         match once(pool, &mut body) {
-            Err(StoreError::Unavailable(_)) if tries < ATTEMPTS => {}
+            Err(StoreError::Unavailable(_)) if tries < COLLIDED_ATTEMPTS => {}
             Err(StoreError::Other(_)) if tries < UNFORESEEN_ATTEMPTS => {}
             result => return result,
         }
-        sleep(jitter(tries));
+        sleep(pause_after(tries));
         tries += 1;
     }
 }
 
 /// Diesel notices that a connection is lost when it reads, not when it cannot send: the pool would lend it
 /// out again and again.
-fn once<T>(
+pub(super) fn once<T>(
     pool: &PgPool,
     body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
@@ -267,11 +214,16 @@ fn give_up(connection: &mut PgConnection) {
     AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
 }
 
-/// Pauses of 1, 2, 4 .. 64 ms and up to as much again, so that those who collided do not meet again.
-fn jitter(attempt: u32) -> Duration {
-    let most = 1_000 << attempt.min(6);
+/// The least pause after the first attempt, in microseconds. It doubles after each of the next.
+const FIRST_PAUSE: u64 = 1_000;
+/// How often it doubles: up to 32 ms.
+const DOUBLINGS: u32 = 5;
+
+/// That pause, and up to as much again by chance, so that those who collided do not meet again.
+fn pause_after(attempt: u32) -> Duration {
+    let least = FIRST_PAUSE << attempt.saturating_sub(1).min(DOUBLINGS);
     let mut random = [0; 4];
     // Without random bytes the pauses are merely alike.
     let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::NONBLOCK);
-    Duration::from_micros(most / 2 + u64::from(u32::from_ne_bytes(random)) % (most / 2))
+    Duration::from_micros(least + u64::from(u32::from_ne_bytes(random)) % least)
 }

@@ -7,7 +7,7 @@ use diesel::{
 };
 
 use super::{
-    reading::{corrupt, expect_rows},
+    checks::{corrupt, expect_rows},
     statement::{Bound, Sql, Value, execute, row},
 };
 use crate::{

@@ -1,15 +1,20 @@
 //! What both databases have in common: statements with values, and rows as domain values.
 
+mod batches;
+mod checks;
 mod keys;
 mod migrations;
 mod reading;
 mod statement;
+mod status;
 
+pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
+pub(super) use checks::{expect_rows, sql_limit};
 pub(super) use keys::set_key_state;
 pub(super) use migrations::known;
 pub(super) use reading::{
-    BatchColumns, KeyColumns, RawBatch, RawCounts, RawKey, RawNode, RawSigned, RawStoredKey, RawSum,
-    SignedColumns, StoredKeyColumns, batch_row, counts, expect_rows, key_row, page, parse_runs, parse_state,
-    read_pages, sql_limit, status, stored_key,
+    KeyColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page, read_pages,
+    stored_key,
 };
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};
+pub(super) use status::{CountColumns, NodeColumns, RawCounts, RawNode, RawSum, SumColumns, status};

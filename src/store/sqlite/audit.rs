@@ -8,17 +8,26 @@ use diesel::{
 };
 
 use super::{SqliteStore, errors::Failure, limit::without_limit, migrations::run_pending};
-use crate::store::StoreError;
-use crate::store::sql::{Sql, rows};
+use crate::store::{
+    Audit, Counts, StoreError,
+    sql::{CountColumns, RawCounts, Sql, row, rows},
+};
 
-/// See [`crate::store::Store::audit`].
-pub(super) fn audit(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
-    let expected = expected_schema().map_err(|failure| failure.0)?;
-    store.read(|connection| {
-        let mut problems = compare(&expected, &schema(connection)?);
-        problems.extend(integrity(connection)?);
-        Ok(problems)
-    })
+impl Audit for SqliteStore {
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.query(|connection| {
+            Ok(row::<RealCounts, RawCounts, _>(connection, &[])?.unwrap_or_default().into())
+        })
+    }
+
+    fn audit(&self) -> Result<Vec<String>, StoreError> {
+        let expected = expected_schema().map_err(|failure| failure.0)?;
+        self.read(|connection| {
+            let mut problems = compare(&expected, &schema(connection)?);
+            problems.extend(integrity(connection)?);
+            Ok(problems)
+        })
+    }
 }
 
 /// Damage to the file may end the checks themselves, which is a finding too.
@@ -77,6 +86,16 @@ fn compare(expected: &Schema, found: &Schema) -> Vec<String> {
     lacking.chain(strange).collect()
 }
 
+struct RealCounts;
+impl Sql for RealCounts {
+    const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
+         (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
+         WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)), \
+         (SELECT coalesce(sum(record_count), 0) FROM batch), \
+         (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'signed')";
+    type Columns = CountColumns;
+}
+
 struct Objects;
 impl Sql for Objects {
     const TEXT: &'static str =
@@ -90,8 +109,8 @@ impl Sql for QuickCheck {
     type Columns = Text;
 }
 
-/// Whoever checks the signatures looks each one up beside its record and its batch, and counts them: here
-/// that would only be done once more.
+/// The check of the signatures looks each one up beside its record and its batch, and counts them: here that
+/// would only be done once more.
 struct OrphanCheck;
 impl Sql for OrphanCheck {
     const TEXT: &'static str = "SELECT orphan.\"table\", orphan.rowid, orphan.parent \

@@ -1,35 +1,39 @@
 //! Forming batches out of the records above the frontier.
 
-use diesel::{SqliteConnection, sql_types::BigInt};
+use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
 
 use super::{SqliteStore, errors::Failure};
-use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit};
 use crate::{
     domain::{RecordId, Runs},
-    store::{OpenBatches, OpenedBatches, StoreError},
+    store::{
+        Batching, OpenBatches, OpenedBatches, StoreError,
+        sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit},
+    },
 };
 
 /// How many ids are read at a time, unless one batch is larger.
 const IDS_AT_A_TIME: usize = 8192;
 
-/// See [`crate::store::Store::open_batches`].
-pub(super) fn open_batches(store: &SqliteStore, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
-    // Without the write lock: a poll that finds nothing to do must not hold up anybody.
-    let (survey, available) = store.read(|connection| {
-        let survey = survey(connection)?;
-        let enough = if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
-        Ok((survey, records_above(connection, survey.frontier, enough)?))
-    })?;
-    if survey.open >= request.keep_open
-        || available == 0
-        || (available < request.batch_size && !request.partial)
-    {
-        let waiting = (available > 0).then_some(available);
-        return Ok(OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting });
+impl Batching for SqliteStore {
+    fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
+        // Without the write lock: a poll that finds nothing to do must not hold up anybody.
+        let (survey, available) = self.read(|connection| {
+            let survey = survey(connection)?;
+            let enough =
+                if request.partial || survey.open >= request.keep_open { 1 } else { request.batch_size };
+            Ok((survey, records_above(connection, survey.frontier, enough)?))
+        })?;
+        if survey.open >= request.keep_open
+            || available == 0
+            || (available < request.batch_size && !request.partial)
+        {
+            let waiting = (available > 0).then_some(available);
+            return Ok(OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting });
+        }
+        // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
+        // and the next call forms them.
+        self.write_unsynced(|connection| form(connection, request))
     }
-    // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
-    // and the next call forms them.
-    store.write_unsynced(|connection| form(connection, request))
 }
 
 /// Reads the ids within the transaction: an id that another process chose may still appear above the
@@ -72,18 +76,18 @@ fn insert_batch(connection: &mut SqliteConnection, runs: &Runs) -> Result<Record
     Ok(last)
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default, Queryable)]
 struct Survey {
+    #[diesel(deserialize_as = i64)]
     open: usize,
+    #[diesel(deserialize_as = i64)]
     leased: usize,
     /// The highest id in any batch.
     frontier: i64,
 }
 
 fn survey(connection: &mut SqliteConnection) -> Result<Survey, Failure> {
-    let (open, leased, frontier) =
-        row::<SurveyBatches, (i64, i64, i64), _>(connection, &[])?.unwrap_or_default();
-    Ok(Survey { open: open as usize, leased: leased as usize, frontier })
+    Ok(row::<SurveyBatches, _, _>(connection, &[])?.unwrap_or_default())
 }
 
 /// How many records there are above `frontier`, counted up to `limit`.

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::store::{
     StoreError,
+    percent::ENCODED,
     sql::{Sql, row},
-    url::ENCODED,
 };
 
 pub(super) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;

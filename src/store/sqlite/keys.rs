@@ -3,64 +3,54 @@
 use diesel::sql_types::{BigInt, Text};
 
 use super::{SqliteStore, errors::Failure};
-use crate::store::sql::{
-    KeyColumns, RawKey, RawStoredKey, Sql, StoredKeyColumns, Value, key_row, row, rows, set_key_state,
-    stored_key,
-};
 use crate::{
     domain::{KeyId, KeyState},
-    store::{AddKeyVerdict, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey},
+    store::{
+        AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey, StoreError, StoredKey,
+        sql::{RawStoredKey, Sql, StoredKeyColumns, Value, row, set_key_state, stored_key},
+    },
 };
 
-/// See [`crate::store::Store::add_key`].
-pub(super) fn add(store: &SqliteStore, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
-    let fingerprint = key.fingerprint.to_string();
-    let (custody, sealed_key, location) = key.material.columns();
-    // What if we die here? The key is there or it is not; adding it again says which.
-    store.write(|connection| {
-        if let Some(id) = row::<FindKey, i64, _>(connection, &[Value::Text(&fingerprint)])? {
-            return Ok(AddKeyVerdict::AlreadyThere(KeyId(id)));
-        }
-        let values = [
-            Value::Text(&fingerprint),
-            Value::Blob(&key.public_key),
-            Value::Integer(key.bits.into()),
-            Value::Text(custody),
-            Value::OptionalBlob(sealed_key),
-            Value::OptionalText(location),
-        ];
-        match row::<InsertKey, i64, _>(connection, &values)? {
-            Some(id) => Ok(AddKeyVerdict::Added(KeyId(id))),
-            None => Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 })),
-        }
-    })
-}
+impl KeyPool for SqliteStore {
+    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+        let fingerprint = key.fingerprint.to_string();
+        let (custody, sealed_key, location) = key.material.columns();
+        // What if we die here? The key is there or it is not; adding it again says which.
+        self.write(|connection| {
+            if let Some(id) = row::<FindKey, i64, _>(connection, &[Value::Text(&fingerprint)])? {
+                return Ok(AddKeyVerdict::AlreadyThere(KeyId(id)));
+            }
+            let values = [
+                Value::Text(&fingerprint),
+                Value::Blob(&key.public_key),
+                Value::Integer(key.bits.into()),
+                Value::Text(custody),
+                Value::OptionalBlob(sealed_key),
+                Value::OptionalText(location),
+            ];
+            match row::<InsertKey, i64, _>(connection, &values)? {
+                Some(id) => Ok(AddKeyVerdict::Added(KeyId(id))),
+                None => Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 })),
+            }
+        })
+    }
 
-/// See [`crate::store::Store::keys`].
-pub(super) fn keys(store: &SqliteStore) -> Result<Vec<KeyRow>, StoreError> {
-    store.query(|connection| {
-        let rows: Vec<RawKey> = rows::<AllKeys, _, _>(connection, &[])?;
-        Ok(rows.into_iter().map(key_row).collect::<Result<_, _>>()?)
-    })
-}
+    fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
+        self.query(|connection| {
+            let found: Option<RawStoredKey> = row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
+            Ok(found.map(|raw| stored_key(key, raw)).transpose()?)
+        })
+    }
 
-/// See [`crate::store::Store::stored_key`].
-pub(super) fn stored(store: &SqliteStore, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
-    store.query(|connection| {
-        let found: Option<RawStoredKey> = row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
-        Ok(found.map(|raw| stored_key(key, raw)).transpose()?)
-    })
-}
-
-/// See [`crate::store::Store::set_key_state`].
-pub(super) fn set_state(
-    store: &SqliteStore,
-    key: KeyId,
-    state: KeyState,
-    reason: Option<&str>,
-) -> Result<KeyStateVerdict, StoreError> {
-    // What if we die here? The state has changed or it has not; asking again is harmless.
-    store.write(|connection| set_key_state::<StateOf, _, _>(connection, key, state, reason))
+    fn set_key_state(
+        &self,
+        key: KeyId,
+        state: KeyState,
+        reason: Option<&str>,
+    ) -> Result<KeyStateVerdict, StoreError> {
+        // What if we die here? The state has changed or it has not; asking again is harmless.
+        self.write(|connection| set_key_state::<StateOf, _, _>(connection, key, state, reason))
+    }
 }
 
 struct FindKey;
@@ -74,14 +64,6 @@ impl Sql for InsertKey {
     const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, location) \
          VALUES (?, ?, ?, ?, ?, ?) RETURNING id";
     type Columns = BigInt;
-}
-
-struct AllKeys;
-impl Sql for AllKeys {
-    const TEXT: &'static str = "SELECT id, fingerprint, public_key, bits, state, state_reason, \
-         (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
-         last_leased, signature_count, created_at FROM signing_key ORDER BY id";
-    type Columns = KeyColumns;
 }
 
 struct OneKey;

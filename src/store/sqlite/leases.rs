@@ -2,70 +2,97 @@
 
 use diesel::{
     SqliteConnection,
-    sql_types::{BigInt, Bool, Text},
+    sql_types::{BigInt, Bool},
 };
 
 use super::{SqliteStore, errors::Failure};
-use crate::store::sql::{Sql, Value, execute, expect_rows, parse_runs, row, rows, sql_limit};
 use crate::{
-    domain::{BatchId, Epoch, KeyId, Lease, NodeId, Scheme},
-    store::{Inventory, StoreError},
+    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Scheme},
+    store::{
+        Inventory, Leasing, StoreError,
+        sql::{OpenColumns, RawOpen, Sql, Value, execute, expect_rows, row, rows, sql_limit},
+    },
 };
 
-/// See [`crate::store::Store::lease`].
-pub(super) fn lease(
-    store: &SqliteStore,
-    node: NodeId,
-    scheme: Scheme,
-    limit: usize,
-) -> Result<Vec<Lease>, StoreError> {
-    // Without the write lock when there is nothing to lease.
-    if !store.query(|connection| may_lease(connection, node))? || limit == 0 {
-        return Ok(Vec::new());
-    }
-    // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
-    // go back to `open` when the node is reclaimed: nothing is signed for them yet.
-    store.write_unsynced(|connection| {
-        if !may_lease(connection, node)? {
+impl Leasing for SqliteStore {
+    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+        // Without the write lock when there is nothing to lease.
+        if !self.query(|connection| may_lease(connection, node))? || limit == 0 {
             return Ok(Vec::new());
         }
-        let keys: Vec<i64> =
-            rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
-        let batches: Vec<OpenBatch> =
-            rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
-        let mut last_leased = row::<LastLeased, i64, _>(connection, &[])?.unwrap_or_default();
-        let pairs = batches.into_iter().zip(keys);
-        pairs
-            .map(|(batch, key)| {
-                last_leased += 1;
-                lease_one(connection, batch, KeyId(key), node, scheme, last_leased)
-            })
-            .collect()
-    })
-}
+        // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
+        // go back to `open` when the node is reclaimed: nothing is signed for them yet.
+        self.write_unsynced(|connection| {
+            if !may_lease(connection, node)? {
+                return Ok(Vec::new());
+            }
+            let keys: Vec<i64> =
+                rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
+            let batches: Vec<RawOpen> =
+                rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
+            let mut last_leased = row::<LastLeased, i64, _>(connection, &[])?.unwrap_or_default();
+            let pairs = batches.into_iter().zip(keys);
+            pairs
+                .map(|(batch, key)| {
+                    last_leased += 1;
+                    lease_one(connection, batch.try_into()?, KeyId(key), node, scheme, last_leased)
+                })
+                .collect()
+        })
+    }
 
-type OpenBatch = (i64, i64, String);
+    fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
+        if leases.is_empty() {
+            return Ok(0);
+        }
+        // What if we die here? The leases stand until the node is reclaimed, which does the same.
+        self.write_unsynced(|connection| {
+            let mut released = 0;
+            for (batch, epoch) in leases {
+                released += execute::<ReleaseBatch, _>(
+                    connection,
+                    &[Value::Integer(batch.0), Value::Integer(epoch.0)],
+                )? as u64;
+            }
+            Ok(released)
+        })
+    }
+
+    fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError> {
+        self.read(|connection| {
+            let held: Vec<(i64, i64)> = rows::<HeldBy, _, _>(connection, &[Value::Integer(node.0)])?;
+            let held = held.into_iter().map(|(batch, epoch)| (BatchId(batch), Epoch(epoch))).collect();
+            let mut lost = Vec::new();
+            for (batch, epoch) in stored {
+                let values = [Value::Integer(batch.0), Value::Integer(epoch.0)];
+                if row::<IsSigned, bool, _>(connection, &values)? != Some(true) {
+                    lost.push((*batch, *epoch));
+                }
+            }
+            Ok(Inventory { held, lost })
+        })
+    }
+}
 
 fn lease_one(
     connection: &mut SqliteConnection,
-    (id, epoch, runs): OpenBatch,
+    open: OpenBatch,
     key: KeyId,
     node: NodeId,
     scheme: Scheme,
     last_leased: i64,
 ) -> Result<Lease, Failure> {
-    let batch = BatchId(id);
     let values = [
         Value::Integer(key.0),
         Value::Integer(node.0),
         Value::Text(scheme.name()),
-        Value::Integer(id),
-        Value::Integer(epoch),
+        Value::Integer(open.id.0),
+        Value::Integer(open.epoch.0),
     ];
     expect_rows("leasing a batch", 1, execute::<LeaseBatch, _>(connection, &values)?)?;
     let values = [Value::Integer(last_leased), Value::Integer(key.0)];
     expect_rows("noting the use of a key", 1, execute::<UseKey, _>(connection, &values)?)?;
-    Ok(Lease { batch, key, node, epoch: Epoch(epoch).next(), scheme, records: parse_runs(batch, &runs)? })
+    Ok(open.lease(key, node, scheme))
 }
 
 /// Whether there is an open batch; refuses a node that is not registered.
@@ -74,43 +101,6 @@ fn may_lease(connection: &mut SqliteConnection, node: NodeId) -> Result<bool, Fa
         Some((true, has_open)) => Ok(has_open),
         _ => Err(Failure(StoreError::Refused(format!("node {node} is not registered (any more)")))),
     }
-}
-
-/// See [`crate::store::Store::release`].
-pub(super) fn release(store: &SqliteStore, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
-    if leases.is_empty() {
-        return Ok(0);
-    }
-    // What if we die here? The leases stand until the node is reclaimed, which does the same.
-    store.write_unsynced(|connection| {
-        let mut released = 0;
-        for (batch, epoch) in leases {
-            released +=
-                execute::<ReleaseBatch, _>(connection, &[Value::Integer(batch.0), Value::Integer(epoch.0)])?
-                    as u64;
-        }
-        Ok(released)
-    })
-}
-
-/// See [`crate::store::Store::inventory`].
-pub(super) fn inventory(
-    store: &SqliteStore,
-    node: NodeId,
-    stored: &[(BatchId, Epoch)],
-) -> Result<Inventory, StoreError> {
-    store.read(|connection| {
-        let held: Vec<(i64, i64)> = rows::<HeldBy, _, _>(connection, &[Value::Integer(node.0)])?;
-        let held = held.into_iter().map(|(batch, epoch)| (BatchId(batch), Epoch(epoch))).collect();
-        let mut lost = Vec::new();
-        for (batch, epoch) in stored {
-            let values = [Value::Integer(batch.0), Value::Integer(epoch.0)];
-            if row::<IsSigned, bool, _>(connection, &values)? != Some(true) {
-                lost.push((*batch, *epoch));
-            }
-        }
-        Ok(Inventory { held, lost })
-    })
 }
 
 /// Gives back everything that a node holds.
@@ -137,7 +127,7 @@ impl Sql for LeastRecentlyUsed {
 struct OldestOpen;
 impl Sql for OldestOpen {
     const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT +?";
-    type Columns = (BigInt, BigInt, Text);
+    type Columns = OpenColumns;
 }
 
 struct LastLeased;

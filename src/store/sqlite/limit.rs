@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use diesel::{connection::SimpleConnection, sql_types::Text};
+use diesel::{SqliteConnection, connection::SimpleConnection, sql_types::Text};
 
 use super::{
-    SqliteStore,
     connection::Access,
     errors::Failure,
     migrations::{check_version, on_file},
@@ -21,18 +20,15 @@ const TRIGGER: &str = "record_payload_is_within_its_limit";
 const DEFAULT: &str = "16777216";
 const MIGRATION: &str = include_str!("../../../migrations/sqlite/2026-11-22-090100_guards/up.sql");
 
-/// See [`crate::store::Store::payload_limit`].
-pub(super) fn payload_limit(store: &SqliteStore) -> Result<u32, StoreError> {
-    store.query(|connection| {
-        let made: Option<String> = row::<Made, _, _>(connection, &[])?;
-        let limit = made.as_deref().and_then(limit_of);
-        limit.ok_or_else(|| {
-            Failure(StoreError::Refused(
-                "the trigger that limits payloads, record_payload_is_within_its_limit, is missing or was changed: \
-                 set the limit with 'signwave migrate --max-payload'"
-                    .to_owned(),
-            ))
-        })
+/// See [`crate::store::Intake::payload_limit`].
+pub(super) fn payload_limit(connection: &mut SqliteConnection) -> Result<u32, Failure> {
+    let made: Option<String> = row::<Made, _, _>(connection, &[])?;
+    made.as_deref().and_then(limit_of).ok_or_else(|| {
+        Failure(StoreError::Refused(
+            "the trigger that limits payloads, record_payload_is_within_its_limit, is missing or was changed: \
+             set the limit with 'signwave migrate --max-payload'"
+                .to_owned(),
+        ))
     })
 }
 

@@ -1,11 +1,21 @@
 //! Looking at files without opening them: closing one would drop SQLite's locks.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use rustix::{
     fs::{AtFlags, CWD, Statx, StatxAttributes, StatxFlags, statx},
     io::Errno,
 };
+
+use crate::store::StoreError;
+
+/// The name that all processes find by following links.
+pub(super) fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
+    path.canonicalize().map_err(|error| StoreError::Unavailable(error.to_string()))
+}
 
 /// Which file it is, whatever it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

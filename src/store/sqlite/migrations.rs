@@ -12,11 +12,11 @@ use diesel::{SqliteConnection, sql_types::BigInt, sql_types::Text, sqlite::Sqlit
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{
-    canonical,
     connection::{Access, connect, prepare_writer},
     errors::{Failure, classify, classify_message},
     files::Files,
     locks::NodeLocks,
+    look::canonical,
     transaction::{with_path, write_on},
 };
 use crate::store::sql::{self, Sql, row, rows};
@@ -62,7 +62,7 @@ pub(in crate::store) fn revert(path: &Path) -> Result<String, StoreError> {
 /// Refuses to take the schema away from under nodes at work. Those that died with their processes are none.
 fn refuse_living(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
     let locks = NodeLocks::new(&canonical(path)?);
-    let nodes: Vec<(i64, String)> = rows::<Nodes, _, _>(connection, &[])?;
+    let nodes: Vec<(i64, String)> = rows::<NodeNames, _, _>(connection, &[])?;
     match nodes.into_iter().find(|(id, _)| locks.take_from_dead(NodeId(*id)).is_none()) {
         Some((id, name)) => Err(Failure(StoreError::Refused(format!(
             "node {id} ({name}) is at work: stop every process that uses the database first (if it was lost with \
@@ -194,8 +194,8 @@ impl Sql for HasVersions {
     type Columns = BigInt;
 }
 
-struct Nodes;
-impl Sql for Nodes {
+struct NodeNames;
+impl Sql for NodeNames {
     const TEXT: &'static str =
         "SELECT id, name FROM node WHERE lease_until > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') ORDER BY id";
     type Columns = (BigInt, Text);

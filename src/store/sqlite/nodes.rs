@@ -9,92 +9,92 @@ use diesel::{
 };
 
 use super::{SqliteStore, errors::Failure, leases::release_all_of};
-use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows};
 use crate::{
     domain::NodeId,
-    store::{Reclaimed, RenewVerdict, StoreError},
+    store::{
+        Nodes, Reclaimed, RenewVerdict, StoreError,
+        sql::{Sql, Value, execute, expect_rows, row, rows},
+    },
 };
 
-/// See [`crate::store::Store::register_node`].
-pub(super) fn register(store: &SqliteStore, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
-    let mut held = None;
-    // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks
-    // for. After it the lock died with us: anybody may reclaim the node at once.
-    let result = store.write(|connection| {
-        let values = [Value::Text(name), Value::Text(&after(ttl)), Value::Integer(millis(ttl))];
-        let Some(id) = row::<InsertNode, i64, _>(connection, &values)? else {
-            return Err(Failure(StoreError::RowCount { what: "registering a node", expected: 1, found: 0 }));
-        };
-        // Before the COMMIT, so that no other process sees the node without its lock.
-        store.locks.hold(NodeId(id));
-        held = Some(NodeId(id));
-        Ok(NodeId(id))
-    });
-    if let (Err(_), Some(node)) = (&result, held) {
-        // Should it have been registered all the same, it is reclaimed at once.
-        store.locks.let_go(node);
+impl Nodes for SqliteStore {
+    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+        let mut held = None;
+        // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks
+        // for. After it the lock died with us: anybody may reclaim the node at once.
+        let result = self.write(|connection| {
+            let values = [Value::Text(name), Value::Text(&after(ttl)), Value::Integer(millis(ttl))];
+            let Some(id) = row::<InsertNode, i64, _>(connection, &values)? else {
+                return Err(Failure(StoreError::RowCount {
+                    what: "registering a node",
+                    expected: 1,
+                    found: 0,
+                }));
+            };
+            // Before the COMMIT, so that no other process sees the node without its lock.
+            self.locks.hold(NodeId(id));
+            held = Some(NodeId(id));
+            Ok(NodeId(id))
+        });
+        if let (Err(_), Some(node)) = (&result, held) {
+            // Should it have been registered all the same, it is reclaimed at once.
+            self.locks.let_go(node);
+        }
+        result
     }
-    result
-}
 
-/// See [`crate::store::Store::renew_node`].
-pub(super) fn renew(store: &SqliteStore, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
-    // What if we die here? The lease runs for a little longer, or not; the lock file says at once
-    // that we are gone.
-    store.write(|connection| {
-        let values = [Value::Text(&after(ttl)), Value::Integer(millis(ttl)), Value::Integer(node.0)];
-        Ok(match execute::<RenewNode, _>(connection, &values)? {
-            0 => RenewVerdict::Gone,
-            _ => RenewVerdict::Renewed,
+    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+        // What if we die here? The lease runs for a little longer, or not; the lock file says at once
+        // that we are gone.
+        self.write(|connection| {
+            let values = [Value::Text(&after(ttl)), Value::Integer(millis(ttl)), Value::Integer(node.0)];
+            Ok(match execute::<RenewNode, _>(connection, &values)? {
+                0 => RenewVerdict::Gone,
+                _ => RenewVerdict::Renewed,
+            })
         })
-    })
-}
+    }
 
-/// See [`crate::store::Store::remove_node`].
-pub(super) fn remove(store: &SqliteStore, node: NodeId) -> Result<u64, StoreError> {
-    // What if we die here? The node is reclaimed, which does the same.
-    let released = store.write(|connection| {
-        let released = release_all_of(connection, node)?;
-        execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
+    fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
+        // What if we die here? The node is reclaimed, which does the same.
+        let released = self.write(|connection| {
+            let released = release_all_of(connection, node)?;
+            execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
+            Ok(released)
+        })?;
+        self.locks.forget(node);
         Ok(released)
-    })?;
-    store.locks.forget(node);
-    Ok(released)
-}
-
-/// See [`crate::store::Store::reclaim`].
-pub(super) fn reclaim(
-    store: &SqliteStore,
-    me: Option<NodeId>,
-    grace: Duration,
-) -> Result<Vec<Reclaimed>, StoreError> {
-    count_from_now(store, me)?;
-    let grace = before(grace);
-    let suspects: Vec<Suspect> = store
-        .query(|connection| suspects(connection, &grace))?
-        .into_iter()
-        .filter(|(node, ..)| Some(*node) != me)
-        .filter_map(|(node, name, expired)| {
-            let proof = store.locks.take_from_dead(node);
-            (expired || proof.is_some()).then_some(Suspect { node, name, proof })
-        })
-        .collect();
-    if suspects.is_empty() {
-        return Ok(Vec::new());
     }
-    // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
-    // After it its batches are open, and only its file is left behind, which is harmless.
-    let reclaimed = store.write(|connection| {
-        let mut reclaimed = Vec::new();
-        for suspect in &suspects {
-            reclaimed.extend(reclaim_one(connection, suspect, &grace)?);
+
+    fn reclaim(&self, me: Option<NodeId>, grace: Duration) -> Result<Vec<Reclaimed>, StoreError> {
+        count_from_now(self, me)?;
+        let grace = before(grace);
+        let suspects: Vec<Suspect> = self
+            .query(|connection| suspects(connection, &grace))?
+            .into_iter()
+            .filter(|(node, ..)| Some(*node) != me)
+            .filter_map(|(node, name, expired)| {
+                let proof = self.locks.take_from_dead(node);
+                (expired || proof.is_some()).then_some(Suspect { node, name, proof })
+            })
+            .collect();
+        if suspects.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
+        // After it its batches are open, and only its file is left behind, which is harmless.
+        let reclaimed = self.write(|connection| {
+            let mut reclaimed = Vec::new();
+            for suspect in &suspects {
+                reclaimed.extend(reclaim_one(connection, suspect, &grace)?);
+            }
+            Ok(reclaimed)
+        })?;
+        for dead in &reclaimed {
+            self.locks.forget(dead.node);
         }
         Ok(reclaimed)
-    })?;
-    for dead in &reclaimed {
-        store.locks.forget(dead.node);
     }
-    Ok(reclaimed)
 }
 
 /// A lease that ends later than any renewal could have made it end is from before the clock was set
@@ -136,7 +136,7 @@ fn reclaim_one(
 }
 
 fn suspects(connection: &mut SqliteConnection, grace: &str) -> Result<Vec<(NodeId, String, bool)>, Failure> {
-    let nodes: Vec<(i64, String, bool)> = rows::<Nodes, _, _>(connection, &[Value::Text(grace)])?;
+    let nodes: Vec<(i64, String, bool)> = rows::<AllNodes, _, _>(connection, &[Value::Text(grace)])?;
     Ok(nodes.into_iter().map(|(id, name, expired)| (NodeId(id), name, expired)).collect())
 }
 
@@ -196,8 +196,8 @@ impl Sql for CountFromNow {
     type Columns = ();
 }
 
-struct Nodes;
-impl Sql for Nodes {
+struct AllNodes;
+impl Sql for AllNodes {
     const TEXT: &'static str = "SELECT id, name, lease_until < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) \
          FROM node ORDER BY id";
     type Columns = (BigInt, Text, Bool);

@@ -1,66 +1,104 @@
-//! Reading batches and signatures.
+//! Reading keys, batches and signatures.
 
 use diesel::{RunQueryDsl, connection::DefaultLoadingMode};
 
-use super::SqliteStore;
+use super::{SqliteStore, status::status};
 use crate::{
-    domain::{BatchId, RecordId, Runs},
+    domain::{BatchId, KeyId, RecordId, Runs},
     store::{
-        BatchRow, SignedRow, StoreError,
+        BatchRow, KeyRow, Reading, SignedRow, Status, StoreError,
         sql::{
-            BatchColumns, RawBatch, RawSigned, SignedColumns, Sql, Value, batch_row, bound, page, read_pages,
-            row, rows, sql_limit,
+            BatchColumns, KeyColumns, RawBatch, RawKey, RawSigned, SignedColumns, Sql, Value, bound, page,
+            read_pages, row, rows, sql_limit,
         },
     },
 };
 
-/// See [`crate::store::Store::batches`].
-pub(super) fn batches(
-    store: &SqliteStore,
-    after: BatchId,
-    limit: usize,
-) -> Result<Vec<BatchRow>, StoreError> {
-    store.query(|connection| {
-        let values = [Value::Integer(after.0), Value::Integer(sql_limit(limit))];
-        let rows: Vec<RawBatch> = rows::<BatchesAfter, _, _>(connection, &values)?;
-        Ok(rows.into_iter().map(batch_row).collect::<Result<_, _>>()?)
-    })
-}
+impl Reading for SqliteStore {
+    fn status(&self) -> Result<Status, StoreError> {
+        self.read(status)
+    }
 
-/// See [`crate::store::Store::batch_of`].
-pub(super) fn batch_of(store: &SqliteStore, record: RecordId) -> Result<Option<BatchRow>, StoreError> {
-    store.query(|connection| {
-        let found: Option<RawBatch> = row::<BatchOf, _, _>(connection, &[Value::Integer(record.0)])?;
-        Ok(found.map(batch_row).transpose()?)
-    })
-}
-
-/// See [`crate::store::Store::read_signed`].
-pub(super) fn read_signed(
-    store: &SqliteStore,
-    records: &Runs,
-    visit: &mut dyn FnMut(SignedRow<'_>),
-) -> Result<(), StoreError> {
-    let read = |values: &[Value<'_>]| {
-        store.query(|connection| {
-            Ok(page(bound::<SignedBetween>(values).load_iter::<RawSigned, DefaultLoadingMode>(connection)?)?)
+    fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        self.query(|connection| {
+            let rows: Vec<RawKey> = rows::<AllKeys, _, _>(connection, &[])?;
+            Ok(rows.into_iter().map(KeyRow::try_from).collect::<Result<_, _>>()?)
         })
+    }
+
+    fn key(&self, key: KeyId) -> Result<Option<KeyRow>, StoreError> {
+        self.query(|connection| {
+            let found: Option<RawKey> = row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
+            Ok(found.map(KeyRow::try_from).transpose()?)
+        })
+    }
+
+    fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError> {
+        self.query(|connection| {
+            let values = [Value::Integer(after.0), Value::Integer(sql_limit(limit))];
+            let rows: Vec<RawBatch> = rows::<BatchesAfter, _, _>(connection, &values)?;
+            Ok(rows.into_iter().map(BatchRow::try_from).collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn batch_of(&self, record: RecordId) -> Result<Option<BatchRow>, StoreError> {
+        self.query(|connection| {
+            let found: Option<RawBatch> = row::<BatchOf, _, _>(connection, &[Value::Integer(record.0)])?;
+            Ok(found.map(BatchRow::try_from).transpose()?)
+        })
+    }
+
+    fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
+        let read = |values: &[Value<'_>]| {
+            self.query(|connection| {
+                Ok(page(
+                    bound::<SignedBetween>(values).load_iter::<RawSigned, DefaultLoadingMode>(connection)?,
+                )?)
+            })
+        };
+        read_pages(records, read, visit)
+    }
+}
+
+macro_rules! key_columns {
+    () => {
+        "SELECT id, fingerprint, public_key, bits, state, state_reason, \
+         (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
+         last_leased, signature_count, created_at FROM signing_key "
     };
-    read_pages(records, read, visit)
+}
+
+struct AllKeys;
+impl Sql for AllKeys {
+    const TEXT: &'static str = concat!(key_columns!(), "ORDER BY id");
+    type Columns = KeyColumns;
+}
+
+struct OneKey;
+impl Sql for OneKey {
+    const TEXT: &'static str = concat!(key_columns!(), "WHERE id = ?");
+    type Columns = KeyColumns;
+}
+
+macro_rules! batch_columns {
+    () => {
+        "SELECT id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, \
+         signed_at FROM batch "
+    };
 }
 
 struct BatchesAfter;
 impl Sql for BatchesAfter {
-    const TEXT: &'static str = "SELECT id, first_record, last_record, runs, record_count, state, epoch, key_id, \
-         node_id, scheme, signed_at FROM batch WHERE id > ? ORDER BY id LIMIT +?";
+    const TEXT: &'static str = concat!(batch_columns!(), "WHERE id > ? ORDER BY id LIMIT +?");
     type Columns = BatchColumns;
 }
 
 struct BatchOf;
 impl Sql for BatchOf {
-    const TEXT: &'static str = "SELECT id, first_record, last_record, runs, record_count, state, epoch, key_id, \
-         node_id, scheme, signed_at FROM batch WHERE state = 'signed' \
-         AND id = (SELECT batch_id FROM signature WHERE record_id = ?)";
+    const TEXT: &'static str = concat!(
+        batch_columns!(),
+        "WHERE state = 'signed' AND id = (SELECT batch_id FROM signature WHERE record_id = ?)"
+    );
     type Columns = BatchColumns;
 }
 

@@ -10,34 +10,66 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::{SqliteStore, errors::Failure};
-use crate::store::sql::{Sql, Value, bound, row};
+use super::{SqliteStore, errors::Failure, limit::payload_limit};
 use crate::{
     domain::{InsertVerdict, RecordId, Runs},
-    store::{NewRecord, StoreError},
+    store::{
+        Intake, NewRecord, StoreError,
+        sql::{Sql, Value, bound, row},
+    },
 };
 
-/// See [`crate::store::Store::insert_records`].
-pub(super) fn insert(
-    store: &SqliteStore,
-    records: &[NewRecord<'_>],
-) -> Result<Vec<InsertVerdict>, StoreError> {
-    if records.is_empty() {
-        return Ok(Vec::new());
-    }
-    // What if we die here? All are stored or none is; a caller that names its records by external_id
-    // adds them again, and those that are there are skipped.
-    store.write(|connection| {
-        let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
-        let mut verdicts = Vec::with_capacity(records.len());
-        for record in records {
-            verdicts.push(insert_one(connection, record, &now)?);
-            if verdicts.last() == Some(&InsertVerdict::Conflict) {
-                break;
-            }
+impl Intake for SqliteStore {
+    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+        if records.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(verdicts)
-    })
+        // What if we die here? All are stored or none is; a caller that names its records by external_id
+        // adds them again, and those that are there are skipped.
+        self.write(|connection| {
+            let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
+            let mut verdicts = Vec::with_capacity(records.len());
+            for record in records {
+                verdicts.push(insert_one(connection, record, &now)?);
+                if verdicts.last() == Some(&InsertVerdict::Conflict) {
+                    break;
+                }
+            }
+            Ok(verdicts)
+        })
+    }
+
+    fn payload_limit(&self) -> Result<u32, StoreError> {
+        self.query(payload_limit)
+    }
+
+    fn read_payloads(
+        &self,
+        records: &Runs,
+        visit: &mut dyn FnMut(RecordId, &[u8]),
+    ) -> Result<(), StoreError> {
+        self.read(|connection| {
+            for (first, last) in records.ranges() {
+                let mut next = first.0;
+                each_blob::<Payloads>(
+                    connection,
+                    &[Value::Integer(first.0), Value::Integer(last.0)],
+                    |id, payload| {
+                        if id != next {
+                            return ControlFlow::Break(());
+                        }
+                        next += 1;
+                        visit(RecordId(id), payload);
+                        ControlFlow::Continue(())
+                    },
+                )?;
+                if next <= last.0 {
+                    return Err(Failure(StoreError::Corrupt(format!("record {next} is missing"))));
+                }
+            }
+            Ok(())
+        })
+    }
 }
 
 /// The trigger `record_no_replace` skips a record that is there, and refuses another one of its name.
@@ -60,35 +92,6 @@ fn insert_one(
             if is_conflict { Ok(InsertVerdict::Conflict) } else { Err(failure) }
         }
     }
-}
-
-/// See [`crate::store::Store::read_payloads`].
-pub(super) fn read_payloads(
-    store: &SqliteStore,
-    records: &Runs,
-    visit: &mut dyn FnMut(RecordId, &[u8]),
-) -> Result<(), StoreError> {
-    store.read(|connection| {
-        for (first, last) in records.ranges() {
-            let mut next = first.0;
-            each_blob::<Payloads>(
-                connection,
-                &[Value::Integer(first.0), Value::Integer(last.0)],
-                |id, payload| {
-                    if id != next {
-                        return ControlFlow::Break(());
-                    }
-                    next += 1;
-                    visit(RecordId(id), payload);
-                    ControlFlow::Continue(())
-                },
-            )?;
-            if next <= last.0 {
-                return Err(Failure(StoreError::Corrupt(format!("record {next} is missing"))));
-            }
-        }
-        Ok(())
-    })
 }
 
 /// Shows the rows of a statement that returns an id and bytes, one by one and without copying the

@@ -19,7 +19,7 @@ use super::{SqliteStore, connection, errors::Failure, locks::NodeLocks, migratio
 use crate::store::sql::{Sql, Value, execute, row, rows};
 use crate::{
     domain::NodeId,
-    store::{OpenBatches, Store, StoreError},
+    store::{Audit, Batching, Intake, Nodes, OpenBatches, StoreError},
 };
 
 fn database() -> (tempfile::TempDir, SqliteStore) {
@@ -169,7 +169,7 @@ fn every_commit_waits_for_the_disk_except_forming_leasing_and_releasing() {
     let uses = |source: &str| source.matches("write_unsynced(").count();
     assert_eq!([include_str!("batches.rs"), include_str!("leases.rs")].map(uses), [1, 2]);
     let durable = [
-        include_str!("commit.rs"),
+        include_str!("commits.rs"),
         include_str!("keys.rs"),
         include_str!("nodes.rs"),
         include_str!("records.rs"),

@@ -8,7 +8,7 @@ use signwave::{
         promises::{Breach, History, Invalid, Moment, RecordFact},
     },
     signer::{Engine, PublicKey, digest},
-    store::{BatchRow, KeyRow, Store},
+    store::{BatchRow, BatchesByState, KeyRow, Store},
 };
 
 /// What was true at the last step, and must stay so.
@@ -123,7 +123,8 @@ fn check_views(store: &dyn Store, batches: &[BatchRow], keys: &[KeyRow], rows: &
     let (counts, status) = (store.counts().unwrap(), store.status().unwrap());
     let in_state = |state| batches.iter().filter(move |batch| batch.state == state);
     let records = |state| -> u64 { in_state(state).map(|batch| batch.records.len()).sum() };
-    assert_eq!(status.batches, BatchState::ALL.map(|state| in_state(state).count() as u64));
+    let [open, leased, signed] = BatchState::ALL.map(|state| in_state(state).count() as u64);
+    assert_eq!(status.batches, BatchesByState { open, leased, signed });
     let sums = (status.open, status.leased, status.signed);
     assert_eq!(sums, (records(BatchState::Open), records(BatchState::Leased), records(BatchState::Signed)));
     assert_eq!(counts.batches, batches.len() as u64);

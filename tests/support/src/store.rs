@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use signwave::{
     domain::{
-        Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, RecordId, Scheme, SignatureBuf,
-        SignedBatch,
+        BatchId, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, OpenBatch, RecordId,
+        Scheme, SignatureBuf, SignedBatch,
     },
     store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, Store},
 };
@@ -60,18 +60,23 @@ pub fn lease(store: &dyn Store, node: NodeId, limit: usize) -> Vec<Lease> {
 
 /// The same lease once more, as only a test may have it.
 pub fn copy(lease: &Lease) -> Lease {
-    let Lease { batch, key, node, epoch, scheme, .. } = *lease;
-    Lease { batch, key, node, epoch, scheme, records: lease.records.clone() }
+    forge(lease, lease.batch(), lease.node(), lease.epoch())
+}
+
+/// As `lease`, but of another batch or node, or with another number.
+pub fn forge(lease: &Lease, batch: BatchId, node: NodeId, epoch: Epoch) -> Lease {
+    let open = OpenBatch { id: batch, epoch: Epoch(epoch.0 - 1), records: lease.records().clone() };
+    open.lease(lease.key(), node, lease.scheme())
 }
 
 /// Stands in for signing: no two signatures of it are the same, not even of one record.
 pub fn sign(lease: Lease) -> SignedBatch {
-    let mut signatures = SignatureBuf::with_capacity(WIDTH, lease.records.len() as usize);
-    for record in lease.records.iter() {
+    let mut signatures = SignatureBuf::with_capacity(WIDTH, lease.records().len() as usize);
+    for record in lease.records().iter() {
         let signature = signatures.push_zeroed();
         signature[..8].copy_from_slice(&record.0.to_be_bytes());
-        signature[8..16].copy_from_slice(&lease.epoch.0.to_be_bytes());
-        signature[16..24].copy_from_slice(&lease.key.0.to_be_bytes());
+        signature[8..16].copy_from_slice(&lease.epoch().0.to_be_bytes());
+        signature[16..24].copy_from_slice(&lease.key().0.to_be_bytes());
     }
     lease.signed(signatures).unwrap()
 }

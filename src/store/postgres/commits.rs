@@ -5,65 +5,54 @@ use std::{
     io::{self, Write},
 };
 
-use diesel::{
-    ExecuteCopyFromDsl, PgConnection, copy_from,
-    pg::CopyFormat,
-    sql_types::{BigInt, Nullable, Text},
-};
+use diesel::{ExecuteCopyFromDsl, PgConnection, copy_from, pg::CopyFormat, sql_types::BigInt};
 
-use super::{PostgresStore, batches::array, errors::Failure};
+use super::{PostgresStore, array::array, errors::Failure};
 use crate::{
-    domain::{BatchId, BatchState, CommitVerdict, Epoch, NodeId, Outcome, SignedBatch},
+    domain::{BatchId, CommitVerdict, Epoch, Holding, Outcome, SignedBatch, fence, outcomes},
     store::{
-        StoreError,
+        Committing, StoreError,
         schema::signature,
-        sql::{Sql, Value, expect_rows, parse_state, row, rows},
+        sql::{HoldingColumns, RawHolding, Sql, Value, expect_rows, row, rows},
     },
 };
 
-/// See [`crate::store::Store::commit`].
-pub(super) fn commit(
-    store: &PostgresStore,
-    batches: &[SignedBatch],
-) -> Result<Vec<CommitVerdict>, StoreError> {
-    if batches.is_empty() {
-        return Ok(Vec::new());
-    }
-    // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
-    // signed anew, and nobody has seen the first signatures. After it all are stored, and whoever
-    // looks finds the batches signed.
-    store.write(|connection| {
-        let (verdicts, standing) = judge(connection, batches)?;
-        if !standing.is_empty() {
-            store_signatures(connection, &standing)?;
-            mark_signed(connection, &standing)?;
+impl Committing for PostgresStore {
+    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
+        if batches.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(verdicts)
-    })
+        // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
+        // signed anew, and nobody has seen the first signatures. After it all are stored, and the next
+        // look finds the batches signed.
+        self.write(|connection| {
+            let sent = batches.iter().map(|batch| batch.lease().batch());
+            let (verdicts, standing) = fence(batches, hold(connection, sent)?);
+            if !standing.is_empty() {
+                store_signatures(connection, &standing)?;
+                mark_signed(connection, &standing)?;
+            }
+            Ok(verdicts)
+        })
+    }
+
+    /// It waits for the commit in question, should the server still be at it: that one holds its batches.
+    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
+        self.write(|connection| {
+            let found = hold(connection, sent.iter().map(|(batch, _)| *batch))?;
+            Ok(outcomes(sent, &found))
+        })
+    }
 }
 
-/// Says of each batch whether its lease stands. From here to the end of the transaction nobody can
-/// change that.
-fn judge<'a>(
+/// Who holds each of these batches: from here to the end of the transaction nobody can change that.
+fn hold(
     connection: &mut PgConnection,
-    batches: &'a [SignedBatch],
-) -> Result<(Vec<CommitVerdict>, Vec<&'a SignedBatch>), Failure> {
-    let mut found = standings::<HoldBatches>(connection, batches.iter().map(|batch| batch.lease().batch))?;
-    let (mut verdicts, mut standing) = (Vec::with_capacity(batches.len()), Vec::new());
-    for batch in batches {
-        let lease = batch.lease();
-        let now = found.entry(lease.batch).or_insert(BatchState::NOT_THERE);
-        if *now == (BatchState::Leased, lease.epoch, Some(lease.node)) {
-            verdicts.push(CommitVerdict::Committed);
-            standing.push(batch);
-            // Should it come twice, the second is too late.
-            *now = (BatchState::Signed, lease.epoch, None);
-        } else {
-            let (state, epoch, node) = *now;
-            verdicts.push(CommitVerdict::Fenced { state, epoch, node });
-        }
-    }
-    Ok((verdicts, standing))
+    batches: impl Iterator<Item = BatchId>,
+) -> Result<HashMap<BatchId, Holding>, Failure> {
+    let ids = array(batches.map(|batch| batch.0));
+    let found: Vec<RawHolding> = rows::<HoldBatches, _, _>(connection, &[Value::Text(&ids)])?;
+    Ok(found.into_iter().map(<(BatchId, Holding)>::try_from).collect::<Result<_, _>>()?)
 }
 
 /// All in one COPY, which the schema expects: it takes the signatures of a batch as a whole.
@@ -86,7 +75,7 @@ fn write_rows(out: &mut dyn Write, batches: &[&SignedBatch]) -> Result<(), CopyE
     let mut buffer = Vec::with_capacity(2 * CHUNK);
     buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
     for batch in batches {
-        let id = batch.lease().batch.0;
+        let id = batch.lease().batch().0;
         for (record, signature) in batch.signatures() {
             buffer.extend_from_slice(&3_i16.to_be_bytes());
             for number in [record.0, id] {
@@ -127,11 +116,11 @@ impl From<io::Error> for CopyError {
 fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<(), Failure> {
     let leases = || batches.iter().map(|batch| batch.lease());
     let arrays = [
-        array(leases().map(|lease| lease.batch.0)),
-        array(leases().map(|lease| lease.epoch.0)),
-        array(leases().map(|lease| lease.node.0)),
-        array(leases().map(|lease| lease.key.0)),
-        array(leases().map(|lease| lease.records.len())),
+        array(leases().map(|lease| lease.batch().0)),
+        array(leases().map(|lease| lease.epoch().0)),
+        array(leases().map(|lease| lease.node().0)),
+        array(leases().map(|lease| lease.key().0)),
+        array(leases().map(|lease| lease.records().len())),
     ];
     let values = arrays.each_ref().map(|array| Value::Text(array));
     let (signed, counted) = row::<MarkSigned, (i64, i64), _>(connection, &values)?.unwrap_or_default();
@@ -140,45 +129,12 @@ fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Resul
     Ok(expect_rows("counting signatures of keys", signatures, counted as usize)?)
 }
 
-/// See [`crate::store::Store::outcomes`].
-///
-/// It waits for the commit in question, should the server still be at it: that one holds its batches.
-pub(super) fn outcomes(store: &PostgresStore, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
-    store.write(|connection| {
-        let found = standings::<HoldBatches>(connection, sent.iter().map(|(batch, _)| *batch))?;
-        let outcome = |(batch, sent): &(BatchId, Epoch)| {
-            let (state, epoch, _) = *found.get(batch).unwrap_or(&BatchState::NOT_THERE);
-            Ok(Outcome::of(*sent, state, epoch))
-        };
-        sent.iter().map(outcome).collect()
-    })
-}
-
-type Standing = (BatchState, Epoch, Option<NodeId>);
-
-fn standings<S>(
-    connection: &mut PgConnection,
-    batches: impl Iterator<Item = BatchId>,
-) -> Result<HashMap<BatchId, Standing>, Failure>
-where
-    S: Sql<Columns = (BigInt, Text, BigInt, Nullable<BigInt>)>,
-{
-    let ids = array(batches.map(|batch| batch.0));
-    let found: Vec<(i64, String, i64, Option<i64>)> = rows::<S, _, _>(connection, &[Value::Text(&ids)])?;
-    found
-        .into_iter()
-        .map(|(id, state, epoch, node)| {
-            Ok((BatchId(id), (parse_state(&state)?, Epoch(epoch), node.map(NodeId))))
-        })
-        .collect()
-}
-
 /// In the order of ids, so that two transactions never wait for each other.
 struct HoldBatches;
 impl Sql for HoldBatches {
     const TEXT: &'static str = "SELECT id, state, epoch, node_id FROM batch WHERE id = ANY (?::text::bigint[]) \
          ORDER BY id FOR NO KEY UPDATE";
-    type Columns = (BigInt, Text, BigInt, Nullable<BigInt>);
+    type Columns = HoldingColumns;
 }
 
 struct MarkSigned;

@@ -1,0 +1,17 @@
+//! What `signwave verify` asks beside reading.
+
+use super::Reading;
+use crate::{domain::promises::Counts, store::StoreError};
+
+/// A database that can be checked as a whole.
+pub trait Audit: Reading {
+    /// Counts rows for real, one by one, and what they must add up to: all at one moment.
+    fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Checks the database itself: its integrity, and that every table, constraint, trigger and view
+    /// of the schema is still in place. Each sentence is a problem.
+    ///
+    /// # Errors
+    /// The database cannot be read. Damage that was found is a sentence.
+    fn audit(&self) -> Result<Vec<String>, StoreError>;
+}

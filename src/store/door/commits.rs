@@ -1,0 +1,22 @@
+//! Commits: storing signatures, and reading back what became of that.
+
+use crate::{
+    domain::{BatchId, CommitVerdict, Epoch, Outcome, SignedBatch},
+    store::StoreError,
+};
+
+/// The edge `leased → signed`.
+pub trait Committing {
+    /// Stores all signatures of each batch whose lease still stands, in one transaction, and says
+    /// for each batch what became of it, in order. A fenced batch stores nothing and does not hinder
+    /// the others. One that is not there, in a database that went back in time, is fenced as if it were
+    /// open and had never been leased.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownOutcome`] when the reply to the commit was lost: ask [`Committing::outcomes`].
+    /// After any other error nothing is stored.
+    fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError>;
+
+    /// Reads back what became of commits whose reply was lost, in order; a batch that is not there is fenced.
+    fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError>;
+}

@@ -1,0 +1,16 @@
+//! Percent-encoding in addresses of servers and files (RFC 3986, section 2.1).
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What is written as `%XX` in a part of an address: all but the unreserved characters of section 2.3.
+pub(super) const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Writes everything but letters, digits and `-._~` as `%XX`.
+pub(super) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, &ENCODED).to_string()
+}
+
+/// Reads `%XX`; what is no such thing stays as it is, for libpq to complain of.
+pub(super) fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}

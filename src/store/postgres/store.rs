@@ -1,0 +1,97 @@
+//! The store: its connections, and how each transaction uses them.
+
+use diesel::PgConnection;
+
+use super::{
+    connection::{Checked, Purpose, connect_checked},
+    errors::Failure,
+    migrations::check_version,
+    pool::PgPool,
+    session::{Role, Session},
+    transaction::{READ_COMMITTED, SNAPSHOT, Turn, again_if_stale, in_turn, once, run},
+};
+use crate::store::StoreError;
+
+/// Threads of this process that read at length at the same time.
+const READERS: u32 = 4;
+
+/// A database on a server, up to date.
+pub(in crate::store) struct PostgresStore {
+    pub(super) url: String,
+    pub(super) session: Session,
+    short: PgPool,
+    readers: PgPool,
+}
+
+impl PostgresStore {
+    /// See [`crate::store::open`].
+    pub(in crate::store) fn open(url: &str, connections: usize) -> Result<Self, StoreError> {
+        Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX))
+    }
+
+    /// To look only: for a role that may only read, and on a standby.
+    pub(in crate::store) fn open_to_read(url: &str) -> Result<Self, StoreError> {
+        Self::open_for(Purpose::Read, url, READERS)
+    }
+
+    fn open_for(purpose: Purpose, url: &str, connections: u32) -> Result<Self, StoreError> {
+        let Checked { mut connection, session } = connect_checked(url, purpose)?;
+        check_version(&mut connection, url)?;
+        Ok(Self {
+            url: url.to_owned(),
+            short: PgPool::new(url, connections, session.of(Role::Short))?,
+            readers: PgPool::new(url, READERS, session.of(Role::Reader))?,
+            session,
+        })
+    }
+
+    /// Runs `body` in one transaction that writes. Its error rolls everything back. It may run several
+    /// times, when others are in the way.
+    pub(super) fn write<T>(
+        &self,
+        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        run(&self.short, READ_COMMITTED, body)
+    }
+
+    /// The same, alone: other nodes wait for their turn.
+    pub(super) fn write_in_turn<T>(
+        &self,
+        turn: Turn,
+        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        run(&self.short, &in_turn(turn), body)
+    }
+
+    /// Runs `body` on one snapshot of the database.
+    pub(super) fn read<T>(
+        &self,
+        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        run(&self.readers, SNAPSHOT, body)
+    }
+
+    /// Runs `body`, a single short statement, which is a transaction in itself.
+    pub(super) fn query<T>(
+        &self,
+        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        again_if_stale(&self.short, body)
+    }
+
+    /// Runs `body`, short statements that only read, no more than once.
+    pub(super) fn query_once<T>(
+        &self,
+        body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        once(&self.short, body)
+    }
+
+    /// Runs `body`, a single statement that may take its time.
+    pub(super) fn long_query<T>(
+        &self,
+        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        again_if_stale(&self.readers, body)
+    }
+}

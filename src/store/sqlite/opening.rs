@@ -1,0 +1,93 @@
+//! Opening a file that holds a database: to write to it, or to read it beside those who write.
+
+use std::path::Path;
+
+use diesel::SqliteConnection;
+
+use super::{
+    SqliteStore,
+    connection::{Access, SqlitePool, prepare_writer, reader_pool, writer_pool},
+    errors::Failure,
+    files::Files,
+    locks::NodeLocks,
+    look::canonical,
+    migrations::{check_version, on_file, patiently},
+    nodes::delete_none,
+    transaction::{checkout, with_path, write_on},
+};
+use crate::store::StoreError;
+
+/// Threads of this process that read at the same time.
+const READERS: u32 = 4;
+
+impl SqliteStore {
+    /// See [`crate::store::open`].
+    pub(in crate::store) fn open(path: &Path) -> Result<Self, StoreError> {
+        patiently(|| {
+            on_file(path, Access::Write, |connection| {
+                check_version(connection)?;
+                prepare_writer(connection)?;
+                refuse_read_only(connection)
+            })
+        })?;
+        let mut files = Files::claim(&canonical(path)?)?;
+        let (writers, readers) =
+            (writer_pool(&files.path)?, reader_pool(&files.path, READERS, Access::Write)?);
+        files.attach()?;
+        Ok(Self::over(files, Some(writers), readers))
+    }
+
+    /// See [`crate::store::open_to_read`]. It takes no lock that a writer could hold.
+    pub(in crate::store) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        match patiently(|| Self::open_beside_writers(path)) {
+            Err(StoreError::ReadOnly(_)) => Self::open_frozen(path),
+            opened => opened,
+        }
+    }
+
+    /// As any reader of a write-ahead log does, who needs a log and its index, and makes them if need be.
+    fn open_beside_writers(path: &Path) -> Result<Self, StoreError> {
+        on_file(path, Access::Read, check_version)?;
+        let mut files = Files::claim(&canonical(path)?)?;
+        let readers = reader_pool(&files.path, READERS, Access::Read)?;
+        // Not before it has read has SQLite opened the log.
+        let reads = checkout(&readers)
+            .and_then(|mut connection| check_version(&mut connection).map_err(|failure| failure.0));
+        reads.map_err(|error| with_path(error, &files.path))?;
+        files.attach()?;
+        Ok(Self::over(files, None, readers))
+    }
+
+    /// For somebody who may not make those: the file alone, as long as there is nothing beside it, and it does
+    /// not change.
+    fn open_frozen(path: &Path) -> Result<Self, StoreError> {
+        let mut files = Files::claim(&canonical(path)?)?;
+        let io = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+        if !files.is_log_empty().map_err(io)? {
+            return Err(StoreError::Unreadable(format!(
+                "the database '{0}' cannot be read without its log '{0}-wal', which needs the right to read that and \
+                 '{0}-shm', or to make '{0}-shm': copy all files of the database to a folder of your own, and read \
+                 it there",
+                path.display()
+            )));
+        }
+        files.freeze().map_err(io)?;
+        on_file(path, Access::Frozen, check_version)?;
+        let readers = reader_pool(&files.path, READERS, Access::Frozen)?;
+        Ok(Self::over(files, None, readers))
+    }
+
+    fn over(files: Files, writers: Option<SqlitePool>, readers: SqlitePool) -> Self {
+        let (path, locks) = (files.path.clone(), NodeLocks::new(&files.path));
+        Self { path, writers, readers, locks, files }
+    }
+}
+
+/// SQLite opens a file that it may only read without a word, and even begins to write; the first
+/// statement that could change a row tells.
+fn refuse_read_only(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    match write_on(connection, delete_none) {
+        Err(error) if error != StoreError::Busy => Err(error.into()),
+        _ => Ok(()),
+    }
+}

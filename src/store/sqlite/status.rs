@@ -1,0 +1,81 @@
+//! How far the work is.
+
+use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
+
+use super::errors::Failure;
+use crate::store::{
+    Status,
+    sql::{self, NodeColumns, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
+};
+
+/// Beyond so many records above the frontier, the rest is taken from their ids.
+const COUNTED_AT_MOST: i64 = 100_000;
+
+/// See [`crate::store::Reading::status`].
+///
+/// Nothing here reads a row per signed batch or record: what is signed is the sum of the keys'
+/// `signature_count`, which rises in the transaction that stores signatures, and batches are numbered
+/// without gaps.
+pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failure> {
+    Ok(sql::status(
+        rows::<ListNodes, RawNode, _>(connection, &[])?,
+        unbatched(connection)?,
+        rows::<CountKeys, RawSum, _>(connection, &[])?,
+        rows::<UnsignedBatches, RawSum, _>(connection, &[])?,
+        row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default(),
+    )?)
+}
+
+/// Counts up to [`COUNTED_AT_MOST`] of them; the rest of a longer backlog by its ids, which have gaps only
+/// where a user chose them.
+fn unbatched(connection: &mut SqliteConnection) -> Result<u64, Failure> {
+    let values = [Value::Integer(COUNTED_AT_MOST)];
+    let found: Unbatched = row::<CountUnbatched, _, _>(connection, &values)?.unwrap_or_default();
+    let rest = if found.counted < COUNTED_AT_MOST { 0 } else { found.highest - found.reached };
+    Ok((found.counted + rest) as u64)
+}
+
+/// Records above the frontier.
+#[derive(Default, Queryable)]
+struct Unbatched {
+    counted: i64,
+    /// The id up to which they were counted.
+    reached: i64,
+    /// The highest id of a record.
+    highest: i64,
+}
+
+struct CountKeys;
+impl Sql for CountKeys {
+    const TEXT: &'static str = "SELECT state, count(*), sum(signature_count) FROM signing_key GROUP BY state";
+    type Columns = SumColumns;
+}
+
+struct UnsignedBatches;
+impl Sql for UnsignedBatches {
+    const TEXT: &'static str = "SELECT state, count(*), sum(record_count) FROM batch \
+         WHERE state = 'open' GROUP BY state UNION ALL \
+         SELECT state, count(*), sum(record_count) FROM batch WHERE state = 'leased' GROUP BY state";
+    type Columns = SumColumns;
+}
+
+struct HighestBatch;
+impl Sql for HighestBatch {
+    const TEXT: &'static str = "SELECT coalesce(max(id), 0) FROM batch";
+    type Columns = BigInt;
+}
+
+struct CountUnbatched;
+impl Sql for CountUnbatched {
+    const TEXT: &'static str = "SELECT count(*), coalesce(max(id), 0), \
+         coalesce((SELECT max(id) FROM record), 0) FROM (SELECT id FROM record \
+         WHERE id > coalesce((SELECT last_record FROM batch ORDER BY id DESC LIMIT 1), 0) ORDER BY id LIMIT +?)";
+    type Columns = (BigInt, BigInt, BigInt);
+}
+
+struct ListNodes;
+impl Sql for ListNodes {
+    const TEXT: &'static str = "SELECT id, name, started_at, lease_until, \
+         (SELECT count(*) FROM batch WHERE batch.node_id = node.id) FROM node ORDER BY id";
+    type Columns = NodeColumns;
+}

@@ -1,0 +1,145 @@
+//! The store: its connections, and how each transaction uses them.
+
+use std::path::PathBuf;
+
+use diesel::{SqliteConnection, connection::SimpleConnection, sql_types::BigInt};
+
+use super::{
+    connection::SqlitePool,
+    errors::{Failure, classify},
+    files::Files,
+    locks::NodeLocks,
+    transaction::{checkout, read_on, with_path, write_on},
+};
+use crate::store::{
+    Listener, News, StoreError,
+    sql::{Sql, row},
+};
+
+/// A database in a file, up to date. All clones of a path are the same file, so that lock files beside it
+/// are found by all processes.
+pub(in crate::store) struct SqliteStore {
+    pub(super) path: PathBuf,
+    /// `None` for a database that was opened to be read.
+    pub(super) writers: Option<SqlitePool>,
+    pub(super) readers: SqlitePool,
+    pub(super) locks: NodeLocks,
+    pub(super) files: Files, // drops last, after every connection
+}
+
+impl SqliteStore {
+    /// Runs `body` in one transaction that writes. Its error rolls everything back. What it answers is
+    /// on the disk.
+    pub(super) fn write<T>(
+        &self,
+        body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        self.write_with("PRAGMA synchronous = FULL", body)
+    }
+
+    /// The same without waiting for the disk: a power cut may undo it, though nothing after it that
+    /// [`write`](Self::write) has answered since.
+    ///
+    /// Only for forming, leasing and releasing batches. All processes that know of such a batch run here, and are
+    /// gone with it; nothing that they signed was stored, because storing it would have made the lease durable
+    /// too. At one record per batch this saves two thirds of the waiting.
+    pub(super) fn write_unsynced<T>(
+        &self,
+        body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        self.write_with("PRAGMA synchronous = NORMAL", body)
+    }
+
+    /// Each transaction says for itself how durable it is, and relies on none before it.
+    fn write_with<T>(
+        &self,
+        synchronous: &str,
+        body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let Some(writers) = &self.writers else {
+            return Err(StoreError::ReadOnly(self.path.display().to_string()));
+        };
+        let mut connection = checkout(writers)?;
+        connection.batch_execute(synchronous).map_err(|error| classify(&error))?;
+        // Before the COMMIT, so that nothing is stored where nobody will look for it; and after it, because the
+        // file may have been moved in between.
+        let result = write_on(&mut connection, |connection| {
+            let value = body(connection)?;
+            self.files.check().map_err(|end| self.files.refuse(end))?;
+            Ok(value)
+        });
+        drop(connection);
+        match (self.look_again(), result) {
+            (Err(StoreError::Unavailable(text)), Ok(_)) => Err(StoreError::UnknownOutcome(text)),
+            (Err(error @ StoreError::Misplaced(_)), _) | (Err(error), Ok(_)) => Err(error),
+            (_, result) => self.named(result),
+        }
+    }
+
+    /// Whether what was stored or read is what others find by the same name. When it is not, what the log
+    /// holds is saved into the file, where that hurts nobody.
+    fn look_again(&self) -> Result<(), StoreError> {
+        self.files.check().map_err(|end| self.files.end(end, || self.save_log()))
+    }
+
+    /// The file takes all that was stored with it, wherever it is now, and its log is empty.
+    fn save_log(&self) -> bool {
+        let Some(mut connection) = self.writers.as_ref().and_then(|writers| writers.try_get()) else {
+            return false;
+        };
+        matches!(row::<CopyLog, (i64, i64, i64), _>(&mut connection, &[]), Ok(Some((0, log, copied))) if log == copied)
+    }
+
+    /// Runs `body` on one snapshot of the database.
+    pub(super) fn read<T>(
+        &self,
+        body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let result = read_on(&mut *checkout(&self.readers)?, body);
+        self.shown(result)
+    }
+
+    /// Runs `body`, a single statement, which is a snapshot in itself.
+    pub(super) fn query<T>(
+        &self,
+        body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let result = body(&mut *checkout(&self.readers)?).map_err(|failure| failure.0);
+        self.shown(result)
+    }
+
+    fn shown<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match (self.look_again(), result) {
+            (Err(error @ StoreError::Misplaced(_)), _) | (Err(error), Ok(_)) => Err(error),
+            (_, result) => self.named(result),
+        }
+    }
+
+    fn named<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        result.map_err(|error| with_path(error, &self.path))
+    }
+}
+
+impl Drop for SqliteStore {
+    /// SQLite copies the log into the database when its last connection closes. Where the files are not what
+    /// they were, it must not: the connections are left to the end of the process.
+    fn drop(&mut self) {
+        if self.files.is_ended() {
+            std::mem::forget((self.writers.clone(), self.readers.clone()));
+        }
+    }
+}
+
+impl News for SqliteStore {
+    /// SQLite tells no other process.
+    fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        Ok(None)
+    }
+}
+
+/// Answers whether it was hindered, and how many pages of the log there are, and are copied.
+struct CopyLog;
+impl Sql for CopyLog {
+    const TEXT: &'static str = "PRAGMA wal_checkpoint(TRUNCATE)";
+    type Columns = (BigInt, BigInt, BigInt);
+}
