@@ -16,7 +16,6 @@ pub mod db_executor;
 pub mod emit;
 pub mod end;
 pub mod group_commit;
-mod harvest;
 pub mod heartbeat;
 pub mod ingest;
 pub mod key_actor;

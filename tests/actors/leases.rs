@@ -16,6 +16,8 @@ async fn a_node_that_was_declared_dead_stores_nothing_and_works_on_under_a_new_n
     let mut commit = world.script.hold(Method::Commit, 1);
     let running = world.start(Mode::Drain);
     commit.arrived().await;
+    // What it is still signing by then would cost it another identity.
+    world.until(|world| world.signers.operations() == 30).await;
     world.take_over_from(NodeId(1));
     commit.go_on();
     assert_eq!(running.ended().await, Ok(Ending::Drained { held_elsewhere: 0 }));
