@@ -119,9 +119,9 @@ impl Context {
     pub fn signing(&self, given: &Signing) -> Result<(Settings, Engine)> {
         let given = given.clone().over(&self.file.signing);
         let engine = given.signer.unwrap_or_default();
-        let settings = Settings { connections: self.connections(&self.url()?), ..given.settings() };
+        let settings = given.settings();
         settings.check()?;
-        limits::check_open_files(settings.connections)?;
+        limits::check_connections(self.connections(&self.url()?))?;
         Ok((settings, engine))
     }
 

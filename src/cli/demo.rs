@@ -21,7 +21,7 @@ use super::{
     verify::{self, verify_all},
 };
 use crate::{
-    actors::Mode,
+    actors::{Mode, Parts},
     signer::{Keyring, OpenSigner},
     store::DatabaseUrl,
 };
@@ -86,14 +86,14 @@ impl Demo {
         let mut raw = RawSpeed::open(store, keyring.as_ref(), &settings)?;
         raw.measure(RAW)?;
         let opener: Arc<dyn OpenSigner> = keyring;
-        let run = run(context, database, &settings, opener, Mode::Drain)?;
+        let run = run(context, database, Parts::new(settings.clone(), opener, Mode::Drain))?;
         raw.measure(RAW)?;
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
         writeln!(
             out,
             "signed      {} records in {} batches of {} in {seconds:.1} s",
-            run.progress.signed(),
-            run.progress.batches(),
+            run.counters.signed(),
+            run.counters.batches(),
             settings.batch_size
         )?;
         if let Some(signal) = run.stopped_by(&database.store) {

@@ -145,8 +145,6 @@ impl Signing {
     pub fn settings(self) -> Settings {
         let default = Settings::default();
         Settings {
-            roles: default.roles,
-            connections: default.connections,
             batch_size: self.batch_size.unwrap_or(default.batch_size),
             scheme: self.scheme.unwrap_or(default.scheme),
             checking: self.check_signatures.unwrap_or(default.checking),

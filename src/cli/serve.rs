@@ -8,12 +8,12 @@ use clap::Args;
 use super::{
     context::Context,
     options::{Serving, Signing},
-    run::{run_watched, system},
+    run::{Run, run, system},
     schemes,
 };
 use crate::{
-    actors::{Mode, Stop, outage::Outage},
-    config::Settings,
+    actors::{Mode, Parts, Stop, outage::Outage},
+    config::{Roles, Settings},
     domain::Fingerprint,
     signer::{Keyring, OpenSigner, Signer, SignerError},
     store::{DatabaseUrl, StoreError},
@@ -58,11 +58,11 @@ impl Serve {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         let (settings, engine) = context.signing(&self.signing)?;
-        let settings = Settings { roles: context.roles(self.serving), ..settings };
+        let roles = context.roles(self.serving);
         let stop = Stop::default();
         let opened = when_up(&context.url()?, &stop, || {
             let database = context.create()?;
-            let opener: Arc<dyn OpenSigner> = if settings.roles.signs() {
+            let opener: Arc<dyn OpenSigner> = if roles.signs() {
                 schemes::check(&database, settings.scheme)?;
                 Arc::new(Keyring::new(engine, context.master_key(&database)?))
             } else {
@@ -74,9 +74,11 @@ impl Serve {
             log::info!("stopped; the database was never reached");
             return Ok(());
         };
-        log::info!("serving {} as '{}': {}; Ctrl-C stops", database.url, settings.node_name, work(&settings));
-        let run = run_watched(context, &database, &settings, opener, Mode::Serve, Arc::default(), stop)?;
-        log::info!("stopped; signed {} records in {} batches", run.progress.signed(), run.progress.batches());
+        let work = work(roles, &settings);
+        log::info!("serving {} as '{}': {work}; Ctrl-C stops", database.url, settings.node_name);
+        let parts = Parts { stop, ..Parts::new(settings, opener, Mode::Serve(roles)) };
+        let Run { counters, .. } = run(context, &database, parts)?;
+        log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }
 }
@@ -108,8 +110,8 @@ fn outage_in<T>(result: &Result<T>) -> Option<StoreError> {
 }
 
 /// What this process does, in words.
-fn work(settings: &Settings) -> String {
-    let Settings { roles, batch_size, scheme, signers, .. } = settings;
+fn work(roles: Roles, settings: &Settings) -> String {
+    let Settings { batch_size, scheme, signers, .. } = settings;
     let emits = roles.emits().then(|| format!("batches of {batch_size}"));
     let signs = roles.signs().then(|| format!("{scheme}, {signers} signing threads"));
     emits.into_iter().chain(signs).collect::<Vec<_>>().join(", ")

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{context::Context, options::Signing, run::run, schemes};
 use crate::{
-    actors::{Ending, Mode},
+    actors::{Ending, Mode, Parts},
     signer::Keyring,
 };
 
@@ -43,8 +43,8 @@ impl Sign {
         let database = context.open()?;
         schemes::check(&database, settings.scheme)?;
         let keyring = Arc::new(Keyring::new(engine, context.master_key(&database)?));
-        let run = run(context, &database, &settings, keyring, Mode::Drain)?;
-        let (signed, batches) = (run.progress.signed(), run.progress.batches());
+        let run = run(context, &database, Parts::new(settings, keyring, Mode::Drain))?;
+        let (signed, batches) = (run.counters.signed(), run.counters.batches());
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
         let held_elsewhere = match run.ending {
             Ending::Drained { held_elsewhere } => held_elsewhere,

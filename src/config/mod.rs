@@ -13,8 +13,6 @@ use crate::domain::{BatchRow, Scheme};
 /// What a running service can be told. `Default` is what it does when told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What of the work a service does; a run that ends when nothing is left does all of it.
-    pub roles: Roles,
     /// Records per batch, 1 to [`Settings::MAX_BATCH_SIZE`]. It does not change while running.
     pub batch_size: usize,
     /// How records are signed.
@@ -36,8 +34,6 @@ pub struct Settings {
     pub lease_grace: Duration,
     /// How long a stop waits for the batches that are being signed before it gives them back.
     pub stop_grace: Duration,
-    /// How many threads carry out transactions, each with a connection of its own.
-    pub connections: usize,
     /// What this node is called, for people to read.
     pub node_name: String,
 }
@@ -80,7 +76,6 @@ pub enum SettingsError {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            roles: Roles::default(),
             batch_size: 1000,
             scheme: Scheme::default(),
             checking: Checking::default(),
@@ -91,7 +86,6 @@ impl Default for Settings {
             lease_ttl: Duration::from_secs(30),
             lease_grace: Duration::from_secs(5),
             stop_grace: Duration::from_secs(60),
-            connections: 1,
             node_name: host_and_process(),
         }
     }
@@ -129,7 +123,6 @@ impl Settings {
             }
         };
         range("batch-size", self.batch_size as u128, 1, Self::MAX_BATCH_SIZE as u128)?;
-        range("connections", self.connections as u128, 1, 100)?;
         range("signers", self.signers as u128, 1, 1024)?;
         range("prefetch", self.prefetch.unwrap_or(1) as u128, 1, 10_000)?;
         range("linger (ms)", self.linger.as_millis(), 0, 60_000)?;

@@ -116,6 +116,12 @@ pub trait Store: Send + Sync {
         Ok(None)
     }
 
+    /// How many threads can carry out transactions at a time, each on a connection of its own. Threads beyond
+    /// that wait for each other.
+    fn connections(&self) -> usize {
+        1
+    }
+
     /// Checks the database itself: its integrity, and that every table, constraint, trigger and view
     /// of the schema is still in place. Each sentence is a problem.
     fn audit(&self) -> Result<Vec<String>, StoreError>;

@@ -232,6 +232,10 @@ impl Store for FaultyStore {
         self.call(Method::Counts, |store| store.counts())
     }
 
+    fn connections(&self) -> usize {
+        self.inner.connections()
+    }
+
     fn audit(&self) -> Result<Vec<String>, StoreError> {
         self.call(Method::Audit, |store| store.audit())
     }

@@ -9,7 +9,7 @@ use signwave::{
     store::{Method, Store},
 };
 
-use crate::world::{World, fingerprint};
+use crate::world::{SERVE, World, fingerprint};
 
 /// Whether everything is signed, and nobody holds anything.
 fn is_done(world: &World) -> bool {
@@ -22,7 +22,7 @@ async fn batches_that_the_database_says_are_ours_and_nobody_knows_are_signed() {
     let mut world = World::new(40, 4, 10);
     world.settings.lease_ttl = Duration::from_secs(1); // it compares three times a second of real time
     let mut commit = world.script.hold(Method::Commit, 1);
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     commit.arrived().await;
     world.until(|world| world.leased() == 4).await;
     // All keys are in use, as the standby knows it.
@@ -65,7 +65,7 @@ async fn what_the_database_does_not_say_is_ours_is_not_signed_to_its_end() {
         // The standby has heard of the node, and of no lease.
         let mut lease = world.script.hold(Method::Lease, 1);
         let (begun, go_on) = world.signers.hold(fingerprint(1));
-        let running = world.start(Mode::Serve);
+        let running = world.start(SERVE);
         lease.arrived().await;
         let standby = world.memory.standby();
         lease.go_on();
@@ -93,7 +93,7 @@ async fn a_commit_of_a_batch_that_the_database_never_heard_of_does_not_end_the_s
     let world = World::new(40, 4, 10);
     let standby = world.memory.standby();
     let mut commit = world.script.hold(Method::Commit, 1);
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     commit.arrived().await;
     world.memory.fail_over_to(&standby);
     commit.go_on();
@@ -109,7 +109,7 @@ async fn what_is_refused_or_under_way_is_not_taken_for_forgotten() {
     world.by_hand = Some(Arc::default());
     let jobs = world.by_hand.clone().unwrap();
     world.script.refuse(signwave::domain::BatchId(1));
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     // Batches that are being signed, one that the schema refused, and commits that take their time.
     for stored in 1..=5 {
         let mut commit = world.script.hold(Method::Commit, 1);

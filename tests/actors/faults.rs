@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::SyncArbiter;
 use signwave::{
     actors::{Ending, Mode, RunError, Stop, db::Db, db_executor::DbExecutor, signing_pool::Job},
     domain::BatchId,
     store::{Fault, Method, Store, StoreError},
 };
 
-use crate::{stand_in::refusal, world::World};
+use crate::{
+    stand_in::refusal,
+    world::{SERVE, World},
+};
 
 /// What a run calls before it can do without it; these fail it, the others do not.
 const AT_START: [Method; 2] = [Method::Reclaim, Method::RegisterNode];
@@ -113,7 +115,7 @@ async fn a_service_goes_on_without_a_batch_that_the_schema_refuses() {
     let world = world();
     let bad = BatchId(3);
     world.script.refuse(bad);
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     world.until(|world| world.progress.signed() == 190).await;
     world.insert(10);
     world.until(|world| world.progress.signed() == 200).await;
@@ -134,7 +136,7 @@ async fn what_was_refused_comes_back_on_top_of_whatever_was_leased_in_its_place(
     let waiting = |_: &World| jobs.lock().unwrap().len();
     let finish_all = || jobs.lock().unwrap().drain(..).for_each(Job::finish);
     (1..=2).for_each(|batch| world.script.refuse(BatchId(batch)));
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     world.until(|world| waiting(world) == 2).await;
     finish_all();
     world.until(|world| waiting(world) == 2 && world.leased() == 4).await;
@@ -166,7 +168,7 @@ async fn a_service_outlasts_whatever_may_pass() {
                 world.store.fail(Method::Commit, 1, Fault::Persisted);
             }
             (1..=3).for_each(|nth| world.store.fail(method, nth, Fault::NotPersisted(error.clone())));
-            let running = world.start(Mode::Serve);
+            let running = world.start(SERVE);
             world.until(|world| world.progress.signed() == 200).await;
             assert_eq!(running.stopped().await, Ok(Ending::Stopped), "{method:?}: {error}");
             world.check_all_signed();
@@ -180,7 +182,7 @@ async fn a_service_ends_when_the_data_is_not_what_it_must_be() {
         let world = world();
         let corrupt = StoreError::Corrupt("a batch without records".into());
         world.store.fail(method, 1, Fault::NotPersisted(corrupt.clone()));
-        let ended = world.start(Mode::Serve).ended().await;
+        let ended = world.start(SERVE).ended().await;
         assert_eq!(ended, Err(RunError::Store(corrupt)), "{method:?}");
         world.check();
     }
@@ -195,7 +197,7 @@ async fn a_full_disk_ends_a_command_and_is_waited_out_by_a_service() {
 
     let world = self::world();
     (1..=3).for_each(|nth| world.store.fail(Method::Commit, nth, Fault::NotPersisted(StoreError::Full)));
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     world.until(|world| world.progress.signed() == 200).await;
     running.stopped().await.unwrap();
     world.check_all_signed();
@@ -218,7 +220,7 @@ async fn a_panic_on_the_database_thread_is_survived() {
         let world = world();
         world.store.fail(method, 1, Fault::First(Box::new(|| panic!("as the test wants"))));
         let store: Arc<dyn Store> = world.store.clone();
-        let executor = SyncArbiter::start(1, move || DbExecutor::new(store.clone()));
+        let executor = DbExecutor::start(&store, 1);
         let ending = world.service(Db::of(&executor), Mode::Drain, Stop::default()).await;
         assert_eq!(ending, Ok(Ending::Drained { held_elsewhere: 0 }), "{method:?}");
         world.check_all_signed();
@@ -232,7 +234,7 @@ async fn leases_that_can_neither_be_read_nor_given_back_are_not_forgotten() {
     world.store.fail(Method::ReadPayloads, 1, away());
     world.store.fail(Method::Release, 1, away());
     let store: Arc<dyn Store> = world.store.clone();
-    let executor = SyncArbiter::start(1, move || DbExecutor::new(store.clone()));
+    let executor = DbExecutor::start(&store, 1);
     let service = world.service(Db::of(&executor), Mode::Drain, Stop::default());
     let ending = actix_rt::time::timeout(Duration::from_secs(20), service).await;
     assert_eq!(ending, Ok(Ok(Ending::Drained { held_elsewhere: 0 })));

@@ -7,7 +7,7 @@ use std::{
 
 use signwave::{
     actors::{
-        Ending, Mode, RunError,
+        Ending, RunError,
         signing_pool::{Job, SigningPool},
     },
     domain::KeyState,
@@ -16,7 +16,7 @@ use signwave::{
 
 use crate::{
     signers::Act,
-    world::{World, fingerprint},
+    world::{SERVE, World, fingerprint},
 };
 
 /// Drains a world whose key 1 does `act` the first `times` times.
@@ -83,7 +83,7 @@ async fn without_an_active_key_a_service_waits_for_one() {
     let world = World::new(50, 1, 5);
     let key = world.memory.keys().unwrap()[0].id;
     world.memory.set_key_state(key, KeyState::Disabled, None).unwrap();
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     world.until(|world| world.store.count(signwave::store::Method::Status) > 0).await;
     world.memory.set_key_state(key, KeyState::Active, None).unwrap();
     world.until(|world| world.progress.signed() == 50).await;

@@ -8,7 +8,7 @@ use signwave::{
     store::{Method, Store},
 };
 
-use crate::world::{World, fingerprint};
+use crate::world::{SERVE, World, fingerprint};
 
 #[actix_rt::test]
 async fn a_node_that_was_declared_dead_stores_nothing_and_works_on_under_a_new_name() {
@@ -89,7 +89,7 @@ async fn what_it_still_held_when_batches_were_counted_is_not_said_to_be_held_els
 #[actix_rt::test]
 async fn a_service_picks_up_records_that_others_insert() {
     let world = World::new(0, 2, 10);
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     world.until(|world| world.memory.status().unwrap().nodes.len() == 1).await;
     for round in 1..=3 {
         world.insert(7);
@@ -104,7 +104,7 @@ async fn the_lease_is_renewed_however_long_it_takes_to_look_for_the_dead() {
     let mut world = World::new(0, 1, 10);
     world.settings.lease_ttl = Duration::from_secs(1); // a heartbeat, and a look, three times a second of real time
     let looks: Vec<_> = (2..=5).map(|nth| world.script.hold(Method::Reclaim, nth)).collect();
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     for mut look in looks {
         look.arrived().await;
         actix_rt::time::sleep(Duration::from_secs(1)).await;

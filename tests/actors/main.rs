@@ -9,6 +9,7 @@ mod listening;
 #[path = "../support/promises.rs"]
 mod promises;
 mod roles;
+mod second_edge;
 mod selection;
 mod signers;
 mod stand_in;

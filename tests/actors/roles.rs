@@ -11,11 +11,8 @@ use signwave::{
 
 use crate::world::World;
 
-fn world(roles: Roles, records: usize, batch_size: usize) -> World {
-    let mut world = World::new(records, 3, batch_size);
-    world.settings.roles = roles;
-    world
-}
+const EMIT: Mode = Mode::Serve(Roles::Emit);
+const SIGN: Mode = Mode::Serve(Roles::Sign);
 
 /// Records in the batches that are open.
 fn open(world: &World) -> Vec<u64> {
@@ -25,8 +22,8 @@ fn open(world: &World) -> Vec<u64> {
 
 #[actix_rt::test]
 async fn a_node_that_only_emits_forms_batches_and_leases_none() {
-    let world = world(Roles::Emit, 25, 10);
-    let running = world.start(Mode::Serve);
+    let world = World::new(25, 3, 10);
+    let running = world.start(EMIT);
     world.until(|world| open(world) == [10, 10, 5]).await;
     // It goes on looking, and waits for more records now that something is open.
     world.insert(4);
@@ -44,8 +41,8 @@ async fn a_node_that_only_emits_forms_batches_and_leases_none() {
 
 #[actix_rt::test]
 async fn a_node_that_only_emits_keeps_a_bounded_number_of_batches_open() {
-    let world = world(Roles::Emit, 34_500, 1000);
-    let running = world.start(Mode::Serve);
+    let world = World::new(34_500, 3, 1000);
+    let running = world.start(EMIT);
     world.until(|world| open(world).len() == 32).await;
     world.advance(Duration::from_secs(1));
     let looks = world.store.count(Method::OpenBatches);
@@ -56,8 +53,8 @@ async fn a_node_that_only_emits_keeps_a_bounded_number_of_batches_open() {
 
 #[actix_rt::test]
 async fn a_node_that_only_signs_forms_no_batch_and_finds_those_of_others() {
-    let world = world(Roles::Sign, 30, 10);
-    let running = world.start(Mode::Serve);
+    let world = World::new(30, 3, 10);
+    let running = world.start(SIGN);
     world.until(|world| world.store.count(Method::OpenBatches) > 1).await;
     assert_eq!(world.batches(), [], "it has looked");
     let two = OpenBatches { batch_size: 10, keep_open: 2, partial: true };
@@ -73,22 +70,12 @@ async fn a_node_that_only_signs_forms_no_batch_and_finds_those_of_others() {
 
 #[actix_rt::test]
 async fn an_emitter_and_a_signer_do_the_work_of_one_node() {
-    let emitter = world(Roles::Emit, 205, 10);
-    let mut signer = emitter.twin();
-    signer.settings.roles = Roles::Sign;
-    let (emitting, signing) = (emitter.start(Mode::Serve), signer.start(Mode::Serve));
+    let emitter = World::new(205, 3, 10);
+    let signer = emitter.twin();
+    let (emitting, signing) = (emitter.start(EMIT), signer.start(SIGN));
     emitter.until(|world| world.memory.counts().unwrap().signatures == 205).await;
     emitting.stopped().await.unwrap();
     signing.stopped().await.unwrap();
     assert_eq!((emitter.progress.signed(), signer.progress.signed()), (0, 205));
     emitter.check_all_signed();
-}
-
-#[actix_rt::test]
-async fn a_run_to_the_end_has_both_roles() {
-    for roles in [Roles::Emit, Roles::Sign] {
-        let world = world(roles, 25, 10);
-        assert_eq!(world.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
-        world.check_all_signed();
-    }
 }

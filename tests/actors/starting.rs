@@ -7,7 +7,7 @@ use signwave::{
     store::{Fault, Method, Store, StoreError},
 };
 
-use crate::world::World;
+use crate::world::{SERVE, World};
 
 fn away() -> StoreError {
     StoreError::Unavailable("no connection to the server".to_owned())
@@ -19,7 +19,7 @@ async fn a_service_waits_for_a_database_that_fails_at_its_start() {
     world.store.fail(Method::Reclaim, 1, Fault::NotPersisted(away()));
     world.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(StoreError::Busy));
     world.store.fail(Method::RegisterNode, 2, Fault::Persisted);
-    let running = world.run(Mode::Serve);
+    let running = world.run(SERVE);
     world.until(|world| world.progress.signed() == 20).await;
     assert_eq!(world.store.count(Method::RegisterNode), 3);
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
@@ -36,7 +36,7 @@ async fn a_service_waits_for_a_database_that_fails_at_its_start() {
 async fn a_service_that_waits_for_a_database_can_be_stopped() {
     let world = World::new(20, 2, 5);
     (1..=1000).for_each(|nth| world.store.fail(Method::RegisterNode, nth, Fault::NotPersisted(away())));
-    let running = world.run(Mode::Serve);
+    let running = world.run(SERVE);
     world.until(|world| world.store.count(Method::RegisterNode) > 3).await;
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
     assert_eq!(world.memory.status().unwrap().nodes, []);
@@ -49,7 +49,7 @@ async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
         let (answer, silence) = channel::<()>();
         let wait = move || silence.recv().unwrap_or(());
         world.store.fail(Method::RegisterNode, 1, Fault::First(Box::new(wait)));
-        let running = world.run(Mode::Serve);
+        let running = world.run(SERVE);
         world.until(|world| world.store.count(Method::RegisterNode) == 1).await;
         (0..requests).for_each(|_| running.stop.request());
         assert_eq!(running.ended().await, Ok(Ending::Stopped));
@@ -61,7 +61,7 @@ async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
 async fn what_no_waiting_mends_ends_a_start_and_so_does_any_error_of_a_command() {
     let world = World::new(20, 2, 5);
     let refused = StoreError::Refused("a table is missing".to_owned());
-    for (mode, error) in [(Mode::Serve, refused), (Mode::Drain, away())] {
+    for (mode, error) in [(SERVE, refused), (Mode::Drain, away())] {
         world.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(error.clone()));
         assert_eq!(world.run(mode).ended().await, Err(RunError::Store(error)));
     }

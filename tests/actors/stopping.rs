@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use signwave::{
-    actors::{Ending, Mode, RunError},
+    actors::{Ending, RunError},
     domain::Epoch,
     store::{Fault, Method, Store, StoreError},
 };
 
-use crate::world::{World, fingerprint};
+use crate::world::{SERVE, World, fingerprint};
 
 #[actix_rt::test]
 async fn a_stop_finishes_what_was_begun_and_gives_the_rest_back() {
@@ -16,7 +16,7 @@ async fn a_stop_finishes_what_was_begun_and_gives_the_rest_back() {
     world.settings.signers = 1;
     world.settings.prefetch = Some(4);
     let (begun, go_on) = world.signers.hold(fingerprint(1));
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     world.until(|world| world.leased() == 5).await;
     running.stop.request();
@@ -39,7 +39,7 @@ async fn a_batch_that_outlasts_the_grace_goes_back() {
     let mut world = World::new(20, 1, 20);
     world.settings.stop_grace = Duration::ZERO;
     let (begun, go_on) = world.signers.hold(fingerprint(1));
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     running.stop.request();
     // Within the first group of operations: the permit is asked before the next. The grace, a timer
@@ -62,7 +62,7 @@ async fn a_second_stop_gives_back_what_is_being_signed_and_a_third_waits_for_not
         let mut world = World::new(20, 1, 20);
         world.settings.stop_grace = Duration::from_secs(3600);
         let (begun, _go_on) = world.signers.hold(fingerprint(1));
-        let running = world.start(Mode::Serve);
+        let running = world.start(SERVE);
         actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
         (0..requests).for_each(|_| running.stop.request());
         assert_eq!(running.ended().await, ending);
@@ -77,7 +77,7 @@ async fn what_was_not_begun_goes_back_before_what_is_being_signed_is_done() {
     world.settings.signers = 1;
     world.settings.prefetch = Some(4);
     let (begun, go_on) = world.signers.hold(fingerprint(1));
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     world.until(|world| world.leased() == 5).await;
     running.stop.request();
@@ -94,7 +94,7 @@ async fn a_stop_waits_for_a_batch_however_long_it_takes_but_not_for_a_database_t
     let mut world = World::new(40, 2, 20);
     world.settings.stop_grace = Duration::from_secs(3600);
     let (begun, _go_on) = world.signers.hold(fingerprint(1));
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     world.store.fail_as_drawn(move |_| Some(away()));
     world.until(|world| world.store.count(Method::Reclaim) > 2).await;
@@ -106,7 +106,7 @@ async fn a_stop_waits_for_a_batch_however_long_it_takes_but_not_for_a_database_t
 async fn a_stop_during_a_commit_waits_for_it() {
     let world = World::new(20, 2, 20);
     let mut commit = world.script.hold(Method::Commit, 1);
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     commit.arrived().await;
     running.stop.request();
     actix_rt::task::yield_now().await;
@@ -120,7 +120,7 @@ async fn a_stop_while_the_database_is_away_ends_all_the_same() {
     let mut world = World::new(20, 2, 20);
     world.settings.stop_grace = Duration::ZERO;
     let mut commit = world.script.hold(Method::Commit, 1);
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     commit.arrived().await;
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
     drop(commit);
@@ -133,7 +133,7 @@ async fn a_node_that_has_left_does_not_come_back() {
     let mut world = World::new(10, 1, 5);
     world.settings.lease_ttl = Duration::from_secs(1);
     world.settings.lease_grace = Duration::ZERO;
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     world.until(|world| world.progress.signed() == 10).await;
     let mut removal = world.script.hold(Method::RemoveNode, 1);
     running.stop.request();
@@ -151,7 +151,7 @@ async fn a_node_that_has_left_does_not_come_back() {
 async fn a_stop_during_a_start_ends_with_the_start() {
     let world = World::new(10, 1, 5);
     let mut registration = world.script.hold(Method::RegisterNode, 1);
-    let running = world.start(Mode::Serve);
+    let running = world.start(SERVE);
     registration.arrived().await;
     running.stop.request();
     actix_rt::task::yield_now().await;

@@ -11,6 +11,7 @@ use super::{
     db::{Db, ask},
     end::Ends,
     messages::{Fed, Feed, Open, Tick, Wake},
+    news::News,
     outage::Outage,
     standing::Standing,
 };
@@ -36,6 +37,8 @@ pub struct Outlet {
     pub db: Db,
     /// Ingest.
     pub ingest: Recipient<Wake>,
+    /// Who tells of new records.
+    pub news: News,
     /// Whether it may still work, and the time.
     pub standing: std::sync::Arc<Standing>,
     /// The run's end.
@@ -43,9 +46,9 @@ pub struct Outlet {
 }
 
 impl Emit {
-    /// `draining`: an incomplete batch waits for nothing.
-    pub fn new(settings: &Settings, draining: bool, outlet: Outlet) -> Self {
-        let (stock, poll_interval) = (Stock::new(settings, draining), settings.poll_interval);
+    /// It knows nothing yet, and looks as soon as somebody asks.
+    pub fn new(settings: &Settings, outlet: Outlet) -> Self {
+        let (stock, poll_interval) = (Stock::new(settings, outlet.ends.mode()), settings.poll_interval);
         Self { outlet, stock, poll_interval, ticking: false, outage: Outage::default() }
     }
 
@@ -63,6 +66,15 @@ impl Emit {
             self.outlet.ends.tire(error, self.outage.lasts(self.outlet.standing.now()));
         }
         self.outage.note("form batches", result);
+    }
+
+    /// Looks whenever there are news. While a look goes on, news wait for its end.
+    fn hear(&mut self, ctx: &mut Context<Self>) {
+        let news = self.outlet.news.clone();
+        ctx.spawn(async move { news.heard().await }.into_actor(self).map(|(), actor, ctx| {
+            actor.look(ctx);
+            actor.hear(ctx);
+        }));
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
@@ -91,6 +103,7 @@ impl Actor for Emit {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(self.poll_interval, Self::look);
+        self.hear(ctx);
         if !self.stock.is_asked() {
             self.look(ctx);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    actors::mode::Mode,
     config::{Roles, Settings},
     store::{OpenBatches, OpenedBatches},
 };
@@ -21,8 +22,7 @@ pub(super) struct Stock {
 }
 
 struct Rules {
-    roles: Roles,
-    draining: bool,
+    mode: Mode,
     open_at_most: usize,
     batch_size: usize,
     linger: Duration,
@@ -36,11 +36,10 @@ const RECORDS_AHEAD: usize = 1024;
 const TIMES_AHEAD: usize = 4;
 
 impl Stock {
-    /// Nothing is known yet. `draining`: an incomplete batch waits for nothing.
-    pub fn new(settings: &Settings, draining: bool) -> Self {
+    /// Nothing is known yet.
+    pub fn new(settings: &Settings, mode: Mode) -> Self {
         let rules = Rules {
-            roles: settings.roles,
-            draining,
+            mode,
             open_at_most: settings.open_at_most(),
             batch_size: settings.batch_size,
             linger: settings.linger,
@@ -50,7 +49,7 @@ impl Stock {
 
     /// Whether there is an Ingest beside this Emit, which alone knows whether signers are idle.
     pub fn is_asked(&self) -> bool {
-        self.rules.roles.signs()
+        self.rules.mode.roles().signs()
     }
 
     /// Promises `want` batches, if that many are believed open.
@@ -72,17 +71,17 @@ impl Stock {
 
     /// What to ask the database for, when `want` batches are wanted.
     pub fn request(&self, want: usize, now: Duration) -> OpenBatches {
-        let Rules { roles, draining, open_at_most, batch_size, linger } = self.rules;
+        let Rules { mode, open_at_most, batch_size, linger } = self.rules;
         let has_lingered = self.waiting_since.is_some_and(|since| now >= since + linger);
         OpenBatches {
             batch_size,
-            keep_open: match roles {
+            keep_open: match mode.roles() {
                 Roles::Both => (TIMES_AHEAD * want).max(RECORDS_AHEAD / batch_size),
                 Roles::Emit => open_at_most,
                 // It forms none, and is told how many others have formed.
                 Roles::Sign => 0,
             },
-            partial: draining || self.is_wanted || has_lingered,
+            partial: mode.drains() || self.is_wanted || has_lingered,
         }
     }
 
@@ -135,8 +134,8 @@ mod tests {
     const LINGER: Duration = Duration::from_millis(200);
 
     fn stock(roles: Roles) -> Stock {
-        let settings = Settings { roles, signers: 2, linger: LINGER, ..Settings::default() };
-        Stock::new(&settings, false)
+        let settings = Settings { signers: 2, linger: LINGER, ..Settings::default() };
+        Stock::new(&settings, Mode::Serve(roles))
     }
 
     fn opened(open: usize, opened: usize, waiting: Option<usize>) -> OpenedBatches {
@@ -185,8 +184,7 @@ mod tests {
         assert!(!partial(&stock, 9 * LINGER), "nothing waits");
         stock.fed(3, &opened(2, 0, None), START);
         assert!(partial(&stock, Duration::ZERO), "signers are idle");
-        let settings = Settings::default();
-        let mut draining = Stock::new(&settings, true);
+        let mut draining = Stock::new(&Settings::default(), Mode::Drain);
         draining.fed(1, &opened(2, 2, Some(5)), START);
         assert!(partial(&draining, Duration::ZERO));
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use actix::Recipient;
 
 use crate::actors::{
+    commits::Commits,
+    counters::Counters,
     db::Db,
     end::Ends,
     messages::{Doubt, Feed, Reregister, Sign},
-    progress::Progress,
     standing::Standing,
 };
 
@@ -27,8 +28,10 @@ pub struct Links {
     pub reregister: Recipient<Reregister>,
     /// Who this node is.
     pub standing: Arc<Standing>,
-    /// The counters.
-    pub progress: Arc<Progress>,
+    /// What this run has done so far.
+    pub counters: Arc<Counters>,
+    /// Who hears of what is stored.
+    pub commits: Commits,
     /// The run's end.
     pub ends: Ends,
 }

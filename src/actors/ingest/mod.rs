@@ -1,7 +1,6 @@
 //! Ingest: leases batches, has them signed, and stores what comes back. Whatever the node holds is held here.
 //!
-//! What comes next is decided in [`state`], without an actor; what it decides is carried out here, and in
-//! `taking` and `settling`.
+//! What comes next is decided in `state`, without an actor. It is carried out here, in `taking` and in `settling`.
 
 mod draining;
 mod harvest;
@@ -65,13 +64,14 @@ const PAUSE_AT_MOST: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(5);
 
 impl Ingest {
-    /// `draining`: the run ends when nothing is waiting any more.
-    pub fn new(settings: &Settings, draining: bool, links: Links) -> Self {
+    /// Nothing is in hand yet.
+    pub fn new(settings: &Settings, links: Links) -> Self {
+        let mode = links.ends.mode();
         Self {
             links,
             scheme: settings.scheme,
-            state: State::new(if settings.roles.signs() { settings.leases_at_most() } else { 0 }),
-            draining: draining.then(Draining::default),
+            state: State::new(if mode.roles().signs() { settings.leases_at_most() } else { 0 }),
+            draining: mode.drains().then(Draining::default),
             stored: Stored::default(),
             outage: Outage::default(),
             pause: settings.poll_interval.min(PAUSE_AT_MOST),
@@ -145,7 +145,7 @@ impl Ingest {
                 Err(failure) => {
                     if !matches!(failure, SignFailed::Interrupted(_)) {
                         log::warn!("batch {} was not signed and goes back: {failure}", name.1);
-                        actor.links.progress.add_failed();
+                        actor.links.counters.add_failed();
                     }
                     actor.state.holdings.give_back(name);
                 }

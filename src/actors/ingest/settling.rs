@@ -46,17 +46,18 @@ impl Ingest {
         for (lease, settled) in finished.iter().map(SignedBatch::lease).zip(settled) {
             match settled {
                 Settled::Committed => {
-                    self.links.progress.add_committed(lease.records.len());
+                    self.links.counters.add_committed(lease.records.len());
+                    self.links.commits.tell(lease);
                     stored.push((lease.batch, lease.epoch));
                     records += lease.records.len();
                 }
-                Settled::Fenced => self.links.progress.add_fenced(),
+                Settled::Fenced => self.links.counters.add_fenced(),
                 Settled::Refused(error) => self.set_aside(lease, error, ctx),
             }
         }
         self.stored.add(&stored, records);
         if !finished.is_empty() {
-            self.links.progress.add_commit();
+            self.links.counters.add_commit();
         }
         if settled.contains(&Settled::Fenced) {
             self.state.compare_soon();

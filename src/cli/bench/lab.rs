@@ -13,10 +13,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::super::{
-    context::Context, keys::generate::generate_keys, raw::RawSpeed, run::run_watched, seed::add_records,
+    context::Context, keys::generate::generate_keys, raw::RawSpeed, run::run, seed::add_records,
 };
 use crate::{
-    actors::{Ending, Mode, Progress, Stop},
+    actors::{Counters, Ending, Mode, Parts},
     config::{Checking, Settings},
     domain::Fingerprint,
     signer::{Engine, Keyring, MasterKey, NoopSigner, OpenSigner, PublicKey, Signer, SignerError},
@@ -169,15 +169,13 @@ impl<'a> Lab<'a> {
         signing: Signing,
     ) -> Result<Measured> {
         let database = self.context.open_at(url.clone())?;
-        let (opener, settings) = (signing.opener(template), &signing.settings(settings));
-        let progress = Arc::new(Progress::default());
-        let watched = Arc::clone(&progress);
+        let parts = Parts::new(signing.settings(settings), signing.opener(template), Mode::Drain);
+        let watched = Arc::clone(&parts.counters);
         let watch = thread::spawn(move || watch(&watched, records));
         let (cpu, server) = (cpu_seconds(), self.server_cpu_seconds());
-        let run =
-            run_watched(self.context, &database, settings, opener, Mode::Drain, progress, Stop::default())?;
+        let run = run(self.context, &database, parts)?;
         ensure!(run.ending != Ending::Stopped, "stopped in the middle of a measurement");
-        ensure!(run.progress.signed() == records, "not every record was signed");
+        ensure!(run.counters.signed() == records, "not every record was signed");
         let cpu_seconds = cpu_seconds() - cpu;
         let server_cpu_seconds = self.server_cpu_seconds().zip(server).map(|(after, before)| after - before);
         let last_to_first = watch.join().unwrap_or_else(|panic| resume_unwind(panic));
@@ -198,14 +196,14 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Watches until all `records` are signed; returns the rate in the last tenth ÷ that in the first.
-fn watch(progress: &Progress, records: u64) -> f64 {
+fn watch(counters: &Counters, records: u64) -> f64 {
     let begun = Instant::now();
     let until = |tenths| {
-        while progress.signed() * 10 < records * tenths {
+        while counters.signed() * 10 < records * tenths {
             // More often would take a measurable part of the machine.
             thread::sleep(Duration::from_millis(5));
         }
-        (begun.elapsed().as_secs_f64(), progress.signed())
+        (begun.elapsed().as_secs_f64(), counters.signed())
     };
     let ((t1, n1), (t9, n9), (end, n)) = (until(1), until(9), until(10));
     ((n - n9) as f64 / (end - t9)) / (n1 as f64 / t1)

@@ -10,13 +10,13 @@ use std::{
 use anyhow::{Result, ensure};
 
 use super::{
-    super::{context::Context, run::run_watched, seed::add_records},
+    super::{context::Context, run::run, seed::add_records},
     figure::{Figure, Goal},
     lab::{Lab, NoopOpener, PAYLOAD, Signing, Template},
 };
 use crate::{
-    actors::{self, Mode, Stop},
-    config::Settings,
+    actors::{self, Mode, Parts, Stop},
+    config::{Roles, Settings},
     domain::InsertVerdict,
     store::{DatabaseUrl, NewRecord, Store},
 };
@@ -25,7 +25,7 @@ use crate::{
 pub fn no_op_node(context: &Context) -> Result<()> {
     let database = context.open()?;
     let (settings, opener) = (Signing::Noop.settings(&Settings::default()), Arc::new(NoopOpener));
-    run_watched(context, &database, &settings, opener, Mode::Drain, Arc::default(), Stop::default())?;
+    run(context, &database, Parts::new(settings, opener, Mode::Drain))?;
     Ok(())
 }
 
@@ -109,7 +109,8 @@ pub fn latency(context: &Context, lab: &Lab<'_>, template: &Template) -> Result<
     let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
         let service = scope.spawn(|| -> Result<_> {
             let settings = Settings::default();
-            let run = actors::run(&settings, store, opener, Mode::Serve, Arc::default(), stop.clone());
+            let mode = Mode::Serve(Roles::Both);
+            let run = actors::run(Parts { stop: stop.clone(), ..Parts::new(settings, opener, mode) }, store);
             crate::cli::run::system()?.block_on(run).map_err(anyhow::Error::from)
         });
         let times = wait_for_all(other.as_ref()).and_then(|()| samples(other.as_ref()));

@@ -179,6 +179,10 @@ impl Store for PostgresStore {
         audit::audit(self)
     }
 
+    fn connections(&self) -> usize {
+        self.short.size()
+    }
+
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
         Ok(Some(Box::new(listener::PostgresListener::new(&self.url, &self.session)?)))
     }
