@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use signwave::{
-    actors::{self, Ending, Mode, Progress, Stop},
+    actors::{self, Counters, Ending, Mode, Parts},
     cli::raw::RawSpeed,
     config::Settings,
     domain::KeyMaterial,
@@ -67,12 +67,6 @@ impl Template {
 }
 
 impl Lab {
-    /// The default settings for these databases.
-    pub fn settings(&self) -> Settings {
-        let connections = if self.scratch.is_server() { store::CONNECTIONS } else { 1 };
-        Settings { connections, ..Settings::default() }
-    }
-
     /// Makes a database with `records` records and `keys` new keys.
     pub fn template(&self, records: u64, keys: usize, bits: u32) -> Result<Template> {
         let (name, master) = (self.scratch.database(None)?, MasterKey::generate());
@@ -112,14 +106,14 @@ impl Lab {
         signers: Signers,
     ) -> Result<Measured> {
         let (store, opener) = (self.open(name)?, template.opener(signers));
-        let progress = Arc::new(Progress::default());
-        let watched = Arc::clone(&progress);
+        let parts = Parts::new(settings.clone(), opener, Mode::Drain);
+        let (counters, watched) = (Arc::clone(&parts.counters), Arc::clone(&parts.counters));
         let watch = thread::spawn(move || watch(&watched, records));
         let (cpu, server) = (cpu_seconds(), self.scratch.server_cpu_seconds());
         let begun = Instant::now();
-        drain(settings, &store, opener, Arc::clone(&progress))?;
+        drain(parts, &store)?;
         let seconds = begun.elapsed().as_secs_f64();
-        ensure!(progress.signed() == records, "not every record was signed");
+        ensure!(counters.signed() == records, "not every record was signed");
         let cpu_seconds = cpu_seconds() - cpu;
         let server = self.scratch.server_cpu_seconds().zip(server).map(|(after, before)| after - before);
         let last_to_first = watch.join().unwrap_or_else(|panic| resume_unwind(panic));
@@ -136,16 +130,11 @@ impl Lab {
 ///
 /// # Errors
 /// Those of the run, and when a signal stopped it.
-pub fn drain(
-    settings: &Settings,
-    store: &Arc<dyn Store>,
-    opener: Arc<dyn OpenSigner>,
-    progress: Arc<Progress>,
-) -> Result<()> {
-    let stop = Stop::default();
+pub fn drain(parts: Parts, store: &Arc<dyn Store>) -> Result<()> {
+    let stop = parts.stop.clone();
     let ending = actix_rt::System::new().block_on(async {
         let signals = actix_rt::spawn(stop.clone().on_signals());
-        let ending = actors::run(settings, Arc::clone(store), opener, Mode::Drain, progress, stop).await;
+        let ending = actors::run(parts, Arc::clone(store)).await;
         signals.abort();
         ending
     })?;
@@ -197,14 +186,14 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Watches until all `records` are signed; returns the rate in the last tenth ÷ that in the first.
-fn watch(progress: &Progress, records: u64) -> f64 {
+fn watch(counters: &Counters, records: u64) -> f64 {
     let begun = Instant::now();
     let until = |tenths| {
-        while progress.signed() * 10 < records * tenths {
+        while counters.signed() * 10 < records * tenths {
             // More often would take a measurable part of the machine.
             thread::sleep(Duration::from_millis(5));
         }
-        (begun.elapsed().as_secs_f64(), progress.signed())
+        (begun.elapsed().as_secs_f64(), counters.signed())
     };
     let ((t1, n1), (t9, n9), (end, n)) = (until(1), until(9), until(10));
     ((n - n9) as f64 / (end - t9)) / (n1 as f64 / t1)

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Result, anyhow, bail, ensure};
 use signwave::{
-    actors::{self, Mode, Stop},
-    config::Settings,
+    actors::{self, Mode, Parts, Stop},
+    config::{Roles, Settings},
     domain::InsertVerdict,
     store::{self, NewRecord, Store},
 };
@@ -28,8 +28,7 @@ use crate::{
 /// Those of the run. A database that was not made to measure on is refused.
 pub fn no_op_node(server: &str, name: &str) -> Result<()> {
     let store = store::open(&url_on(server, name)?)?;
-    let settings = Settings { connections: store::CONNECTIONS, ..Settings::default() };
-    drain(&settings, &store, Arc::new(NoopOpener), Arc::default())
+    drain(Parts::new(Settings::default(), Arc::new(NoopOpener), Mode::Drain), &store)
 }
 
 /// One node, and three, each a process with the no-op signer. `node` makes the command that is a node of the
@@ -68,7 +67,7 @@ pub fn nodes(
 
 /// The rate on a database with `signed` records that are signed already ÷ that on an empty one.
 pub fn large(lab: &Lab, template: &Template, signed: u64, repeat: u16) -> Result<Vec<Figure>> {
-    let (settings, full) = (lab.settings(), lab.copy(template)?);
+    let (settings, full) = (Settings::default(), lab.copy(template)?);
     let fill = |first, last| add_records(lab.open(&full)?.as_ref(), first, last);
     fill(template.records + 1, signed)?;
     lab.sign_at(&full, template, signed, &settings, Signers::Noop)?;
@@ -97,13 +96,11 @@ pub fn latency(lab: &Lab, template: &Template) -> Result<Vec<Figure>> {
     let name = lab.copy(template)?;
     // Signs what waits, so that every key is open and the service idles.
     let (store, other) = (lab.open(&name)?, lab.open(&name)?);
-    let (settings, stop) = (lab.settings(), Stop::default());
+    let (settings, stop) = (Settings::default(), Stop::default());
     let opener = template.opener(Signers::Real);
     let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
-        let service = scope.spawn(|| {
-            let run = actors::run(&settings, store, opener, Mode::Serve, Arc::default(), stop.clone());
-            actix_rt::System::new().block_on(run)
-        });
+        let parts = Parts { stop: stop.clone(), ..Parts::new(settings, opener, Mode::Serve(Roles::Both)) };
+        let service = scope.spawn(move || actix_rt::System::new().block_on(actors::run(parts, store)));
         let times = wait_for_all(other.as_ref()).and_then(|()| samples(other.as_ref()));
         stop.request();
         service.join().map_err(|_| anyhow!("the service panicked"))??;

@@ -29,7 +29,7 @@ pub fn batches(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure
         [(1000, 0.97, Some(0.93)), (100, 0.96, Some(0.91)), (10, 0.90, Some(0.80)), (1, 0.60, None)]
     {
         let goal = if lab.scratch.is_server() { server_goal } else { Some(goal) };
-        let settings = Settings { batch_size, ..lab.settings() };
+        let settings = Settings { batch_size, ..Settings::default() };
         let (mut rates, mut ratios) = (Vec::new(), Vec::new());
         for round in 1..=repeat {
             let mut raw = lab.raw_speed(template, &settings)?;
@@ -55,7 +55,7 @@ pub fn threads(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure
     let mut ratios = Vec::new();
     for round in 1..=repeat {
         let seconds = |signers| -> Result<f64> {
-            let settings = Settings { signers, ..lab.settings() };
+            let settings = Settings { signers, ..Settings::default() };
             Ok(lab.sign(template, &settings, Signers::Real)?.seconds)
         };
         let ratio = seconds(1)? / seconds(2)?;
@@ -69,7 +69,8 @@ pub fn threads(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure
 pub fn checking(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
     let (mut ratios, mut costs) = (Vec::new(), Vec::new());
     for round in 1..=repeat {
-        let measure = |checking| lab.sign(template, &Settings { checking, ..lab.settings() }, Signers::Real);
+        let measure =
+            |checking| lab.sign(template, &Settings { checking, ..Settings::default() }, Signers::Real);
         let (before, checked, after) =
             (measure(Checking::Needed)?, measure(Checking::Always)?, measure(Checking::Needed)?);
         let ratio = (before.seconds + after.seconds) / 2.0 / checked.seconds;
@@ -89,7 +90,7 @@ pub fn checking(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figur
 pub fn ceiling(lab: &Lab, template: &Template, large: &Template, repeat: u16) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (batch_size, template) in [(1000, large), (100, template), (10, template), (1, template)] {
-        let settings = Settings { batch_size, ..lab.settings() };
+        let settings = Settings { batch_size, ..Settings::default() };
         let (mut rates, mut costs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         let mut server_costs = Vec::new();
         for _ in 0..repeat {
@@ -118,7 +119,7 @@ pub fn ceiling(lab: &Lab, template: &Template, large: &Template, repeat: u16) ->
 /// The rate of `verify` ÷ the raw verification rate.
 pub fn verify(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
     let name = lab.copy(template)?;
-    lab.sign_at(&name, template, template.records, &lab.settings(), Signers::Real)?;
+    lab.sign_at(&name, template, template.records, &Settings::default(), Signers::Real)?;
     let store = lab.open(&name)?;
     let (keys, mut verifiers, mut records) = (store.keys()?, Vec::new(), Vec::new());
     for key in &keys {

@@ -1,4 +1,4 @@
-//! The address of whoever performs database transactions: DbExecutor, or its stand-in in a test.
+//! Where each database message goes: to a DbExecutor, or to its stand-in in a test.
 
 use actix::{Actor, Addr, Handler, Message, Recipient, dev::ToEnvelope};
 
@@ -73,6 +73,16 @@ impl Db {
             suspend: executor.clone().recipient(),
             status: executor.clone().recipient(),
         }
+    }
+
+    /// Sends what may read for long to another actor, so that it holds up no commit and no renewal of the lease.
+    #[must_use]
+    pub fn reading_from<A>(self, executor: &Addr<A>) -> Self
+    where
+        A: Actor + Handler<ReadStatus>,
+        A::Context: ToEnvelope<A, ReadStatus>,
+    {
+        Self { status: executor.clone().recipient(), ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use actix::{Actor, Handler, Message, SyncContext};
+use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
 
 use super::messages::{
     Commit, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release,
@@ -26,9 +26,10 @@ pub struct DbExecutor {
 }
 
 impl DbExecutor {
-    /// An executor over `store`.
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    /// So many threads that carry out transactions of `store`. They end with the last address.
+    pub fn start(store: &Arc<dyn Store>, threads: usize) -> Addr<Self> {
+        let store = Arc::clone(store);
+        SyncArbiter::start(threads, move || Self { store: Arc::clone(&store) })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::db::is_gone;
+use super::{db::is_gone, mode::Mode};
 use crate::{config::SettingsError, store::StoreError};
 
 /// Why a run ended.
@@ -52,14 +52,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Ends {
     sender: UnboundedSender<End>,
-    patient: bool,
+    mode: Mode,
 }
 
 impl Ends {
-    /// `patient`: troubles are waited out (a service) rather than an end (a command).
-    pub fn new(patient: bool) -> (Self, UnboundedReceiver<End>) {
+    /// For a run of this mode.
+    pub fn new(mode: Mode) -> (Self, UnboundedReceiver<End>) {
         let (sender, receiver) = unbounded_channel();
-        (Self { sender, patient }, receiver)
+        (Self { sender, mode }, receiver)
+    }
+
+    /// When the run ends by itself.
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Ends the run.
@@ -77,12 +82,12 @@ impl Ends {
 
     /// Whether to give up after so long: a service never does.
     pub fn is_tired(&self, lasts: Duration) -> bool {
-        !self.patient && lasts >= PATIENCE
+        self.mode.drains() && lasts >= PATIENCE
     }
 
-    /// Whether troubles are waited out, however long they last.
+    /// Whether troubles are waited out, however long they last: by a service, not by a command.
     pub fn is_patient(&self) -> bool {
-        self.patient
+        !self.mode.drains()
     }
 
     /// Whether to try again after `error`. A service outlasts whatever may pass without anybody
@@ -91,8 +96,8 @@ impl Ends {
     /// data is not what it must be.
     pub fn tolerates(&self, error: &StoreError) -> bool {
         match error {
-            StoreError::Full | StoreError::ReadOnly(_) | StoreError::Unusable(_) => self.patient,
-            StoreError::Other(_) => self.patient && !is_gone(error),
+            StoreError::Full | StoreError::ReadOnly(_) | StoreError::Unusable(_) => self.is_patient(),
+            StoreError::Other(_) => self.is_patient() && !is_gone(error),
             error => error.is_transient(),
         }
     }

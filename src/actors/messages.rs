@@ -178,12 +178,39 @@ impl SignFailed {
 
 /// To Emit: see to it that `want` batches are open.
 #[derive(Message)]
-#[rtype(result = "Result<OpenedBatches, StoreError>")]
+#[rtype(result = "Result<Fed, StoreError>")]
 pub struct Feed {
     /// How many batches can be leased at once.
     pub want: usize,
     /// The last lease came back short: what Emit believes about open batches is out of date.
     pub stale: bool,
+}
+
+/// What Emit answers to [`Feed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fed {
+    /// As many batches as were wanted are believed open; nobody has looked.
+    Promised(usize),
+    /// The database was asked just now.
+    Counted(OpenedBatches),
+}
+
+impl Fed {
+    /// How many batches are open.
+    pub fn open(&self) -> usize {
+        match self {
+            Self::Promised(want) => *want,
+            Self::Counted(opened) => opened.open,
+        }
+    }
+
+    /// How many batches are leased, by any node, when it is certain that nothing else waits; otherwise `None`.
+    pub fn held_when_nothing_waits(&self) -> Option<usize> {
+        match self {
+            Self::Counted(opened) if opened.open == 0 && opened.waiting.is_none() => Some(opened.leased),
+            _ => None,
+        }
+    }
 }
 
 /// To Emit: look at the database now.

@@ -11,20 +11,23 @@
 //! Start with [`service`], which puts them together; [`messages`] is what they say.
 
 pub mod clock;
+pub mod commits;
+pub mod counters;
 pub mod db;
 pub mod db_executor;
 pub mod emit;
 pub mod end;
 pub mod group_commit;
-mod harvest;
 pub mod heartbeat;
 pub mod ingest;
 pub mod key_actor;
 pub mod listening;
 pub mod messages;
+pub mod mode;
+pub mod news;
 pub mod outage;
+pub mod parts;
 mod patience;
-pub mod progress;
 pub mod service;
 mod signing_key;
 pub mod signing_pool;
@@ -33,7 +36,11 @@ pub mod stop;
 pub mod supervisor;
 pub mod workload;
 
+pub use commits::{Commits, Committed};
+pub use counters::Counters;
 pub use end::RunError;
-pub use progress::Progress;
-pub use service::{Ending, Mode, run};
+pub use mode::Mode;
+pub use news::News;
+pub use parts::Parts;
+pub use service::{Ending, run};
 pub use stop::Stop;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Addr, AsyncContext, Context, Recipient, SyncArbiter};
+use actix::{Actor, Addr, AsyncContext, Context};
 use actix_rt::time::{sleep, timeout};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -16,29 +16,17 @@ use super::{
     ingest::{Ingest, Links},
     key_actor::KeyTools,
     listening::Listening,
-    messages::{Leave, Settle, Tick},
+    messages::{Leave, Settle},
+    news::News,
     outage::Outage,
+    parts::Parts,
     patience::Patience,
-    progress::Progress,
     signing_pool::SigningPool,
     standing::{Standing, StopLevel},
     stop::Stop,
     supervisor::Supervisor,
 };
-use crate::{
-    config::{Roles, Settings},
-    signer::OpenSigner,
-    store::{Listener, Store},
-};
-
-/// When a run ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Never: it serves until it is stopped.
-    Serve,
-    /// When nothing is waiting to be signed any more.
-    Drain,
-}
+use crate::store::{Listener, Store};
 
 /// How a run ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,42 +43,38 @@ pub enum Ending {
 /// How long the last steps of a stop may take: giving back, and removing the node.
 const LAST_STEPS: Duration = Duration::from_secs(1);
 
-/// Signs the records of `store` until it is done (see [`Mode`]) or told to `stop`. To be awaited
-/// inside an `actix_rt` system.
+/// Signs the records of `store` until it is done (see [`Mode`]) or told to stop. To be awaited inside an
+/// `actix_rt` system.
 ///
 /// # Errors
 /// Whatever it did not sign is still waiting: see [`RunError`].
-pub async fn run(
-    settings: &Settings,
-    store: Arc<dyn Store>,
-    opener: Arc<dyn OpenSigner>,
-    mode: Mode,
-    progress: Arc<Progress>,
-    stop: Stop,
-) -> Result<Ending, RunError> {
-    let behind = Arc::clone(&store);
-    let db = Db::of(&SyncArbiter::start(settings.connections, move || DbExecutor::new(Arc::clone(&behind))));
+///
+/// [`Mode`]: super::Mode
+pub async fn run(parts: Parts, store: Arc<dyn Store>) -> Result<Ending, RunError> {
+    // What may read for long has a thread to itself.
+    let (transactions, reads) =
+        (DbExecutor::start(&store, store.connections()), DbExecutor::start(&store, 1));
+    let (db, stop) = (Db::of(&transactions).reading_from(&reads), &parts.stop);
     let start = async || {
         // A run that drains ends when nothing is left; it has no use for news.
-        let listener = if mode == Mode::Serve { store.listener()? } else { None };
-        let (opener, progress) = (Arc::clone(&opener), Arc::clone(&progress));
-        let (db, clock, pool) = (db.clone(), clock::boottime(), SigningPool::start);
-        let mut service = Service::start(settings, db, opener, mode, progress, clock, pool).await?;
+        let listener = if parts.mode.drains() { None } else { store.listener()? };
+        let mut service =
+            Service::start(parts.clone(), db.clone(), clock::boottime(), SigningPool::start).await?;
         listener.map_or(Ok(()), |listener| service.listen(listener))?;
         Ok(service)
     };
     let mut outage = Outage::default();
     loop {
-        match Service::unless_stopped(start(), &stop).await {
-            Ok(Some(service)) => return service.run_until(stop).await,
+        match Service::unless_stopped(start(), stop).await {
+            Ok(Some(service)) => return service.run_until_end().await,
             Ok(None) => return Ok(Ending::Stopped),
             // A database that fails at this moment is waited for, as it is later.
-            Err(RunError::Store(error)) if mode == Mode::Serve && error.is_outage() => {
+            Err(RunError::Store(error)) if !parts.mode.drains() && error.is_outage() => {
                 outage.note("start", &Err::<(), _>(error));
             }
             Err(error) => return Err(error),
         }
-        if !outage.wait(&stop).await {
+        if !outage.wait(stop).await {
             return Ok(Ending::Stopped);
         }
     }
@@ -101,7 +85,8 @@ pub struct Service {
     standing: Arc<Standing>,
     ingest: Addr<Ingest>,
     heartbeat: Addr<Heartbeat>,
-    emit: Recipient<Tick>,
+    news: News,
+    stop: Stop,
     listening: Option<Listening>,
     ended: UnboundedReceiver<End>,
     pool: Arc<SigningPool>,
@@ -115,26 +100,21 @@ impl Service {
     /// # Errors
     /// When the settings contradict themselves or the database refuses.
     pub async fn start(
-        settings: &Settings,
+        parts: Parts,
         db: Db,
-        opener: Arc<dyn OpenSigner>,
-        mode: Mode,
-        progress: Arc<Progress>,
         clock: Clock,
         pool: impl FnOnce(usize) -> std::io::Result<SigningPool>,
     ) -> Result<Self, RunError> {
-        let draining = mode == Mode::Drain;
-        let roles = if draining { Roles::Both } else { settings.roles };
-        let settings = &Settings { roles, ..settings.clone() };
+        let Parts { settings, opener, mode, stop, counters, news, commits } = parts;
         settings.check()?;
         let standing = Standing::new(clock);
-        let pulse = Pulse::new(settings, db.clone(), Arc::clone(&standing));
+        let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
 
-        let signers = if roles.signs() { settings.signers } else { 0 };
+        let signers = if mode.roles().signs() { settings.signers } else { 0 };
         let pool = Arc::new(pool(signers).map_err(|error| RunError::Threads(error.to_string()))?);
-        let (ends, ended) = Ends::new(!draining);
+        let (ends, ended) = Ends::new(mode);
 
         // Ingest is told of the others and they of it: its address comes first, the actor last.
         let ingest = Context::<Ingest>::new();
@@ -149,32 +129,35 @@ impl Service {
         let outlet = Outlet {
             db: db.clone(),
             ingest: ingest.address().recipient(),
+            news: news.clone(),
             standing: Arc::clone(&standing),
             ends: ends.clone(),
         };
-        let emit = Emit::new(settings, draining, outlet).start();
+        let emit = Emit::new(&settings, outlet).start();
         let wakes = ingest.address().recipient();
         let heartbeat = Heartbeat::new(pulse, wakes, emit.clone().recipient(), ends.clone()).start();
         let links = Links {
             db,
-            feed: emit.clone().recipient(),
+            feed: emit.recipient(),
             sign: supervisor.recipient(),
             doubt: heartbeat.clone().recipient(),
             reregister: heartbeat.clone().recipient(),
             standing: Arc::clone(&standing),
-            progress,
+            counters,
+            commits,
             ends,
         };
-        let ingest = ingest.run(Ingest::new(settings, draining, links));
+        let ingest = ingest.run(Ingest::new(&settings, links));
         Ok(Self {
             standing,
             ingest,
             heartbeat,
-            emit: emit.recipient(),
+            news,
+            stop,
             listening: None,
             ended,
             pool,
-            patience: Patience::of(settings),
+            patience: Patience::of(&settings),
         })
     }
 
@@ -209,7 +192,7 @@ impl Service {
     /// # Errors
     /// When the operating system has no thread to give.
     pub fn listen(&mut self, listener: Box<dyn Listener>) -> Result<(), RunError> {
-        let listening = Listening::start(listener, self.emit.clone())
+        let listening = Listening::start(listener, self.news.clone())
             .map_err(|error| RunError::Threads(error.to_string()))?;
         self.listening = Some(listening);
         Ok(())
@@ -219,17 +202,17 @@ impl Service {
     ///
     /// # Errors
     /// See [`RunError`].
-    pub async fn run_until(mut self, stop: Stop) -> Result<Ending, RunError> {
+    pub async fn run_until_end(mut self) -> Result<Ending, RunError> {
         // Biased, so that the same events have the same end.
         let end = tokio::select! {
             biased;
             end = self.ended.recv() => end,
-            () = stop.requested(1) => None,
+            () = self.stop.requested(1) => None,
         };
         tokio::select! {
             biased;
-            () = self.stop_in_order(&stop) => {}
-            () = stop.requested(3) => return Err(RunError::Aborted),
+            () = self.stop_in_order() => {}
+            () = self.stop.requested(3) => return Err(RunError::Aborted),
         }
         match end {
             Some(End::Drained { held_elsewhere }) => Ok(Ending::Drained { held_elsewhere }),
@@ -240,13 +223,13 @@ impl Service {
 
     /// No new leases; finish and store the batches that were begun, within the grace; give the rest back;
     /// remove the node. If we die anywhere here, others reclaim what is left.
-    async fn stop_in_order(&mut self, stop: &Stop) {
+    async fn stop_in_order(&self) {
         self.standing.stop(StopLevel::Finishing);
         self.pool.give_back_waiting();
         self.patience.announce(&self.standing);
         let (standing, patience) = (Arc::clone(&self.standing), self.patience);
         let interrupt = async move {
-            patience.lasts(&standing, stop).await;
+            patience.lasts(&standing, &self.stop).await;
             standing.stop(StopLevel::Interrupting);
             sleep(LAST_STEPS).await;
         };

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// How many verifications are made between two looks at the permit: about 2 ms of RSA-2048.
-const GROUP: usize = 128;
+const VERIFIED_AT_A_TIME: usize = 128;
 
 /// A signer that was opened, with the verifier of its results if they are to be checked.
 pub(super) struct SigningKey {
@@ -55,7 +55,7 @@ impl SigningKey {
     ) -> Result<(), SignFailed> {
         let Some(verifier) = &self.verifier else { return Ok(()) };
         for (i, (digest, signature)) in digests.iter().zip(signatures.iter()).enumerate() {
-            if i % GROUP == 0 {
+            if i % VERIFIED_AT_A_TIME == 0 {
                 permit.may_continue()?;
             }
             if !verifier.verify(scheme, digest, signature) {

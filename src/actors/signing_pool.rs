@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many operations are made between two looks at the permit: 2 ms of RSA-2048.
-const GROUP: usize = 8;
+const SIGNED_AT_A_TIME: usize = 8;
 
 /// Where jobs go: to fixed threads with one queue, whose length is bounded by the leases that a node
 /// may hold.
@@ -165,7 +165,7 @@ impl Work {
             self.signatures = SignatureBuf::with_capacity(key.modulus_len(), self.digests.len());
         }
         self.permit.may_continue()?;
-        let end = self.digests.len().min(self.next + GROUP);
+        let end = self.digests.len().min(self.next + SIGNED_AT_A_TIME);
         key.sign(self.scheme, &self.digests[self.next..end], &mut self.signatures)?;
         self.next = end;
         self.ticket.iter().for_each(|ticket| self.permit.note(ticket, end));

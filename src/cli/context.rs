@@ -138,9 +138,8 @@ impl Context {
     /// The settings of the service, checked.
     pub fn signing(&self, given: &Given<Settings>) -> Result<Settings> {
         let settings = given.over(self.options.signing.clone());
-        let settings = Settings { connections: self.connections(&self.url()?), ..settings };
         settings.check()?;
-        limits::check_open_files(settings.connections)?;
+        limits::check_connections(self.connections(&self.url()?))?;
         Ok(settings)
     }
 

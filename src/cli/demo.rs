@@ -20,7 +20,12 @@ use super::{
     seed::{add_keys, add_records},
     verify::{self, verify_all},
 };
-use crate::{actors::Mode, config::Settings, signer::OpenSigner, store::DatabaseUrl};
+use crate::{
+    actors::{Mode, Parts},
+    config::Settings,
+    signer::OpenSigner,
+    store::DatabaseUrl,
+};
 
 /// Show it all: make keys and records, sign, verify, say how fast.
 #[derive(Args, Debug)]
@@ -83,14 +88,14 @@ impl Demo {
         let mut raw = RawSpeed::open(store, keyring.as_ref(), &settings)?;
         raw.measure(RAW)?;
         let opener: Arc<dyn OpenSigner> = keyring;
-        let run = run(context, database, &settings, opener, Mode::Drain)?;
+        let run = run(context, database, Parts::new(settings.clone(), opener, Mode::Drain))?;
         raw.measure(RAW)?;
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
         writeln!(
             out,
             "signed      {} records in {} batches of {} in {seconds:.1} s",
-            run.progress.signed(),
-            run.progress.batches(),
+            run.counters.signed(),
+            run.counters.batches(),
             settings.batch_size
         )?;
         if let Some(signal) = run.stopped_by(&database.store) {

@@ -3,11 +3,16 @@
 use anyhow::{Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::config::SettingsError;
+
 /// More open files than this are never of use.
 const ENOUGH: u64 = 4096;
 
 /// What a process that signs has open besides its connections to the database.
 const BESIDE_CONNECTIONS: u64 = 24;
+
+/// More of them than this would only wait for each other.
+const CONNECTIONS_AT_MOST: u128 = 100;
 
 /// Files, sockets or pipes per connection: SQLite has the database, its log and its index.
 const PER_CONNECTION: u64 = 3;
@@ -22,8 +27,13 @@ pub fn raise() {
     }
 }
 
-/// Refuses to begin what would run out of open files in the middle, at a place that cannot say so.
-pub fn check_open_files(connections: usize) -> Result<()> {
+/// Checks how many connections a process that signs is to have. What would run out of open files in the middle,
+/// at a place that cannot say so, does not begin.
+pub fn check_connections(connections: usize) -> Result<()> {
+    let (found, min, max) = (connections as u128, 1, CONNECTIONS_AT_MOST);
+    if !(min..=max).contains(&found) {
+        bail!(SettingsError::OutOfRange { name: "connections", found, min, max });
+    }
     let needed = BESIDE_CONNECTIONS + PER_CONNECTION * connections as u64;
     match getrlimit(Resource::Nofile).current {
         Some(allowed) if allowed < needed => bail!(

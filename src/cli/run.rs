@@ -17,9 +17,7 @@ use super::{
     progress::Unit,
 };
 use crate::{
-    actors::{self, Ending, Mode, Progress, RunError, Stop},
-    config::Settings,
-    signer::OpenSigner,
+    actors::{self, Counters, Ending, Parts, RunError},
     store::Store,
 };
 
@@ -30,7 +28,7 @@ pub struct Run {
     /// The signal that stopped it.
     signal: Option<i32>,
     /// What it did.
-    pub progress: Arc<Progress>,
+    pub counters: Arc<Counters>,
     /// How long it took.
     pub took: Duration,
 }
@@ -38,7 +36,7 @@ pub struct Run {
 impl Run {
     /// Records signed per second.
     pub fn per_second(&self) -> f64 {
-        self.progress.signed() as f64 / self.took.as_secs_f64()
+        self.counters.signed() as f64 / self.took.as_secs_f64()
     }
 
     /// The signal that stopped it before everything was signed. A database that does not say how much is
@@ -64,44 +62,22 @@ pub fn system() -> Result<actix_rt::SystemRunner> {
     Ok(actix_rt::System::with_tokio_rt(move || runtime))
 }
 
-/// Signs until the run ends by itself, or SIGINT or SIGTERM stops it.
-pub fn run(
-    context: &Context,
-    database: &Database,
-    settings: &Settings,
-    opener: Arc<dyn OpenSigner>,
-    mode: Mode,
-) -> Result<Run> {
-    run_watched(context, database, settings, opener, mode, Arc::default(), Stop::default())
-}
-
-/// As [`run`], with counters that others can watch meanwhile, and a stop that they can ask for.
-pub fn run_watched(
-    context: &Context,
-    database: &Database,
-    settings: &Settings,
-    opener: Arc<dyn OpenSigner>,
-    mode: Mode,
-    progress: Arc<Progress>,
-    stop: Stop,
-) -> Result<Run> {
-    let settings = &Settings { connections: context.connections(&database.url), ..settings.clone() };
-    let total = match mode {
-        Mode::Serve => 0,
-        Mode::Drain => database.store.status()?.waiting(),
-    };
-    let (begun, watched) = (Instant::now(), stop.clone());
+/// Signs until the run ends by itself, SIGINT or SIGTERM stops it, or its caller does. Others may watch its counters
+/// in the meantime.
+pub fn run(context: &Context, database: &Database, parts: Parts) -> Result<Run> {
+    let (counters, stop) = (Arc::clone(&parts.counters), parts.stop.clone());
+    let total = if parts.mode.drains() { database.store.status()?.waiting() } else { 0 };
+    let begun = Instant::now();
     let users = Arc::strong_count(&database.store);
     let ending = thread::scope(|scope| -> Result<Ending> {
-        let _watched = Watched::start(scope, context, total, Arc::clone(&progress))?;
+        let _watched = Watched::start(scope, context, total, Arc::clone(&counters))?;
         let run = async {
             let signals = actix_rt::spawn(stop.clone().on_signals());
-            let store = Arc::clone(&database.store);
-            let ended = actors::run(settings, store, opener, mode, Arc::clone(&progress), stop).await;
+            let ended = actors::run(parts, Arc::clone(&database.store)).await;
             signals.abort();
             ended
         };
-        match (system()?.block_on(run), watched.signal()) {
+        match (system()?.block_on(run), stop.signal()) {
             (Err(aborted @ RunError::Aborted), Some(signal)) => {
                 log::error!("{aborted}");
                 bail!(StoppedBy(signal))
@@ -111,7 +87,7 @@ pub fn run_watched(
     });
     let took = begun.elapsed();
     outlast_threads(&database.store, users);
-    Ok(Run { ending: ending?, signal: watched.signal(), progress, took })
+    Ok(Run { ending: ending?, signal: stop.signal(), counters, took })
 }
 
 /// The threads of the actors let go of the database a moment after the run. An SQLite database that is closed
@@ -131,13 +107,13 @@ impl Watched {
         scope: &'scope thread::Scope<'scope, '_>,
         context: &'scope Context,
         total: u64,
-        progress: Arc<Progress>,
+        counters: Arc<Counters>,
     ) -> Result<Self> {
         let (ended, watch) = channel();
         let show = move || {
             let shown = context.progress("signing", total, Unit::Pieces);
             while watch.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout) {
-                shown.set(progress.signed());
+                shown.set(counters.signed());
             }
             shown.finish();
         };

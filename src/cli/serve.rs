@@ -9,12 +9,12 @@ use super::{
     context::Context,
     given::Given,
     options::ServeOptions,
-    run::{run_watched, system},
+    run::{Run, run, system},
     schemes,
 };
 use crate::{
-    actors::{Mode, Stop, outage::Outage},
-    config::Settings,
+    actors::{Mode, Parts, Stop, outage::Outage},
+    config::{Roles, Settings},
     signer::Keyring,
     store::{DatabaseUrl, StoreError},
 };
@@ -44,11 +44,11 @@ impl Serve {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         let settings = context.signing(&self.signing)?;
-        let settings = Settings { roles: context.roles(&self.serving), ..settings };
+        let roles = context.roles(&self.serving);
         let stop = Stop::default();
         let opened = when_up(&context.url()?, &stop, || {
             let database = context.create()?;
-            let keyring = if settings.roles.signs() {
+            let keyring = if roles.signs() {
                 schemes::check(&database, settings.scheme)?;
                 context.keyring(&database, settings.signer)?
             } else {
@@ -60,9 +60,11 @@ impl Serve {
             log::info!("stopped; the database was never reached");
             return Ok(());
         };
-        log::info!("serving {} as '{}': {}; Ctrl-C stops", database.url, settings.node_name, work(&settings));
-        let run = run_watched(context, &database, &settings, keyring, Mode::Serve, Arc::default(), stop)?;
-        log::info!("stopped; signed {} records in {} batches", run.progress.signed(), run.progress.batches());
+        let work = work(roles, &settings);
+        log::info!("serving {} as '{}': {work}; Ctrl-C stops", database.url, settings.node_name);
+        let parts = Parts { stop, ..Parts::new(settings, keyring, Mode::Serve(roles)) };
+        let Run { counters, .. } = run(context, &database, parts)?;
+        log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }
 }
@@ -94,8 +96,8 @@ fn outage_in<T>(result: &Result<T>) -> Option<StoreError> {
 }
 
 /// What this process does, in words.
-fn work(settings: &Settings) -> String {
-    let Settings { roles, batch_size, scheme, signers, .. } = settings;
+fn work(roles: Roles, settings: &Settings) -> String {
+    let Settings { batch_size, scheme, signers, .. } = settings;
     let emits = roles.emits().then(|| format!("batches of {batch_size}"));
     let signs = roles.signs().then(|| format!("{scheme}, {signers} signing threads"));
     emits.into_iter().chain(signs).collect::<Vec<_>>().join(", ")

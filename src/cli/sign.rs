@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{context::Context, given::Given, run::run, schemes};
 use crate::{
-    actors::{Ending, Mode},
+    actors::{Ending, Mode, Parts},
     config::Settings,
 };
 
@@ -43,8 +43,8 @@ impl Sign {
         let database = context.open()?;
         schemes::check(&database, settings.scheme)?;
         let keyring = Arc::new(context.keyring(&database, settings.signer)?);
-        let run = run(context, &database, &settings, keyring, Mode::Drain)?;
-        let (signed, batches) = (run.progress.signed(), run.progress.batches());
+        let run = run(context, &database, Parts::new(settings, keyring, Mode::Drain))?;
+        let (signed, batches) = (run.counters.signed(), run.counters.batches());
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
         let held_elsewhere = match run.ending {
             Ending::Drained { held_elsewhere } => held_elsewhere,

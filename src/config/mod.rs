@@ -72,14 +72,6 @@ pub struct Settings {
     /// What this process is called in 'signwave status' [default: host name and process id]
     #[arg(long, value_name = "NAME")]
     pub node_name: String,
-    /// What of the work a service does; a run that ends when nothing is left does all of it.
-    #[arg(skip)]
-    #[serde(skip)]
-    pub roles: Roles,
-    /// How many threads carry out transactions, each with its own connection.
-    #[arg(skip)]
-    #[serde(skip)]
-    pub connections: usize,
 }
 
 /// Settings that contradict a rule.
@@ -132,8 +124,6 @@ impl Default for Settings {
             lease_grace: Duration::from_secs(5),
             stop_grace: Duration::from_secs(60),
             node_name: host_and_process(),
-            roles: Roles::default(),
-            connections: 1,
         }
     }
 }
@@ -170,7 +160,6 @@ impl Settings {
             }
         };
         range("batch-size", self.batch_size as u128, 1, Self::MAX_BATCH_SIZE as u128)?;
-        range("connections", self.connections as u128, 1, 100)?;
         range("signers", self.signers as u128, 1, 1024)?;
         range("prefetch", self.prefetch.unwrap_or(1) as u128, 1, 10_000)?;
         range("linger (ms)", self.linger.as_millis(), 0, 60_000)?;

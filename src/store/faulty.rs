@@ -175,6 +175,10 @@ impl Leasing for FaultyStore {
 }
 
 impl Committing for FaultyStore {
+    fn connections(&self) -> usize {
+        self.inner.connections()
+    }
+
     fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
         self.call(Method::Commit, |store| store.commit(batches))
     }

@@ -13,7 +13,7 @@ use signwave::{
     store::{Audit, Method, Reading},
 };
 
-use crate::rig::{Rig, fingerprint};
+use crate::rig::{Rig, SERVE, fingerprint};
 
 /// Whether everything is signed, and nobody holds anything.
 fn is_done(rig: &Rig) -> bool {
@@ -26,7 +26,7 @@ async fn batches_that_the_database_says_are_ours_and_nobody_knows_are_signed() {
     let mut rig = Rig::new(40, 4, 10);
     rig.settings.lease_ttl = Duration::from_secs(1); // it compares three times a second of real time
     let mut commit = rig.script.hold::<Commit>(1);
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     commit.arrived().await;
     rig.until(|rig| rig.leased() == 4).await;
     // All keys are in use, as the standby knows it.
@@ -69,7 +69,7 @@ async fn what_the_database_does_not_say_is_ours_is_not_signed_to_its_end() {
         // The standby has heard of the node, and of no lease.
         let mut lease = rig.script.hold::<LeaseBatches>(1);
         let (begun, go_on) = rig.signers.hold(fingerprint(1));
-        let running = rig.start(Mode::Serve);
+        let running = rig.start(SERVE);
         lease.arrived().await;
         let standby = rig.memory.standby();
         lease.go_on();
@@ -97,7 +97,7 @@ async fn a_commit_of_a_batch_that_the_database_never_heard_of_does_not_end_the_s
     let rig = Rig::new(40, 4, 10);
     let standby = rig.memory.standby();
     let mut commit = rig.script.hold::<Commit>(1);
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     commit.arrived().await;
     rig.memory.fail_over_to(&standby);
     commit.go_on();
@@ -113,7 +113,7 @@ async fn what_is_refused_or_under_way_is_not_taken_for_forgotten() {
     rig.by_hand = Some(Arc::default());
     let jobs = rig.by_hand.clone().unwrap();
     rig.script.refuse(signwave::domain::BatchId(1));
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     // Batches that are being signed, one that the schema refused, and commits that take their time.
     for stored in 1..=5 {
         let mut commit = rig.script.hold::<Commit>(1);

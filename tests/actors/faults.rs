@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::SyncArbiter;
 use signwave::{
     actors::{Ending, Mode, RunError, Stop, db::Db, db_executor::DbExecutor, signing_pool::Job},
     domain::BatchId,
     store::{Fault, Method, Store, StoreError},
 };
 
-use crate::{rig::Rig, stand_in::refusal};
+use crate::{
+    rig::{Rig, SERVE},
+    stand_in::refusal,
+};
 
 /// What a run calls before it can do without it; these fail it, the others do not.
 const AT_START: [Method; 2] = [Method::Reclaim, Method::RegisterNode];
@@ -109,7 +111,7 @@ async fn a_service_goes_on_without_a_batch_that_the_schema_refuses() {
     let rig = rig();
     let bad = BatchId(3);
     rig.script.refuse(bad);
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     rig.until(|rig| rig.progress.signed() == 190).await;
     rig.insert(10);
     rig.until(|rig| rig.progress.signed() == 200).await;
@@ -130,7 +132,7 @@ async fn what_was_refused_comes_back_on_top_of_whatever_was_leased_in_its_place(
     let waiting = |_: &Rig| jobs.lock().unwrap().len();
     let finish_all = || jobs.lock().unwrap().drain(..).for_each(Job::finish);
     (1..=2).for_each(|batch| rig.script.refuse(BatchId(batch)));
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     rig.until(|rig| waiting(rig) == 2).await;
     finish_all();
     rig.until(|rig| waiting(rig) == 2 && rig.leased() == 4).await;
@@ -162,7 +164,7 @@ async fn a_service_outlasts_whatever_may_pass() {
                 rig.store.fail(Method::Commit, 1, Fault::Persisted);
             }
             (1..=3).for_each(|nth| rig.store.fail(method, nth, Fault::NotPersisted(error.clone())));
-            let running = rig.start(Mode::Serve);
+            let running = rig.start(SERVE);
             rig.until(|rig| rig.progress.signed() == 200).await;
             assert_eq!(running.stopped().await, Ok(Ending::Stopped), "{method:?}: {error}");
             rig.check_all_signed();
@@ -176,7 +178,7 @@ async fn a_service_ends_when_the_data_is_not_what_it_must_be() {
         let rig = rig();
         let corrupt = StoreError::Corrupt("a batch without records".into());
         rig.store.fail(method, 1, Fault::NotPersisted(corrupt.clone()));
-        let ended = rig.start(Mode::Serve).ended().await;
+        let ended = rig.start(SERVE).ended().await;
         assert_eq!(ended, Err(RunError::Store(corrupt)), "{method:?}");
         rig.check();
     }
@@ -191,7 +193,7 @@ async fn a_full_disk_ends_a_command_and_is_waited_out_by_a_service() {
 
     let rig = self::rig();
     (1..=3).for_each(|nth| rig.store.fail(Method::Commit, nth, Fault::NotPersisted(StoreError::Full)));
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     rig.until(|rig| rig.progress.signed() == 200).await;
     running.stopped().await.unwrap();
     rig.check_all_signed();
@@ -214,7 +216,7 @@ async fn a_panic_on_the_database_thread_is_survived() {
         let rig = rig();
         rig.store.fail(method, 1, Fault::First(Box::new(|| panic!("as the test wants"))));
         let store: Arc<dyn Store> = rig.store.clone();
-        let executor = SyncArbiter::start(1, move || DbExecutor::new(store.clone()));
+        let executor = DbExecutor::start(&store, 1);
         let ending = rig.service(Db::of(&executor), Mode::Drain, Stop::default()).await;
         assert_eq!(ending, Ok(Ending::Drained { held_elsewhere: 0 }), "{method:?}");
         rig.check_all_signed();
@@ -228,7 +230,7 @@ async fn leases_that_can_neither_be_read_nor_given_back_are_not_forgotten() {
     rig.store.fail(Method::ReadPayloads, 1, away());
     rig.store.fail(Method::Release, 1, away());
     let store: Arc<dyn Store> = rig.store.clone();
-    let executor = SyncArbiter::start(1, move || DbExecutor::new(store.clone()));
+    let executor = DbExecutor::start(&store, 1);
     let service = rig.service(Db::of(&executor), Mode::Drain, Stop::default());
     let ending = actix_rt::time::timeout(Duration::from_secs(20), service).await;
     assert_eq!(ending, Ok(Ok(Ending::Drained { held_elsewhere: 0 })));

@@ -7,7 +7,7 @@ use std::{
 
 use signwave::{
     actors::{
-        Ending, Mode, RunError,
+        Ending, RunError,
         signing_pool::{Job, SigningPool},
     },
     domain::KeyState,
@@ -15,7 +15,7 @@ use signwave::{
 };
 
 use crate::{
-    rig::{Rig, fingerprint},
+    rig::{Rig, SERVE, fingerprint},
     signers::Act,
 };
 
@@ -83,7 +83,7 @@ async fn without_an_active_key_a_service_waits_for_one() {
     let rig = Rig::new(50, 1, 5);
     let key = rig.memory.keys().unwrap()[0].id;
     rig.memory.set_key_state(key, KeyState::Disabled, None).unwrap();
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     rig.until(|rig| rig.store.count(signwave::store::Method::Status) > 0).await;
     rig.memory.set_key_state(key, KeyState::Active, None).unwrap();
     rig.until(|rig| rig.progress.signed() == 50).await;

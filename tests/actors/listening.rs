@@ -16,7 +16,7 @@ use signwave::{
     store::{Listener, Method, StoreError},
 };
 
-use crate::rig::{Rig, Running};
+use crate::rig::{Rig, Running, SERVE};
 
 type Heard = Result<bool, StoreError>;
 
@@ -43,12 +43,13 @@ impl Listener for Scripted {
     }
 }
 
-/// A service that would look at its database again in a minute only, and has looked once.
-async fn listening(rig: &mut Rig) -> (Running, Voice) {
-    rig.settings.poll_interval = Duration::from_secs(60);
+/// A service that has looked at its database once, and would not look again within a minute.
+async fn listening(rig: &mut Rig, roles: Roles) -> (Running, Voice) {
+    (rig.settings.poll_interval, rig.settings.lease_ttl) =
+        (Duration::from_secs(60), Duration::from_secs(600));
     let ((say, said), (_gone, gone), heard) = (channel(), channel(), Arc::<AtomicUsize>::default());
     let listener = Box::new(Scripted { said, heard: Arc::clone(&heard), _gone });
-    let running = rig.start_listening(Mode::Serve, listener);
+    let running = rig.start_listening(Mode::Serve(roles), listener);
     rig.until(|rig| rig.store.count(Method::OpenBatches) == 1).await;
     (running, Voice { say, heard, gone })
 }
@@ -62,7 +63,7 @@ async fn soon(rig: &Rig, condition: impl Fn(&Rig) -> bool) {
 #[actix_rt::test]
 async fn news_are_looked_at_at_once() {
     let mut rig = Rig::new(0, 2, 10);
-    let (running, voice) = listening(&mut rig).await;
+    let (running, voice) = listening(&mut rig, Roles::Both).await;
     for round in 1..=3 {
         rig.insert(7);
         voice.say.send(Ok(true)).unwrap();
@@ -75,7 +76,7 @@ async fn news_are_looked_at_at_once() {
 #[actix_rt::test]
 async fn an_error_does_not_end_the_listening() {
     let mut rig = Rig::new(0, 2, 10);
-    let (running, voice) = listening(&mut rig).await;
+    let (running, voice) = listening(&mut rig, Roles::Both).await;
     for _ in 0..3 {
         voice.say.send(Err(StoreError::Unavailable("the server went away".into()))).unwrap();
     }
@@ -89,7 +90,7 @@ async fn an_error_does_not_end_the_listening() {
 #[actix_rt::test]
 async fn many_news_at_once_are_one_look_more() {
     let mut rig = Rig::new(0, 2, 10);
-    let (running, voice) = listening(&mut rig).await;
+    let (running, voice) = listening(&mut rig, Roles::Both).await;
     let mut look = rig.script.hold::<Open>(1);
     voice.say.send(Ok(true)).unwrap();
     look.arrived().await;
@@ -109,7 +110,7 @@ async fn many_news_at_once_are_one_look_more() {
 #[actix_rt::test]
 async fn the_listener_is_gone_with_the_run() {
     let mut rig = Rig::new(0, 2, 10);
-    let (running, voice) = listening(&mut rig).await;
+    let (running, voice) = listening(&mut rig, Roles::Both).await;
     running.stopped().await.unwrap();
     assert_eq!(voice.gone.try_recv(), Err(TryRecvError::Disconnected));
 }
@@ -117,9 +118,8 @@ async fn the_listener_is_gone_with_the_run() {
 #[actix_rt::test]
 async fn an_emitter_ends_the_linger_of_an_incomplete_batch_however_rare_its_polls() {
     let mut rig = Rig::new(10, 2, 10);
-    rig.settings.roles = Roles::Emit;
     rig.settings.linger = Duration::from_millis(1);
-    let (running, voice) = listening(&mut rig).await;
+    let (running, voice) = listening(&mut rig, Roles::Emit).await;
     rig.insert(5);
     voice.say.send(Ok(true)).unwrap();
     soon(&rig, |rig| rig.store.count(Method::OpenBatches) >= 2).await;
@@ -142,7 +142,7 @@ impl Listener for Hanging {
 #[actix_rt::test]
 async fn a_listener_that_hangs_does_not_hold_up_the_end_of_a_run() {
     let rig = Rig::new(0, 2, 10);
-    let running = rig.start_listening(Mode::Serve, Box::new(Hanging));
+    let running = rig.start_listening(SERVE, Box::new(Hanging));
     rig.until(|rig| rig.store.count(Method::OpenBatches) == 1).await;
     let begun = std::time::Instant::now();
     running.stopped().await.unwrap();

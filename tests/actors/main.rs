@@ -8,6 +8,7 @@ mod leases;
 mod listening;
 mod rig;
 mod roles;
+mod second_edge;
 mod selection;
 mod signers;
 mod stand_in;

@@ -14,7 +14,7 @@ use actix::{Actor, Addr};
 use actix_rt::task::JoinHandle;
 use signwave::{
     actors::{
-        self, Ending, Mode, Progress, RunError, Stop,
+        self, Counters, Ending, Mode, Parts, RunError, Stop,
         clock::Clock,
         db::Db,
         key_actor::KeyTools,
@@ -24,7 +24,7 @@ use signwave::{
         standing::Standing,
         supervisor::Supervisor,
     },
-    config::Settings,
+    config::{Roles, Settings},
     domain::{
         BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyMaterial, NodeId, OpenBatch,
         RecordId, Scheme,
@@ -39,12 +39,15 @@ use crate::{
     stand_in::{Script, StandIn},
 };
 
+/// What most tests start.
+pub const SERVE: Mode = Mode::Serve(Roles::Both);
+
 pub struct Rig {
     pub memory: Arc<MemoryStore>,
     pub store: Arc<FaultyStore>,
     pub script: Arc<Script>,
     pub signers: Arc<Signers>,
-    pub progress: Arc<Progress>,
+    pub progress: Arc<Counters>,
     pub settings: Settings,
     /// Where jobs wait for the test to carry them out, instead of going to threads.
     pub by_hand: Option<Jobs>,
@@ -85,7 +88,7 @@ impl Rig {
             seconds: Arc::new(AtomicU64::new(1000)),
             promises: Arc::new(Mutex::new(Promises::verified_by(is_scripted))),
         };
-        (1..=keys).for_each(|key| rig.add_key(key));
+        (1..=keys).for_each(|key| _ = rig.memory.add_key(&scripted_key(key)).unwrap());
         rig.insert(records);
         rig
     }
@@ -113,16 +116,6 @@ impl Rig {
             .map(|payload| NewRecord { external_id: None, payload: payload.as_bytes() })
             .collect();
         self.memory.insert_records(&records).unwrap();
-    }
-
-    fn add_key(&self, key: usize) {
-        let new = NewKey {
-            fingerprint: fingerprint(key),
-            public_key: vec![key as u8; 8],
-            bits: 2048,
-            material: KeyMaterial::Sealed(vec![0; 8]),
-        };
-        self.memory.add_key(&new).unwrap();
     }
 
     /// Time passes, here and in the database.
@@ -164,8 +157,7 @@ impl Rig {
         listener: Option<Box<dyn Listener>>,
         stop: Stop,
     ) -> impl Future<Output = Result<Ending, RunError>> + 'static {
-        let (settings, opener) = (self.settings.clone(), Arc::new(Opener(self.signers.clone())));
-        let (progress, seconds) = (self.progress.clone(), self.seconds.clone());
+        let (parts, seconds) = (self.parts(mode, stop), self.seconds.clone());
         let clock: Clock = Arc::new(move || Duration::from_secs(seconds.load(SeqCst)));
         let by_hand = self.by_hand.clone();
         async move {
@@ -173,24 +165,28 @@ impl Rig {
                 Some(jobs) => Ok(SigningPool::of(move |job| jobs.lock().unwrap().push_back(job))),
                 None => SigningPool::start(threads),
             };
-            let starting = Service::start(&settings, db, opener, mode, progress, clock, pool);
+            let stop = parts.stop.clone();
+            let starting = Service::start(parts, db, clock, pool);
             let Some(mut service) = Service::unless_stopped(starting, &stop).await? else {
                 return Ok(Ending::Stopped);
             };
             if let Some(listener) = listener {
                 service.listen(listener)?;
             }
-            service.run_until(stop).await
+            service.run_until_end().await
         }
     }
 
     /// The service as a process runs it: with the real executor and clock, from its very start.
     pub fn run(&self, mode: Mode) -> Running {
-        let (settings, store, stop) = (self.settings.clone(), self.store.clone(), Stop::default());
-        let (opener, progress) = (Arc::new(Opener(self.signers.clone())), self.progress.clone());
-        let until = stop.clone();
-        let run = async move { actors::run(&settings, store, opener, mode, progress, until).await };
+        let stop = Stop::default();
+        let run = actors::run(self.parts(mode, stop.clone()), self.store.clone());
         Running { run: actix_rt::spawn(run), stop }
+    }
+
+    fn parts(&self, mode: Mode, stop: Stop) -> Parts {
+        let (counters, opener) = (self.progress.clone(), Arc::new(Opener(self.signers.clone())));
+        Parts { stop, counters, ..Parts::new(self.settings.clone(), opener, mode) }
     }
 
     /// Signs everything that is there.
@@ -274,6 +270,16 @@ pub async fn lasting(time: Duration) {
 fn is_scripted(signed: Signed<'_>) -> bool {
     let digest = signer::digest(DigestAlgorithm::Sha256, signed.payload);
     signed.signature == signature(signed.key.fingerprint, digest.as_bytes())
+}
+
+/// A key that the scripted signer of the same number opens.
+pub fn scripted_key(key: usize) -> NewKey {
+    NewKey {
+        fingerprint: fingerprint(key),
+        public_key: vec![key as u8; 8],
+        bits: 2048,
+        material: KeyMaterial::Sealed(vec![0; 8]),
+    }
 }
 
 pub fn fingerprint(key: usize) -> Fingerprint {

@@ -11,11 +11,8 @@ use signwave::{
 
 use crate::rig::Rig;
 
-fn rig(roles: Roles, records: usize, batch_size: usize) -> Rig {
-    let mut rig = Rig::new(records, 3, batch_size);
-    rig.settings.roles = roles;
-    rig
-}
+const EMIT: Mode = Mode::Serve(Roles::Emit);
+const SIGN: Mode = Mode::Serve(Roles::Sign);
 
 /// Records in the batches that are open.
 fn open(rig: &Rig) -> Vec<u64> {
@@ -25,8 +22,8 @@ fn open(rig: &Rig) -> Vec<u64> {
 
 #[actix_rt::test]
 async fn a_node_that_only_emits_forms_batches_and_leases_none() {
-    let rig = rig(Roles::Emit, 25, 10);
-    let running = rig.start(Mode::Serve);
+    let rig = Rig::new(25, 3, 10);
+    let running = rig.start(EMIT);
     rig.until(|rig| open(rig) == [10, 10, 5]).await;
     // It goes on looking, and waits for more records now that something is open.
     rig.insert(4);
@@ -44,8 +41,8 @@ async fn a_node_that_only_emits_forms_batches_and_leases_none() {
 
 #[actix_rt::test]
 async fn a_node_that_only_emits_keeps_a_bounded_number_of_batches_open() {
-    let rig = rig(Roles::Emit, 34_500, 1000);
-    let running = rig.start(Mode::Serve);
+    let rig = Rig::new(34_500, 3, 1000);
+    let running = rig.start(EMIT);
     rig.until(|rig| open(rig).len() == 32).await;
     rig.advance(Duration::from_secs(1));
     let looks = rig.store.count(Method::OpenBatches);
@@ -56,8 +53,8 @@ async fn a_node_that_only_emits_keeps_a_bounded_number_of_batches_open() {
 
 #[actix_rt::test]
 async fn a_node_that_only_signs_forms_no_batch_and_finds_those_of_others() {
-    let rig = rig(Roles::Sign, 30, 10);
-    let running = rig.start(Mode::Serve);
+    let rig = Rig::new(30, 3, 10);
+    let running = rig.start(SIGN);
     rig.until(|rig| rig.store.count(Method::OpenBatches) > 1).await;
     assert_eq!(rig.batches(), [], "it has looked");
     let two = OpenBatches { batch_size: 10, keep_open: 2, partial: true };
@@ -73,22 +70,12 @@ async fn a_node_that_only_signs_forms_no_batch_and_finds_those_of_others() {
 
 #[actix_rt::test]
 async fn an_emitter_and_a_signer_do_the_work_of_one_node() {
-    let emitter = rig(Roles::Emit, 205, 10);
-    let mut signer = emitter.twin();
-    signer.settings.roles = Roles::Sign;
-    let (emitting, signing) = (emitter.start(Mode::Serve), signer.start(Mode::Serve));
+    let emitter = Rig::new(205, 3, 10);
+    let signer = emitter.twin();
+    let (emitting, signing) = (emitter.start(EMIT), signer.start(SIGN));
     emitter.until(|rig| rig.memory.counts().unwrap().signatures == 205).await;
     emitting.stopped().await.unwrap();
     signing.stopped().await.unwrap();
     assert_eq!((emitter.progress.signed(), signer.progress.signed()), (0, 205));
     emitter.check_all_signed();
-}
-
-#[actix_rt::test]
-async fn a_run_to_the_end_has_both_roles() {
-    for roles in [Roles::Emit, Roles::Sign] {
-        let rig = rig(roles, 25, 10);
-        assert_eq!(rig.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
-        rig.check_all_signed();
-    }
 }

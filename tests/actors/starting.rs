@@ -7,7 +7,7 @@ use signwave::{
     store::{Fault, Method, Reading, StoreError},
 };
 
-use crate::rig::Rig;
+use crate::rig::{Rig, SERVE};
 
 fn away() -> StoreError {
     StoreError::Unavailable("no connection to the server".to_owned())
@@ -19,7 +19,7 @@ async fn a_service_waits_for_a_database_that_fails_at_its_start() {
     rig.store.fail(Method::Reclaim, 1, Fault::NotPersisted(away()));
     rig.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(StoreError::Busy));
     rig.store.fail(Method::RegisterNode, 2, Fault::Persisted);
-    let running = rig.run(Mode::Serve);
+    let running = rig.run(SERVE);
     rig.until(|rig| rig.progress.signed() == 20).await;
     assert_eq!(rig.store.count(Method::RegisterNode), 3);
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
@@ -36,7 +36,7 @@ async fn a_service_waits_for_a_database_that_fails_at_its_start() {
 async fn a_service_that_waits_for_a_database_can_be_stopped() {
     let rig = Rig::new(20, 2, 5);
     (1..=1000).for_each(|nth| rig.store.fail(Method::RegisterNode, nth, Fault::NotPersisted(away())));
-    let running = rig.run(Mode::Serve);
+    let running = rig.run(SERVE);
     rig.until(|rig| rig.store.count(Method::RegisterNode) > 3).await;
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
     assert_eq!(rig.memory.status().unwrap().nodes, []);
@@ -49,7 +49,7 @@ async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
         let (answer, silence) = channel::<()>();
         let wait = move || silence.recv().unwrap_or(());
         rig.store.fail(Method::RegisterNode, 1, Fault::First(Box::new(wait)));
-        let running = rig.run(Mode::Serve);
+        let running = rig.run(SERVE);
         rig.until(|rig| rig.store.count(Method::RegisterNode) == 1).await;
         (0..requests).for_each(|_| running.stop.request());
         assert_eq!(running.ended().await, Ok(Ending::Stopped));
@@ -61,7 +61,7 @@ async fn a_start_that_the_database_does_not_answer_can_be_stopped() {
 async fn what_no_waiting_mends_ends_a_start_and_so_does_any_error_of_a_command() {
     let rig = Rig::new(20, 2, 5);
     let refused = StoreError::Refused("a table is missing".to_owned());
-    for (mode, error) in [(Mode::Serve, refused), (Mode::Drain, away())] {
+    for (mode, error) in [(SERVE, refused), (Mode::Drain, away())] {
         rig.store.fail(Method::RegisterNode, 1, Fault::NotPersisted(error.clone()));
         assert_eq!(rig.run(mode).ended().await, Err(RunError::Store(error)));
     }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use signwave::{
     actors::{
-        Ending, Mode, RunError,
+        Ending, RunError,
         messages::{Commit, Register, Remove},
     },
     domain::Epoch,
     store::{Fault, Method, Reading, StoreError},
 };
 
-use crate::rig::{Rig, fingerprint, lasting};
+use crate::rig::{Rig, SERVE, fingerprint, lasting};
 
 #[actix_rt::test]
 async fn a_stop_finishes_what_was_begun_and_gives_the_rest_back() {
@@ -19,7 +19,7 @@ async fn a_stop_finishes_what_was_begun_and_gives_the_rest_back() {
     rig.settings.signers = 1;
     rig.settings.prefetch = Some(4);
     let (begun, go_on) = rig.signers.hold(fingerprint(1));
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     rig.until(|rig| rig.leased() == 5).await;
     running.stop.request();
@@ -42,7 +42,7 @@ async fn a_batch_that_outlasts_the_grace_goes_back() {
     let mut rig = Rig::new(20, 1, 20);
     rig.settings.stop_grace = Duration::ZERO;
     let (begun, go_on) = rig.signers.hold(fingerprint(1));
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     running.stop.request();
     // Within the first group of operations: the permit is asked before the next. The grace, a timer
@@ -65,7 +65,7 @@ async fn a_second_stop_gives_back_what_is_being_signed_and_a_third_waits_for_not
         let mut rig = Rig::new(20, 1, 20);
         rig.settings.stop_grace = Duration::from_secs(3600);
         let (begun, _go_on) = rig.signers.hold(fingerprint(1));
-        let running = rig.start(Mode::Serve);
+        let running = rig.start(SERVE);
         actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
         (0..requests).for_each(|_| running.stop.request());
         assert_eq!(running.ended().await, ending);
@@ -80,7 +80,7 @@ async fn what_was_not_begun_goes_back_before_what_is_being_signed_is_done() {
     rig.settings.signers = 1;
     rig.settings.prefetch = Some(4);
     let (begun, go_on) = rig.signers.hold(fingerprint(1));
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     rig.until(|rig| rig.leased() == 5).await;
     running.stop.request();
@@ -97,7 +97,7 @@ async fn a_stop_waits_for_a_batch_however_long_it_takes_but_not_for_a_database_t
     let mut rig = Rig::new(40, 2, 20);
     rig.settings.stop_grace = Duration::from_secs(3600);
     let (begun, _go_on) = rig.signers.hold(fingerprint(1));
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     rig.store.fail_as_drawn(move |_| Some(away()));
     rig.until(|rig| rig.store.count(Method::Reclaim) > 2).await;
@@ -109,7 +109,7 @@ async fn a_stop_waits_for_a_batch_however_long_it_takes_but_not_for_a_database_t
 async fn a_stop_during_a_commit_waits_for_it() {
     let rig = Rig::new(20, 2, 20);
     let mut commit = rig.script.hold::<Commit>(1);
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     commit.arrived().await;
     running.stop.request();
     actix_rt::task::yield_now().await;
@@ -123,7 +123,7 @@ async fn a_stop_while_the_database_is_away_ends_all_the_same() {
     let mut rig = Rig::new(20, 2, 20);
     rig.settings.stop_grace = Duration::ZERO;
     let mut commit = rig.script.hold::<Commit>(1);
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     commit.arrived().await;
     assert_eq!(running.stopped().await, Ok(Ending::Stopped));
     drop(commit);
@@ -136,7 +136,7 @@ async fn a_node_that_has_left_does_not_come_back() {
     let mut rig = Rig::new(10, 1, 5);
     rig.settings.lease_ttl = Duration::from_secs(1);
     rig.settings.lease_grace = Duration::ZERO;
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     rig.until(|rig| rig.progress.signed() == 10).await;
     let mut removal = rig.script.hold::<Remove>(1);
     running.stop.request();
@@ -154,7 +154,7 @@ async fn a_node_that_has_left_does_not_come_back() {
 async fn a_stop_during_a_start_ends_with_the_start() {
     let rig = Rig::new(10, 1, 5);
     let mut registration = rig.script.hold::<Register>(1);
-    let running = rig.start(Mode::Serve);
+    let running = rig.start(SERVE);
     registration.arrived().await;
     running.stop.request();
     actix_rt::task::yield_now().await;

@@ -11,7 +11,7 @@ use std::{
 
 use diesel::connection::SimpleConnection;
 use signwave::{
-    actors::{self, Ending, Mode, Stop},
+    actors::{self, Ending, Mode, Parts},
     audit,
     config::Settings,
     signer::{Engine, Keyring, MasterKey, OpenSigner},
@@ -277,7 +277,7 @@ fn finish(site: &Site, url: &DatabaseUrl) -> bool {
         let keyring =
             Arc::new(Keyring::new(Engine::default(), master.unwrap_or_else(|_| MasterKey::generate())));
         let store = store::open(url).unwrap();
-        let run = actors::run(&settings, store, keyring, Mode::Drain, Arc::default(), Stop::default());
+        let run = actors::run(Parts::new(settings.clone(), keyring, Mode::Drain), store);
         actix_rt::System::new().block_on(run).unwrap()
     };
     match drain() {

@@ -8,7 +8,7 @@ mod signers;
 use std::{collections::BTreeMap, sync::Arc};
 
 use signwave::{
-    actors::{self, Ending, Mode, Progress, RunError, Stop},
+    actors::{self, Ending, Mode, Parts, RunError},
     audit,
     config::{Checking, Settings},
     domain::{InsertVerdict, KeyMaterial, KeyState, Scheme},
@@ -54,10 +54,8 @@ impl Database {
     /// Signs all that waits, as `signwave sign` does.
     fn sign(&self, opener: Opener, scheme: Scheme, checking: Checking) -> Result<Ending, RunError> {
         let settings = Settings { batch_size: BATCH, scheme, checking, signers: 2, ..Settings::default() };
-        let (store, opener) = (Arc::clone(&self.store), Arc::new(opener));
-        let run =
-            actors::run(&settings, store, opener, Mode::Drain, Arc::<Progress>::default(), Stop::default());
-        actix_rt::System::new().block_on(run)
+        let parts = Parts::new(settings, Arc::new(opener), Mode::Drain);
+        actix_rt::System::new().block_on(actors::run(parts, Arc::clone(&self.store)))
     }
 
     /// What `signwave verify` says: how many signatures verify, and how many problems there are.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use signwave::{
-    actors::{self, Ending, Mode, Progress, Stop},
+    actors::{self, Ending, Mode, Parts},
     config::Settings,
     domain::{Digest, Fingerprint, Scheme, SignatureBuf, StoredKey},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
@@ -156,20 +156,14 @@ fn run(node: Node) -> u64 {
         node_name: format!("node {}", node.number),
         ..Settings::default()
     };
-    let (store, progress) = (Arc::clone(&node.store), Arc::new(Progress::default()));
-    let opener = Arc::new(Opener(Arc::new(node)));
+    let store = Arc::clone(&node.store);
+    let parts = Parts::new(settings, Arc::new(Opener(Arc::new(node))), Mode::Drain);
     // Whoever finds nothing may be there before another gives its batches back.
     loop {
-        let run = actors::run(
-            &settings,
-            store.clone(),
-            opener.clone(),
-            Mode::Drain,
-            progress.clone(),
-            Stop::default(),
-        );
-        match actix_rt::System::new().block_on(run).unwrap() {
-            Ending::Drained { held_elsewhere: 0 } => return progress.fenced() + progress.failed(),
+        match actix_rt::System::new().block_on(actors::run(parts.clone(), store.clone())).unwrap() {
+            Ending::Drained { held_elsewhere: 0 } => {
+                return parts.counters.fenced() + parts.counters.failed();
+            }
             _ => lasting(Duration::from_millis(50)),
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use signwave::{
-    actors::Progress,
+    actors::Counters,
     domain::{BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, SignedBatch},
     signer,
     store::{BatchRow, Store},
@@ -25,7 +25,7 @@ pub struct Checks {
     used: HashMap<Fingerprint, Vec<(u64, u64)>>,
     /// Records that each process had stored.
     stored: BTreeMap<usize, u64>,
-    shown: BTreeMap<usize, Arc<Progress>>,
+    shown: BTreeMap<usize, Arc<Counters>>,
     /// What each process sent to be stored, and how many of these batches are.
     sent: BTreeMap<usize, BTreeSet<(BatchId, Epoch)>>,
     stored_batches: BTreeMap<usize, usize>,
@@ -33,7 +33,7 @@ pub struct Checks {
 
 impl Checks {
     /// What this process says of itself is compared with what is stored.
-    pub fn watch(&mut self, process: usize, progress: Arc<Progress>) {
+    pub fn watch(&mut self, process: usize, progress: Arc<Counters>) {
         self.shown.insert(process, progress);
     }
 

@@ -64,7 +64,7 @@ impl Simulation {
     /// What a service had stored, and does not show.
     fn unknown(&self) -> Option<String> {
         let nodes = self.places.iter().filter_map(|place| place.node.as_ref());
-        let mut serving = nodes.filter(|node| node.mode == Mode::Serve && !node.is_stopping);
+        let mut serving = nodes.filter(|node| !node.mode.drains() && !node.is_stopping);
         serving.find_map(|node| self.shared.checks(|checks| checks.not_shown(node.process.number)))
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use actix::Actor;
 use signwave::{
-    actors::{Ending, Mode, Progress, RunError, Stop, db::Db, service::Service},
+    actors::{Ending, Mode, Parts, RunError, Stop, db::Db, service::Service},
     config::Settings,
     domain::NodeId,
 };
@@ -106,20 +106,20 @@ impl Node {
         let clock = shared.node_clock();
         let line = Rc::new(Line::new(shared.clone(), Rc::clone(&process), Arc::clone(&clock), in_turn));
         let db = Db::of(&Database(line).start());
-        let (progress, stop): (Arc<Progress>, _) = (Arc::default(), Stop::default());
-        shared.checks(|checks| checks.watch(number, Arc::clone(&progress)));
-        let (bench, opener) =
-            (Bench { shared: shared.clone(), process: number }, Arc::new(Opener(shared.clone())));
-        let (at_start, settings_there, told) = (Rc::clone(&process), settings.clone(), stop.clone());
+        let bench = Bench { shared: shared.clone(), process: number };
+        let parts = Parts::new(settings.clone(), Arc::new(Opener(shared.clone())), mode);
+        shared.checks(|checks| checks.watch(number, Arc::clone(&parts.counters)));
+        let (at_start, stop) = (Rc::clone(&process), parts.stop.clone());
+        let told = stop.clone();
         let tasks = LocalSet::new();
         let service = tasks.spawn_local(async move {
             let pool = |threads| Ok(bench.pool(threads));
-            let starting = Service::start(&settings_there, db, opener, mode, progress, clock, pool);
+            let starting = Service::start(parts, db, clock, pool);
             let Some(service) = Service::unless_stopped(starting, &told).await? else {
                 return Ok(Ending::Stopped);
             };
             at_start.is_started.set(true);
-            service.run_until(told).await
+            service.run_until_end().await
         });
         *process.tasks.borrow_mut() = Some((tasks, service));
         let at_work = Rc::clone(&process);

@@ -11,7 +11,7 @@ pub struct Scenario {
     pub records: usize,
     pub keys: usize,
     /// One node each.
-    pub settings: Vec<Settings>,
+    pub settings: Vec<(Settings, Roles)>,
     /// One connection, as to SQLite: whatever a node asks for is done in turn.
     pub in_turn: bool,
     /// A dead process is noticed at once.
@@ -91,7 +91,6 @@ impl Scenario {
         let (ttl, grace) = (fate.millis(1000, 4000), fate.millis(0, 2000));
         let batch_size = fate.one_of(&[1, 2, 5, 9, 20]);
         let settings = || Settings {
-            roles: Roles::Both,
             batch_size,
             scheme: signwave::domain::Scheme::default(),
             signer: signwave::signer::Engine::default(),
@@ -103,10 +102,9 @@ impl Scenario {
             lease_ttl: ttl,
             lease_grace: grace,
             stop_grace: fate.millis(0, 2000),
-            connections: 1,
             node_name: "simulated".to_owned(),
         };
-        let mut settings: Vec<_> = (0..fate.between(1, 3)).map(|_| settings()).collect();
+        let mut settings: Vec<_> = (0..fate.between(1, 3)).map(|_| (settings(), Roles::Both)).collect();
         draw_roles(fate, &mut settings);
         Self {
             records: fate.between(0, 6 * batch_size as u64 + 10) as usize,
@@ -123,11 +121,11 @@ impl Scenario {
 }
 
 /// At least one node forms batches, and one signs.
-fn draw_roles(fate: &Fate, settings: &mut [Settings]) {
+fn draw_roles(fate: &Fate, settings: &mut [(Settings, Roles)]) {
     if settings.len() > 1 && fate.chance(400) {
         let rest = [Roles::Both, Roles::Emit, Roles::Sign];
-        settings.iter_mut().for_each(|settings| settings.roles = fate.one_of(&rest));
-        (settings[0].roles, settings[1].roles) = (Roles::Emit, Roles::Sign);
+        settings.iter_mut().for_each(|(_, roles)| *roles = fate.one_of(&rest));
+        (settings[0].1, settings[1].1) = (Roles::Emit, Roles::Sign);
     }
 }
 

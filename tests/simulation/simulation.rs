@@ -8,7 +8,7 @@ use std::{
 
 use signwave::{
     actors::{Ending, Mode, RunError},
-    config::Settings,
+    config::{Roles, Settings},
 };
 use tokio::{
     runtime::Builder,
@@ -56,6 +56,7 @@ pub fn run(seed: u64) -> Report {
 /// A place for a node: one process after the other.
 pub struct Place {
     pub settings: Settings,
+    pub roles: Roles,
     pub node: Option<Node>,
 }
 
@@ -95,7 +96,11 @@ impl Simulation {
     fn new(fate: Fate) -> Self {
         let scenario = Scenario::draw(&fate);
         let shared = Shared::new(fate.clone(), &scenario);
-        let place = |settings: &Settings| Place { settings: settings.clone(), node: None };
+        let place = |(settings, roles): &(Settings, Roles)| Place {
+            settings: settings.clone(),
+            roles: *roles,
+            node: None,
+        };
         let places = scenario.settings.iter().map(place).collect();
         Self { fate, scenario, shared, places, due: Vec::new(), processes: 0, phase: Phase::Troubled }
     }
@@ -118,15 +123,16 @@ impl Simulation {
     }
 
     fn start(&mut self, place: usize) {
-        let mode =
-            if self.phase == Phase::Troubled && self.fate.chance(150) { Mode::Drain } else { Mode::Serve };
+        let drains = self.phase == Phase::Troubled && self.fate.chance(150);
+        let mode = if drains { Mode::Drain } else { Mode::Serve(self.places[place].roles) };
         self.start_to(place, mode);
     }
 
     pub fn start_to(&mut self, place: usize, mode: Mode) {
-        let (number, settings) = (self.processes, &self.places[place].settings);
+        let (number, Place { settings, roles, .. }) = (self.processes, &self.places[place]);
+        let does = if mode.drains() { "Drain" } else { "Serve" };
         self.processes += 1;
-        self.fate.log(format_args!("process {number} starts: {mode:?}, {:?}", settings.roles));
+        self.fate.log(format_args!("process {number} starts: {does}, {roles:?}"));
         let node = Node::start(&self.shared, number, settings, mode, self.scenario.in_turn);
         self.places[place].node = Some(node);
     }

@@ -17,6 +17,12 @@ pub trait Committing {
     /// After any other error nothing is stored.
     fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError>;
 
+    /// How many threads can carry out transactions at a time, each on a connection. Threads beyond that wait
+    /// for each other.
+    fn connections(&self) -> usize {
+        1
+    }
+
     /// Reads back what became of commits whose reply was lost, in order; a batch that is not there is fenced.
     fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError>;
 }

@@ -18,6 +18,10 @@ use crate::{
 };
 
 impl Committing for PostgresStore {
+    fn connections(&self) -> usize {
+        self.short.size()
+    }
+
     fn commit(&self, batches: &[SignedBatch]) -> Result<Vec<CommitVerdict>, StoreError> {
         if batches.is_empty() {
             return Ok(Vec::new());

@@ -55,6 +55,11 @@ impl PgPool {
         Ok(Self { role, pool, last_error })
     }
 
+    /// How many connections there are at most.
+    pub(super) fn size(&self) -> usize {
+        self.pool.max_size() as usize
+    }
+
     /// One of them, when one is free.
     pub(super) fn checkout(&self) -> Result<PooledConnection<Manager>, StoreError> {
         self.pool.get().map_err(|_| {

@@ -19,7 +19,7 @@ const READERS: u32 = 4;
 pub(in crate::store) struct PostgresStore {
     pub(super) url: String,
     pub(super) session: Session,
-    short: PgPool,
+    pub(super) short: PgPool,
     readers: PgPool,
 }
 

@@ -1,10 +1,10 @@
-//! What a run has done so far, for a progress bar or a status line to look at while it goes on.
+//! Counters: what a run has done so far, for a progress bar or a status line to look at while it goes on.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counters of one run; they only rise.
+/// What one run has done so far. The counters only rise.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct Counters {
     signed: AtomicU64,
     batches: AtomicU64,
     fenced: AtomicU64,
@@ -12,7 +12,7 @@ pub struct Progress {
     commits: AtomicU64,
 }
 
-impl Progress {
+impl Counters {
     /// Records whose signatures this run stored.
     pub fn signed(&self) -> u64 {
         self.signed.load(Relaxed)

@@ -1,0 +1,229 @@
+//! Stock: what Emit believes of the database, and what it does about it. No actor, no clock, no database.
+
+use std::time::Duration;
+
+use crate::{
+    actors::mode::Mode,
+    config::{Roles, Settings},
+    store::{OpenBatches, OpenedBatches},
+};
+
+/// What Emit believes: how many batches are open, whether signers are idle, what waits.
+pub(super) struct Stock {
+    rules: Rules,
+    /// Batches believed open and not promised to anybody.
+    open: usize,
+    /// Whether signers are idle: more was wanted than there was.
+    is_wanted: bool,
+    /// Since when records wait for their batch to fill up.
+    waiting_since: Option<Duration>,
+    /// Whether a look is planned for when the linger is over.
+    plans_look: bool,
+}
+
+struct Rules {
+    mode: Mode,
+    open_at_most: usize,
+    batch_size: usize,
+    linger: Duration,
+}
+
+/// Records to form into batches beyond those asked for, so that small batches are formed in bulk.
+const RECORDS_AHEAD: usize = 1024;
+
+/// How often what is asked for is formed at once: a transaction carries more then, and several nodes
+/// that ask at the same time each find enough.
+const TIMES_AHEAD: usize = 4;
+
+impl Stock {
+    /// Nothing is known yet.
+    pub fn new(settings: &Settings, mode: Mode) -> Self {
+        let rules = Rules {
+            mode,
+            open_at_most: settings.open_at_most(),
+            batch_size: settings.batch_size,
+            linger: settings.linger,
+        };
+        Self { rules, open: 0, is_wanted: true, waiting_since: None, plans_look: false }
+    }
+
+    /// Whether there is an Ingest beside this Emit, which alone knows whether signers are idle.
+    pub fn is_asked(&self) -> bool {
+        self.rules.mode.roles().signs()
+    }
+
+    /// Promises `want` batches, if that many are believed open.
+    pub fn promise(&mut self, want: usize) -> bool {
+        let Some(left) = self.open.checked_sub(want) else { return false };
+        (self.open, self.is_wanted) = (left, false);
+        true
+    }
+
+    /// More is wanted than is known to be there: signers are idle.
+    pub fn ran_short(&mut self) {
+        self.is_wanted = true;
+    }
+
+    /// Whether nothing would come of a look at the database: signers are busy, and more is open.
+    pub fn needs_no_look(&self) -> bool {
+        self.is_asked() && !self.is_wanted && self.open > 0
+    }
+
+    /// What to ask the database for, when `want` batches are wanted.
+    pub fn request(&self, want: usize, now: Duration) -> OpenBatches {
+        let Rules { mode, open_at_most, batch_size, linger } = self.rules;
+        let has_lingered = self.waiting_since.is_some_and(|since| now >= since + linger);
+        OpenBatches {
+            batch_size,
+            keep_open: match mode.roles() {
+                Roles::Both => (TIMES_AHEAD * want).max(RECORDS_AHEAD / batch_size),
+                Roles::Emit => open_at_most,
+                // It forms none, and is told how many others have formed.
+                Roles::Sign => 0,
+            },
+            partial: mode.drains() || self.is_wanted || has_lingered,
+        }
+    }
+
+    /// The database was asked because `want` batches are wanted, which are promised now.
+    pub fn fed(&mut self, want: usize, opened: &OpenedBatches, now: Duration) {
+        self.note(want, opened, now);
+        self.is_wanted = opened.open < want;
+    }
+
+    /// The database was looked at.
+    pub fn looked(&mut self, opened: &OpenedBatches, now: Duration) {
+        if self.is_asked() {
+            self.note(0, opened, now);
+        } else {
+            // Signers elsewhere are idle when nothing is open.
+            self.fed(1, opened, now);
+        }
+    }
+
+    fn note(&mut self, promised: usize, opened: &OpenedBatches, now: Duration) {
+        self.open = opened.open.saturating_sub(promised);
+        self.waiting_since = match (opened.waiting, self.waiting_since) {
+            (Some(_), Some(since)) if opened.opened == 0 => Some(since),
+            (Some(_), _) => Some(now),
+            (None, _) => None,
+        };
+    }
+
+    /// When to look once more for the sake of an incomplete batch; `None` where that is planned, or not
+    /// needed. Where nobody asks for batches, it is formed when the linger is over, however long the poll
+    /// interval.
+    pub fn plan_look(&mut self) -> Option<Duration> {
+        let has_room = self.open + 1 < self.rules.open_at_most;
+        let is_due = !self.is_asked() && self.waiting_since.is_some() && has_room && !self.plans_look;
+        self.plans_look |= is_due;
+        is_due.then_some(self.rules.linger)
+    }
+
+    /// The planned look is made.
+    pub fn looks_as_planned(&mut self) {
+        self.plans_look = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Duration = Duration::from_secs(100);
+    const LINGER: Duration = Duration::from_millis(200);
+
+    fn stock(roles: Roles) -> Stock {
+        let settings = Settings { signers: 2, linger: LINGER, ..Settings::default() };
+        Stock::new(&settings, Mode::Serve(roles))
+    }
+
+    fn opened(open: usize, opened: usize, waiting: Option<usize>) -> OpenedBatches {
+        OpenedBatches { opened, open, leased: 0, waiting }
+    }
+
+    #[test]
+    fn what_is_believed_open_is_promised_once() {
+        let mut stock = stock(Roles::Both);
+        assert!(!stock.promise(1), "nothing is known yet");
+        stock.fed(4, &opened(10, 10, None), START);
+        assert_eq!(
+            [stock.promise(4), stock.promise(4), stock.promise(2), stock.promise(1)],
+            [true, false, true, false]
+        );
+    }
+
+    #[test]
+    fn nobody_looks_while_signers_are_busy_and_more_is_open() {
+        let mut stock = stock(Roles::Both);
+        assert!(!stock.needs_no_look());
+        stock.fed(4, &opened(5, 5, None), START);
+        assert!(stock.needs_no_look());
+        stock.ran_short();
+        assert!(!stock.needs_no_look(), "more was wanted than is known to be there");
+        stock.fed(4, &opened(4, 0, None), START);
+        assert!(!stock.needs_no_look(), "nothing more is open");
+        let mut stock = self::stock(Roles::Emit);
+        stock.looked(&opened(9, 9, None), START);
+        assert!(!stock.needs_no_look(), "where nobody asks, it looks always");
+    }
+
+    #[test]
+    fn an_incomplete_batch_is_formed_for_idle_signers_or_after_the_linger_or_in_a_run_that_drains() {
+        let mut stock = stock(Roles::Both);
+        let partial = |stock: &Stock, after| stock.request(1, START + after).partial;
+        assert!(partial(&stock, Duration::ZERO), "signers are idle until something else is known");
+        stock.fed(1, &opened(2, 2, Some(5)), START);
+        assert!(!partial(&stock, LINGER / 2));
+        assert!(partial(&stock, LINGER));
+        stock.looked(&opened(1, 0, Some(6)), START + LINGER / 2);
+        assert!(partial(&stock, LINGER), "it has waited since the first look");
+        stock.looked(&opened(2, 1, Some(6)), START + LINGER / 2);
+        assert!(!partial(&stock, LINGER), "a batch was formed since: these are others");
+        stock.looked(&opened(2, 0, None), START + LINGER);
+        assert!(!partial(&stock, 9 * LINGER), "nothing waits");
+        stock.fed(3, &opened(2, 0, None), START);
+        assert!(partial(&stock, Duration::ZERO), "signers are idle");
+        let mut draining = Stock::new(&Settings::default(), Mode::Drain);
+        draining.fed(1, &opened(2, 2, Some(5)), START);
+        assert!(partial(&draining, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_look_does_not_tell_whether_signers_are_idle_where_ingest_can() {
+        let mut stock = stock(Roles::Both);
+        stock.looked(&opened(5, 5, None), START);
+        assert!(!stock.needs_no_look(), "they were idle before, and nobody has asked since");
+        assert!(stock.promise(5), "what the look found is promised to nobody");
+        let mut alone = self::stock(Roles::Emit);
+        alone.looked(&opened(0, 0, Some(1)), START);
+        assert!(alone.request(1, START).partial, "signers elsewhere have nothing");
+        alone.looked(&opened(1, 1, Some(1)), START);
+        assert!(!alone.request(1, START).partial);
+    }
+
+    #[test]
+    fn how_many_batches_are_formed_depends_on_the_roles() {
+        let keep_open = |roles, want| stock(roles).request(want, START).keep_open;
+        assert_eq!((keep_open(Roles::Both, 5), keep_open(Roles::Both, 0)), (20, 1));
+        assert_eq!(keep_open(Roles::Emit, 1), 32);
+        assert_eq!(keep_open(Roles::Sign, 5), 0);
+    }
+
+    #[test]
+    fn a_look_after_the_linger_is_planned_once_and_only_where_nobody_asks() {
+        let mut stock = stock(Roles::Emit);
+        stock.looked(&opened(1, 1, None), START);
+        assert_eq!(stock.plan_look(), None, "nothing waits");
+        stock.looked(&opened(1, 0, Some(3)), START);
+        assert_eq!((stock.plan_look(), stock.plan_look()), (Some(LINGER), None));
+        stock.looks_as_planned();
+        assert_eq!(stock.plan_look(), Some(LINGER));
+        stock.looks_as_planned();
+        stock.looked(&opened(32, 0, Some(3)), START);
+        assert_eq!(stock.plan_look(), None, "there is no room for another batch");
+        let mut asked = self::stock(Roles::Both);
+        asked.looked(&opened(1, 0, Some(3)), START);
+        assert_eq!(asked.plan_look(), None);
+    }
+}
