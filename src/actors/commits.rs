@@ -51,11 +51,11 @@ mod tests {
     use tokio::sync::broadcast::error::TryRecvError;
 
     use super::*;
-    use crate::domain::{Epoch, KeyId, NodeId, Scheme};
+    use crate::domain::{Epoch, KeyId, NodeId, OpenBatch, Scheme};
 
     fn lease(batch: i64) -> Lease {
-        let (key, node, scheme) = (KeyId(1), NodeId(1), Scheme::default());
-        Lease { batch: BatchId(batch), key, node, epoch: Epoch(1), scheme, records: Runs::default() }
+        let open = OpenBatch { id: BatchId(batch), epoch: Epoch(0), records: Runs::default() };
+        open.lease(KeyId(1), NodeId(1), Scheme::default())
     }
 
     #[test]

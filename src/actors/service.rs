@@ -111,7 +111,6 @@ impl Service {
         let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
-
         let signers = if mode.roles().signs() { settings.signers } else { 0 };
         let pool = Arc::new(pool(signers).map_err(|error| RunError::Threads(error.to_string()))?);
         let (ends, ended) = Ends::new(mode);
@@ -126,15 +125,15 @@ impl Service {
             standing: Arc::clone(&standing),
         };
         let supervisor = Supervisor::new(tools).start();
+        let wakes = ingest.address().recipient();
         let outlet = Outlet {
             db: db.clone(),
-            ingest: ingest.address().recipient(),
+            ingest: wakes.clone(),
             news: news.clone(),
             standing: Arc::clone(&standing),
             ends: ends.clone(),
         };
         let emit = Emit::new(&settings, outlet).start();
-        let wakes = ingest.address().recipient();
         let heartbeat = Heartbeat::new(pulse, wakes, emit.clone().recipient(), ends.clone()).start();
         let links = Links {
             db,

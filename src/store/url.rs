@@ -234,8 +234,12 @@ mod tests {
         ] {
             assert!(matches!(DatabaseUrl::parse(text), Err(StoreError::BadUrl(_))), "{text}");
         }
-        assert!(!DatabaseUrl::parse("mysql://u:secret@h/d").unwrap_err().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn an_address_that_is_refused_is_not_repeated() {
         for secret in [
+            "mysql://u:secret@h/d",
             "host=h password=secret unknown=x",
             "hots=h password=secret",
             "host=h password='secret",

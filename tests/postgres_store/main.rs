@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod addresses;
+mod changes;
 mod copies;
 mod exclusive;
 mod gaps;

@@ -177,16 +177,15 @@ impl Holdings {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{KeyId, Runs, Scheme, SignatureBuf};
+    use crate::domain::{KeyId, OpenBatch, Runs, Scheme, SignatureBuf};
 
     pub fn named(batch: i64) -> Name {
         (NodeId(7), BatchId(batch), Epoch(1))
     }
 
-    pub fn signed((node, batch, epoch): Name) -> SignedBatch {
-        let (key, scheme) = (KeyId(1), Scheme::default());
-        let lease = Lease { batch, key, node, epoch, scheme, records: Runs::default() };
-        lease.signed(SignatureBuf::default()).unwrap()
+    pub fn signed((node, id, epoch): Name) -> SignedBatch {
+        let open = OpenBatch { id, epoch: Epoch(epoch.0 - 1), records: Runs::default() };
+        open.lease(KeyId(1), node, Scheme::default()).signed(SignatureBuf::default()).unwrap()
     }
 
     fn signing(limit: usize, batches: &[i64]) -> Holdings {
