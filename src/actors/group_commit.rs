@@ -165,9 +165,6 @@ fn settled(outcome: Outcome) -> Settled {
     }
 }
 
-/// How often a command tries at most before it gives up; a service never does.
-const ATTEMPTS: u32 = 12;
-
 /// Waits before the next attempt to do `what`, or gives up with the error.
 async fn wait_after(
     error: &StoreError,
@@ -177,8 +174,7 @@ async fn wait_after(
     what: &str,
 ) -> Result<(), StoreError> {
     standing.heard::<()>(&Err(error.clone()));
-    let tired =
-        ends.is_tired(outage.lasts(standing.now())) || (!ends.is_patient() && outage.failures() >= ATTEMPTS);
+    let tired = ends.is_tired(outage.lasts(standing.now()));
     if tired || standing.is_interrupting() || !ends.tolerates(error) {
         return Err(error.clone());
     }

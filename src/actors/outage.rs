@@ -38,11 +38,6 @@ impl Outage {
         now.saturating_sub(*self.since.get_or_insert(now))
     }
 
-    /// How often in a row it failed until now.
-    pub fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// Waits before the next attempt; whether there is to be one, for nobody asked to `stop`.
     pub async fn wait(&self, stop: &Stop) -> bool {
         tokio::select! {

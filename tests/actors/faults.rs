@@ -201,11 +201,18 @@ async fn a_full_disk_ends_a_command_and_is_waited_out_by_a_service() {
 }
 
 #[actix_rt::test]
-async fn a_command_does_not_try_for_ever() {
+async fn a_command_tries_for_ten_seconds_and_no_longer() {
     let rig = rig();
     let broken = || StoreError::Unavailable("disk I/O error".into());
-    (1..=100).for_each(|nth| rig.store.fail(Method::Commit, nth, Fault::NotPersisted(broken())));
-    assert_eq!(rig.drain().await, Err(RunError::Store(broken())));
+    let fail = move |method| (method == Method::Commit).then(|| Fault::NotPersisted(broken()));
+    rig.store.fail_as_drawn(fail);
+    let running = rig.start(Mode::Drain);
+    rig.until(|rig| rig.store.count(Method::Commit) == 2).await;
+    rig.advance(Duration::from_secs(9));
+    let tried = rig.store.count(Method::Commit);
+    rig.until(|rig| rig.store.count(Method::Commit) > tried + 1).await;
+    rig.advance(Duration::from_secs(1));
+    assert_eq!(running.ended().await, Err(RunError::Store(broken())));
     rig.check();
     assert_eq!(rig.leased(), 0, "the batches went back");
 }
