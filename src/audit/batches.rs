@@ -135,6 +135,8 @@ impl Scan<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{
         super::{findings::Findings, keys::VerifyingKeys},
         *,
@@ -142,15 +144,15 @@ mod tests {
     use crate::{
         domain::{Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf},
         signer::Engine,
-        store::{
-            Batching, Committing, Intake, KeyPool, Leasing, MemoryStore, NewKey, NewRecord, Nodes,
-            OpenBatches, Reading,
-        },
+        store::{self, DatabaseUrl, NewKey, NewRecord, OpenBatches, Store},
     };
 
     /// Batches of `batch_size` records that wait, one key whose public half is damaged, and a node.
-    fn store(records: usize, batch_size: usize) -> (MemoryStore, NodeId) {
-        let store = MemoryStore::new();
+    fn store(records: usize, batch_size: usize) -> (tempfile::TempDir, Arc<dyn Store>, NodeId) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("signwave.db"));
+        store::migrate(&url).unwrap();
+        let store = store::open(&url).unwrap();
         store.insert_records(&vec![NewRecord { external_id: None, payload: b"" }; records]).unwrap();
         store.open_batches(OpenBatches { batch_size, keep_open: 2, partial: true }).unwrap();
         let key = NewKey {
@@ -161,24 +163,24 @@ mod tests {
         };
         store.add_key(&key).unwrap();
         let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();
-        (store, node)
+        (folder, store, node)
     }
 
     #[test]
     fn a_key_that_is_missing_is_named_once_for_a_batch_of_any_size() {
-        let (store, node) = store(2 * PIECE + 1, 2 * PIECE + 1);
+        let (_folder, store, node) = store(2 * PIECE + 1, 2 * PIECE + 1);
         let lease = store.lease(node, Scheme::Ps256, 1).unwrap().remove(0);
         let mut signatures = SignatureBuf::with_capacity(256, 2 * PIECE + 1);
         (0..2 * PIECE + 1).for_each(|_| _ = signatures.push_zeroed());
         store.commit(&[lease.signed(signatures).unwrap()]).unwrap();
-        let report = super::super::check_all(&store, Engine::default(), 2, &|_| {}).unwrap();
+        let report = super::super::check_all(&*store, Engine::default(), 2, &|_| {}).unwrap();
         let is_no_key = |problem: &&Problem| matches!(problem, Problem::Broken(Breach::NoKey { .. }));
         assert_eq!(report.problems.iter().filter(is_no_key).count(), 1, "{:?}", report.problems);
     }
 
     #[test]
     fn a_key_that_went_from_one_batch_to_the_next_meanwhile_is_not_in_use_twice() {
-        let (store, node) = store(2, 1);
+        let (_folder, store, node) = store(2, 1);
         let lease = || store.lease(node, Scheme::Ps256, 1).unwrap().remove(0);
 
         let first = lease();
@@ -192,8 +194,8 @@ mod tests {
 
         let total = |rows: [&BatchRow; 2]| {
             let (findings, mut batches) = (Findings::default(), Batches::default());
-            let keys = VerifyingKeys::new(&store, Engine::default(), &[], &findings);
-            let scan = Scan { store: &store, keys: &keys, findings: &findings, progress: &|_| {} };
+            let keys = VerifyingKeys::new(&*store, Engine::default(), &[], &findings);
+            let scan = Scan { store: &*store, keys: &keys, findings: &findings, progress: &|_| {} };
             assert!(rows.iter().all(|row| scan.check_row(&mut batches, row).is_ok()));
             findings.take().1
         };

@@ -3,9 +3,7 @@
 
 mod door;
 mod error;
-mod faulty;
 mod libpq;
-mod memory;
 mod percent;
 mod postgres;
 mod schema; // as diesel prints it, which tests/sqlite/migrations.rs keeps true
@@ -19,8 +17,6 @@ pub use door::{
     OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store,
 };
 pub use error::StoreError;
-pub use faulty::{Fault, FaultyStore, Method};
-pub use memory::MemoryStore;
 pub use postgres::classify_message as postgres_error;
 pub use sqlite::classify_message as sqlite_error;
 pub use url::DatabaseUrl;

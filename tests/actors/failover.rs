@@ -10,8 +10,9 @@ use signwave::{
         signing_pool::Job,
     },
     domain::{BatchState, Epoch, NodeId},
-    store::{Audit, Method, Reading},
+    store::{Audit, Reading},
 };
+use support::faulty::Method;
 
 use crate::rig::{Rig, SERVE, fingerprint};
 

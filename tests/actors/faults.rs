@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use signwave::{
     actors::{Ending, Mode, RunError, Stop, db::Db, db_executor::DbExecutor, signing_pool::Job},
     domain::BatchId,
-    store::{Fault, Method, Store, StoreError},
+    store::{Store, StoreError},
 };
+use support::faulty::{Fault, Method};
 
 use crate::{
     rig::{Rig, SERVE},

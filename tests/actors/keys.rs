@@ -84,7 +84,7 @@ async fn without_an_active_key_a_service_waits_for_one() {
     let key = rig.memory.keys().unwrap()[0].id;
     rig.memory.set_key_state(key, KeyState::Disabled, None).unwrap();
     let running = rig.start(SERVE);
-    rig.until(|rig| rig.store.count(signwave::store::Method::Status) > 0).await;
+    rig.until(|rig| rig.store.count(support::faulty::Method::Status) > 0).await;
     rig.memory.set_key_state(key, KeyState::Active, None).unwrap();
     rig.until(|rig| rig.progress.signed() == 50).await;
     running.stopped().await.unwrap();

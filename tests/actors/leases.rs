@@ -8,8 +8,9 @@ use signwave::{
         messages::{Commit, Open, Reclaim},
     },
     domain::{Epoch, NodeId},
-    store::{Batching, Leasing, Method, Nodes, Reading},
+    store::{Batching, Leasing, Nodes, Reading},
 };
+use support::faulty::Method;
 
 use crate::rig::{Rig, SERVE, fingerprint, lasting};
 

@@ -13,8 +13,9 @@ use actix_rt::time::timeout;
 use signwave::{
     actors::{Ending, Mode, messages::Open},
     config::Roles,
-    store::{Listener, Method, StoreError},
+    store::{Listener, StoreError},
 };
+use support::faulty::Method;
 
 use crate::rig::{Rig, Running, SERVE};
 

@@ -30,8 +30,10 @@ use signwave::{
         RecordId, Scheme,
     },
     signer,
-    store::{Audit, FaultyStore, Intake, KeyPool, Listener, MemoryStore, NewKey, NewRecord, Nodes, Reading},
+    store::{Audit, Intake, KeyPool, Listener, NewKey, NewRecord, Nodes, Reading},
 };
+use support::faulty::FaultyStore;
+use support::memory::MemoryStore;
 use support::promises::{Promises, Signed};
 
 use crate::{

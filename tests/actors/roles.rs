@@ -6,8 +6,9 @@ use signwave::{
     actors::{Ending, Mode},
     config::Roles,
     domain::BatchState,
-    store::{Audit, Batching, Method, OpenBatches},
+    store::{Audit, Batching, OpenBatches},
 };
+use support::faulty::Method;
 
 use crate::rig::Rig;
 

@@ -11,8 +11,9 @@ use signwave::{
     actors::{self, Ending, Parts},
     config::Settings,
     domain::{InsertVerdict, KeyId, KeyState, RecordId},
-    store::{self, DatabaseUrl, Fault, KeyPool, Method, NewRecord, Store},
+    store::{self, DatabaseUrl, KeyPool, NewRecord, Store},
 };
+use support::faulty::{Fault, Method};
 
 use crate::{
     rig::{Rig, SERVE, scripted_key},

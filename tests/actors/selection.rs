@@ -100,5 +100,5 @@ async fn a_large_group_is_stored_in_several_transactions_so_that_leases_are_rene
     first.go_on();
     running.ended().await.unwrap();
     rig.check_all_signed();
-    assert_eq!(rig.store.count(signwave::store::Method::Commit), 3, "10,000 records at a time");
+    assert_eq!(rig.store.count(support::faulty::Method::Commit), 3, "10,000 records at a time");
 }

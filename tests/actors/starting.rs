@@ -4,8 +4,9 @@ use std::{sync::mpsc::channel, time::Duration};
 
 use signwave::{
     actors::{Ending, Mode, RunError},
-    store::{Fault, Method, Reading, StoreError},
+    store::{Reading, StoreError},
 };
+use support::faulty::{Fault, Method};
 
 use crate::rig::{Rig, SERVE};
 

@@ -8,8 +8,9 @@ use signwave::{
         messages::{Commit, Register, Remove},
     },
     domain::Epoch,
-    store::{Fault, Method, Reading, StoreError},
+    store::{Reading, StoreError},
 };
+use support::faulty::{Fault, Method};
 
 use crate::rig::{Rig, SERVE, fingerprint, lasting};
 

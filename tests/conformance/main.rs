@@ -4,6 +4,7 @@
 
 mod batches;
 mod commits;
+mod fault_plan;
 mod keys;
 mod leases;
 mod nodes;

@@ -18,8 +18,9 @@ use signwave::{
     config::Settings,
     domain::{Digest, Fingerprint, Scheme, SignatureBuf, StoredKey},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
-    store::{Fault, FaultyStore, Method, StoreError},
+    store::StoreError,
 };
+use support::faulty::{Fault, FaultyStore, Method};
 use support::{
     store::{add_keys, add_records},
     waiting::lasting,

@@ -11,8 +11,9 @@ use signwave::{
         messages::{Commit, Leased, Register, Renew},
     },
     domain::{BatchId, BatchState, CommitVerdict, Lease, NodeId, Outcome},
-    store::{Fault, FaultyStore, KeyStateVerdict, Method, Reading, Reclaimed, RenewVerdict, StoreError},
+    store::{KeyStateVerdict, Reading, Reclaimed, RenewVerdict, StoreError},
 };
+use support::faulty::{Fault, FaultyStore, Method};
 use tokio::{sync::Mutex, task::spawn_local, time::sleep};
 
 use crate::{node::Process, panics, shared::Shared};

@@ -8,8 +8,9 @@ use std::{
 use signwave::{
     actors::clock::Clock,
     domain::{Fingerprint, KeyMaterial},
-    store::{Audit, Intake, KeyPool, MemoryStore, NewKey, NewRecord},
+    store::{Audit, Intake, KeyPool, NewKey, NewRecord},
 };
+use support::memory::MemoryStore;
 use tokio::time::{Instant, sleep};
 
 use crate::{

@@ -10,8 +10,9 @@ use std::{
 
 use signwave::{
     domain::{Epoch, Outcome},
-    store::{self, Committing, DatabaseUrl, Fault, FaultyStore, Method, Store, StoreError},
+    store::{self, Committing, DatabaseUrl, Store, StoreError},
 };
+use support::faulty::{Fault, FaultyStore, Method};
 use support::{
     promises::Promises,
     store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},

@@ -54,7 +54,7 @@ pub struct KeysByState {
 
 impl BatchesByState {
     /// The number of batches in `state`.
-    pub(in crate::store) fn counter(&mut self, state: BatchState) -> &mut u64 {
+    pub fn counter(&mut self, state: BatchState) -> &mut u64 {
         match state {
             BatchState::Open => &mut self.open,
             BatchState::Leased => &mut self.leased,
@@ -65,7 +65,7 @@ impl BatchesByState {
 
 impl KeysByState {
     /// The number of keys in `state`.
-    pub(in crate::store) fn counter(&mut self, state: KeyState) -> &mut u64 {
+    pub fn counter(&mut self, state: KeyState) -> &mut u64 {
         match state {
             KeyState::Active => &mut self.active,
             KeyState::Disabled => &mut self.disabled,

@@ -5,13 +5,15 @@ use std::{
     time::Duration,
 };
 
+use crate::faulty::FaultyStore;
+use crate::memory::MemoryStore;
 use diesel::{
     Connection, PgConnection, QueryResult, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
     sql_query,
 };
 use signwave::{
     domain::{NodeId, RecordId},
-    store::{self, DatabaseUrl, FaultyStore, MemoryStore, Store, StoreError},
+    store::{self, DatabaseUrl, Store, StoreError},
 };
 use tempfile::TempDir;
 

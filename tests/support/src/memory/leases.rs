@@ -1,7 +1,7 @@
 //! Leasing, in memory.
 
 use super::{MemoryStore, state::State};
-use crate::{
+use signwave::{
     domain::{BatchId, BatchState, Epoch, KeyUse, Lease, NodeId, OpenBatch, Scheme, least_recently_used},
     store::{BatchRow, Inventory, Leasing, StoreError},
 };

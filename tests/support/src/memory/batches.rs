@@ -1,7 +1,7 @@
 //! Forming batches, in memory.
 
 use super::{MemoryStore, state::State};
-use crate::{
+use signwave::{
     domain::{BatchId, BatchState, Epoch, Runs},
     store::{BatchRow, Batching, OpenBatches, OpenedBatches, StoreError},
 };

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
+use signwave::{
     domain::{BatchId, BatchState, KeyId, KeyMaterial, NodeId, RecordId},
     store::{BatchRow, KeyRow},
 };

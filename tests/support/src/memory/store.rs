@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::state::State;
-use crate::{
+use signwave::{
     domain::{NodeId, RecordId},
     store::{Listener, News, StoreError},
 };

@@ -4,7 +4,7 @@ use super::{
     MemoryStore,
     state::{Key, Node, Record, State},
 };
-use crate::{
+use signwave::{
     domain::{BatchId, BatchState, KeyId, RecordId, Runs},
     store::{Audit, BatchRow, Counts, KeyRow, NodeRow, Reading, SignedRow, Status, StoreError},
 };

@@ -4,7 +4,7 @@ use super::{
     MemoryStore,
     state::{Record, State},
 };
-use crate::{
+use signwave::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{Intake, NewRecord, StoreError},
 };

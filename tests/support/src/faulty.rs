@@ -5,14 +5,16 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    AddKeyVerdict, Audit, BatchRow, Batching, Committing, Counts, Intake, Inventory, KeyPool, KeyRow,
-    KeyStateVerdict, Leasing, Listener, NewKey, NewRecord, News, Nodes, OpenBatches, OpenedBatches, Reading,
-    Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError, StoredKey,
-};
-use crate::domain::{
-    BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome, RecordId, Runs,
-    Scheme, SignedBatch,
+use signwave::{
+    domain::{
+        BatchId, BatchRow, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome,
+        RecordId, Runs, Scheme, SignedBatch, StoredKey, promises::Counts,
+    },
+    store::{
+        AddKeyVerdict, Audit, Batching, Committing, Intake, Inventory, KeyPool, KeyRow, KeyStateVerdict,
+        Leasing, Listener, NewKey, NewRecord, News, Nodes, OpenBatches, OpenedBatches, Reading, Reclaimed,
+        RenewVerdict, SignedRow, Status, Store, StoreError,
+    },
 };
 
 /// The methods of [`Store`], by name.
@@ -265,28 +267,5 @@ impl News for FaultyStore {
     /// No fault is planned for it.
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
         self.inner.listener()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::MemoryStore;
-
-    #[test]
-    fn the_nth_call_fails_once_and_calls_are_recorded() {
-        let store = FaultyStore::new(Arc::new(MemoryStore::new()));
-        store.fail(Method::RegisterNode, 2, Fault::NotPersisted(StoreError::Busy));
-        store.fail(Method::RegisterNode, 3, Fault::Persisted);
-        let register = || store.register_node("n", Duration::from_secs(1));
-        assert_eq!(register(), Ok(NodeId(1)));
-        assert_eq!(register(), Err(StoreError::Busy));
-        assert!(matches!(register(), Err(StoreError::UnknownOutcome(_))));
-        assert_eq!(register(), Ok(NodeId(3)), "the second failed before, the third after it took effect");
-        assert_eq!(store.calls(), [Method::RegisterNode; 4]);
-        assert_eq!(store.count(Method::Commit), 0);
-        store.fail_as_drawn(|method| (method == Method::Status).then_some(Fault::Persisted));
-        assert!(matches!(store.status(), Err(StoreError::UnknownOutcome(_))));
-        assert_eq!(register(), Ok(NodeId(4)));
     }
 }

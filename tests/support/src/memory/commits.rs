@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{MemoryStore, state::State};
-use crate::{
+use signwave::{
     domain::{
         BatchId, BatchState, CommitVerdict, Epoch, Holding, Lease, Outcome, SignedBatch, fence, outcomes,
     },

@@ -4,7 +4,7 @@ use super::{
     MemoryStore,
     state::{Key, State},
 };
-use crate::{
+use signwave::{
     domain::{KeyId, KeyState},
     store::{AddKeyVerdict, KeyPool, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey},
 };

@@ -6,7 +6,7 @@ use super::{
     MemoryStore,
     state::{Node, State},
 };
-use crate::{
+use signwave::{
     domain::NodeId,
     store::{Nodes, Reclaimed, RenewVerdict, StoreError},
 };
