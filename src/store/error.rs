@@ -7,7 +7,8 @@ pub enum StoreError {
     /// Another process holds the database; the same call may succeed in a moment.
     #[error("the database is busy: another process is writing to it")]
     Busy,
-    /// A lock was not given in time, or others were in the way again and again: who, as far as that is known.
+    /// A lock was not granted in time, or other transactions kept conflicting. The text names them, as far as
+    /// they are known.
     #[error("the database is busy: {0}")]
     HeldUp(String),
     /// The database cannot be reached right now; the same call may succeed in a moment.
@@ -17,10 +18,10 @@ pub enum StoreError {
     /// Read back before doing anything else, and never sign again because of it.
     #[error("the outcome of a commit is unknown: {0}")]
     UnknownOutcome(String),
-    /// A server is there and does not let us in, or is not the one we trust: somebody has to change something.
+    /// The server refuses us, or is not the one that we trust: a person has to change something.
     #[error("the database cannot be reached: {0}")]
     Denied(String),
-    /// It is not as it must be for a promise to be kept, or for this command: somebody has to change something.
+    /// The database is not as a promise, or this command, needs it: a person has to change something.
     #[error("the database cannot be used as it is: {0}")]
     Unusable(String),
     /// No room on the device.
@@ -33,10 +34,11 @@ pub enum StoreError {
     #[error("there is no database at '{0}': 'signwave migrate' makes one")]
     NotFound(String),
     /// An SQLite database has a second name, or it or its log was moved, deleted or replaced: what is stored
-    /// by this name would be missing by the other. It was in use when that was noticed, or was not opened.
+    /// under this name would be missing under the other. The database was in use when that was noticed, or was
+    /// not opened.
     #[error("{0}")]
     Misplaced(String),
-    /// The files of a database may not be read, or not without writing beside them.
+    /// This user may not read the files of a database, or could only read them by writing beside them.
     #[error("{0}")]
     Unreadable(String),
     /// The file is something else.
@@ -54,8 +56,8 @@ pub enum StoreError {
     /// The address of a database cannot be understood, or names a kind that this build does not speak.
     #[error("{0}")]
     BadUrl(String),
-    /// A constraint or trigger of the schema refused it: a promise was held against a mistake.
-    #[error("the database refused it: {0}")]
+    /// A constraint or trigger of the schema refused the operation, because it would break a promise.
+    #[error("the database refused the operation: {0}")]
     Refused(String),
     /// A statement touched another number of rows than it must.
     #[error("{what}: expected {expected} rows, found {found}")]
@@ -67,8 +69,8 @@ pub enum StoreError {
         /// How many it touched.
         found: u64,
     },
-    /// A stored value has no meaning here.
-    #[error("the database holds something that cannot be: {0}")]
+    /// A stored value cannot be understood.
+    #[error("the database is corrupt: {0}")]
     Corrupt(String),
     /// Anything else, in the database's own words.
     #[error("database error: {0}")]
@@ -81,7 +83,7 @@ impl StoreError {
         self.is_outage() || matches!(self, Self::Full)
     }
 
-    /// Whether the database is away, or busy, and may be back in a moment though nobody does anything here.
+    /// Whether the database is unreachable or busy, and may recover without any action here.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Busy | Self::HeldUp(_) | Self::Unavailable(_) | Self::UnknownOutcome(_))
     }

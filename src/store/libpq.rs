@@ -63,16 +63,16 @@ const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-c
 
 /// Parameters of other programs, and what to write instead.
 const FOREIGN: [(&str, &str); 22] = [
-    ("schema", "for a schema write options=-c%20search_path%3DNAME"),
-    ("currentSchema", "for a schema write options=-c%20search_path%3DNAME"),
+    ("schema", "to select a schema, write options=-c%20search_path%3DNAME"),
+    ("currentSchema", "to select a schema, write options=-c%20search_path%3DNAME"),
     ("search_path", "write options=-c%20search_path%3DNAME"),
     ("pgbouncer", "leave it out"),
-    ("connection_limit", "leave it out: --connections says how many"),
-    ("pool_size", "leave it out: --connections says how many"),
-    ("max_connections", "leave it out: --connections says how many"),
+    ("connection_limit", "use --connections instead"),
+    ("pool_size", "use --connections instead"),
+    ("max_connections", "use --connections instead"),
     ("min_connections", "leave it out: connections are opened when they are needed"),
     ("pool_timeout", "leave it out"),
-    ("pool_max_conns", "leave it out: --connections says how many"),
+    ("pool_max_conns", "use --connections instead"),
     ("socket_timeout", "leave it out"),
     ("statement_cache_size", "leave it out"),
     ("prepared_statement_cache_size", "leave it out"),
@@ -87,8 +87,8 @@ const FOREIGN: [(&str, &str); 22] = [
     ("timezone", "leave it out: times are in UTC"),
 ];
 
-/// Whether a bare text is meant as `key=value ..`: a `=` stands in it, with no `/` before. Such a name of
-/// a file is written with a folder before it, such as `./`.
+/// Whether a bare text is meant as `key=value ..`: it contains a `=` with no `/` before it. A file with such a
+/// name must be written with a folder, such as `./`.
 pub(super) fn is_key_value(text: &str) -> bool {
     text.split_once('=').is_some_and(|(before, _)| !before.contains('/'))
 }
@@ -102,25 +102,25 @@ pub(super) fn names_password(text: &str) -> bool {
 /// Makes the URL of a `key=value ..` string.
 ///
 /// # Errors
-/// What is wrong with it, which repeats nothing of it.
+/// What is wrong with the string, without repeating any part of it.
 pub(super) fn url_of(key_value: &str) -> Result<String, &'static str> {
     let mut given = parse_key_value(key_value)?;
     if given.iter().any(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
-        return Err("one of its keys is no parameter of libpq");
+        return Err("one of its keys is not a libpq parameter");
     }
     let is_shown = |name: &str| ["host", "hostaddr", "port", "dbname", "user"].contains(&name);
     if given
         .iter()
         .any(|(name, value)| is_shown(name) && (value.contains([';', '=']) || names_password(value)))
     {
-        return Err("one of its values has another pair in it, where only spaces separate pairs");
+        return Err("one of its values contains another pair (only spaces separate pairs)");
     }
     let mut take = |name: &str| {
         let last = given.iter().rfind(|(given, _)| given == name)?.1.clone();
         given.retain(|(given, _)| given != name);
         Some(last)
     };
-    // One plain host stands where everybody looks for it; several, or a folder, are parameters.
+    // One plain host goes before the path; several hosts, or a folder, become parameters.
     let (host, port, database) = (take("host"), take("port"), take("dbname"));
     let is_plain =
         |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
@@ -173,10 +173,10 @@ fn take_value(text: &str) -> Result<(String, &str), &'static str> {
             c => value.push(c),
         }
     }
-    if is_quoted { Err("a quoted value does not end") } else { Ok((value, "")) }
+    if is_quoted { Err("the closing quote of a value is missing") } else { Ok((value, "")) }
 }
 
-/// The parts of a URL, where libpq sees them; still encoded.
+/// The parts of a URL as libpq splits it, still encoded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Parts<'a> {
     /// `user:password`.
@@ -226,16 +226,18 @@ pub(super) fn check_parameters(url: &str) -> Result<(), String> {
         }
         match decode(name).as_str() {
             "sslmode" if !SSL_MODES.contains(&decode(value).as_str()) => {
-                return Err(format!("sslmode is one of {}", SSL_MODES.join(", ")));
+                return Err(format!("sslmode must be one of {}", SSL_MODES.join(", ")));
             }
             "ssl" if value != "true" => {
                 return Err("write sslmode=require, or sslmode=disable, instead of ssl".to_owned());
             }
             "ssl" => {}
             name if !PARAMETERS.contains(&name) => {
-                return Err("it has a parameter that libpq does not know; in user name and password write %3F for '?', \
-                            %40 for '@', %2F for '/', %3A for ':' and %25 for '%'"
-                    .to_owned());
+                return Err(
+                    "it has a parameter that libpq does not know; in the user name and password, write \
+                            %3F for '?', %40 for '@', %2F for '/', %3A for ':' and %25 for '%'"
+                        .to_owned(),
+                );
             }
             _ => {}
         }
@@ -296,7 +298,7 @@ mod tests {
             ("postgres://h/d?schema=public", "options=-c%20search_path"),
             ("postgres://h/d?sslmode=require&pgbouncer=true", "'pgbouncer'"),
             ("postgres://h/d?connection_limit=5", "--connections"),
-            ("postgres://h/d?sslmode=secret", "sslmode is one of disable"),
+            ("postgres://h/d?sslmode=secret", "sslmode must be one of disable"),
             ("postgres://h/d?ssl=1", "sslmode=require"),
             ("postgres://u:p?secret&x@h/d", ""),
             ("postgres://h/d?secret@x", "libpq does not know"),

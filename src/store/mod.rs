@@ -1,5 +1,5 @@
-//! Layer 2, the databases: one door, [`Store`], in parts by subject, and what stands behind it. Diesel is used
-//! here and nowhere else; the names of cryptography are not known here.
+//! Layer 2, the databases: one door, [`Store`], which is the sum of one trait per subject, and its
+//! implementations. Diesel is used here and nowhere else; the names of cryptography are not known here.
 
 mod door;
 mod error;
@@ -25,8 +25,8 @@ pub use crate::domain::{BatchRow, StoredKey, promises::Counts};
 
 use std::sync::Arc;
 
-/// Opens a database that exists and is up to date. It never makes one, and changes nothing in it (an
-/// SQLite file that keeps no write-ahead log is made to).
+/// Opens a database that exists and is up to date. It never makes one, and changes nothing in it (except that
+/// it switches an SQLite file to write-ahead logging).
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::NotADatabase`], [`StoreError::NewerSchema`],
@@ -36,7 +36,7 @@ pub fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
     open_with(url, CONNECTIONS)
 }
 
-/// As [`open`], with so many connections to a server for short transactions. SQLite has one.
+/// As [`open`], with this many connections to a server for short transactions. SQLite has one.
 ///
 /// # Errors
 /// As [`open`].
@@ -47,8 +47,8 @@ pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>
     }
 }
 
-/// Opens a database that exists and is up to date, to read it. This needs no right to write, and never waits for
-/// those who write. A server may be a standby.
+/// Opens a database that exists and is up to date, to read it. This needs no right to write, and never waits
+/// for writers. A server may be a standby.
 ///
 /// # Errors
 /// As [`open`], except [`StoreError::ReadOnly`].
@@ -59,12 +59,12 @@ pub fn open_to_read(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-/// Connections to a server for short transactions, unless told otherwise: a lease, a commit and a
-/// heartbeat need not wait for each other.
+/// The default number of connections to a server for short transactions: a lease, a commit and a heartbeat need
+/// not wait for each other.
 pub const CONNECTIONS: usize = 4;
 
-/// Makes an SQLite file if there is none (mode 0600), runs the migrations that the database lacks, and
-/// returns their names. One that holds something else is refused.
+/// Makes an SQLite file if there is none (mode 0600), runs the migrations that the database lacks, and returns
+/// their names. A database that holds something else is refused.
 ///
 /// # Errors
 /// [`StoreError::NotADatabase`], [`StoreError::NewerSchema`], [`StoreError::ReadOnly`], ..
@@ -86,7 +86,7 @@ pub fn revert(url: &DatabaseUrl) -> Result<String, StoreError> {
     }
 }
 
-/// Sets [`Intake::payload_limit`]. Records that are stored stay, also those that are larger.
+/// Sets [`Intake::payload_limit`]. Stored records stay, even larger ones.
 ///
 /// # Errors
 /// As [`open`]; [`StoreError::Busy`] when others write for too long.

@@ -10,7 +10,7 @@ pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, &ENCODED).to_string()
 }
 
-/// Reads `%XX`; what is no such thing stays as it is, for libpq to complain of.
+/// Decodes `%XX`. A malformed sequence stays as it is, and libpq reports it.
 pub(super) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

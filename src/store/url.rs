@@ -1,4 +1,5 @@
-//! Where a database is: told apart by scheme, so that a mistyped address is an error and not a new file.
+//! The address of a database. The scheme tells the kind, so that a mistyped address is an error and not a new
+//! file.
 
 use std::{fmt, path::PathBuf};
 
@@ -19,7 +20,7 @@ pub enum DatabaseUrl {
 impl DatabaseUrl {
     /// Reads `PATH`, `sqlite://PATH`, `sqlite:PATH`, `postgres://..`, `postgresql://..`, or libpq's
     /// `host=.. dbname=..`, which becomes a URL. A bare text with a `=`, and no `/` before it, is of the
-    /// last kind: such a file is written as `./a=b.db`.
+    /// last kind: a file with such a name is written as `./a=b.db`.
     ///
     /// # Errors
     /// [`StoreError::BadUrl`], which repeats nothing but the scheme, for everything else.
@@ -34,8 +35,7 @@ impl DatabaseUrl {
             && trimmed.ends_with(quote)
         {
             return Err(
-                "the address of the database stands in quotes: write it without them (for a file of such a \
-                        name: ./..)"
+                "the address of the database is in quotes: remove the quotes (for a file with such a name: ./..)"
                     .to_owned(),
             );
         }
@@ -44,8 +44,8 @@ impl DatabaseUrl {
                 Ok(url) => server(url),
                 Err(problem) => Err(format!(
                     "the address of the database has a '=' and is read as key=value pairs, but {problem}: write \
-                     'host=HOST port=PORT dbname=NAME user=USER' or postgres://USER@HOST:PORT/NAME (for a file of such \
-                     a name: ./..)"
+                     'host=HOST port=PORT dbname=NAME user=USER' or postgres://USER@HOST:PORT/NAME (for a file with \
+                     such a name: ./..)"
                 )),
             },
             None if is_no_plain_path(text) => Err(NO_PLAIN_PATH.to_owned()),
@@ -54,9 +54,9 @@ impl DatabaseUrl {
                 ("sqlite", path) if is_url(path.unwrap_or(rest)) => Err(NO_PLAIN_PATH.to_owned()),
                 ("sqlite", path) => sqlite_path(path.unwrap_or(rest), trimmed),
                 ("postgres" | "postgresql", Some(rest)) => server(format!("postgres://{rest}")),
-                // A short word at most: what is none may be anything, and was not meant to be shown.
+                // The scheme is shown only if it is a short word, because anything else may be a secret.
                 _ if !is_word(scheme) || scheme.len() > 32 => {
-                    Err("the address of the database begins with no scheme: use a path, sqlite://PATH or postgres://.."
+                    Err("the address of the database has no valid scheme: use a path, sqlite://PATH or postgres://.."
                         .to_owned())
                 }
                 (known, _) => Err(unknown_scheme(scheme, known)),
@@ -65,8 +65,8 @@ impl DatabaseUrl {
     }
 }
 
-/// What may be an address of a server in a form of other programs, with a password in it, is no name of a new
-/// file. One in a folder is meant.
+/// Whether a text may be an address of a server in the form of another program, with a password in it, and so
+/// cannot be the name of a new file. A path with a folder is always taken as a path.
 fn is_no_plain_path(text: &str) -> bool {
     let is_in_folder = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
     let is_strange = text == "-" || text.contains("//") || text.contains(['@', ';', ',', '{', '}']);
@@ -78,7 +78,7 @@ fn is_url(text: &str) -> bool {
 }
 
 const NO_PLAIN_PATH: &str = "the address of the database is neither a plain path nor a URL: use a path, sqlite://PATH or \
-                             postgres://.. (for a file of such a name: ./NAME)";
+                             postgres://.. (for a file with such a name: ./NAME)";
 
 fn server(url: String) -> Result<DatabaseUrl, String> {
     if public_part(&url).is_some_and(|shown| shown.contains([';', '&']) || names_password(shown)) {
@@ -104,16 +104,16 @@ fn unknown_scheme(scheme: &str, lower: &str) -> String {
         }
         _ => {
             return format!(
-                "unknown database scheme '{scheme}:': use a path, sqlite://PATH or postgres://.. (for a file of such a \
-                 name: ./{scheme}:..)"
+                "unknown database scheme '{scheme}:': use a path, sqlite://PATH or postgres://.. (for a file with such \
+                 a name: ./{scheme}:..)"
             );
         }
     };
     format!("'{scheme}:' is how other programs name a database: write {instead}")
 }
 
-/// Splits `scheme:rest` as RFC 3986 does. One letter is a Windows drive, not a scheme. Nor is what stands
-/// before the colon in `host=::1`.
+/// Splits `scheme:rest` as RFC 3986 does. One letter is a Windows drive, not a scheme. The text before the
+/// colon in `host=::1` is not a scheme either.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme.len() > 1 && is_word(scheme);
@@ -131,9 +131,9 @@ fn sqlite_path(path: &str, text: &str) -> Result<DatabaseUrl, String> {
     } else if path.starts_with(':') {
         "a database in memory would forget what it signed: give the path of a file"
     } else if path.contains(char::is_control) {
-        "the path of the database contains a control character, such as the end of a line: write it without"
+        "the path of the database contains a control character, such as a line break: remove it"
     } else if path.trim() != path {
-        "the path of the database begins or ends with a space: write it without"
+        "the path of the database begins or ends with a space: remove the space"
     } else if path.contains('?') && path.len() < text.len() {
         "sqlite:// takes a path and no parameters (for a file with '?' in its name, give the bare path)"
     } else {

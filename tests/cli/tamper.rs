@@ -247,8 +247,8 @@ fn a_public_key_that_is_damaged_missing_or_another_one() {
     finds(
         "DELETE FROM signing_key WHERE id = 1",
         &[
-            "schema: batch 1 refers to a signing_key that is not there",
-            "schema: batch 4 refers to a signing_key that is not there",
+            "schema: batch 1 refers to a signing_key that does not exist",
+            "schema: batch 4 refers to a signing_key that does not exist",
             "batch 1: key 1 is missing or refused, so its signatures cannot be checked",
             "batch 4: key 1 is missing or refused, so its signatures cannot be checked",
         ],

@@ -62,13 +62,13 @@ fn what_is_no_ordinary_table_is_refused() {
     for (change, why) in [
         (
             "ALTER TABLE gap RENAME TO all_gaps; CREATE VIEW gap AS SELECT * FROM all_gaps",
-            "gap is no ordinary table",
+            "gap is not an ordinary table",
         ),
         (
             "ALTER TABLE record RENAME TO all_records; CREATE VIEW record AS SELECT * FROM all_records WHERE id > 7",
-            "record is no ordinary table",
+            "record is not an ordinary table",
         ),
-        ("ALTER TABLE gap SET UNLOGGED", "gap is no ordinary table"),
+        ("ALTER TABLE gap SET UNLOGGED", "gap is not an ordinary table"),
         ("CREATE RULE mine AS ON INSERT TO signature DO INSTEAD NOTHING", "table signature has a rule"),
         ("CREATE TABLE more () INHERITS (record)", "table record inherits"),
         ("DROP TABLE gap", "there is no table gap"),

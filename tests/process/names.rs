@@ -155,7 +155,7 @@ fn a_database_that_is_replaced_or_deleted_ends_its_process() {
         fs::copy(other.path("signwave.db"), site.path("new.db")).unwrap();
         fs::rename(site.path("new.db"), site.path("signwave.db")).unwrap();
     });
-    assert!(log.contains("another file was put in the place of the database"), "{log}");
+    assert!(log.contains("was replaced by another file while it was in use"), "{log}");
     let (_, _, log) = ended_by(&["sign"], |site| fs::remove_file(site.path("signwave.db")).unwrap());
     assert!(log.contains("was deleted while it was in use"), "{log}");
 }
@@ -180,7 +180,7 @@ fn a_backup_that_is_copied_over_a_database_in_use_ends_its_process() {
         site.sql().batch_execute(&format!("VACUUM INTO '{}'", copy.display())).unwrap();
         fs::write(site.path("signwave.db"), fs::read(copy).unwrap()).unwrap();
     });
-    assert!(log.contains("was changed by something else than SQLite"), "{log}");
+    assert!(log.contains("was changed by something other than SQLite"), "{log}");
     // As it says.
     for end in ["-wal", "-shm"] {
         let _ = fs::remove_file(site.path(&format!("signwave.db{end}")));

@@ -125,7 +125,7 @@ fn an_audit_names_whatever_is_missing_changed_or_strange() {
             "trigger 'signature_no_update' is missing",
             "view 'signed_record' was changed",
             "trigger 'strange' is not Sign Wave's",
-            "other 1 refers to a node that is not there",
+            "other 1 refers to a node that does not exist",
         ]
     );
 }

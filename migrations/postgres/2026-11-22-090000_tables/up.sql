@@ -12,8 +12,8 @@ CREATE TABLE record (
     created_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
 
--- What signs, verifies and exports holds a whole payload in memory. 'signwave migrate --max-payload' makes
--- this constraint anew; NOT VALID, because what is stored stays when the limit is lowered.
+-- Signing, verifying and exporting hold a whole payload in memory. 'signwave migrate --max-payload' recreates
+-- this constraint. It is NOT VALID, because stored records stay when the limit is lowered.
 ALTER TABLE record ADD CONSTRAINT record_payload_is_within_its_limit
     CHECK (octet_length(payload) <= 16777216) NOT VALID;
 
@@ -32,8 +32,8 @@ CREATE TABLE signing_key (
     created_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     CHECK ((custody = 'database') = (sealed_key IS NOT NULL)),
     CHECK ((custody = 'database') = (location IS NULL))
--- Rows are few and change all the time. Without an index on what changes, and with room on the page,
--- their versions stay where they are.
+-- Rows are few and change all the time. No index covers the columns that change, and each page has room, so new
+-- versions of a row stay on its page.
 ) WITH (fillfactor = 25, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 CREATE TABLE node (
@@ -86,14 +86,14 @@ CREATE INDEX batch_open ON batch (id) WHERE state = 'open';
 CREATE TABLE signature (
     -- A record has one signature at most, whatever the code does.
     record_id BIGINT NOT NULL PRIMARY KEY,
-    -- That there is such a batch, and that it is leased, a trigger checks for all rows at once: a
-    -- foreign key would ask, and lock, for each.
+    -- A trigger checks for all rows at once that the batch exists and is leased. A foreign key would query and
+    -- lock for each row.
     batch_id  BIGINT NOT NULL,
     value     BYTEA NOT NULL CHECK (length(value) > 0)
 );
 
--- The highest id of which forming batches knows. A sequence, not a row: it is seen at once and by every
--- transaction, whatever its snapshot, so that an id can be compared with it when its row is inserted.
+-- The highest id that forming batches has seen. It is a sequence and not a row, because every transaction sees
+-- a sequence at once, whatever its snapshot. So an id can be compared with it when its row is inserted.
 CREATE SEQUENCE signwave_frontier AS BIGINT MINVALUE 0 START 0;
 SELECT setval('signwave_frontier', 0);
 
@@ -105,9 +105,9 @@ CREATE TABLE gap (
     CHECK (first_record <= last_record)
 );
 
--- Turns: what only one node may do at a time. They have no rows and no columns: a node locks them, for which it
--- needs rights that only the service has. A lock that anybody may take, such as an advisory one, would let anybody
--- stop all signing.
+-- Turns: what only one node may do at a time. They have no rows and no columns, because a node only locks them.
+-- For that it needs rights that only the service has. A lock that anybody may take, such as an advisory one,
+-- would let anybody stop all signing.
 CREATE TABLE opening_turn ();
 CREATE TABLE leasing_turn ();
 

@@ -1,5 +1,5 @@
--- What no process may do, Sign Wave itself included. ENABLE ALWAYS: also where a session says that it
--- only replays what happened elsewhere (session_replication_role).
+-- What no process may do, Sign Wave included. With ENABLE ALWAYS a guard also fires in a session that replays
+-- changes from elsewhere (session_replication_role).
 
 CREATE FUNCTION signwave_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -89,8 +89,8 @@ COMMENT ON FUNCTION signwave_check_batches() IS 'Keeps batches dense, and tells 
 CREATE TRIGGER batch_ids_are_dense AFTER INSERT ON batch REFERENCING NEW TABLE AS formed FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_check_batches();
 
--- A batch's signatures are stored by one statement, all of them, while it is leased. Batches do not
--- share records, and one that is signed stays so: hence nobody can add to what is stored.
+-- One statement stores all signatures of a batch, while the batch is leased. Batches do not share records, and
+-- a signed batch stays signed, so nobody can add to what is stored.
 CREATE FUNCTION signwave_check_signatures() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     stored RECORD;
@@ -115,7 +115,7 @@ COMMENT ON FUNCTION signwave_check_signatures() IS 'Signatures are stored batch 
 CREATE TRIGGER signature_of_leased_batch AFTER INSERT ON signature REFERENCING NEW TABLE AS added FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_check_signatures();
 
--- Wakes the nodes: once for each statement, and heard when its transaction commits.
+-- Notifies the nodes once for each statement. The notification arrives when the transaction commits.
 CREATE FUNCTION signwave_tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('signwave', '');
@@ -126,11 +126,12 @@ COMMENT ON FUNCTION signwave_tell() IS 'Tells the nodes that there may be someth
 
 CREATE TRIGGER record_news AFTER INSERT ON record FOR EACH STATEMENT EXECUTE FUNCTION signwave_tell();
 
--- Records are found by their ids: above the frontier, or in a gap that waits for the transactions which were
--- writing when it was noted. So an id is accepted when it is above signwave_frontier at this moment, which is
--- after its transaction has taken its lock on record: whoever moves the frontier past it reads the locks later,
--- and finds this one. Any other id is looked at closely. That holds for every id, whoever chose it and whatever
--- the sequence does; one that the sequence has not reached is refused, since those after it would be lower.
+-- Records are found by their ids: above the frontier, or in a gap that waits for the transactions that were
+-- writing when it was noted. So an id is accepted when it is above signwave_frontier at this moment. By now its
+-- transaction has taken its lock on record, so a node that moves the frontier past the id reads the locks
+-- later, and finds this lock. Any other id needs the checks below. That holds for every id, even if a user
+-- chose it or changed the sequence. An id that the sequence has not reached is refused, because the ids after
+-- it would be lower.
 CREATE FUNCTION signwave_check_record() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     ids TEXT := pg_get_serial_sequence('record', 'id');
@@ -175,17 +176,17 @@ END
 $$;
 COMMENT ON FUNCTION signwave_check_record() IS 'Refuses a record under an id that would be missed.';
 
--- pg_sequence_last_value is what the view pg_sequences shows: read at once, without a query.
+-- pg_sequence_last_value is what the view pg_sequences shows. It is read at once, without a query.
 CREATE TRIGGER record_id_is_drawn BEFORE INSERT ON record FOR EACH ROW
 WHEN ((NEW.id > pg_sequence_last_value('signwave_frontier'::regclass)
     AND NEW.id <= pg_sequence_last_value('record_id_seq'::regclass)) IS NOT TRUE)
 EXECUTE FUNCTION signwave_check_record();
 
--- Whoever inserts a record asks these two how far they are; that is all they can do.
+-- Inserting a record reads how far these two have come. This grant allows nothing else.
 GRANT SELECT ON SEQUENCE record_id_seq, signwave_frontier TO PUBLIC;
 
--- A text as it is, or bytes: INSERT would read a text literal as bytea syntax, in which a backslash is special.
--- The same record again is the record that is there, and gives its id.
+-- Takes a text as it is, or bytes. (INSERT would read a text literal as bytea syntax, in which a backslash is
+-- special.) The same record again returns the id of the record that exists.
 CREATE FUNCTION signwave_submit(external_id TEXT, payload BYTEA) RETURNS BIGINT LANGUAGE plpgsql SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
@@ -224,7 +225,7 @@ COMMENT ON FUNCTION signwave_submit(TEXT, TEXT) IS 'Adds a record of this text''
 
 REVOKE EXECUTE ON FUNCTION signwave_submit(TEXT, BYTEA), signwave_submit(TEXT, TEXT) FROM PUBLIC;
 
--- The tables that a guard looks at are those beside it, whatever a session calls so.
+-- A guard looks only at the tables in its schema, whatever search_path a session has.
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION signwave_check_batches() SET search_path = %I, pg_temp', current_schema());

@@ -1,5 +1,5 @@
--- What no process may do, Sign Wave itself included, whatever pragmas it has set: REPLACE deletes
--- rows without firing delete triggers, so each table has a guard before INSERT too.
+-- What no process may do, Sign Wave included, whatever pragmas it has set. REPLACE deletes rows without firing
+-- delete triggers, so each table has a guard before INSERT too.
 
 -- record: append-only.
 
@@ -20,8 +20,8 @@ CREATE TRIGGER record_no_replace BEFORE INSERT ON record BEGIN
     SELECT RAISE(ABORT, 'signwave: a record with this id is there already') FROM record WHERE id = NEW.id;
 END;
 
--- What signs, verifies and exports holds a whole payload in memory. 'signwave migrate --max-payload' makes this
--- trigger anew, with another number. CAST, because length() counts the characters of a text.
+-- Signing, verifying and exporting hold a whole payload in memory. 'signwave migrate --max-payload' recreates
+-- this trigger with another number. CAST, because length() counts the characters of a text.
 CREATE TRIGGER record_payload_is_within_its_limit BEFORE INSERT ON record
 WHEN length(CAST(NEW.payload AS BLOB)) > 16777216 BEGIN
     SELECT RAISE(ABORT, 'signwave: a payload has 16777216 bytes at most: ''signwave migrate --max-payload'' changes that');
@@ -33,7 +33,7 @@ WHEN NEW.id <= (SELECT last_record FROM batch ORDER BY id DESC LIMIT 1) BEGIN
     SELECT RAISE(ABORT, 'signwave: a record below the frontier would never be signed: let the database assign the id');
 END;
 
--- signing_key: never deleted, since its signatures must stay verifiable.
+-- signing_key: never deleted, because its signatures must stay verifiable.
 
 CREATE TRIGGER signing_key_no_replace BEFORE INSERT ON signing_key
 WHEN EXISTS (SELECT 1 FROM signing_key WHERE id = NEW.id OR fingerprint = NEW.fingerprint) BEGIN
@@ -53,7 +53,7 @@ WHEN OLD.state = 'retired' AND NEW.state IS NOT 'retired' BEGIN
     SELECT RAISE(ABORT, 'signwave: a retired key stays retired');
 END;
 
--- Not UPDATE OF id: a stranger may call it rowid.
+-- Not UPDATE OF id, because a statement may call that column rowid.
 CREATE TRIGGER signing_key_only_rises BEFORE UPDATE ON signing_key
 WHEN NEW.id <> OLD.id OR NEW.last_leased < OLD.last_leased OR NEW.signature_count < OLD.signature_count BEGIN
     SELECT RAISE(ABORT, 'signwave: the id of a key stays, its last_leased and signature_count only rise');
@@ -94,8 +94,8 @@ WHEN NEW.id <> OLD.id OR CASE OLD.state
     SELECT RAISE(ABORT, 'signwave: a batch goes from open to leased (epoch + 1, an idle key) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
 END;
 
--- signature: written once, while its batch is leased. Batches do not overlap, and one that is signed
--- stays so: hence no row that is there can be replaced.
+-- signature: written once, while its batch is leased. Batches do not overlap, and a signed batch stays signed,
+-- so no stored row can be replaced.
 
 CREATE TRIGGER signature_of_leased_batch BEFORE INSERT ON signature
 WHEN NOT EXISTS (

@@ -20,7 +20,7 @@ pub struct OpenBatches {
     pub partial: bool,
 }
 
-/// What forming batches came to.
+/// The result of forming batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenedBatches {
     /// Batches formed just now.

@@ -7,10 +7,10 @@ use crate::{
 
 /// The edge `leased → signed`.
 pub trait Committing {
-    /// Stores all signatures of each batch whose lease still stands, in one transaction, and says
-    /// for each batch what became of it, in order. A fenced batch stores nothing and does not hinder
-    /// the others. One that is not there, in a database that went back in time, is fenced as if it were
-    /// open and had never been leased.
+    /// Stores all signatures of each batch whose lease still stands, in one transaction, and says for each
+    /// batch what became of it, in order. A fenced batch stores nothing and does not hinder the others. A batch
+    /// that does not exist, because the database went back in time, is fenced as if it were open and had never
+    /// been leased.
     ///
     /// # Errors
     /// [`StoreError::UnknownOutcome`] when the reply to the commit was lost: ask [`Committing::outcomes`].
@@ -23,6 +23,6 @@ pub trait Committing {
         1
     }
 
-    /// Reads back what became of commits whose reply was lost, in order; a batch that is not there is fenced.
+    /// Reads back what became of commits whose reply was lost, in order; a batch that does not exist is fenced.
     fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError>;
 }

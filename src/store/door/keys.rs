@@ -7,7 +7,7 @@ use crate::{
 
 /// The keys, private halves included. What may be shown of them is in [`Reading`](super::Reading).
 pub trait KeyPool {
-    /// Adds a key unless its fingerprint is there.
+    /// Adds a key unless a key with its fingerprint exists.
     fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError>;
 
     /// One key with its sealed private half; `None` if there is no such key.

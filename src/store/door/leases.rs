@@ -23,7 +23,7 @@ pub trait Leasing {
     fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError>;
 }
 
-/// What the database says of a node, which should know it: only a database that went back in time
+/// What the database says of a node. The node should know it already: only a database that went back in time
 /// (restored, or failed over to a standby that lagged) says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {

@@ -26,9 +26,8 @@ pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 /// A database of records, keys, batches, signatures and nodes: the sum of all subjects. A caller that
 /// needs one subject takes that trait instead; a `&dyn Store` becomes a `&dyn Reading` by itself.
 ///
-/// Methods take `&self`: an implementation keeps its own connections, writers apart from readers,
-/// so that a long read never holds up a commit. Times are RFC 3339 texts in UTC, by the database's
-/// own clock.
+/// Methods take `&self`: an implementation keeps its own connections, writers apart from readers, so that a
+/// long read never delays a commit. Times are RFC 3339 texts in UTC, by the database's own clock.
 pub trait Store:
     Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Audit + News + Send + Sync
 {

@@ -1,24 +1,24 @@
-//! News of what other processes do.
+//! Notifications of what other processes do.
 
 use std::time::Duration;
 
 use crate::store::StoreError;
 
-/// A database that may be able to tell of news.
+/// A database that may be able to send notifications.
 pub trait News {
-    /// A listener that hears at once when other processes add records or form batches; `None` where the
-    /// database cannot tell, so that callers must look again and again.
+    /// A listener that is notified at once when other processes add records or form batches; `None` where the
+    /// database has no notifications, so that callers must poll.
     ///
     /// # Errors
     /// The database cannot be reached.
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError>;
 }
 
-/// Hears of news: records that were added, batches that became open. It may miss some, and invent
-/// some: callers must look for themselves.
+/// Receives notifications: records were added, or batches became open. Notifications may be lost, or come
+/// without a cause, so callers must check for themselves.
 pub trait Listener: Send {
-    /// Waits for news, at most for `timeout`; returns whether there may be any. After an error the next
-    /// call tries to reach the database anew, and counts that as news.
+    /// Waits for a notification, at most for `timeout`; returns whether there may be one. After an error the
+    /// next call connects again, and counts that as a notification.
     ///
     /// # Errors
     /// The database cannot be reached.

@@ -18,10 +18,10 @@ pub trait Nodes {
     /// Gives back all batches that the node still holds (returning how many), and removes it.
     fn remove_node(&self, node: NodeId) -> Result<u64, StoreError>;
 
-    /// Finds the nodes that are dead (their process is known to be gone, or their lease ran out
-    /// `grace` ago), gives their batches back to `open` with epoch + 1, and removes them. `me` is
-    /// never among them. A lease that ends later than any renewal could have made it end is from before
-    /// the clock was set back: it is counted from now.
+    /// Finds the nodes that are dead (their process is known to be gone, or their lease ran out `grace` ago),
+    /// gives their batches back to `open` with epoch + 1, and removes them. `me` is never among them. A lease
+    /// that ends later than any renewal could have set it dates from before the clock was set back: it is
+    /// counted from now.
     fn reclaim(&self, me: Option<NodeId>, grace: Duration) -> Result<Vec<Reclaimed>, StoreError>;
 }
 

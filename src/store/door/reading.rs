@@ -6,8 +6,8 @@ use crate::{
     store::StoreError,
 };
 
-/// Committed rows without any secret. Nothing here changes the database, and nothing waits for those who
-/// write to it. A row without a meaning is [`StoreError::Corrupt`].
+/// Committed rows without any secret. Nothing here changes the database, and nothing waits for writers. A row
+/// that cannot be understood is [`StoreError::Corrupt`].
 pub trait Reading: Send + Sync {
     /// How far the work is, at a cost that does not grow with the number of records in batches.
     fn status(&self) -> Result<Status, StoreError>;
@@ -24,9 +24,8 @@ pub trait Reading: Send + Sync {
     /// The batch under which a record was signed; `None` when it is not signed.
     fn batch_of(&self, record: RecordId) -> Result<Option<BatchRow>, StoreError>;
 
-    /// Shows each of the records that is there, in id order, with its signature if it has one: all
-    /// that is stored, also a signature that should not be there. Callers must check that its batch is
-    /// signed before they show the signature.
+    /// Shows each record that exists, in id order, with its signature if it has one, even a signature that
+    /// should not be there. Callers must check that the batch is signed before they show the signature.
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError>;
 }
 

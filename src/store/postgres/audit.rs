@@ -1,7 +1,7 @@
-//! Checking the database itself: is the schema, which holds the promises, still what it was made as?
+//! Checking the database itself: is the schema, which enforces the promises, still as the migrations made it?
 //!
-//! Everything here is read from the system's catalogs, which everybody may read, in a transaction that cannot
-//! write: an auditor without any other right than SELECT is enough.
+//! Everything here is read from the system catalogs, which everybody may read, in a transaction that cannot
+//! write, so an auditor needs no right but SELECT.
 
 use diesel::{
     PgConnection, Queryable,
@@ -30,7 +30,8 @@ impl Audit for PostgresStore {
             let is_copy = !problems.is_empty();
             let found = rows::<Objects, String, _>(connection, &relations)?;
             problems.extend(expected.differences(&Schema::read(found.iter().map(String::as_str))));
-            // Of the sequence of records it matters how far it has come, too. That of a copy is set when the copy takes over.
+            // The position of the sequence of records matters too. On a copy it is set when the copy takes
+            // over.
             if !is_copy && let Err(problem) = check_sequence(connection) {
                 problems.retain(|problem| !problem.starts_with("the sequence of record.id: its definition"));
                 problems.push(StoreError::from(problem).to_string());
@@ -40,11 +41,11 @@ impl Audit for PostgresStore {
     }
 }
 
-/// Whether records may be signed here at all. Cheap: it is asked once, when a node begins.
+/// Refuses a database in which nothing may be signed. The check is cheap, and runs once, when a node registers.
 ///
-/// A copy that logical replication feeds has guards that do not look at what arrives. While it is fed, its
-/// origin signs: here the same records would be signed again. That is asked first, because the sequence of such a
-/// copy must not be mended.
+/// The guards of a copy that logical replication feeds do not check the rows that arrive. While the copy is
+/// fed, its origin signs, and a node here would sign the same records again. Subscriptions are checked first,
+/// because the sequence of such a copy must not be repaired.
 pub(super) fn check_may_sign(connection: &mut PgConnection) -> Result<(), Failure> {
     if let Some(subscription) = subscriptions(connection)?.into_iter().next() {
         return Err(StoreError::Refused(subscription).into());
@@ -63,28 +64,29 @@ fn check_guards(connection: &mut PgConnection) -> Result<(), Failure> {
     match off.first() {
         None => Ok(()),
         Some((first, _)) => Err(StoreError::Refused(format!(
-            "{} of the triggers that guard signatures are off or missing, {first} for one, so nothing may be signed: \
-             run 'signwave verify', which names them; after logical replication run packaging/promote.sql",
+            "{} of the triggers that guard signatures are disabled or missing (such as {first}), so nothing may be \
+             signed: run 'signwave verify' to list them; after logical replication, run packaging/promote.sql",
             off.len()
         ))
         .into()),
     }
 }
 
-/// The sequence of record ids hands them out one by one and upwards, from above every batch on: other ids
+/// Checks that the sequence of record ids counts up one by one, and is past every batch: records with other ids
 /// would be refused when they are inserted.
 fn check_sequence(connection: &mut PgConnection) -> Result<(), Failure> {
     let Sequence { is_plain, name, reached, frontier } =
         row::<IdSequence, _, _>(connection, &[])?.unwrap_or_default();
     let wrong = if !is_plain {
         "the sequence of record.id does not count up one by one (INCREMENT, CYCLE, CACHE, MINVALUE or MAXVALUE was \
-         changed), so that records would be refused: ALTER TABLE record ALTER id SET INCREMENT 1 SET NO CYCLE SET CACHE 1 \
-         SET MINVALUE 1 SET MAXVALUE 9223372036854775807"
+         changed), so new records would be refused: ALTER TABLE record ALTER id SET INCREMENT 1 SET NO CYCLE \
+         SET CACHE 1 SET MINVALUE 1 SET MAXVALUE 9223372036854775807"
             .to_owned()
     } else if reached < frontier {
         format!(
-            "the sequence of record.id was set back to {reached}, below record {frontier} that is in a batch, so that new \
-             records would be refused: SELECT setval('{name}', greatest(nextval('{name}'), (SELECT max(id) FROM record)))"
+            "the sequence of record.id was set back to {reached}, below record {frontier}, which is in a batch, so new \
+             records would be refused: SELECT setval('{name}', greatest(nextval('{name}'), \
+             (SELECT max(id) FROM record)))"
         )
     } else {
         return Ok(());
@@ -115,7 +117,7 @@ fn subscriptions(connection: &mut PgConnection) -> Result<Vec<String>, Failure> 
     Ok(names.into_iter().map(sentence).collect())
 }
 
-/// Records in no batch are those above the frontier, and those in gaps: a batch has taken all others.
+/// Records in no batch are above the frontier or in a gap: batches have taken all others.
 struct RealCounts;
 impl Sql for RealCounts {
     const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
@@ -141,7 +143,8 @@ impl Sql for TriggersOn {
     type Columns = (Text, Text);
 }
 
-/// How far the sequence is, is read after the batches were: in this order it can only be ahead.
+/// The position of the sequence is read after the snapshot of the batches was taken, so it can only be ahead of
+/// them.
 struct IdSequence;
 impl Sql for IdSequence {
     const TEXT: &'static str = "SELECT coalesce(bool_and(seqincrement = 1 AND NOT seqcycle AND seqcache = 1 \
@@ -153,7 +156,7 @@ impl Sql for IdSequence {
     type Columns = (Bool, Text, BigInt, BigInt);
 }
 
-/// The view, because before 14 not everybody may read the names in pg_subscription.
+/// Reads the view, because before PostgreSQL 14 not everybody may read the names in pg_subscription.
 struct Subscriptions;
 impl Sql for Subscriptions {
     const TEXT: &'static str = "SELECT DISTINCT subname::text FROM pg_stat_subscription \

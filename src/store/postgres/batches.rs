@@ -19,7 +19,7 @@ const IDS_AT_A_TIME: usize = 8192;
 
 impl Batching for PostgresStore {
     fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
-        // Without taking a turn: a poll that finds nothing to do must not hold up anybody.
+        // This takes no turn, because a poll that finds nothing to do must not block other nodes.
         let (survey, waiting) = self.query(|connection| {
             let survey = survey(connection)?;
             let enough =
@@ -35,8 +35,8 @@ impl Batching for PostgresStore {
             let Survey { open, leased, .. } = survey;
             return Ok(OpenedBatches { opened: 0, open, leased, waiting: waiting.count() });
         }
-        // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
-        // and the next call forms them.
+        // What if we die here? Forming batches is one transaction: either the batches exist and are open, or
+        // they do not exist and the next call forms them.
         self.write_in_turn(Turn::Open, |connection| form(connection, request))
     }
 }
@@ -55,7 +55,7 @@ fn form(connection: &mut PgConnection, request: OpenBatches) -> Result<OpenedBat
         ids.extend(ids_above(connection, survey.frontier, wanted - late)?);
         let all = ids.len() < wanted;
         if !request.partial {
-            // What is late has waited long enough; what is new can wait for more.
+            // Late records have waited long enough; new ones can wait for a full batch.
             ids.truncate(
                 late.next_multiple_of(batch_size).max(ids.len() / batch_size * batch_size).min(ids.len()),
             );
@@ -116,9 +116,9 @@ fn survey(connection: &mut PgConnection) -> Result<Survey, Failure> {
 #[derive(Clone, Copy)]
 enum Waiting {
     Nothing,
-    /// So many above the frontier, counted up to a limit.
+    /// This many above the frontier, counted up to a limit.
     New(usize),
-    /// There may be some below it.
+    /// There may be some below the frontier.
     Late,
 }
 
@@ -169,7 +169,7 @@ impl Sql for IdsAbove {
     type Columns = BigInt;
 }
 
-/// Numbered from the highest id on: only one node at a time forms batches.
+/// Numbers the batches from the highest id on, because only one node at a time forms batches.
 struct InsertBatches;
 impl Sql for InsertBatches {
     const TEXT: &'static str = "INSERT INTO batch (id, first_record, last_record, runs, record_count) \

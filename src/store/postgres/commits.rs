@@ -26,9 +26,9 @@ impl Committing for PostgresStore {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
-        // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
-        // signed anew, and nobody has seen the first signatures. After it all are stored, and the next
-        // look finds the batches signed.
+        // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and signed
+        // anew, and nobody has seen the first signatures. After it all are stored, and the next read finds the
+        // batches signed.
         self.write(|connection| {
             let sent = batches.iter().map(|batch| batch.lease().batch());
             let (verdicts, standing) = fence(batches, hold(connection, sent)?);
@@ -40,7 +40,8 @@ impl Committing for PostgresStore {
         })
     }
 
-    /// It waits for the commit in question, should the server still be at it: that one holds its batches.
+    /// Waits for the commit in question if the server is still working on it, because that transaction holds
+    /// its batches.
     fn outcomes(&self, sent: &[(BatchId, Epoch)]) -> Result<Vec<Outcome>, StoreError> {
         self.write(|connection| {
             let found = hold(connection, sent.iter().map(|(batch, _)| *batch))?;
@@ -59,7 +60,7 @@ fn hold(
     Ok(found.into_iter().map(<(BatchId, Holding)>::try_from).collect::<Result<_, _>>()?)
 }
 
-/// All in one COPY, which the schema expects: it takes the signatures of a batch as a whole.
+/// Stores all signatures with one COPY, because the schema accepts those of a batch only as a whole.
 fn store_signatures(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<(), Failure> {
     let columns = (signature::record_id, signature::batch_id, signature::value);
     let copied = copy_from(signature::table)
@@ -71,8 +72,8 @@ fn store_signatures(connection: &mut PgConnection, batches: &[&SignedBatch]) -> 
     Ok(expect_rows("storing signatures", expected, copied)?)
 }
 
-/// The binary format of COPY, as PostgreSQL's manual lays it down: signature, flags, no extension;
-/// for each row the number of fields, and each field after its length; in the end, -1.
+/// Writes the binary format of COPY, as PostgreSQL's manual specifies it: signature, flags, no extension; for
+/// each row the number of fields, and each field after its length; in the end, -1.
 fn write_rows(out: &mut dyn Write, batches: &[&SignedBatch]) -> Result<(), CopyError> {
     /// What is handed over to libpq at a time.
     const CHUNK: usize = 64 << 10;
@@ -115,8 +116,8 @@ impl From<io::Error> for CopyError {
     }
 }
 
-/// Conditional on the leases once more, though nobody can have changed them within this transaction:
-/// this is the statement that holds the promise, and it must not depend on the one before it.
+/// Checks the leases once more, although nobody can have changed them within this transaction: this statement
+/// keeps the promise, and must not depend on an earlier one.
 fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<(), Failure> {
     let leases = || batches.iter().map(|batch| batch.lease());
     let arrays = [
@@ -133,7 +134,7 @@ fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Resul
     Ok(expect_rows("counting signatures of keys", signatures, counted as usize)?)
 }
 
-/// In the order of ids, so that two transactions never wait for each other.
+/// Locks in the order of ids, so that two transactions cannot deadlock.
 struct HoldBatches;
 impl Sql for HoldBatches {
     const TEXT: &'static str = "SELECT id, state, epoch, node_id FROM batch WHERE id = ANY (?::text::bigint[]) \

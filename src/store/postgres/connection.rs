@@ -32,15 +32,15 @@ use crate::store::{
 /// Seconds for one attempt to connect to one host.
 const CONNECT_TIMEOUT: u64 = 4;
 
-/// The same where the URL sets no limit.
+/// The same where the URL turns the limit off, or where its value is no number.
 const LONG_TIMEOUT: u64 = 600;
 
-/// What a URL may ask for: libpq takes 1 for 2.
+/// The range that a URL may ask for. libpq treats 1 as 2.
 const SHORTEST_TIMEOUT: u64 = 2;
 const LONGEST_TIMEOUT: u64 = 3600;
 
-/// Parameters of libpq for those that the URL does not set: a server that fell silent is noticed
-/// within half a minute, not within two hours.
+/// Parameters of libpq that are added unless the URL sets them. With them a silent server is noticed within
+/// half a minute instead of two hours.
 const PARAMETERS: [(&str, &str); 6] = [
     ("connect_timeout", "4"),
     ("keepalives_idle", "10"),
@@ -50,26 +50,26 @@ const PARAMETERS: [(&str, &str); 6] = [
     ("fallback_application_name", "signwave"),
 ];
 
-/// How long the server may take to answer the first statements. A pooler that has no connection free
-/// lets us in and then says nothing, for two minutes or for ever.
+/// How long the server may take to answer the first statements. A pooler that has no connection free lets us in
+/// and then does not answer, for two minutes or forever.
 const SETUP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Attempts to connect that may be under way at a time.
 const CONNECTING_AT_MOST: usize = 24;
 
-/// Attempts that are under way. libpq waits without a limit for the answer to a statement, and nothing can call
-/// it back: its thread is left behind until it ends, so that the number of threads needs a bound.
+/// Attempts that are under way. libpq waits without limit for the answer to a statement, and the wait cannot be
+/// cancelled. Its thread is left behind until the wait ends, so the number of threads needs a bound.
 static CONNECTING: AtomicUsize = AtomicUsize::new(0);
 
 /// Opens a connection and sets it up, within the time that it may take.
 pub(super) fn connect(url: &str, session: &Session) -> Result<PgConnection, StoreError> {
-    // Initialised by libpq, OpenSSL would clean up when the process exits, under the feet of the pool's
-    // threads that are still connecting.
+    // If libpq initialised OpenSSL, OpenSSL would clean up when the process exits, while threads of the pool
+    // are still connecting.
     openssl_sys::init();
     if CONNECTING.fetch_add(1, SeqCst) >= CONNECTING_AT_MOST {
         CONNECTING.fetch_sub(1, SeqCst);
         return Err(StoreError::Unavailable(format!(
-            "{CONNECTING_AT_MOST} earlier attempts to connect still wait"
+            "{CONNECTING_AT_MOST} earlier attempts to connect are still waiting for an answer"
         )));
     }
     let (sender, receiver) = channel();
@@ -82,7 +82,7 @@ pub(super) fn connect(url: &str, session: &Session) -> Result<PgConnection, Stor
     };
     if let Err(error) = thread::Builder::new().name("connect".to_owned()).spawn(attempt) {
         CONNECTING.fetch_sub(1, SeqCst);
-        return Err(StoreError::Unavailable(format!("no thread to connect with: {error}")));
+        return Err(StoreError::Unavailable(format!("cannot start a thread to connect: {error}")));
     }
     let limit = limit(url);
     receiver.recv_timeout(limit).unwrap_or_else(|error| {
@@ -102,7 +102,7 @@ fn limit(url: &str) -> Duration {
     let hosts = parts.parameter("host").unwrap_or_else(|| parts.hosts.to_owned()).split(',').count();
     let each = match parts.parameter("connect_timeout").map(|text| text.parse::<u64>()) {
         None => CONNECT_TIMEOUT,
-        // libpq waits for ever, or refuses.
+        // libpq waits forever (0), or refuses (no number).
         Some(Ok(0) | Err(_)) => LONG_TIMEOUT,
         Some(Ok(seconds)) => seconds.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT),
     };
@@ -111,11 +111,11 @@ fn limit(url: &str) -> Duration {
 
 fn establish(url: &str, setup: &str) -> Result<PgConnection, StoreError> {
     match try_establish(&with_parameters(url, None), url, setup) {
-        // Something ended the first statements, which can only be a timeout of a few milliseconds: once more, with
-        // the statement that lifts it before all others. Not every pooler takes that.
+        // Only a statement timeout of a few milliseconds can have ended the first statements. They run once
+        // more with a connection option that lifts the timeout, which not every pooler accepts.
         Err(Failure::Unforeseen(text)) => {
             try_establish(&with_parameters(url, Some("-c statement_timeout=0")), url, setup)
-                .map_err(|_| StoreError::Unavailable(format!("the first statements fail: {text}")))
+                .map_err(|_| StoreError::Unavailable(format!("the first statements failed: {text}")))
         }
         result => Ok(result?),
     }
@@ -131,7 +131,7 @@ fn try_establish(address: &str, url: &str, setup: &str) -> Result<PgConnection, 
     Ok(connection)
 }
 
-/// Adds what the URL does not say itself, and `options` to those that it gives, or PGOPTIONS.
+/// Adds the parameters that the URL does not set, and appends `options` to those of the URL, or of PGOPTIONS.
 fn with_parameters(url: &str, options: Option<&str>) -> String {
     let parts = Parts::of(url);
     let mut added: Vec<_> = PARAMETERS
@@ -155,17 +155,18 @@ fn with_parameters(url: &str, options: Option<&str>) -> String {
 /// What a checked connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Whatever a node does.
+    /// Everything that a node does.
     Write,
-    /// Looking only: a standby will do.
+    /// Reading only: a standby will do.
     Read,
 }
 
-/// A connection to a server on which every promise can be kept, and where the tables are, or would be made.
+/// A connection to a server on which every promise can be kept, set to the schema that has the tables, or will
+/// have them.
 pub(super) struct Checked {
-    /// It is set up for the schema.
+    /// The connection, which uses that schema.
     pub connection: PgConnection,
-    /// How others are to be set up.
+    /// The setup for further connections.
     pub session: Session,
 }
 
@@ -215,7 +216,7 @@ fn refuse_server(
     }
     if !durable && purpose == Purpose::Write {
         log::warn!(
-            "{shown} runs with fsync or full_page_writes off: a power cut can undo signatures that were seen"
+            "{shown} runs with fsync or full_page_writes off: a power cut can undo signatures that were already read"
         );
     }
     Ok(())
@@ -223,16 +224,16 @@ fn refuse_server(
 
 const OLDEST: i32 = 120_000;
 
-/// A pooler that lends out server connections by the transaction would lose what a session has set
-/// (timeouts, durability), what it listens to, and its prepared statements. It shows when two
-/// connections are open at a time: one is served where the other was, or moves.
+/// A pooler in transaction mode loses what a session has set (timeouts, durability), what it listens to, and
+/// its prepared statements. Two connections that are open at a time reveal such a pooler: the second gets the
+/// server process of the first, or the first moves to another process.
 fn refuse_pooler(
     first: &mut PgConnection,
     url: &str,
     session: &Session,
     shown: &DatabaseUrl,
 ) -> Result<(), StoreError> {
-    // In transactions of their own, and not prepared: nothing else gets through such a pooler.
+    // Each query runs in a transaction and is not prepared, because nothing else gets through such a pooler.
     let pid = |connection: &mut PgConnection| -> Result<i32, StoreError> {
         connection.batch_execute("BEGIN").map_err(Failure::from)?;
         let backend: Backend =
@@ -291,7 +292,7 @@ mod tests {
         ] {
             let error = connect(url).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(
-                error.contains("is no address of a server (") && !error.contains("secret"),
+                error.contains("is not a valid server address (") && !error.contains("secret"),
                 "{url}: {error}"
             );
         }

@@ -1,6 +1,6 @@
 //! What PostgreSQL's errors mean. Diesel passes on the SQLSTATE of a few, the text of all, and whether the
-//! connection was lost. The texts are in whatever language the server speaks: none decides anything, but
-//! those of our own triggers.
+//! connection was lost. The texts are in the server's language, so nothing depends on them, except on those of
+//! our triggers.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
@@ -11,10 +11,10 @@ use crate::store::StoreError;
 pub(super) enum Failure {
     /// Final.
     Store(StoreError),
-    /// The server rolled it back because of another transaction: the same once more may succeed.
+    /// The server rolled it back because of another transaction: a retry may succeed.
     Collided(String),
-    /// The server refused a statement, and what it says is for people: a deadlock, a lock that was not
-    /// given in time, a right that lacks, a full disk, .. It may succeed when it is tried again.
+    /// The server refused a statement, with a text that only people can read: a deadlock, a lock that was not
+    /// granted in time, a missing right, a full disk, .. A retry may succeed.
     Unforeseen(String),
 }
 
@@ -59,14 +59,14 @@ impl From<Error> for Failure {
     }
 }
 
-const NO_WRITES: &str = "the server takes no writes: it is a standby, or was made read-only";
+const NO_WRITES: &str = "the server accepts no writes, because it is a standby or was made read-only";
 
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Store(error) => error,
             Failure::Collided(reason) => {
-                Self::HeldUp(format!("other transactions were in the way ({reason})"))
+                Self::HeldUp(format!("other transactions conflicted with this one ({reason})"))
             }
             Failure::Unforeseen(text) => Self::Other(text),
         }
@@ -84,7 +84,7 @@ pub(super) fn classify_commit(error: Error) -> Failure {
 /// Every trigger of the schema begins its message with this.
 const OUR_TRIGGERS: &str = "signwave: ";
 
-/// What an error means by its text alone: a refusal by one of our triggers, or nothing that is known.
+/// Classifies an error by its text alone: a refusal by one of our triggers, or an unknown error.
 pub fn classify_message(message: &str) -> StoreError {
     match message.strip_prefix(OUR_TRIGGERS) {
         Some(ours) => StoreError::Refused(ours.to_owned()),
@@ -92,7 +92,7 @@ pub fn classify_message(message: &str) -> StoreError {
     }
 }
 
-/// libpq explains itself over several lines.
+/// libpq's messages span several lines.
 pub(super) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

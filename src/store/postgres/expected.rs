@@ -1,12 +1,12 @@
-//! What the migrations make, and in what a database differs from it: by meaning, one attribute at a time.
+//! What the migrations make, and how a database differs from it in meaning, one attribute at a time.
 
 use std::collections::BTreeMap;
 
 /// What the migrations make, as `schema.sql` reads it: `tests/postgres_store/migrations.rs` keeps it so.
 const MIGRATIONS: &str = include_str!("schema.txt");
 
-/// What there is to put right where no single statement does it.
-const REMAKE: &str = "make it again as 'signwave migrate' makes it in an empty database";
+/// The remedy where a single statement is not enough.
+const REMAKE: &str = "recreate it as 'signwave migrate' creates it in an empty database";
 
 /// Longer values are shown from where they differ.
 const SHOWN: usize = 80;
@@ -54,14 +54,15 @@ impl Schema {
         names.map(|object| object.relation.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    /// Of a table that is missing, what it had is not named piece by piece.
+    /// Whether the table of `object` is missing as a whole: then its parts are not named one by one.
     fn lacks_table_of(&self, object: &Object) -> bool {
         !object.name.is_empty()
             && !object.relation.is_empty()
             && !self.0.keys().any(|known| known.name.is_empty() && known.relation == object.relation)
     }
 
-    /// Every trigger that refuses something, as `table.trigger`, and for whom it is enabled. The others notify nodes.
+    /// Every trigger that refuses something, as `table.trigger`, and the mode in which it is enabled. The
+    /// others notify nodes.
     pub(super) fn guards(&self) -> impl Iterator<Item = (String, &str)> {
         self.0.iter().filter(|(object, _)| object.kind == "trigger").filter_map(|(object, is)| {
             let only_notifies = is.get("definition")?.ends_with("EXECUTE FUNCTION signwave_tell()");
@@ -70,8 +71,8 @@ impl Schema {
         })
     }
 
-    /// A sentence for each difference: what was expected, what was found, what to do. What is more than
-    /// expected may be the user's own, except what changes what is stored or read, or lets anybody do so.
+    /// A sentence for each difference: what was expected, what was found, what to do. Additional objects may be
+    /// the user's, except those that change what is stored or read, or that let everybody do so.
     pub(super) fn differences(&self, found: &Self) -> Vec<String> {
         let mut sentences = Vec::new();
         let mut switched: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
@@ -102,7 +103,7 @@ impl Schema {
 }
 
 impl Object {
-    /// The largest payload is for the users to set.
+    /// Users may set the largest payload.
     fn is_setting(&self) -> bool {
         self.kind == "constraint" && self.name == "record_payload_is_within_its_limit"
     }
@@ -175,7 +176,7 @@ fn enabled_otherwise((found, expected): (&str, &str), triggers: &[&Object]) -> V
     }
     let names: Vec<_> = triggers.iter().take(NAMED).map(|trigger| trigger.name.as_str()).collect();
     vec![format!(
-        "{} triggers are enabled '{found}', expected '{expected}' ({}, ..): packaging/promote.sql sets all of them",
+        "{} triggers are enabled '{found}', expected '{expected}' ({}, ..): run packaging/promote.sql to set them all",
         triggers.len(),
         names.join(", ")
     )]

@@ -1,25 +1,26 @@
 //! Records that become visible late.
 //!
-//! Ids come from a sequence when rows are inserted, but rows become visible when their transactions
-//! commit: a lower id may appear after a higher one was batched. So, when batches are formed, the ids
-//! missing between theirs are noted as gaps, each with the transactions that are writing to `record` at
-//! that moment: those that hold a ROW EXCLUSIVE lock on it.
+//! Ids come from a sequence when rows are inserted, but rows become visible when their transactions commit: a
+//! lower id may appear after a higher one was batched. So when batches are formed, the ids that are missing
+//! between theirs are noted as gaps. Each gap names the transactions that are writing to `record` at that
+//! moment, which are those that hold a ROW EXCLUSIVE lock on it.
 //!
-//! That is enough, because of an order of events that the trigger `record_id_is_drawn` enforces. Whoever
-//! inserts a row takes that lock first, and keeps it until the end of its transaction (or, with the row,
-//! gives it up in a subtransaction that is rolled back). Then the trigger compares the row's id with the
-//! frontier. Whoever forms batches reads ids, then moves the frontier to the highest of them, then reads
-//! the locks. So an id that the trigger found above the frontier is among the ids read, or its
-//! transaction is among the writers noted, or has ended since. Once none of the writers holds the lock
-//! any more, whatever was inserted has become visible or never will: the gap is looked at once, and is gone.
+//! That is enough, because the trigger `record_id_is_drawn` enforces an order of events. A transaction that
+//! inserts a row takes that lock first, and keeps the lock until the transaction ends (or loses the lock
+//! together with the row, when a subtransaction is rolled back). Then the trigger compares the row's id with
+//! the frontier. The node that forms batches reads ids, then moves the frontier to the highest of them, then
+//! reads the locks. So an id that the trigger found above the frontier is among the ids read, or its
+//! transaction is among the writers noted, or that transaction has ended since. Once none of the writers holds
+//! the lock any more, every row that they inserted is visible or never will be. Then the gap is read once, and
+//! deleted.
 //!
-//! An id that the trigger finds at or below the frontier is accepted only where a gap waits for its own
-//! transaction: it was drawn before the frontier came. The frontier is a sequence, `signwave_frontier`,
-//! because every transaction sees that at once, whatever its snapshot. So nothing is taken for granted of
-//! the ids: not that they rise, nor that the database chose them.
+//! An id that the trigger finds at or below the frontier is accepted only where a gap waits for the transaction
+//! that inserts it: that id was drawn before the frontier passed it. The frontier is a sequence,
+//! `signwave_frontier`, because every transaction sees a sequence at once, whatever its snapshot. So the ids
+//! need not rise, and the database need not have chosen them.
 //!
-//! (A transaction that was prepared, PREPARE TRANSACTION, would go on under another name. But one that
-//! has inserted records cannot be prepared: it has executed NOTIFY.)
+//! (After PREPARE TRANSACTION a transaction would continue under another name. But a transaction that has
+//! inserted records cannot be prepared, because it has executed NOTIFY.)
 
 use diesel::{
     PgConnection,
@@ -29,8 +30,8 @@ use diesel::{
 use super::{array::array, errors::Failure};
 use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit};
 
-/// Notes the ids that are missing above `frontier` among `ids`, which rise; returns whether there are
-/// any. To be called after `ids` were read.
+/// Notes the ids that are missing above `frontier` among `ids`, which must rise; returns whether there are any.
+/// Callers must have read `ids` before.
 pub(super) fn note(connection: &mut PgConnection, frontier: i64, ids: &[i64]) -> Result<bool, Failure> {
     let befores = std::iter::once(frontier).chain(ids.iter().copied());
     let gaps: Vec<_> = befores.zip(ids).filter(|(before, id)| before + 1 < **id).collect();
@@ -44,30 +45,32 @@ pub(super) fn note(connection: &mut PgConnection, frontier: i64, ids: &[i64]) ->
     Ok(true)
 }
 
-/// Lets transactions that insert wait until what is formed here is visible. To be called first. It also
-/// moves a frontier that is behind the batches, as in a copy that was made table by table.
+/// Makes transactions that insert below the frontier wait until the batches formed here are visible. Callers
+/// must call this first. It also advances a frontier that is behind the batches, as in a copy that was made
+/// table by table.
 pub(super) fn hold(connection: &mut PgConnection) -> Result<(), Failure> {
     execute::<HoldGaps, _>(connection, &[])?;
     row::<CatchUp, i64, _>(connection, &[])?;
     Ok(())
 }
 
-/// Moves the frontier to an id that was seen. To be called between reading ids and [`note`].
+/// Moves the frontier to an id that was read. Callers must call this after they read the ids, and before
+/// [`note`].
 pub(super) fn advance(connection: &mut PgConnection, highest: i64) -> Result<(), Failure> {
     row::<Advance, i64, _>(connection, &[Value::Integer(highest)])?;
     Ok(())
 }
 
-/// Whether a gap can be looked at: nobody can fill it any more.
+/// Whether a gap is closed: no transaction can fill it any more.
 pub(super) fn any_closed(connection: &mut PgConnection) -> Result<bool, Failure> {
     Ok(row::<AnyClosed, bool, _>(connection, &[])?.unwrap_or(false))
 }
 
-/// The ids, up to `limit`, that have become visible in gaps that nobody can fill any more. These gaps
-/// are gone then, or shrunk to what is beyond the last id taken.
+/// Takes up to `limit` ids that have become visible in closed gaps. Deletes these gaps, or shrinks the last one
+/// to what is beyond the last id taken.
 pub(super) fn take_late(connection: &mut PgConnection, limit: usize) -> Result<Vec<i64>, Failure> {
-    // Two statements: what a snapshot shows was decided before the locks are read, so that a transaction
-    // that ends in between would be neither among the writers nor among the visible.
+    // Two statements, because a statement takes its snapshot before it reads the locks. A transaction that ends
+    // in between would be neither among the writers nor visible.
     let limit_value = Value::Integer(sql_limit(limit));
     let closed: Vec<i64> = rows::<ClosedGaps, _, _>(connection, &[limit_value])?;
     if closed.is_empty() {
@@ -93,7 +96,7 @@ pub(super) fn take_late(connection: &mut PgConnection, limit: usize) -> Result<V
     Ok(ids)
 }
 
-/// Who is writing to `record`: every transaction that has inserted, or is about to.
+/// The transactions that are writing to `record`: each has inserted, or is about to.
 macro_rules! writers {
     () => {
         "(SELECT coalesce(array_agg(virtualtransaction), '{}') FROM pg_locks WHERE locktype = 'relation' \
@@ -150,7 +153,7 @@ impl Sql for ClosedGaps {
     type Columns = BigInt;
 }
 
-/// A gap without any record is shown with none.
+/// Returns a gap without any record as a row without an id.
 struct LateIds;
 impl Sql for LateIds {
     const TEXT: &'static str = "SELECT closed.first_record, closed.last_record, late.id FROM (SELECT first_record, last_record \

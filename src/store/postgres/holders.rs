@@ -1,4 +1,4 @@
-//! Who is in the way of a lock.
+//! The processes that block a lock.
 
 use diesel::{
     PgConnection, Queryable,
@@ -7,7 +7,7 @@ use diesel::{
 
 use crate::store::sql::{Sql, rows};
 
-/// How many are named.
+/// How many processes are named.
 const NAMED: usize = 3;
 
 /// Names the processes that hold locks on our tables, or the lock of migrations, and do not wait for one.
@@ -37,7 +37,7 @@ struct Holder {
     what: String,
 }
 
-/// Reading holds up nobody but migrations.
+/// Leaves out processes that only read, because they block nothing but migrations.
 struct Holders;
 impl Sql for Holders {
     const TEXT: &'static str = "SELECT held.pid, usename::text, application_name, \

@@ -16,7 +16,7 @@ use crate::{
 
 impl Leasing for PostgresStore {
     fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
-        // Without taking a turn when there is nothing to lease.
+        // This takes no turn when there is nothing to lease.
         let standing: Option<(bool, bool)> =
             self.query(|connection| Ok(row::<MayLease, _, _>(connection, &[Value::Integer(node.0)])?))?;
         match standing {
@@ -47,7 +47,7 @@ impl Leasing for PostgresStore {
         })
     }
 
-    /// One statement, and so one moment.
+    /// One statement, so that everything is read at one moment.
     fn inventory(&self, node: NodeId, stored: &[(BatchId, Epoch)]) -> Result<Inventory, StoreError> {
         let ids = array(stored.iter().map(|(batch, _)| batch.0));
         let epochs = array(stored.iter().map(|(_, epoch)| epoch.0));
@@ -116,7 +116,8 @@ impl Sql for HoldNode {
     type Columns = BigInt;
 }
 
-/// The same order as [`crate::domain::least_recently_used`]; each with the highest place in it so far.
+/// The same order as [`crate::domain::least_recently_used`]; each row has the highest place in that order so
+/// far.
 struct LeastRecentlyUsed;
 impl Sql for LeastRecentlyUsed {
     const TEXT: &'static str = "SELECT id, (SELECT max(last_leased) FROM signing_key) FROM signing_key \

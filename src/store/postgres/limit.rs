@@ -1,4 +1,4 @@
-//! The largest payload that the schema takes: a constraint, which is made anew when the limit changes.
+//! The largest payload that the schema takes: a constraint, which is recreated when the limit changes.
 
 use diesel::{
     PgConnection,
@@ -37,7 +37,7 @@ pub(in crate::store) fn set_payload_limit(url: &str, bytes: u32) -> Result<(), S
     check_version(&mut connection, url)?;
     // What if we die here? The old limit stands, or the new one: DDL is part of the transaction.
     write_in_turn_on(&mut connection, Turn::Migrate, |connection| {
-        // NOT VALID: what is stored stays, also where it is larger.
+        // NOT VALID, because stored records stay, even larger ones.
         Ok(connection.batch_execute(&format!(
             "ALTER TABLE record DROP CONSTRAINT IF EXISTS record_payload_is_within_its_limit, \
              ADD CONSTRAINT record_payload_is_within_its_limit CHECK (octet_length(payload) <= {bytes}) NOT VALID"
@@ -45,7 +45,7 @@ pub(in crate::store) fn set_payload_limit(url: &str, bytes: u32) -> Result<(), S
     })
 }
 
-/// Only of a constraint of exactly this form.
+/// Reads the limit only from a constraint of exactly this form.
 struct Limit;
 impl Sql for Limit {
     const TEXT: &'static str = "SELECT substring(pg_get_constraintdef(oid) \

@@ -1,4 +1,4 @@
-//! Hearing of news by NOTIFY.
+//! Listening for notifications (NOTIFY).
 
 use std::{
     thread::sleep,
@@ -15,8 +15,8 @@ use super::{
 };
 use crate::store::{Listener, News, StoreError};
 
-/// How often to look for what the server has sent: libpq hands it over without waiting for more, and
-/// diesel does not lend its socket out to wait on.
+/// How often to poll for notifications: libpq returns those that have arrived without waiting for more, and
+/// diesel gives no access to the socket to wait on.
 const LOOK: Duration = Duration::from_millis(2);
 
 impl News for PostgresStore {
@@ -40,7 +40,7 @@ fn listen(url: &str, session: &Session) -> Result<PgConnection, StoreError> {
     Ok(connection)
 }
 
-/// Whether the server has sent something; all of it is taken.
+/// Whether notifications have arrived. Takes all of them.
 fn has_news(connection: &mut PgConnection) -> Result<bool, Failure> {
     let mut any = false;
     for notification in connection.notifications_iter() {
@@ -54,7 +54,7 @@ impl Listener for PostgresListener {
     fn wait(&mut self, timeout: Duration) -> Result<bool, StoreError> {
         let Some(connection) = &mut self.connection else {
             self.connection = Some(listen(&self.url, &self.session)?);
-            // What was said before was not heard.
+            // Earlier notifications were missed.
             return Ok(true);
         };
         let begun = Instant::now();
@@ -65,7 +65,7 @@ impl Listener for PostgresListener {
                 Ok(false) => sleep(LOOK.min(timeout)),
                 Err(failure) => {
                     self.connection = None;
-                    // Nothing is asked here that a server could refuse: the connection is lost.
+                    // No statement runs here that a server could refuse, so the connection is lost.
                     return Err(match failure.into() {
                         StoreError::Other(text) => StoreError::Unavailable(text),
                         error => error,

@@ -25,7 +25,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 pub(in crate::store) fn migrate(url: &str) -> Result<Vec<String>, StoreError> {
     let Checked { mut connection, .. } = connect_checked(url, Purpose::Write)?;
     refuse_others(&mut connection, url)?;
-    // Without a word to the schema when there is nothing to do: the service need not own it.
+    // The schema is not touched when there is nothing to do, because the service need not own it.
     if is_current(&mut connection)? {
         return Ok(Vec::new());
     }
@@ -51,8 +51,8 @@ pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
     })
 }
 
-/// Taking the schema away from under a node that signs would lose what it has signed and not stored. Nodes that
-/// begin now wait until this has ended, and then find no schema.
+/// Reverting the schema under a node that signs would lose what that node has signed and not stored. Nodes that
+/// start now wait until the revert has ended, and then find no schema.
 fn refuse_under_nodes(connection: &mut PgConnection) -> Result<(), Failure> {
     if !row::<HasNodes, bool, _>(connection, &[])?.unwrap_or(false) {
         return Ok(());
@@ -61,7 +61,7 @@ fn refuse_under_nodes(connection: &mut PgConnection) -> Result<(), Failure> {
     match rows::<LivingNodes, (i64, String), _>(connection, &[])?.as_slice() {
         [] => Ok(()),
         [(id, name), ..] => Err(StoreError::Refused(format!(
-            "node {id} ({}) is at work, or ended less than its lease ago: stop all nodes first",
+            "node {id} ({}) is at work, or its lease has not run out yet: stop all nodes first",
             name.replace(char::is_control, " ")
         ))
         .into()),
@@ -147,7 +147,7 @@ impl Sql for HasRecord {
     type Columns = Bool;
 }
 
-/// Diesel boxes what went wrong in a migration, in a type that it keeps to itself.
+/// Diesel boxes the error of a migration in a private type.
 fn migration_failure(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     let text = error.to_string();
     match classify_message(text.rsplit_once(" with: ").map_or(text.as_str(), |(_, message)| message)) {

@@ -45,7 +45,7 @@ impl Nodes for PostgresStore {
     fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
         // What if we die here? The node is reclaimed, which does the same.
         self.write(|connection| {
-            // Locked first, so that a lease on its way comes to its end, or finds no node.
+            // Locked first, so that a concurrent lease ends before, or finds no node.
             row::<HoldNode, String, _>(connection, &[Value::Integer(node.0)])?;
             let released = release_all_of(connection, node)?;
             execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
@@ -57,13 +57,13 @@ impl Nodes for PostgresStore {
         // Nobody has the id 0.
         let me = Value::Integer(me.map_or(0, |node| node.0));
         let values = [Value::Integer(millis(grace)), me];
-        // Without a transaction while all are alive, which is nearly always.
+        // This needs no transaction while all nodes are alive, which is nearly always.
         if self.query(|connection| Ok(row::<Dead, i64, _>(connection, &values)?))?.is_none() {
             return Ok(Vec::new());
         }
         count_from_now(self, me)?;
-        // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
-        // After it its batches are open.
+        // What if we die here? Before the COMMIT the dead node is still there, and the next reclaim finds it.
+        // After the COMMIT its batches are open.
         self.write(|connection| {
             // Nodes that another process is reclaiming at this moment are left to it. A node that has renewed its
             // lease since is judged by its row as it is now.
@@ -73,10 +73,10 @@ impl Nodes for PostgresStore {
     }
 }
 
-/// A lease that ends later than any renewal could have made it end is from before the clock was set
-/// back: it begins anew, so that a dead node is waited for no longer than a living one may be silent.
+/// A lease that ends later than any renewal could have set it dates from before the clock was set back. It is
+/// counted from now, so that the wait for a dead node is no longer than a living node may be silent.
 fn count_from_now(store: &PostgresStore, me: Value<'_>) -> Result<(), StoreError> {
-    // What if we die here? The next one who looks does it.
+    // What if we die here? The next node that looks does it.
     let leases = store.write(|connection| {
         row::<EndFrozen, i64, _>(connection, &[])?;
         Ok(execute::<CountFromNow, _>(connection, &[me])?)
@@ -88,8 +88,9 @@ fn count_from_now(store: &PostgresStore, me: Value<'_>) -> Result<(), StoreError
 }
 
 fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Result<Reclaimed, Failure> {
-    // A node that was paused while it sent signatures (COPY) holds their batches until it goes on: no
-    // timeout of the server applies while it waits for the rest. It is dead, so that must end.
+    // A node that was paused while it sent signatures (COPY) holds their batches until it resumes, because no
+    // timeout of the server applies while the server waits for the rest. The node is dead, so its backends are
+    // terminated.
     row::<EndHolders, i64, _>(connection, &[Value::Integer(node.0)])?;
     let batches = release_all_of(connection, node)?;
     let deleted = execute::<DeleteNode, _>(connection, &[Value::Integer(node.0)])?;
@@ -97,7 +98,7 @@ fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Res
     Ok(Reclaimed { node, name, batches })
 }
 
-/// Ten years are as good as for ever, and cannot overflow.
+/// Caps a time at ten years, which is as good as forever and cannot overflow.
 fn millis(time: Duration) -> i64 {
     const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
     time.min(TEN_YEARS).as_millis() as i64
@@ -114,8 +115,8 @@ impl Sql for EndHolders {
     type Columns = BigInt;
 }
 
-/// Ends backends that froze in a transaction before the clock was set back: the server's timeouts go by that clock,
-/// too, and would come as much too late, while others wait for a lock.
+/// Terminates backends that froze in a transaction before the clock was set back. The server's timeouts use
+/// that clock too, and would fire that much too late while others wait for a lock.
 struct EndFrozen;
 impl Sql for EndFrozen {
     const TEXT: &'static str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
@@ -159,7 +160,7 @@ impl Sql for Dead {
     type Columns = BigInt;
 }
 
-/// A node that is being renewed at this moment is skipped: if that fails, the next look finds the node.
+/// Skips a node that is being renewed at this moment. If the renewal fails, the next reclaim finds the node.
 struct CountFromNow;
 impl Sql for CountFromNow {
     const TEXT: &'static str = "UPDATE node SET lease_until = clock_timestamp() + lease_ttl * interval '1 millisecond' \

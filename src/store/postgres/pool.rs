@@ -48,7 +48,7 @@ impl PgPool {
             .max_lifetime(None)
             .idle_timeout(Some(Duration::from_secs(600)))
             .connection_timeout(CHECKOUT_TIMEOUT)
-            // The thread that waits for a connection is told; the same once a second in the log says no more.
+            // The thread that waits for a connection gets the error, so logging it once a second adds nothing.
             .error_handler(Box::new(NopErrorHandler))
             .build(manager)
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;

@@ -104,7 +104,7 @@ impl Sql for BatchOf {
     type Columns = BatchColumns;
 }
 
-/// What is stored, as it is: `verify` must see signatures that should not be there, too.
+/// Reads everything that is stored, because `verify` must see signatures that should not be there, too.
 struct SignedBetween;
 impl Sql for SignedBetween {
     const TEXT: &'static str = "SELECT record.id, convert_to(external_id, 'UTF8'), payload, batch_id, value \

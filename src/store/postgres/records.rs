@@ -47,7 +47,7 @@ impl Intake for PostgresStore {
         records: &Runs,
         visit: &mut dyn FnMut(RecordId, &[u8]),
     ) -> Result<(), StoreError> {
-        // Not tried again on another connection: what was shown once is not shown twice.
+        // Not retried on another connection, because no payload may be shown twice.
         self.query_once(|connection| {
             for (first, last) in records.ranges() {
                 let mut next = first.0;
@@ -72,8 +72,7 @@ impl Intake for PostgresStore {
     }
 }
 
-/// What is known before anything is inserted: `None` for a record that is new. It ends with the first
-/// conflict.
+/// The verdicts that are known before anything is inserted, up to the first conflict; `None` for a new record.
 fn plan(
     connection: &mut PgConnection,
     records: &[NewRecord<'_>],
@@ -139,7 +138,7 @@ fn insert_all<'a>(
     Ok(inserted.into_iter().map(|row| row.id).collect())
 }
 
-/// In the order given, so that ids rise with it.
+/// Inserts in the order given, so that ids rise in that order.
 const INSERT: &str = "INSERT INTO record (external_id, payload) SELECT external_id, payload \
      FROM unnest($1, $2) WITH ORDINALITY AS given (external_id, payload, place) ORDER BY place \
      ON CONFLICT (external_id) DO NOTHING RETURNING id";

@@ -1,5 +1,5 @@
-//! What it means that a connection was not made: by the words of libpq, which is built in and has no
-//! translations, and by the SQLSTATE of a server that refused. What a server says may be in any language.
+//! Why a connection was not made: judged by the text of libpq, which is built in and has no translations, and
+//! by the SQLSTATE of a server that refused. A server's text may be in any language.
 
 use super::{
     errors::one_line,
@@ -7,12 +7,12 @@ use super::{
 };
 use crate::store::{DatabaseUrl, StoreError, libpq::Parts};
 
-/// What libpq says of a server can be shown. What it says of an address that it cannot read repeats parts
-/// of it, the password among them, in quotes or behind a colon.
+/// A message of libpq about a server can be shown. A message about an address that libpq cannot read repeats
+/// parts of the address, such as the password, in quotes or behind a colon.
 pub(super) fn not_connected(message: &str, url: &str) -> StoreError {
     let shown = DatabaseUrl::Postgres(url.to_owned()).to_string();
     let of_a_server = [CONNECTION, "could not translate host name"];
-    // A host with an '@' is the end of a password that has one.
+    // A host with an '@' is really the end of a password that contains an '@'.
     let host = message.split('"').nth(1).unwrap_or_default();
     let is_certain = !host.contains('@') && (shown != "postgres://.." || !message.contains('@'));
     if is_certain && of_a_server.iter().any(|start| message.starts_with(start)) {
@@ -25,17 +25,17 @@ pub(super) fn not_connected(message: &str, url: &str) -> StoreError {
     }
     let reason = message.split(['"', ':']).next().unwrap_or_default().trim();
     StoreError::BadUrl(format!(
-        "'{shown}' is no address of a server ({reason}): in user name and password write %40 for '@', %2F for '/', %3A \
-         for ':' and %25 for '%'"
+        "'{shown}' is not a valid server address ({reason}): in the user name and password, write %40 for '@', %2F for \
+         '/', %3A for ':' and %25 for '%'"
     ))
 }
 
-/// How libpq begins what it says of an attempt at one host, and how that goes on.
+/// How libpq's message about one host begins, and how it continues.
 const CONNECTION: &str = "connection to server ";
 const FAILED: &str = " failed: ";
 
-/// How libpq's own reasons begin when there is no server yet, or none that takes connections or writes.
-/// Whatever else it says, such as of a certificate, will be said again.
+/// How libpq's reasons begin when there is no server yet, or none that accepts connections or writes. Any other
+/// reason, such as a bad certificate, would come again on a retry.
 const DOWN: [&str; 16] = [
     "Connection refused",
     "Connection reset",
@@ -59,9 +59,9 @@ const DOWN: [&str; 16] = [
 /// and 00000, which stands for a server that lets us in now.
 const PASSING: [&str; 3] = ["53", "57", "00"];
 
-/// Whether one of the hosts at least may take connections in a moment.
+/// Whether at least one of the hosts may accept connections in a moment.
 fn is_down(message: &str, parts: &Parts<'_>) -> bool {
-    // A host whose name nobody knows may be a mistake; a name server that does not answer is none.
+    // An unknown host name may be a typing error; a name server that does not answer is an outage.
     if message.contains("Temporary failure in name resolution")
         && message.contains("could not translate host name")
     {
@@ -72,7 +72,7 @@ fn is_down(message: &str, parts: &Parts<'_>) -> bool {
             if DOWN.iter().any(|start| reason.starts_with(start)) {
                 return true;
             }
-            // A server's words stand behind its word for "fatal", a colon and two spaces.
+            // A server's text follows its word for "fatal", a colon and two spaces.
             let is_servers = reason.lines().next().is_some_and(|line| line.contains(":  "));
             let sqlstate = || startup::sqlstate(&Place::parse(place)?, parts);
             is_servers && sqlstate().is_some_and(|state| PASSING.iter().any(|class| state.starts_with(class)))

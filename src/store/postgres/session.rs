@@ -15,7 +15,7 @@ pub(super) enum Role {
     Short,
     /// Reading at length, for as long as it takes.
     Reader,
-    /// Checking, migrating, listening: whatever is done once.
+    /// Checking, migrating, listening: what is done once.
     Once,
 }
 
@@ -31,16 +31,16 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// For what is done before it is known where the tables are.
+    /// The session before the schema of the tables is known.
     pub(super) const FIRST: Self = Self { role: Role::Once, schema: None, reads_only: false };
 
-    /// The same, for something else.
+    /// The same session for another role.
     pub(super) fn of(&self, role: Role) -> Self {
         Self { role, ..self.clone() }
     }
 
-    /// The statements that set it up, in one round trip. The timeout of statements comes first: one of a
-    /// few milliseconds would end the others.
+    /// The statements that set it up, in one round trip. The statement timeout comes first, because a timeout
+    /// of a few milliseconds would end the other statements.
     pub(super) fn setup(&self) -> String {
         let mut setup = ALWAYS.to_owned();
         if self.role == Role::Short {
@@ -64,11 +64,11 @@ pub(super) fn only_schema(schema: &str) -> String {
 }
 
 /// A client that holds a lock and falls silent must not hold up all others, so the server ends a transaction
-/// that idles, sooner than others give up waiting. Row-level security must not hide records: with it off
-/// the server refuses instead. A durable commit is one of the promises: `off` becomes `on` here, while a
-/// stricter mode of a replicated server stays. Plans of short statements gain nothing from JIT. The rest is
-/// how values and texts are written and read. The time zone and the encoding are diesel's to set: UTC and
-/// UTF-8. Those that not every version has, and those that not everybody may set, come last.
+/// that idles, sooner than others give up waiting. Row-level security must not hide records: with it off the
+/// server refuses instead. A durable commit is one of the promises: `off` becomes `on` here, while a stricter
+/// mode of a replicated server stays. Plans of short statements gain nothing from JIT. The rest is how values
+/// and texts are written and read. Diesel sets the time zone and the encoding: UTC and UTF-8. Settings that not
+/// every version has, or that not everybody may change, come last.
 const ALWAYS: &str = "SET statement_timeout = 0; \
     SET lock_timeout = '5s'; \
     SET idle_in_transaction_session_timeout = '3s'; \
@@ -93,15 +93,15 @@ const ALWAYS: &str = "SET statement_timeout = 0; \
     SELECT set_config('lc_messages', 'C', false) WHERE current_setting('lc_messages') NOT IN ('C', 'POSIX') \
         AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
 
-/// One that takes longer than this hangs. Each touches few rows, and there is an index for all of them;
-/// but a plan that was made while a table was small, and kept, would read all of it later: at one record
-/// per batch, signing was four times as slow for the first minute.
+/// A short statement that takes longer than this hangs. Each touches few rows, and all of them have an index.
+/// But a cached plan that was made while a table was small would later read the whole table: at one record per
+/// batch, signing was four times as slow for the first minute.
 const SHORT: &str = "; SET statement_timeout = '30s'; \
     SET enable_seqscan = off; \
     SET enable_hashjoin = off; \
     SET enable_mergejoin = off";
 
-/// Refuses a session in which what only a superuser may set is not as it must be.
+/// Refuses a session in which a setting that only a superuser may change has a wrong value.
 pub(super) fn check_settings(connection: &mut PgConnection) -> Result<(), Failure> {
     let wrong: Vec<String> = rows::<WrongSettings, _, _>(connection, &[])?;
     match wrong.first() {
@@ -112,7 +112,7 @@ pub(super) fn check_settings(connection: &mut PgConnection) -> Result<(), Failur
     }
 }
 
-/// Triggers do not run, or damaged pages read as empty ones.
+/// With these settings triggers do not run, or damaged pages read as empty ones.
 struct WrongSettings;
 impl Sql for WrongSettings {
     const TEXT: &'static str = "SELECT format('the setting %s is %s (from: %s) and must be %s', name, setting, source, wanted) \

@@ -1,8 +1,8 @@
-//! Why a server refuses, by SQLSTATE: libpq tells the words only, in the server's language. So, where it
-//! was refused, the beginning of a connection is made once more, up to the same refusal.
+//! Why a server refuses a connection, by SQLSTATE. libpq passes on only the text, in the server's language, so
+//! the start of the refused connection is repeated here, up to the same refusal.
 //!
-//! A password is answered for as libpq would, but never given away: not in clear text, and with TLS
-//! wherever libpq uses it.
+//! Requests for a password are answered as libpq would, but the password is never sent in clear text, and TLS
+//! is used wherever libpq uses it.
 
 use std::{
     env,
@@ -32,7 +32,7 @@ use crate::store::{libpq::Parts, percent::decode};
 /// How long each answer may take.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The most that is read of a server, in bytes.
+/// The longest message that is read from a server, in bytes.
 const MOST: usize = 64 << 10;
 
 /// Where libpq was refused.
@@ -40,13 +40,13 @@ const MOST: usize = 64 << 10;
 pub(super) enum Place {
     /// A socket of this host.
     Socket(PathBuf),
-    /// A host's name, where that is, and the port.
+    /// A host's name, its address and the port.
     Host(String, String, u16),
 }
 
 impl Place {
-    /// Reads what libpq says of it: `on socket "PATH"`, `at "NAME" (ADDRESS), port PORT`, or the latter
-    /// without the address.
+    /// Parses libpq's text: `on socket "PATH"`, `at "NAME" (ADDRESS), port PORT`, or the latter without the
+    /// address.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut quoted = text.split('"');
         let (kind, name, rest) = (quoted.next()?, quoted.next()?, quoted.next()?);
@@ -60,8 +60,8 @@ impl Place {
     }
 }
 
-/// The SQLSTATE with which the server refuses, `00000` when it lets us in now, that of a crash when it is gone,
-/// `None` when none of these shows.
+/// The SQLSTATE with which the server refuses us, `00000` when it lets us in now, that of a crash when it is
+/// gone, `None` when none of these can be told.
 pub(super) fn sqlstate(place: &Place, parts: &Parts<'_>) -> Option<String> {
     let account = Account::of(place, parts)?;
     let answer = connect(place, &account).and_then(|stream| match stream {
@@ -70,20 +70,20 @@ pub(super) fn sqlstate(place: &Place, parts: &Parts<'_>) -> Option<String> {
     });
     match answer {
         Ok(state) => state,
-        // It answered libpq a moment ago.
+        // The server answered libpq a moment ago, so it has gone away since.
         Err(error) if is_gone(error.kind()) => Some("57P02".to_owned()),
-        // Whatever else fails here, libpq's words are all that there is.
+        // After any other failure libpq's text is all that is known.
         Err(_) => None,
     }
 }
 
-/// Whether a server that stops, or has stopped, shows like this.
+/// Whether an error means that the server is stopping, or has stopped.
 fn is_gone(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, TimedOut, UnexpectedEof,
         WouldBlock,
     };
-    // NotFound: its socket.
+    // NotFound: the server's socket.
     [
         BrokenPipe,
         ConnectionAborted,
@@ -97,7 +97,7 @@ fn is_gone(kind: io::ErrorKind) -> bool {
     .contains(&kind)
 }
 
-/// Who asks, as libpq finds it in the address, the environment and the file of passwords.
+/// The account, as libpq finds it in the address, the environment and the password file.
 struct Account {
     user: String,
     database: String,
@@ -198,7 +198,7 @@ fn connect(place: &Place, account: &Account) -> io::Result<Option<Box<dyn Stream
     }
 }
 
-/// With TLS where libpq uses it; `None` where it would not go on.
+/// Starts TLS where libpq uses it; `None` where libpq would give up.
 fn secured(mut stream: TcpStream, name: &str, tls: &Tls) -> io::Result<Option<Box<dyn Stream>>> {
     if ["disable", "allow"].contains(&tls.mode.as_str()) {
         return Ok(Some(Box::new(stream)));
@@ -214,7 +214,7 @@ fn secured(mut stream: TcpStream, name: &str, tls: &Tls) -> io::Result<Option<Bo
     match &tls.authority {
         Some(file) if file == "system" => {}
         Some(file) if tls.mode != "prefer" => builder.set_ca_file(file)?,
-        // As libpq without an authority: the server may be anybody's.
+        // As libpq does without a certificate authority: any server is accepted.
         _ if !tls.mode.starts_with("verify") => builder.set_verify(SslVerifyMode::NONE),
         _ => return Ok(None),
     }
@@ -227,7 +227,7 @@ fn secured(mut stream: TcpStream, name: &str, tls: &Tls) -> io::Result<Option<Bo
     Ok(Some(Box::new(connector.connect(name, stream).map_err(io::Error::other)?)))
 }
 
-/// Says who we are, and answers what is asked, until the server refuses or lets us in.
+/// Sends the account, and answers authentication requests, until the server refuses us or lets us in.
 fn refusal(mut stream: Box<dyn Stream>, account: &Account) -> io::Result<Option<String>> {
     let (mut out, mut scram) = (BytesMut::new(), None);
     frontend::startup_message([("user", account.user.as_str()), ("database", &account.database)], &mut out)?;
@@ -269,7 +269,7 @@ fn refusal(mut stream: Box<dyn Stream>, account: &Account) -> io::Result<Option<
     }
 }
 
-/// Bytes before the body of a message: what it is, and its length.
+/// Bytes before the body of a message: its type and its length.
 const HEADER: usize = 5;
 
 fn read(stream: &mut impl Read) -> io::Result<BytesMut> {

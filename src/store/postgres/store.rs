@@ -29,7 +29,7 @@ impl PostgresStore {
         Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX))
     }
 
-    /// To look only: for a role that may only read, and on a standby.
+    /// Opens a database to read only: for a role that may only read, and on a standby.
     pub(in crate::store) fn open_to_read(url: &str) -> Result<Self, StoreError> {
         Self::open_for(Purpose::Read, url, READERS)
     }
@@ -45,8 +45,8 @@ impl PostgresStore {
         })
     }
 
-    /// Runs `body` in one transaction that writes. Its error rolls everything back. It may run several
-    /// times, when others are in the way.
+    /// Runs `body` in one transaction that writes. Its error rolls everything back. `body` may run several
+    /// times, when other transactions conflict.
     pub(super) fn write<T>(
         &self,
         body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
@@ -54,7 +54,7 @@ impl PostgresStore {
         run(&self.short, READ_COMMITTED, body)
     }
 
-    /// The same, alone: other nodes wait for their turn.
+    /// The same, but on one node at a time: the others wait for their turn.
     pub(super) fn write_in_turn<T>(
         &self,
         turn: Turn,
@@ -79,7 +79,7 @@ impl PostgresStore {
         again_if_stale(&self.short, body)
     }
 
-    /// Runs `body`, short statements that only read, no more than once.
+    /// Runs `body`, short statements that only read, at most once.
     pub(super) fn query_once<T>(
         &self,
         body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
@@ -87,7 +87,7 @@ impl PostgresStore {
         once(&self.short, body)
     }
 
-    /// Runs `body`, a single statement that may take its time.
+    /// Runs `body`, a single statement that may take long.
     pub(super) fn long_query<T>(
         &self,
         body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,

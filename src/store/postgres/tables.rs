@@ -1,4 +1,4 @@
-//! Where the tables are, and that they show every row: hidden rows would count as gone.
+//! Finds the tables, and checks that they show every row: hidden rows would count as missing.
 
 use diesel::{
     PgConnection,
@@ -12,8 +12,9 @@ use crate::store::{
     sql::{Sql, row, rows},
 };
 
-/// The schema in which the tables are: the first of the search_path that has all of them, or else some. Otherwise the one
-/// in which they are to be made: the first of the path, and `public` where the path has no schema at all.
+/// The schema in which the tables are: the first of the search_path that has all of them, or else some of them.
+/// Without any table it is the schema in which to make them: the first of the path, and `public` where the path
+/// has no schema at all.
 pub(super) fn place(connection: &mut PgConnection) -> Result<String, Failure> {
     match row::<Place, Option<String>, _>(connection, &[])?.flatten() {
         Some(schema) => Ok(schema),
@@ -29,23 +30,23 @@ pub(super) fn place(connection: &mut PgConnection) -> Result<String, Failure> {
     }
 }
 
-/// Where else such tables are, in words for whoever did not find them.
+/// The error that names the other schemas with such tables, if there are any.
 pub(super) fn elsewhere(connection: &mut PgConnection) -> Result<Option<StoreError>, Failure> {
     let schemas: Vec<String> = row::<OtherSchemas, _, _>(connection, &[])?.unwrap_or_default();
     if schemas.is_empty() {
         return Ok(None);
     }
-    // Ours has taken its place.
+    // Our search_path has replaced the one to show.
     connection.batch_execute("RESET search_path")?;
     let (path, source): (String, String) = row::<SearchPath, _, _>(connection, &[])?.unwrap_or_default();
     Ok(Some(StoreError::Unusable(format!(
-        "the setting search_path is '{path}' (from: {source}), where no table of Sign Wave is; schema {} has them: add \
+        "the setting search_path is '{path}' (from: {source}), which has no Sign Wave tables; schema {} has them: add \
          options=-c%20search_path%3DNAME to the URL",
         schemas.join(" and schema ")
     ))))
 }
 
-/// Refuses tables that may show less than there is.
+/// Refuses tables that may hide rows.
 pub(super) fn check(connection: &mut PgConnection) -> Result<(), Failure> {
     match problem(connection)? {
         None => Ok(()),
@@ -61,11 +62,11 @@ pub(super) fn problem(connection: &mut PgConnection) -> Result<Option<String>, F
         if kind.is_none() {
             Some(format!("there is no table {name}"))
         } else if kind != Some("rp") {
-            Some(format!("{name} is no ordinary table (it is a view, or foreign, partitioned, unlogged or temporary)"))
+            Some(format!("{name} is not an ordinary table (it is a view, or foreign, partitioned, unlogged or temporary)"))
         } else if !readable && name == "signing_key" {
             Some(format!(
-                "role {role} may not read table signing_key: give it what signwave_auditor of packaging/roles.sql has, \
-                 which is all but the sealed keys"
+                "role {role} may not read table signing_key: grant it the rights of signwave_auditor in \
+                 packaging/roles.sql (everything but the sealed keys)"
             ))
         } else if !readable {
             Some(format!(

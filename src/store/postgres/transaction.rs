@@ -31,41 +31,41 @@ pub(super) enum Turn {
     Migrate,
 }
 
-/// Each statement sees what was committed before it, so that what follows waiting for a turn sees
-/// what those before did.
+/// Each statement sees what was committed before it, so that a node that has waited for its turn sees what the
+/// nodes before it did.
 pub(super) const READ_COMMITTED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// How often a transaction is tried that collides with others, or whose connection is lost before its
+/// How many attempts a transaction has that collides with others, or whose connection is lost before its
 /// COMMIT.
 const COLLIDED_ATTEMPTS: u32 = 10;
 
-/// How often one is tried that the server refuses without a reason that is known here, such as a deadlock.
+/// How many attempts a transaction has that the server refuses for an unknown reason, such as a deadlock.
 const UNFORESEEN_ATTEMPTS: u32 = 5;
 
-/// A little less than what the sessions set as `lock_timeout`: a statement that was refused after so long
-/// has waited for others.
+/// A little less than the `lock_timeout` of the sessions: a statement that was refused after this time has
+/// waited for a lock.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(4_900);
 
-/// A transaction that begins by waiting for its turn: for a lock that only those can take who may write
-/// where Sign Wave does. Before there are tables there is nothing of that kind, and migrations lock a number,
-/// which anybody may do: then the wait has an end, and the process that is in the way is named.
+/// The statements that begin a transaction and wait for its turn. A turn is a lock that only roles with Sign
+/// Wave's rights to write can take. Migrations run before there are tables, so they take an advisory lock,
+/// which any role may hold. That wait has an end, and the error names the process that holds the lock.
 ///
 /// Forming batches does not wait for the disk. A crash of the server may undo it, but only together with
-/// everything after it in the log: no batch that was leased is ever undone, since leases are durable.
+/// everything after it in the log: no batch that was leased is ever undone, because leases are durable.
 pub(super) fn in_turn(turn: Turn) -> String {
     let lock = match turn {
         Turn::Open => {
             "SET LOCAL synchronous_commit = off; LOCK TABLE ONLY opening_turn IN SHARE ROW EXCLUSIVE MODE"
         }
         Turn::Lease => "LOCK TABLE ONLY leasing_turn IN SHARE ROW EXCLUSIVE MODE",
-        // 'sign' in ASCII, and a number of its own.
+        // 'sign' in ASCII, and a number that only migrations use.
         Turn::Migrate => "SELECT pg_advisory_xact_lock(1936287598, 3)",
     };
     format!("{READ_COMMITTED}; {lock}")
 }
 
-/// One transaction alone, on a connection of its own.
+/// Runs one transaction in its turn, on a separate connection.
 pub(super) fn write_in_turn_on<T>(
     connection: &mut PgConnection,
     turn: Turn,
@@ -92,7 +92,7 @@ pub(super) fn run<T>(
             Err(failure) => judged(&mut connection, failure, begun, pool.role),
         };
         let may_try = match &failure {
-            // Lost before the COMMIT, such as one that the pool kept while the server was started anew:
+            // The connection was lost before the COMMIT, such as a pooled one after a restart of the server:
             // nothing has happened.
             Failure::Collided(_) | Failure::Store(StoreError::Unavailable(_)) => tries < COLLIDED_ATTEMPTS,
             Failure::Unforeseen(_) => tries < UNFORESEEN_ATTEMPTS,
@@ -101,7 +101,7 @@ pub(super) fn run<T>(
         if !may_try {
             return Err(explained(&mut connection, failure));
         }
-        log::debug!("transaction tried again: {failure:?}");
+        log::debug!("retrying a transaction: {failure:?}");
         drop(connection);
         sleep(pause_after(tries));
         tries += 1;
@@ -115,15 +115,15 @@ fn attempt<T>(
     body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     if let Err(error) = AnsiTransactionManager::begin_transaction_sql(connection, begin) {
-        // The transaction may have begun, and the lock not been given; on a lost connection this fails.
+        // The transaction may have begun without getting its lock. On a lost connection the ROLLBACK fails.
         let _ = connection.batch_execute("ROLLBACK");
         return Err(error.into());
     }
     finish(connection, body)
 }
 
-/// What a failure means, now that the transaction is over: whether the connection lives tells more than the
-/// server's words, and so does how long it took.
+/// What a failure means, now that the transaction is over. Whether the connection is alive, and how long the
+/// transaction took, tell more than the server's text.
 fn judged(connection: &mut PgConnection, failure: Failure, begun: Instant, role: Role) -> Failure {
     let took = begun.elapsed();
     match failure {
@@ -132,7 +132,7 @@ fn judged(connection: &mut PgConnection, failure: Failure, begun: Instant, role:
             StoreError::Unavailable(text).into()
         }
         Failure::Unforeseen(text) if took >= LOCK_TIMEOUT => match holders(connection) {
-            // What reads at length may take as long for itself.
+            // A long read may take that long without waiting for a lock.
             None if role == Role::Reader => Failure::Unforeseen(text),
             None => StoreError::HeldUp(format!("gave up after {} s ({text})", took.as_secs())).into(),
             Some(holders) => {
@@ -148,7 +148,7 @@ fn judged(connection: &mut PgConnection, failure: Failure, begun: Instant, role:
     }
 }
 
-/// A refusal that nobody foresaw, in our own words where the tables themselves show the reason.
+/// Explains an unforeseen refusal in our words where the tables themselves show the reason.
 pub(super) fn explained(connection: &mut PgConnection, failure: Failure) -> StoreError {
     match (&failure, matches!(failure, Failure::Unforeseen(_)).then(|| tables::problem(connection))) {
         (Failure::Unforeseen(text), Some(Ok(Some(problem)))) => {
@@ -195,8 +195,8 @@ pub(super) fn again_if_stale<T>(
     }
 }
 
-/// Diesel notices that a connection is lost when it reads, not when it cannot send: the pool would lend it
-/// out again and again.
+/// Runs `body` once. Diesel notices a lost connection when it reads, but not when it cannot send. So a failure
+/// is judged here, because the pool would otherwise lend that connection out again and again.
 pub(super) fn once<T>(
     pool: &PgPool,
     body: impl FnOnce(&mut PgConnection) -> Result<T, Failure>,
@@ -219,7 +219,8 @@ const FIRST_PAUSE: u64 = 1_000;
 /// How often it doubles: up to 32 ms.
 const DOUBLINGS: u32 = 5;
 
-/// That pause, and up to as much again by chance, so that those who collided do not meet again.
+/// That pause and a random part of up to the same length, so that transactions that collided do not collide
+/// again.
 fn pause_after(attempt: u32) -> Duration {
     let least = FIRST_PAUSE << attempt.saturating_sub(1).min(DOUBLINGS);
     let mut random = [0; 4];

@@ -26,7 +26,7 @@ pub(in crate::store) type BatchColumns = (
     Nullable<Text>,
 );
 
-/// A batch with all that may be read of it.
+/// A batch with all columns that readers may see.
 #[derive(Queryable)]
 pub(in crate::store) struct RawBatch {
     id: i64,

@@ -2,17 +2,17 @@
 
 use crate::store::StoreError;
 
-/// Says which row has no meaning.
+/// The error for a row that cannot be understood.
 pub(super) fn corrupt(table: &str, id: i64, error: &dyn std::error::Error) -> StoreError {
     StoreError::Corrupt(format!("{table} {id}: {error}"))
 }
 
-/// SQL takes a negative limit for none, or for an error.
+/// Never returns a negative number, which SQL treats as no limit, or as an error.
 pub(in crate::store) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// A statement must have changed exactly so many rows.
+/// Fails unless a statement changed exactly the expected number of rows.
 pub(in crate::store) fn expect_rows(
     what: &'static str,
     expected: usize,

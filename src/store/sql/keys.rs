@@ -15,8 +15,8 @@ use crate::{
     store::{KeyStateVerdict, StoreError},
 };
 
-/// Sets the state of a key, if it may become so, in a transaction that is under way. `StateOf` reads the
-/// present one by the key's id, and holds it.
+/// Sets the state of a key, if [`KeyState::may_become`] allows it, within a transaction that is under way.
+/// `StateOf` reads the current state by the key's id, and locks it.
 pub(in crate::store) fn set_key_state<StateOf, C, E>(
     connection: &mut C,
     key: KeyId,

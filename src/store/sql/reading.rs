@@ -65,8 +65,8 @@ pub(in crate::store) fn stored_key(id: KeyId, raw: RawStoredKey) -> Result<Store
 /// The types of [`RawStoredKey`].
 pub(in crate::store) type StoredKeyColumns = (Text, Binary, Text, Nullable<Binary>, Nullable<Text>);
 
-/// A record and its signature. The `external_id` comes as bytes: SQLite takes any, and one of them must not
-/// stop an export.
+/// A record and its signature. The `external_id` comes as bytes, because SQLite stores texts that are not
+/// UTF-8, and such a text must not stop an export.
 #[derive(Queryable)]
 pub(in crate::store) struct RawSigned {
     record: i64,
@@ -101,7 +101,7 @@ pub(in crate::store) fn read_pages(
             let Some(shown) = page.last() else { break };
             let behind = shown.record.checked_add(1);
             visit_signed(&page, visit);
-            // There is none behind the highest number.
+            // No id follows the highest number.
             let Some(behind) = behind else { break };
             next = behind;
         }
@@ -109,7 +109,7 @@ pub(in crate::store) fn read_pages(
     Ok(())
 }
 
-/// The first of `rows`, as many as make a page.
+/// Takes as many `rows` as make a page.
 pub(in crate::store) fn page(
     rows: impl Iterator<Item = QueryResult<RawSigned>>,
 ) -> QueryResult<Vec<RawSigned>> {

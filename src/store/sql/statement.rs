@@ -1,7 +1,7 @@
 //! Fixed SQL texts with bound values, each prepared once per connection.
 //!
-//! Diesel prepares every UPDATE and every `sql_query` anew, which costs more than running them. A
-//! type per statement lets its cache know them again.
+//! Diesel prepares every UPDATE and every `sql_query` anew, which costs more than running them. A type per
+//! statement lets diesel's cache recognise it.
 
 use std::marker::PhantomData;
 
@@ -16,8 +16,8 @@ use diesel::{
 
 /// One SQL text, named by its type.
 pub(in crate::store) trait Sql: 'static {
-    /// The text, with a `?` for each value and nowhere else. For SQLite a limit is written `LIMIT +?`: it
-    /// compiles a statement anew for each value of a bare `LIMIT ?`, in search of a better plan.
+    /// The text, with a `?` for each value and nowhere else. For SQLite a limit is written `LIMIT +?`, because
+    /// SQLite compiles a statement again for each value of a bare `LIMIT ?`, in search of a better plan.
     const TEXT: &'static str;
     /// The types of the columns that it returns; `()` for none.
     type Columns: 'static;

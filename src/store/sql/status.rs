@@ -14,7 +14,7 @@ use crate::{
 /// The columns of [`RawSum`].
 pub(in crate::store) type SumColumns = (Text, BigInt, BigInt);
 
-/// What is in one state.
+/// The sums over the rows in one state.
 #[derive(Queryable)]
 pub(in crate::store) struct RawSum {
     state: String,
@@ -42,9 +42,9 @@ impl From<RawNode> for NodeRow {
     }
 }
 
-/// How far the work is: by the nodes, the records in no batch, the keys with their signatures, the
-/// batches that are not signed with their records, and the highest id of a batch. What is signed is the
-/// sum of the keys' signatures; batches are numbered without gaps.
+/// Builds the status from the nodes, the records in no batch, the keys with their signatures, the unsigned
+/// batches with their records, and the highest id of a batch. The number of signed records is the sum of the
+/// keys' signatures. The highest id is the number of batches, because they are numbered without gaps.
 pub(in crate::store) fn status(
     nodes: Vec<RawNode>,
     unbatched: u64,

@@ -1,4 +1,4 @@
-//! Checking the database itself: is the schema, which holds the promises, still what it was made as?
+//! Checking the database itself: is the schema, which enforces the promises, still as the migrations made it?
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ fn damage(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
 fn orphans(connection: &mut SqliteConnection) -> Result<Vec<String>, Failure> {
     let orphans: Vec<(String, Option<i64>, String)> = rows::<OrphanCheck, _, _>(connection, &[])?;
     let sentence = |(table, row, parent): (String, Option<i64>, String)| {
-        format!("{table} {} refers to a {parent} that is not there", row.unwrap_or_default())
+        format!("{table} {} refers to a {parent} that does not exist", row.unwrap_or_default())
     };
     Ok(orphans.into_iter().map(sentence).collect())
 }
@@ -71,7 +71,7 @@ fn schema(connection: &mut SqliteConnection) -> Result<Schema, Failure> {
     Ok(objects.into_iter().map(object).collect())
 }
 
-/// What is more than expected may be the user's own, except a trigger, which can change what is stored.
+/// Additional objects may be the user's, except a trigger, which can change what is stored.
 fn compare(expected: &Schema, found: &Schema) -> Vec<String> {
     let lacking =
         expected.iter().filter_map(|((kind, name), sql)| match found.get(&(kind.clone(), name.clone())) {
@@ -109,8 +109,8 @@ impl Sql for QuickCheck {
     type Columns = Text;
 }
 
-/// The check of the signatures looks each one up beside its record and its batch, and counts them: here that
-/// would only be done once more.
+/// Leaves out `signature`, because the check of the signatures already looks up the record and the batch of
+/// each one.
 struct OrphanCheck;
 impl Sql for OrphanCheck {
     const TEXT: &'static str = "SELECT orphan.\"table\", orphan.rowid, orphan.parent \

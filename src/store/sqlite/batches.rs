@@ -16,7 +16,7 @@ const IDS_AT_A_TIME: usize = 8192;
 
 impl Batching for SqliteStore {
     fn open_batches(&self, request: OpenBatches) -> Result<OpenedBatches, StoreError> {
-        // Without the write lock: a poll that finds nothing to do must not hold up anybody.
+        // This takes no write lock, because a poll that finds nothing to do must not block other processes.
         let (survey, available) = self.read(|connection| {
             let survey = survey(connection)?;
             let enough =
@@ -30,14 +30,14 @@ impl Batching for SqliteStore {
             let waiting = (available > 0).then_some(available);
             return Ok(OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting });
         }
-        // What if we die here? Forming batches is one transaction: they are there, open, or they are not,
-        // and the next call forms them.
+        // What if we die here? Forming batches is one transaction: either the batches exist and are open, or
+        // they do not exist and the next call forms them.
         self.write_unsynced(|connection| form(connection, request))
     }
 }
 
-/// Reads the ids within the transaction: an id that another process chose may still appear above the
-/// frontier, never below it.
+/// Reads the ids within the transaction. Before it begins, another process may still insert an id of its choice
+/// above the frontier, but never below it.
 fn form(connection: &mut SqliteConnection, request: OpenBatches) -> Result<OpenedBatches, Failure> {
     let Survey { open, leased, mut frontier } = survey(connection)?;
     let batch_size = request.batch_size.max(1);
@@ -100,7 +100,7 @@ fn ids_above(connection: &mut SqliteConnection, frontier: i64, limit: usize) -> 
     Ok(rows::<IdsAbove, _, _>(connection, &[Value::Integer(frontier), Value::Integer(sql_limit(limit))])?)
 }
 
-/// Batches are formed in id order, so that the last one reaches furthest.
+/// Batches are formed in id order, so the last one ends at the frontier.
 struct SurveyBatches;
 impl Sql for SurveyBatches {
     const TEXT: &'static str = "SELECT (SELECT count(*) FROM batch WHERE state = 'open'), \

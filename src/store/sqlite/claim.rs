@@ -1,10 +1,11 @@
-//! Claims: each process that has a database open says so on the file itself, and says by which name and with
-//! which log. SQLite names the log after the path, so that two processes that come by two names would not
-//! see each other's commits.
+//! Claims: each process that has a database open states on the file itself by which name and with which log it
+//! uses the file. SQLite names the log after the path, so two processes that use two names would not see each
+//! other's commits.
 //!
-//! A claim is a lock on one byte far behind the end of the file; the byte's position is what is said.
-//! Processes that say the same share it, and whoever finds a lock at another position stays away. It is a
-//! lock of the open file (`F_OFD_SETLK`), which the kernel drops when the process dies, however it dies.
+//! A claim is a shared lock on one byte far behind the end of the file; the position of the byte encodes what
+//! is claimed. Processes that claim the same share the lock, and a process that finds a lock at another
+//! position is refused. The lock belongs to the open file (`F_OFD_SETLK`), so the kernel drops it when the
+//! process dies, however it dies.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +24,7 @@ use nix::{
 use super::look::{FileId, look, look_at};
 use crate::store::StoreError;
 
-/// What is said of a file, and where the bytes lie that say it. SQLite's own locks end at 2^30 + 512.
+/// What is claimed of a file, and which range of bytes encodes it. SQLite's locks end at 2^30 + 512.
 #[derive(Clone, Copy)]
 enum About {
     /// Of a database: the folder and the name by which it is open.
@@ -37,15 +38,16 @@ enum About {
 /// Bytes for each.
 const SPAN: i64 = 1 << 60;
 
-/// Says `text` of a file; `false` when somebody else says something else.
+/// Claims `text` of a file; `false` when another process claims something else.
 fn say(file: &File, about: About, text: &[u8]) -> io::Result<bool> {
-    // First our word, then the look at the others': of two who come at the same time at least one sees the other.
+    // Lock first, then look at the other claims: of two processes that come at the same time at least one sees
+    // the other.
     let byte = lock(libc::F_RDLCK, about as i64 * SPAN + hash(text), 1);
     fcntl(file, FcntlArg::F_OFD_SETLK(&byte))?;
     is_said(file, about, Some(text))
 }
 
-/// Whether all others who say something of a file say `text`.
+/// Whether all others who claim something of a file claim `text`.
 fn is_said(file: &File, about: About, text: Option<&[u8]>) -> io::Result<bool> {
     let (begin, end) = (about as i64 * SPAN, (about as i64 + 1) * SPAN);
     let ours = text.map(|text| begin + hash(text));
@@ -65,7 +67,7 @@ fn is_said(file: &File, about: About, text: Option<&[u8]>) -> io::Result<bool> {
 
 fn unsay(file: &File, about: About) {
     let all = lock(libc::F_UNLCK, about as i64 * SPAN, SPAN);
-    // What cannot be unsaid keeps others away until this process ends.
+    // A claim that cannot be dropped keeps other processes away until this process ends.
     let _: Result<i32, Errno> = fcntl(file, FcntlArg::F_OFD_SETLK(&all));
 }
 
@@ -94,21 +96,22 @@ struct Held {
     log: Option<Vec<u8>>,
     /// Indexes of the log, opened beside SQLite. The last is in use.
     indexes: Vec<Arc<File>>,
-    /// Claims, and how many of them are about a log, too.
+    /// The number of claims, and how many of them are about a log, too.
     claims: usize,
     attached: usize,
 }
 
-/// Of the whole process, because POSIX locks are: when a process closes any descriptor of a file, all locks
-/// are gone that SQLite holds on it by other descriptors. So each database and each index is opened here
-/// once, before SQLite opens it, and closed when nobody in this process uses it any more.
+/// One map for the whole process, because POSIX locks belong to the process: when it closes any descriptor of a
+/// file, it loses all locks that SQLite holds on that file by other descriptors. So each database and each
+/// index is opened here once, before SQLite opens it, and closed when nothing in this process uses it any more.
 static HELD: Mutex<BTreeMap<FileId, Held>> = Mutex::new(BTreeMap::new());
 
 fn held() -> MutexGuard<'static, BTreeMap<FileId, Held>> {
     HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A database that this process has open, by one name. To be dropped after the last connection to it.
+/// A database that this process has open, by one name. Callers must drop the claim after the last connection to
+/// the database.
 pub(super) struct Claim {
     pub(super) id: FileId,
     is_attached: bool,
@@ -118,9 +121,10 @@ pub(super) struct Claim {
 pub(super) enum Refusal {
     /// It is open by another name.
     OtherName,
-    /// It is open with another log, or its log with another database: that passes when the others close.
+    /// It is open with another log, or its log with another database. This passes when the other processes
+    /// close the file.
     OtherLog,
-    /// The operating system said so.
+    /// An error of the operating system.
     Io(io::Error),
 }
 
@@ -165,8 +169,8 @@ impl Claim {
         Ok(Self { id: seen.id, is_attached: false })
     }
 
-    /// Whether what lies at `log` and `index`, or does not, fits to what others use. Nothing may be read
-    /// from it otherwise.
+    /// Refuses the database when the files at `log` and `index`, or their absence, do not match what other
+    /// processes use: then nothing may be read from it.
     pub(super) fn check_log(&self, log: &Path, index: &Path) -> Result<(), Refusal> {
         let found =
             look(log)?.zip(look(index)?).map(|(log, index)| [log.id.bytes(), index.id.bytes()].concat());
@@ -231,18 +235,19 @@ impl Drop for Claim {
         held.claims -= 1;
         held.attached -= usize::from(self.is_attached);
         if held.attached == 0 {
-            // The last connection that wrote has removed its log, or leaves it to the next.
+            // The last connection that wrote has removed its log, or leaves it to the next process.
             held.log = None;
             unsay(&held.database, About::Log);
         }
         if held.claims == 0 {
-            // Closed before anybody can open it anew.
+            // The file is closed before another thread can open it again.
             all.remove(&self.id);
         }
     }
 }
 
-/// To write where that is allowed: opening a file of a lower layer of an overlay to write makes it another.
+/// Opens a file to write where that is allowed, because an overlay file system makes another file of one in a
+/// lower layer when a process first opens it to write.
 fn open(path: &Path) -> io::Result<File> {
     match OpenOptions::new().read(true).write(true).open(path) {
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
@@ -252,7 +257,7 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The folder, whatever it is called, and the name in it: what SQLite makes the log's name of.
+/// The folder, whatever its name, and the file's name in it: SQLite derives the log's name from them.
 fn name_of(path: &Path) -> io::Result<Vec<u8>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(ErrorKind::InvalidInput.into());
@@ -261,7 +266,7 @@ fn name_of(path: &Path) -> io::Result<Vec<u8>> {
     Ok([&folder.id.bytes()[..], name.as_encoded_bytes()].concat())
 }
 
-/// What is said to a person.
+/// The errors that users see.
 impl Refusal {
     pub(super) fn of(self, path: &Path) -> StoreError {
         let path = path.display();

@@ -58,8 +58,8 @@ fn store(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<(), F
     Ok(expect_rows("counting a key's signatures", 1, execute::<CountSignatures, _>(connection, &values)?)?)
 }
 
-/// Conditional on the lease once more, though nobody can have changed it within this transaction:
-/// this is the statement that holds the promise, and it must not depend on the one before it.
+/// Checks the lease once more, although nobody can have changed it within this transaction: this statement
+/// keeps the promise, and must not depend on an earlier one.
 fn mark_signed(connection: &mut SqliteConnection, lease: &Lease, stored: usize) -> Result<(), Failure> {
     let values = [
         Value::Integer(lease.batch().0),
@@ -71,8 +71,8 @@ fn mark_signed(connection: &mut SqliteConnection, lease: &Lease, stored: usize) 
     Ok(expect_rows("marking a batch as signed", 1, execute::<MarkSigned, _>(connection, &values)?)?)
 }
 
-/// Sixteen at a time: 2.3 µs a record instead of 2.6 µs one by one. (One INSERT .. SELECT that cuts up
-/// a single blob takes longer, since a trigger makes SQLite put all of its rows aside first.)
+/// Inserts sixteen at a time, which takes 2.3 µs a record instead of 2.6 µs one by one. (One INSERT .. SELECT
+/// that cuts up a single blob takes longer, because a trigger makes SQLite buffer all rows first.)
 fn insert_signatures(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<usize, Failure> {
     let id = Value::Integer(batch.lease().batch().0);
     let values: Vec<_> = batch

@@ -34,9 +34,9 @@ const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What every writer sets after `busy_timeout` and `journal_mode`, one statement each.
 ///
-/// The write-ahead log is copied into the database each 2000 pages (8 MB: large enough that pages
-/// written often, such as those of keys, are copied once for many commits), and is cut back to 64 MB
-/// should a long reader have made it longer than that.
+/// The write-ahead log is copied into the database each 2000 pages (8 MB: large enough that pages written
+/// often, such as those of keys, are copied once for many commits), and is cut back to 64 MB if a long reader
+/// has made it longer.
 const WRITER: [&str; 7] = [
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -68,7 +68,8 @@ pub(super) enum Access {
 /// Opens a file that exists, by a path without symbolic links; never makes one.
 pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, StoreError> {
     match sync_log(path) {
-        // Whoever may not read the log, or reads what nobody can write, is told so by SQLite if it matters.
+        // A reader may have no right to read the log, or read a file that nobody can write. SQLite reports that
+        // if it matters.
         Err(_) if access != Access::Write => {}
         synced => synced?,
     }
@@ -81,7 +82,8 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<SqliteConnection, S
     Ok(connection)
 }
 
-/// One connection that writes. It has read the log when it is handed out, and keeps others from reading it anew.
+/// One connection that writes. It has read the log before it is handed out, and while it is open no process
+/// reads the log from its beginning.
 pub(super) fn writer_pool(path: &Path) -> Result<SqlitePool, StoreError> {
     let writer = pool(path, 1, Role::Writer, Access::Write)?;
     sync_log(path)?;
@@ -127,15 +129,15 @@ impl CustomizeConnection<SqliteConnection, R2d2Error> for Role {
     }
 }
 
-/// Makes a connection durable and strict, and checks that it is: SQLite ignores a pragma that it
-/// does not know, and answers another mode where write-ahead logging cannot work.
+/// Makes a connection durable and strict, and checks the result, because SQLite ignores an unknown pragma, and
+/// answers another mode where write-ahead logging cannot work.
 pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Failure> {
     connection.batch_execute(BUSY_TIMEOUT)?;
     let mode: Option<String> = row::<JournalMode, _, _>(connection, &[])?;
     if mode.as_deref() != Some("wal") {
         return Err(Failure(StoreError::Other(format!(
-            "write-ahead logging does not work here (journal mode '{}'): is the database on a network file \
-             system?",
+            "write-ahead logging does not work here (journal mode '{}'): if the database is on a network file \
+             system, move it to a local one",
             mode.unwrap_or_default()
         ))));
     }
@@ -149,18 +151,18 @@ pub(super) fn prepare_writer(connection: &mut SqliteConnection) -> Result<(), Fa
     Ok(())
 }
 
-/// Makes certain what is found in the log.
+/// Makes durable what is found in the log.
 ///
-/// A process that is killed within a commit may leave all of it in the log, and not on the disk. Whoever
-/// opens the file next, when nobody else has it open, reads the log from its beginning, takes that commit
-/// for a good one and shows it; SQLite syncs it with the next commit only, before which the power may go
-/// away. So the log is synced before it is read, and after: another process may have come and died between.
+/// A process that is killed within a commit may leave all of it in the log, but not on the disk. The next
+/// process that opens the file, when no other has it open, reads the log from its beginning, accepts that
+/// commit and shows it. SQLite syncs the commit only with the next one, and the power may fail before. So the
+/// log is synced before it is read, and again after, because another process may have come and died in between.
 fn sync_log(path: &Path) -> Result<(), StoreError> {
     let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
     let log = beside(path, "-wal");
     match sync(&log) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()), // there is nothing to be found
-        // Its name, too.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()), // there is no log to sync
+        // The log's name must be durable, too.
         Ok(()) => path.parent().map_or(Ok(()), sync),
         error => error,
     }
@@ -212,7 +214,7 @@ fn uri(path: &Path, access: Access) -> Result<String, StoreError> {
     let Some(path) = path.to_str() else {
         return Err(StoreError::BadUrl(format!("the path '{}' is not UTF-8", path.display())));
     };
-    // Where writing is not allowed, SQLite opens a file to read, whatever it is told.
+    // Where writing is not allowed, SQLite opens a file to read, whatever the mode says.
     let mode = if access == Access::Frozen { "mode=ro&immutable=1" } else { "mode=rw" };
     Ok(format!("file:{}?{mode}", utf8_percent_encode(path, &PATH)))
 }

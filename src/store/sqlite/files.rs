@@ -1,6 +1,6 @@
-//! Whether the names of an open database still lead to it. It is asked before each commit is believed, and
-//! before anything that was read is shown: what is stored in a file that has lost its name, or its log, is not
-//! stored for anybody else.
+//! Checks that the names of an open database still lead to it. The check runs before each commit is believed,
+//! and before anything that was read is shown: what is stored in a file that has lost its name, or its log, is
+//! not stored for any other process.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::store::StoreError;
 
-/// The files of an open database. To be dropped after the last connection to it.
+/// The files of an open database. Callers must drop this after the last connection to the database.
 pub(super) struct Files {
     pub(super) path: PathBuf,
     log: PathBuf,
@@ -101,7 +101,7 @@ impl Files {
         self.check().map_err(|end| self.refuse(end))
     }
 
-    /// Whether there is nothing in a log of any kind, or no log: then the file alone is the whole database.
+    /// Whether each kind of log is empty, or does not exist: then the file alone is the whole database.
     pub(super) fn is_log_empty(&self) -> io::Result<bool> {
         let is_empty = |seen: Option<Seen>| seen.is_none_or(|log| log.size == 0);
         Ok(is_empty(look(&self.log)?) && is_empty(look(&beside(&self.path, "-journal"))?))
@@ -113,12 +113,12 @@ impl Files {
         Ok(())
     }
 
-    /// Whether something happened to the files: nothing that is stored through them counts any more.
+    /// Whether something happened to the files: then nothing that is stored through them counts any more.
     pub(super) fn is_ended(&self) -> bool {
         self.ended.get().is_some()
     }
 
-    /// Looks whether each name still leads to the file that is open. It costs a few microseconds.
+    /// Checks that each name still leads to the file that is open. This costs a few microseconds.
     pub(super) fn check(&self) -> Result<(), End> {
         if let Some(error) = self.ended.get() {
             return Err(End::Before(error.clone()));
@@ -138,13 +138,13 @@ impl Files {
         }
     }
 
-    /// The error of a check that failed, and of all after it. Where that hurts nobody `save` copies the log
-    /// into the database, and says whether it could.
+    /// The error of a check that failed, and of all checks after it. Where that is safe, `save` copies the log
+    /// into the database, and returns whether it could.
     pub(super) fn end(&self, end: End, save: impl FnOnce() -> bool) -> StoreError {
         match end {
             End::Before(error) => error,
             End::Unknown(error) => {
-                StoreError::Unavailable(format!("cannot look at '{}': {error}", self.path.display()))
+                StoreError::Unavailable(format!("cannot check '{}': {error}", self.path.display()))
             }
             End::Now(change) => {
                 let may_save = change.is_about_names() && self.is_log_ours().unwrap_or(false);
@@ -162,8 +162,8 @@ impl Files {
                 Err(change) => Some(change),
             }),
             With::Log { ids, index, known, .. } => {
-                // One at a time, and in this order: who copies the log into the database says so first, then
-                // writes.
+                // One thread at a time, and in this order, because a process that copies the log into the
+                // database notes that in the index first, then writes.
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                 let before = copied(index)?;
                 let seen = match self.renamed()? {
@@ -233,7 +233,7 @@ pub(super) enum End {
 }
 
 impl Change {
-    /// Whether the content is as it was left.
+    /// Whether the content of the file is unchanged.
     fn is_about_names(&self) -> bool {
         !matches!(self, Self::Overwritten | Self::NotFrozen)
     }
@@ -258,8 +258,8 @@ impl Change {
                     "move it back or use it there (all that was stored went with it)".to_owned()
                 } else {
                     format!(
-                        "move it back, or '{path}-wal' with it (unless something was stored under the new name: a '-wal' \
-                         of that name holds it)"
+                        "move it back, or move '{path}-wal' along with it (unless something was stored under the new \
+                         name: then a '-wal' of that name holds it)"
                     )
                 }
             ),
@@ -267,9 +267,9 @@ impl Change {
                 format!("the database '{path}' was deleted while it was in use: nothing more is stored")
             }
             Self::Replaced => format!(
-                "another file was put in the place of the database '{path}' while that was in use: nothing more is \
-                 stored. Stop every process that uses it, see that no '{path}-wal' and '{path}-shm' of the old file \
-                 lie there, and start again"
+                "the database '{path}' was replaced by another file while it was in use: nothing more is stored. Stop \
+                 every process that uses it, make sure that no '{path}-wal' or '{path}-shm' of the old file is left, \
+                 and start again"
             ),
             Self::LogGone(log) => format!(
                 "'{}', a part of the database, was moved, deleted or replaced while it was in use: nothing more is \
@@ -278,9 +278,9 @@ impl Change {
                 if saved { "" } else { "move that file back if it is there, " }
             ),
             Self::Overwritten => format!(
-                "the content of the database '{path}' was changed by something else than SQLite while it was in use \
-                 (a backup may have been copied over it): nothing more is stored. Stop every process that uses it, remove \
-                 '{path}-wal' and '{path}-shm' if a backup was restored, and restore it once more"
+                "the content of the database '{path}' was changed by something other than SQLite while it was in use \
+                 (a backup may have been copied over it): nothing more is stored. Stop every process that uses it. If a \
+                 backup was restored, remove '{path}-wal' and '{path}-shm', and restore the backup again"
             ),
             Self::NotFrozen => {
                 format!("the database '{path}' was changed while it was read: run the command again")
@@ -301,13 +301,13 @@ fn written(seen: &Seen) -> ((i64, u32), u64) {
 }
 
 impl Copied {
-    /// The database is written, or may be still: who did it may have died.
+    /// Whether the log is being copied into the database, or was when the process that copied it died.
     fn is_under_way(self) -> bool {
         self.done != self.attempted
     }
 }
 
-/// `None` where the index is not in use, as for somebody who may only read.
+/// `None` where the index is not in use, as for a process that may only read.
 fn copied(index: &File) -> io::Result<Option<Copied>> {
     let mut bytes = [0; 132];
     match index.read_exact_at(&mut bytes, 0) {
@@ -328,7 +328,8 @@ pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// A process that closes the database lets go of its log a moment before it lets go of its claim.
+/// Tries again for a while, because a process that closes the database releases its log a moment before its
+/// claim.
 fn patiently<T>(mut act: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {

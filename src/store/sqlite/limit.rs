@@ -1,4 +1,4 @@
-//! The largest payload that the schema takes: a trigger, which is made anew when the limit changes.
+//! The largest payload that the schema takes: a trigger, which is recreated when the limit changes.
 
 use std::path::Path;
 
@@ -52,7 +52,7 @@ fn of_migration() -> &'static str {
     rest.split_once("\nEND;").map_or(rest, |(statement, _)| &rest[..statement.len() + "\nEND".len()])
 }
 
-/// The limit of a trigger that is the migration's, but for the number.
+/// The limit of a trigger that differs from the migration's only in the number.
 pub(super) fn limit_of(made: &str) -> Option<u32> {
     let number = made.split_once("> ")?.1.split(' ').next()?;
     let limit = number.parse().ok()?;

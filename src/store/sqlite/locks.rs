@@ -1,6 +1,6 @@
-//! Lock files: a node's process holds one for as long as it lives, and the kernel lets go of it when
-//! the process dies, however it dies. Without them (a file system that has no locks, a file somebody
-//! deleted) a dead node is noticed when its lease runs out.
+//! Lock files: a node's process holds one for as long as it lives, and the kernel releases it when the process
+//! dies, however it dies. Without them (a file system that has no locks, a file that somebody deleted) a dead
+//! node is noticed when its lease runs out.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::domain::NodeId;
 
-/// The locks that this process holds. Dropping it lets go of them.
+/// The locks that this process holds. Dropping this releases them.
 ///
 /// Files are closed on exec, as Rust opens them, so that no child keeps a dead node alive.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl NodeLocks {
         Self { database: database.to_owned(), held: Mutex::default() }
     }
 
-    /// Locks the file of a node that no other process can know of yet, if the file system can.
+    /// Locks the file of a node that no other process can know of yet, if the file system has locks.
     pub(super) fn hold(&self, node: NodeId) {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -40,12 +40,12 @@ impl NodeLocks {
         }
     }
 
-    /// Lets go of a node's lock, so that its process looks dead.
+    /// Releases a node's lock, so that its process looks dead.
     pub(super) fn let_go(&self, node: NodeId) {
         self.held().remove(&node);
     }
 
-    /// Deletes the file of a node that is no more, and lets go of its lock if it is held here.
+    /// Deletes the file of a node that was removed, and releases its lock if this process holds it.
     pub(super) fn forget(&self, node: NodeId) {
         self.remove_file(node);
         self.let_go(node);

@@ -1,4 +1,4 @@
-//! Looking at files without opening them: closing one would drop SQLite's locks.
+//! Looking at files without opening them, because closing one would drop SQLite's locks.
 
 use std::{
     io,
@@ -37,7 +37,7 @@ pub(super) struct Seen {
     pub(super) id: FileId,
     /// How many names it has.
     pub(super) links: u32,
-    /// Whether it alone was mounted here, out of another folder.
+    /// Whether the file by itself was mounted here, from another folder.
     pub(super) is_mount: bool,
     pub(super) size: u64,
     /// When its content was changed last.

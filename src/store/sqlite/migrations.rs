@@ -31,8 +31,8 @@ pub(in crate::store) fn migrate(path: &Path) -> Result<Vec<String>, StoreError> 
         on_file(path, Access::Write, |connection| {
             refuse_others(connection)?;
             prepare_writer(connection)?;
-            // What if we die here? The file is there, empty or of the version it had: run it again. All
-            // that is missing is added in one transaction, so that no version lies in between, and two
+            // What if we die here? The file is there, empty or of the version it had: run the command again.
+            // All that is missing is added in one transaction, so that no version in between exists, and two
             // processes that do this at the same time wait for each other.
             Ok(write_on(connection, |connection| {
                 refuse_others(connection)?;
@@ -59,14 +59,14 @@ pub(in crate::store) fn revert(path: &Path) -> Result<String, StoreError> {
     })
 }
 
-/// Refuses to take the schema away from under nodes at work. Those that died with their processes are none.
+/// Refuses to revert the schema under nodes at work. A node whose process is dead does not count.
 fn refuse_living(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
     let locks = NodeLocks::new(&canonical(path)?);
     let nodes: Vec<(i64, String)> = rows::<NodeNames, _, _>(connection, &[])?;
     match nodes.into_iter().find(|(id, _)| locks.take_from_dead(NodeId(*id)).is_none()) {
         Some((id, name)) => Err(Failure(StoreError::Refused(format!(
-            "node {id} ({name}) is at work: stop every process that uses the database first (if it was lost with \
-             its machine: until its lease has run out)"
+            "node {id} ({name}) is at work: stop every process that uses the database first (if the node was \
+             lost with its machine, wait until its lease has run out)"
         )))),
         None => Ok(()),
     }
@@ -102,8 +102,8 @@ fn refuse_others(connection: &mut SqliteConnection) -> Result<(), Failure> {
     }
 }
 
-/// SQLite does not wait, whatever `busy_timeout` says, while two processes turn the same new file to
-/// write-ahead logging, or while the last one to close a file removes its log.
+/// Tries again for a while, because SQLite does not wait, whatever `busy_timeout` says, while two processes
+/// switch the same new file to write-ahead logging, or while the last one to close a file removes its log.
 pub(super) fn patiently<T>(act: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
@@ -132,12 +132,12 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
                 "the folder of '{}' does not exist: make it first",
                 path.display()
             ))),
-            _ => Err(StoreError::Unavailable(format!("cannot make '{}': {error}", path.display()))),
+            _ => Err(StoreError::Unavailable(format!("cannot create '{}': {error}", path.display()))),
         },
     }
 }
 
-/// Opens a file for `body`, and says in each error which file it was.
+/// Opens a file for `body`, and names the file in each error.
 pub(super) fn on_file<T>(
     path: &Path,
     access: Access,
@@ -160,7 +160,7 @@ pub(super) fn on_file<T>(
     let opened = connect(&files.path, access);
     let done = opened.and_then(|mut connection| body(&mut connection).map_err(|failure| failure.0));
     done.map_err(|error| match error {
-        // The file is there, so it is the right to write to it, or to make the log beside it, that lacks.
+        // The file exists, so what is missing is the right to write to it, or to create the log beside it.
         StoreError::Unavailable(message) if message == "unable to open database file" => {
             StoreError::ReadOnly(path.display().to_string())
         }
@@ -214,7 +214,7 @@ impl Sql for Objects {
     type Columns = BigInt;
 }
 
-/// Diesel boxes what went wrong in a migration, in a type that it keeps to itself.
+/// Diesel boxes the error of a migration in a private type.
 fn migration_failure(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     if let Some(error) = error.downcast_ref() {
         return Failure(classify(error));

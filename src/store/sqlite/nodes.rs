@@ -20,8 +20,8 @@ use crate::{
 impl Nodes for SqliteStore {
     fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
         let mut held = None;
-        // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks
-        // for. After it the lock died with us: anybody may reclaim the node at once.
+        // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks for.
+        // After it the lock died with us: any process may reclaim the node at once.
         let result = self.write(|connection| {
             let values = [Value::Text(name), Value::Text(&after(ttl)), Value::Integer(millis(ttl))];
             let Some(id) = row::<InsertNode, i64, _>(connection, &values)? else {
@@ -37,7 +37,7 @@ impl Nodes for SqliteStore {
             Ok(NodeId(id))
         });
         if let (Err(_), Some(node)) = (&result, held) {
-            // Should it have been registered all the same, it is reclaimed at once.
+            // If the node was registered after all, it is reclaimed at once.
             self.locks.let_go(node);
         }
         result
@@ -81,8 +81,8 @@ impl Nodes for SqliteStore {
         if suspects.is_empty() {
             return Ok(Vec::new());
         }
-        // What if we die here? Before the COMMIT the dead node is still there for the next one to find.
-        // After it its batches are open, and only its file is left behind, which is harmless.
+        // What if we die here? Before the COMMIT the dead node is still there, and the next reclaim finds it.
+        // After the COMMIT its batches are open, and only its file is left behind, which is harmless.
         let reclaimed = self.write(|connection| {
             let mut reclaimed = Vec::new();
             for suspect in &suspects {
@@ -97,12 +97,12 @@ impl Nodes for SqliteStore {
     }
 }
 
-/// A lease that ends later than any renewal could have made it end is from before the clock was set
-/// back: it begins anew, so that a dead node is waited for no longer than a living one may be silent.
+/// A lease that ends later than any renewal could have set it dates from before the clock was set back. It is
+/// counted from now, so that the wait for a dead node is no longer than a living node may be silent.
 fn count_from_now(store: &SqliteStore, me: Option<NodeId>) -> Result<(), StoreError> {
     let me = [Value::Integer(me.map_or(0, |node| node.0))]; // nobody has the id 0
     if store.query(|connection| Ok(row::<IsTooLong, i64, _>(connection, &me)?))?.is_some() {
-        // What if we die here? The next one who looks does it.
+        // What if we die here? The next node that looks does it.
         let leases = store.write(|connection| Ok(execute::<CountFromNow, _>(connection, &me)?))?;
         log::warn!("the clock was set back: {leases} leases of other nodes are counted from now");
     }
@@ -117,8 +117,8 @@ struct Suspect {
     proof: Option<File>,
 }
 
-/// Looks again, under the write lock: it may have renewed its lease, or another process may have
-/// reclaimed it already.
+/// Looks again, under the write lock: the node may have renewed its lease, or another process may have
+/// reclaimed the node already.
 fn reclaim_one(
     connection: &mut SqliteConnection,
     suspect: &Suspect,
@@ -140,13 +140,13 @@ fn suspects(connection: &mut SqliteConnection, grace: &str) -> Result<Vec<(NodeI
     Ok(nodes.into_iter().map(|(id, name, expired)| (NodeId(id), name, expired)).collect())
 }
 
-/// Changes nothing, as only one who may write can do.
+/// Deletes no row, which still needs the right to write.
 pub(super) fn delete_none(connection: &mut SqliteConnection) -> Result<(), Failure> {
     execute::<DeleteNode, _>(connection, &[Value::Integer(0)])?;
     Ok(())
 }
 
-/// Ten years are as good as for ever, and cannot overflow.
+/// Caps a time at ten years, which is as good as forever and cannot overflow.
 fn millis(time: Duration) -> i64 {
     const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
     time.min(TEN_YEARS).as_millis() as i64

@@ -1,4 +1,4 @@
-//! Opening a file that holds a database: to write to it, or to read it beside those who write.
+//! Opening a file that holds a database: to write to it, or to read it while others write.
 
 use std::path::Path;
 
@@ -45,12 +45,13 @@ impl SqliteStore {
         }
     }
 
-    /// As any reader of a write-ahead log does, who needs a log and its index, and makes them if need be.
+    /// Opens a file as any reader of a write-ahead log does: it needs a log and its index, and creates them if
+    /// they are missing.
     fn open_beside_writers(path: &Path) -> Result<Self, StoreError> {
         on_file(path, Access::Read, check_version)?;
         let mut files = Files::claim(&canonical(path)?)?;
         let readers = reader_pool(&files.path, READERS, Access::Read)?;
-        // Not before it has read has SQLite opened the log.
+        // SQLite opens the log only when it reads.
         let reads = checkout(&readers)
             .and_then(|mut connection| check_version(&mut connection).map_err(|failure| failure.0));
         reads.map_err(|error| with_path(error, &files.path))?;
@@ -58,16 +59,16 @@ impl SqliteStore {
         Ok(Self::over(files, None, readers))
     }
 
-    /// For somebody who may not make those: the file alone, as long as there is nothing beside it, and it does
-    /// not change.
+    /// Opens the file alone, for a process that may not create the log or its index. This works as long as the
+    /// log is empty, and the file does not change.
     fn open_frozen(path: &Path) -> Result<Self, StoreError> {
         let mut files = Files::claim(&canonical(path)?)?;
         let io = |error: std::io::Error| StoreError::Unavailable(error.to_string());
         if !files.is_log_empty().map_err(io)? {
             return Err(StoreError::Unreadable(format!(
-                "the database '{0}' cannot be read without its log '{0}-wal', which needs the right to read that and \
-                 '{0}-shm', or to make '{0}-shm': copy all files of the database to a folder of your own, and read \
-                 it there",
+                "the database '{0}' cannot be read without its log '{0}-wal', for which you need the right to read \
+                 '{0}-wal' and '{0}-shm', or to create '{0}-shm': copy all files of the database to a folder that \
+                 you own, and read the copy",
                 path.display()
             )));
         }
@@ -83,8 +84,8 @@ impl SqliteStore {
     }
 }
 
-/// SQLite opens a file that it may only read without a word, and even begins to write; the first
-/// statement that could change a row tells.
+/// SQLite opens a read-only file without an error, and even begins to write. Only the first statement that
+/// could change a row fails.
 fn refuse_read_only(connection: &mut SqliteConnection) -> Result<(), Failure> {
     match write_on(connection, delete_none) {
         Err(error) if error != StoreError::Busy => Err(error.into()),

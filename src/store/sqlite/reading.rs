@@ -102,7 +102,7 @@ impl Sql for BatchOf {
     type Columns = BatchColumns;
 }
 
-/// What is stored, as it is: `verify` must see signatures that should not be there, too.
+/// Reads everything that is stored, because `verify` must see signatures that should not be there, too.
 struct SignedBetween;
 impl Sql for SignedBetween {
     const TEXT: &'static str = "SELECT record.id, CAST(external_id AS BLOB), CAST(payload AS BLOB), batch_id, value \

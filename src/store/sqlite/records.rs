@@ -72,7 +72,7 @@ impl Intake for SqliteStore {
     }
 }
 
-/// The trigger `record_no_replace` skips a record that is there, and refuses another one of its name.
+/// The trigger `record_no_replace` skips a record that exists, and refuses another one with its name.
 fn insert_one(
     connection: &mut SqliteConnection,
     record: &NewRecord<'_>,

@@ -8,7 +8,7 @@ use crate::store::{
     sql::{self, NodeColumns, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
 };
 
-/// Beyond so many records above the frontier, the rest is taken from their ids.
+/// Beyond this many records above the frontier, the rest is estimated from their ids.
 const COUNTED_AT_MOST: i64 = 100_000;
 
 /// See [`crate::store::Reading::status`].
@@ -26,8 +26,8 @@ pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failur
     )?)
 }
 
-/// Counts up to [`COUNTED_AT_MOST`] of them; the rest of a longer backlog by its ids, which have gaps only
-/// where a user chose them.
+/// Counts up to [`COUNTED_AT_MOST`] records in no batch. Estimates the rest of a longer backlog from its ids,
+/// which have gaps only where a user chose them.
 fn unbatched(connection: &mut SqliteConnection) -> Result<u64, Failure> {
     let values = [Value::Integer(COUNTED_AT_MOST)];
     let found: Unbatched = row::<CountUnbatched, _, _>(connection, &values)?.unwrap_or_default();

@@ -16,8 +16,8 @@ use crate::store::{
     sql::{Sql, row},
 };
 
-/// A database in a file, up to date. All clones of a path are the same file, so that lock files beside it
-/// are found by all processes.
+/// A database in a file, up to date. The path is without symbolic links, so that all processes find the lock
+/// files beside it.
 pub(in crate::store) struct SqliteStore {
     pub(super) path: PathBuf,
     /// `None` for a database that was opened to be read.
@@ -28,8 +28,8 @@ pub(in crate::store) struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Runs `body` in one transaction that writes. Its error rolls everything back. What it answers is
-    /// on the disk.
+    /// Runs `body` in one transaction that writes. Its error rolls everything back. When this returns, the
+    /// changes are on the disk.
     pub(super) fn write<T>(
         &self,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
@@ -37,12 +37,12 @@ impl SqliteStore {
         self.write_with("PRAGMA synchronous = FULL", body)
     }
 
-    /// The same without waiting for the disk: a power cut may undo it, though nothing after it that
-    /// [`write`](Self::write) has answered since.
+    /// The same without waiting for the disk: a power cut may undo it, unless a later [`write`](Self::write)
+    /// has returned.
     ///
-    /// Only for forming, leasing and releasing batches. All processes that know of such a batch run here, and are
-    /// gone with it; nothing that they signed was stored, because storing it would have made the lease durable
-    /// too. At one record per batch this saves two thirds of the waiting.
+    /// Only for forming, leasing and releasing batches. All processes that know of such a batch run on this
+    /// machine, and die with it. Nothing that they signed was stored, because storing it would have made the
+    /// lease durable too. At one record per batch this saves two thirds of the waiting.
     pub(super) fn write_unsynced<T>(
         &self,
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
@@ -50,7 +50,7 @@ impl SqliteStore {
         self.write_with("PRAGMA synchronous = NORMAL", body)
     }
 
-    /// Each transaction says for itself how durable it is, and relies on none before it.
+    /// Each transaction sets how durable it is, and does not rely on what an earlier one set.
     fn write_with<T>(
         &self,
         synchronous: &str,
@@ -61,8 +61,8 @@ impl SqliteStore {
         };
         let mut connection = checkout(writers)?;
         connection.batch_execute(synchronous).map_err(|error| classify(&error))?;
-        // Before the COMMIT, so that nothing is stored where nobody will look for it; and after it, because the
-        // file may have been moved in between.
+        // The files are checked before the COMMIT, so that nothing is stored where nobody will look for it, and
+        // after it, because the file may have been moved in between.
         let result = write_on(&mut connection, |connection| {
             let value = body(connection)?;
             self.files.check().map_err(|end| self.files.refuse(end))?;
@@ -76,13 +76,14 @@ impl SqliteStore {
         }
     }
 
-    /// Whether what was stored or read is what others find by the same name. When it is not, what the log
-    /// holds is saved into the file, where that hurts nobody.
+    /// Checks that other processes find what was stored or read by the same name. If they do not, the log is
+    /// copied into the file where that is safe.
     fn look_again(&self) -> Result<(), StoreError> {
         self.files.check().map_err(|end| self.files.end(end, || self.save_log()))
     }
 
-    /// The file takes all that was stored with it, wherever it is now, and its log is empty.
+    /// Copies the log into the file and empties it, so that the file holds all that was stored, wherever it is
+    /// now.
     fn save_log(&self) -> bool {
         let Some(mut connection) = self.writers.as_ref().and_then(|writers| writers.try_get()) else {
             return false;
@@ -121,8 +122,8 @@ impl SqliteStore {
 }
 
 impl Drop for SqliteStore {
-    /// SQLite copies the log into the database when its last connection closes. Where the files are not what
-    /// they were, it must not: the connections are left to the end of the process.
+    /// SQLite copies the log into the database when its last connection closes. If something happened to the
+    /// files, it must not do so: then the connections stay open until the process ends.
     fn drop(&mut self) {
         if self.files.is_ended() {
             std::mem::forget((self.writers.clone(), self.readers.clone()));
@@ -131,13 +132,13 @@ impl Drop for SqliteStore {
 }
 
 impl News for SqliteStore {
-    /// SQLite tells no other process.
+    /// SQLite sends no notifications to other processes.
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
         Ok(None)
     }
 }
 
-/// Answers whether it was hindered, and how many pages of the log there are, and are copied.
+/// Returns whether it was blocked, how many pages the log has, and how many of them are copied.
 struct CopyLog;
 impl Sql for CopyLog {
     const TEXT: &'static str = "PRAGMA wal_checkpoint(TRUNCATE)";

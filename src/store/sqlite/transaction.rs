@@ -12,7 +12,7 @@ use super::{
 };
 use crate::store::StoreError;
 
-/// Says which file it was, which SQLite does not.
+/// Names the file in an error, because SQLite does not.
 pub(super) fn with_path(error: StoreError, path: &std::path::Path) -> StoreError {
     let path = path.display().to_string();
     match error {
@@ -25,8 +25,9 @@ pub(super) fn with_path(error: StoreError, path: &std::path::Path) -> StoreError
 /// One transaction that writes. It takes the write lock at once: upgrading from read to write would
 /// fail without waiting.
 ///
-/// What if we die here? Before the COMMIT: nothing happened, SQLite's recovery drops what the log
-/// holds of it. After: all of it happened. Within: one of the two, which only reading back can tell.
+/// What if we die here? Before the COMMIT nothing happened, and SQLite's recovery drops what the log holds of
+/// it. After the COMMIT all of it happened. Within the COMMIT it is one of the two, and only reading back can
+/// tell which.
 pub(super) fn write_on<T>(
     connection: &mut SqliteConnection,
     body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
@@ -60,8 +61,8 @@ fn begin(connection: &mut SqliteConnection, sql: &str) -> Result<(), StoreError>
     AnsiTransactionManager::begin_transaction_sql(connection, sql).map_err(|error| classify(&error))
 }
 
-/// SQLite may have rolled back by itself (disk full), and then answers an error to this. Should it
-/// still be in the transaction, the pool sees that and drops the connection.
+/// SQLite may have rolled back by itself (disk full), and then answers an error to this. If the transaction is
+/// still open, the pool notices that and drops the connection.
 fn roll_back(connection: &mut SqliteConnection) {
     let _ = AnsiTransactionManager::rollback_transaction(connection);
 }

@@ -64,7 +64,7 @@ struct Planned {
     fault: Fault,
 }
 
-/// Says of each call, before it is made, whether and how it fails.
+/// Decides for each call, before it is made, whether and how it fails.
 type Draw = Box<dyn FnMut(Method) -> Option<Fault> + Send>;
 
 /// Wraps any store. Without a plan it does what the store within does.
@@ -86,7 +86,7 @@ impl FaultyStore {
         lock(&self.plan).push(Planned { method, nth, fault });
     }
 
-    /// Lets `draw` say of each call that is not planned to fail how it fails.
+    /// Lets `draw` decide for each unplanned call whether and how it fails.
     pub fn fail_as_drawn(&self, draw: impl FnMut(Method) -> Option<Fault> + Send + 'static) {
         *lock(&self.draw) = Some(Box::new(draw));
     }

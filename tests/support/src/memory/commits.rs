@@ -28,7 +28,7 @@ impl Committing for MemoryStore {
 }
 
 impl State {
-    /// What the constraints of a database hold.
+    /// Checks what the constraints of a database enforce.
     fn check(&self, lease: &Lease) -> Result<(), StoreError> {
         let found = self.batch(lease.batch())?;
         if found.records != *lease.records() || found.key != Some(lease.key()) {

@@ -34,7 +34,7 @@ impl Reading for MemoryStore {
     }
 
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
-        // Copied first, so that the visitor may ask the store.
+        // Copied first, so that the visitor may call the store.
         let rows: Vec<_> = {
             let state = self.lock();
             let there = records.ranges().flat_map(|(first, last)| state.records.range(first..=last));

@@ -9,7 +9,7 @@ use signwave::{
     store::{Intake, NewRecord, StoreError},
 };
 
-/// As in the schemas when they are made.
+/// The limit that the migrations set.
 const PAYLOAD_LIMIT: u32 = 16 << 20;
 
 impl Intake for MemoryStore {

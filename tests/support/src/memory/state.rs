@@ -13,7 +13,7 @@ use signwave::{
 /// The tables.
 #[derive(Clone, Default)]
 pub(super) struct State {
-    /// Since the store was made.
+    /// The time since the store was made.
     pub(super) now: Duration,
     pub(super) records: BTreeMap<RecordId, Record>,
     pub(super) by_external_id: HashMap<String, RecordId>,
@@ -61,7 +61,7 @@ impl State {
         self.batches.values().filter(move |batch| batch.state == state)
     }
 
-    /// The batch that is leased with a key: a signed one names its key too, but is done with it.
+    /// The batch that is leased with a key. A signed batch names its key too, but does not hold it.
     pub(super) fn leased_with(&self, key: KeyId) -> Option<BatchId> {
         self.batches
             .values()

@@ -29,7 +29,7 @@ impl MemoryStore {
         state.now = state.now.saturating_add(time);
     }
 
-    /// The clock is set back, as far as leases can tell: they end that much later.
+    /// Sets the clock back, as leases see it: they end that much later.
     pub fn set_back(&self, time: Duration) {
         for node in self.lock().nodes.values_mut() {
             node.lease_until = node.lease_until.saturating_add(time);
@@ -57,7 +57,7 @@ impl MemoryStore {
         Self { state: Mutex::new(self.lock().clone()) }
     }
 
-    /// The database fails over to `standby`: what that does not know has never happened.
+    /// The database fails over to `standby`: what the standby does not know has never happened.
     pub fn fail_over_to(&self, standby: &Self) {
         let state = standby.lock().clone();
         *self.lock() = state;
