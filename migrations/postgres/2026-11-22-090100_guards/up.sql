@@ -146,8 +146,8 @@ BEGIN
     IF NEW.id > reached THEN
         RETURN NEW;
     END IF;
-    -- Whoever is forming batches may be past this id, and his gaps not visible yet. Waits for him: he holds
-    -- a lock on gap. Ours is given up with the block.
+    -- A node that is forming batches may be past this id before its gaps are visible. It holds a lock on gap,
+    -- so this waits for the node. The lock that is taken here is given up with the block.
     BEGIN
         LOCK TABLE gap IN SHARE MODE;
         RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception';
@@ -203,7 +203,7 @@ BEGIN
         IF found_id IS NOT NULL THEN
             RETURN found_id;
         END IF;
-        -- Somebody else has added one of this name meanwhile; the insertion has waited for his commit.
+        -- Another transaction has added a record of this name; the INSERT has waited for its commit.
         SELECT record.id, record.payload = given INTO found_id, is_same FROM record WHERE record.external_id = $1;
     END IF;
     IF is_same THEN
