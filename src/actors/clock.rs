@@ -1,12 +1,12 @@
-//! The clock of leases: it counts while the machine is suspended, and nobody can set it.
+//! The clock of leases. It also counts while the machine is suspended, and it cannot be set.
 
 use std::{sync::Arc, time::Duration};
 
 /// Time since an arbitrary moment; it never goes back.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// CLOCK_BOOTTIME. `std::time::Instant` will not do: it stops during suspend, and a node that
-/// slept would believe in a lease that others have long since reclaimed.
+/// CLOCK_BOOTTIME. `std::time::Instant` would be wrong, because it stops during suspend: a node that was suspended
+/// would trust a lease that other nodes have reclaimed.
 pub fn boottime() -> Clock {
     Arc::new(|| {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);

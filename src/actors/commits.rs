@@ -1,4 +1,4 @@
-//! Commits: word of what a run has just stored, for callers that wait for signatures.
+//! Commits: notifications of stored batches, for callers that wait for signatures.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use tokio::sync::broadcast::{Receiver, Sender};
 
 use crate::domain::{BatchId, Lease, Runs};
 
-/// Tells of each batch that a run has stored, after its commit. Clones are the same: one is handed to a run,
-/// others listen. While nobody listens it costs nothing.
+/// Sends a notification for each batch that a run has stored, after the commit. Clones share one channel: one clone
+/// is handed to a run, and others listen. Without listeners it costs nothing.
 #[derive(Clone)]
 pub struct Commits(Sender<Committed>);
 
-/// A batch whose signatures are stored, and can be read.
+/// A batch whose signatures are stored and can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// The batch.
@@ -20,7 +20,7 @@ pub struct Committed {
     pub records: Arc<Runs>,
 }
 
-/// How many batches a listener may be behind.
+/// How many batches a listener may be behind before it misses some.
 const REMEMBERED: usize = 256;
 
 impl Default for Commits {
@@ -30,9 +30,9 @@ impl Default for Commits {
 }
 
 impl Commits {
-    /// Hears of every batch that this run stores from now on. Batches that other processes store are not heard
-    /// of, and a listener that falls behind is told that it has missed some (`Lagged`): in both cases the
-    /// database has the answer. To miss nothing, listen first, then look at the database, then wait.
+    /// Receives a notification for every batch that this run stores from now on. Batches of other processes are
+    /// not included, and a listener that falls behind receives `Lagged`. In both cases callers must look at the
+    /// database. To miss nothing, callers must listen first, then look at the database, then wait.
     pub fn listen(&self) -> Receiver<Committed> {
         self.0.subscribe()
     }
@@ -40,7 +40,7 @@ impl Commits {
     pub(super) fn tell(&self, lease: &Lease) {
         if self.0.receiver_count() > 0 {
             let committed = Committed { batch: lease.batch(), records: Arc::new(lease.records().clone()) };
-            // The last listener may have gone in between.
+            // The last listener may have closed since the check, so an error is fine.
             drop(self.0.send(committed));
         }
     }

@@ -1,4 +1,4 @@
-//! Counters: what a run has done so far, for a progress bar or a status line to look at while it goes on.
+//! Counters: what a run has done so far, for a progress bar or a status line.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -1,4 +1,4 @@
-//! Where each database message goes: to a DbExecutor, or to its stand-in in a test.
+//! The recipients of the database messages: a DbExecutor, or its substitute in a test.
 
 use actix::{Actor, Addr, Handler, Message, Recipient, dev::ToEnvelope};
 
@@ -8,7 +8,7 @@ use super::messages::{
 };
 use crate::store::StoreError;
 
-/// Where each database message goes.
+/// The recipient of each database message.
 #[derive(Clone)]
 pub struct Db {
     pub(super) open: Recipient<Open>,
@@ -75,7 +75,7 @@ impl Db {
         }
     }
 
-    /// Sends what may read for long to another actor, so that it holds up no commit and no renewal of the lease.
+    /// Sends long reads to another actor, so that they delay no commit and no renewal of the lease.
     #[must_use]
     pub fn reading_from<A>(self, executor: &Addr<A>) -> Self
     where
@@ -86,10 +86,10 @@ impl Db {
     }
 }
 
-/// Sends a database message and waits for its reply. An executor that is gone is no reason to try
-/// again: the run ends, and whatever it had stored by then is found by the next.
+/// Sends a database message and waits for its reply. If the executor has ended, callers must not retry: the run
+/// ends, and the next run finds what it has stored.
 ///
-/// See [`is_gone`] for how to tell.
+/// [`is_gone`] recognises that error.
 pub(super) async fn ask<M, T>(to: &Recipient<M>, message: M) -> Result<T, StoreError>
 where
     M: Message<Result = Result<T, StoreError>> + Send,
@@ -100,7 +100,7 @@ where
 
 const GONE: &str = "the database actor is gone";
 
-/// Whether it is not the database that fails, but the actor in front of it: that never passes.
+/// Whether the database actor has ended. Unlike an outage of the database, this error is permanent.
 pub(super) fn is_gone(error: &StoreError) -> bool {
     matches!(error, StoreError::Other(text) if text == GONE)
 }

@@ -1,4 +1,4 @@
-//! DbExecutor: database transactions, and nothing else, on threads of their own.
+//! DbExecutor: runs database transactions, and nothing else, on separate threads.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -26,26 +26,26 @@ pub struct DbExecutor {
 }
 
 impl DbExecutor {
-    /// So many threads that carry out transactions of `store`. They end with the last address.
+    /// Starts `threads` threads that run transactions of `store`. They end when the last address is dropped.
     pub fn start(store: &Arc<dyn Store>, threads: usize) -> Addr<Self> {
         let store = Arc::clone(store);
         SyncArbiter::start(threads, move || Self { store: Arc::clone(&store) })
     }
 }
 
-/// A message that is carried out as one call of a store, or a few.
+/// A message that is carried out as one or a few calls of a store.
 pub trait Transaction: Message<Result = Result<Self::Reply, StoreError>> + Sized {
-    /// What it is answered with.
+    /// The reply.
     type Reply: Send + 'static;
 
-    /// Does it now.
+    /// Carries out the message.
     ///
     /// # Errors
     /// The store's.
     fn perform(self, store: &dyn Store) -> Result<Self::Reply, StoreError>;
 
-    /// As [`Transaction::perform`]. A panic would end the thread for good, and with it the service: it
-    /// becomes an error instead, and one that claims nothing about what was stored.
+    /// Like [`Transaction::perform`], but converts a panic into an error with an unknown outcome. A panic would
+    /// end the thread, and with it the service.
     ///
     /// # Errors
     /// The store's.
@@ -55,14 +55,14 @@ pub trait Transaction: Message<Result = Result<Self::Reply, StoreError>> + Sized
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panic without a message".to_owned())
 }
 
-/// Leases, then hashes the payloads: only digests travel on, so memory does not grow with payloads.
+/// Leases batches, then hashes their payloads. Only the digests are kept, so memory does not grow with payloads.
 fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, StoreError> {
     let leases = store.lease(request.node, request.scheme, request.limit)?;
     let held: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
@@ -70,8 +70,8 @@ fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, Store
         let digests = digests(store, &lease)?;
         Ok(Leased { lease, digests })
     });
-    // If we die here the node is reclaimed with all its leases; if only reading fails they go back. Where that
-    // fails too, the node holds what it does not know of, as when a reply is lost.
+    // If we die here, the node is reclaimed with all its leases. If only reading fails, the leases are released.
+    // If the release fails too, the node holds leases that it does not know, as when a reply is lost.
     hashed.collect::<Result<_, _>>().map_err(|error| match store.release(&held) {
         Ok(_) => error,
         Err(failed) => {

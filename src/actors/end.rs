@@ -1,4 +1,4 @@
-//! How a run ends by itself: everything is signed, or it cannot go on.
+//! How a run ends by itself: everything is signed, or the run cannot continue.
 
 use std::time::Duration;
 
@@ -10,45 +10,45 @@ use crate::{config::SettingsError, store::StoreError};
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Nothing is waiting any more; that many batches are in the hands of other nodes.
+    /// Nothing waits any more, except for batches that other nodes hold.
     Drained {
         /// Batches leased by other nodes.
         held_elsewhere: usize,
     },
-    /// It cannot go on.
+    /// The run cannot continue.
     Failed(RunError),
 }
 
-/// Why a run failed. Whatever it did not sign is still waiting.
+/// Why a run failed. The records that it did not sign still wait.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The settings contradict themselves.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The database says no, and will say so again.
+    /// The database refuses, and a retry does not help.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No key may sign.
     #[error(
-        "there is no active key, and {waiting} records wait to be signed: 'signwave keys generate' makes keys, \
-         'signwave keys list' shows why others are set aside"
+        "there is no active key, and {waiting} records wait to be signed: generate a key with 'signwave keys \
+         generate', or see with 'signwave keys list' why the existing keys are not active"
     )]
     NoActiveKey {
         /// Records without a signature.
         waiting: u64,
     },
-    /// The operating system has no thread to give.
+    /// The operating system refuses to start a thread.
     #[error("cannot start another thread: {0}")]
     Threads(String),
-    /// A second signal came: everything was dropped where it was.
-    #[error("stopped at once; whatever was being signed is signed again by the next run")]
+    /// The last of three stop requests came: all unfinished work was dropped.
+    #[error("stopped at once: the next run signs again what was being signed")]
     Aborted,
 }
 
-/// How long a command tries.
+/// How long a command retries before it gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where an actor says that the run is over. The first word counts.
+/// Where an actor reports that the run is over. The first report counts.
 #[derive(Clone)]
 pub struct Ends {
     sender: UnboundedSender<End>,
@@ -56,13 +56,13 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// For a run of this mode.
+    /// The sender and the receiver for a run of this mode.
     pub fn new(mode: Mode) -> (Self, UnboundedReceiver<End>) {
         let (sender, receiver) = unbounded_channel();
         (Self { sender, mode }, receiver)
     }
 
-    /// When the run ends by itself.
+    /// The mode of the run.
     pub fn mode(&self) -> Mode {
         self.mode
     }
@@ -73,27 +73,26 @@ impl Ends {
         drop(self.sender.send(end));
     }
 
-    /// Ends a command that has tried in vain for too long, one try in a row after the other.
+    /// Ends a command whose attempts have failed without a break for too long.
     pub fn tire(&self, error: &StoreError, lasts: Duration) {
         if self.is_tired(lasts) {
             self.end(End::Failed(error.clone().into()));
         }
     }
 
-    /// Whether to give up after so long: a service never does.
+    /// Whether to give up after failing for this long. A service never gives up.
     pub fn is_tired(&self, lasts: Duration) -> bool {
         self.mode.drains() && lasts >= PATIENCE
     }
 
-    /// Whether troubles are waited out, however long they last: by a service, not by a command.
+    /// Whether the run waits until an outage is over, however long it lasts. A service does; a command does not.
     pub fn is_patient(&self) -> bool {
         !self.mode.drains()
     }
 
-    /// Whether to try again after `error`. A service outlasts whatever may pass without anybody
-    /// touching it: a full disk, a server that is read-only while another takes over, and an error that
-    /// nobody foresaw, for there are many that a database makes up when it goes away. It ends when the
-    /// data is not what it must be.
+    /// Whether to retry after `error`. A service retries after every error that can pass without a restart of the
+    /// service: a full disk, a server that is read-only during a failover, and unknown errors, because a database
+    /// that fails can return many different errors. A service ends when the data is not what it must be.
     pub fn tolerates(&self, error: &StoreError) -> bool {
         match error {
             StoreError::Full | StoreError::ReadOnly(_) | StoreError::Unusable(_) => self.is_patient(),
@@ -102,7 +101,7 @@ impl Ends {
         }
     }
 
-    /// Ends the run unless trying again may help.
+    /// Ends the run unless a retry may help.
     pub fn report(&self, error: &StoreError) {
         if !self.tolerates(error) {
             self.end(End::Failed(error.clone().into()));

@@ -1,4 +1,4 @@
-//! Storing batches until it is known what became of them.
+//! Stores batches, and retries until the outcome of each is known.
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
@@ -23,19 +23,20 @@ pub enum Settled {
     Committed,
     /// Its lease had ended, and its signatures were dropped.
     Fenced,
-    /// The schema does not take its signatures; its lease still stands.
+    /// The schema refused its signatures. Its lease still stands.
     Refused(StoreError),
 }
 
-/// Records in one transaction, unless a single batch has more: the lease must be renewed between two.
+/// Records in one transaction, unless a single batch has more. The number is limited because the lease must be
+/// renewed between two transactions.
 const RECORDS_AT_A_TIME: u64 = 10_000;
 
-/// Stores the batches. An error is answered by reading back: stored is stored, what is not stored
-/// is sent again, the same bytes. Nothing is ever signed again because a reply was lost. A batch that
-/// the schema refuses does not hinder the others: they are sent without it.
+/// Stores the batches. After an unknown outcome, the batches are read back, and the same bytes are sent again if
+/// they are not stored. Nothing is signed again because a reply was lost. If the schema refuses a batch, the others
+/// are sent without it.
 ///
 /// # Errors
-/// When trying again cannot help, or the service is told to stop at once.
+/// When a retry cannot help, or the stop no longer waits.
 pub async fn commit(
     db: &Db,
     standing: &Standing,
@@ -47,7 +48,7 @@ pub async fn commit(
         match commit_part(db, standing, ends, &batches, &part).await {
             Ok(more) => settled.extend(more),
             Err(error @ StoreError::Refused(_)) if part.len() == 1 => settled.push(Settled::Refused(error)),
-            // Nothing of it was stored. One by one, in the same order, they show which it is.
+            // Nothing was stored. Sending the batches one by one, in the same order, shows which one is refused.
             Err(StoreError::Refused(_)) => part.rev().for_each(|i| parts.push_front(i..i + 1)),
             Err(error) => return Err(error),
         }
@@ -55,7 +56,7 @@ pub async fn commit(
     Ok(settled)
 }
 
-/// Cuts the batches into what is stored in one transaction each.
+/// Cuts the batches into parts, each of which is stored in one transaction.
 fn parts(batches: &[SignedBatch]) -> VecDeque<Range<usize>> {
     let (mut parts, mut records) = (VecDeque::<Range<usize>>::new(), 0);
     for (i, batch) in batches.iter().enumerate() {
@@ -81,8 +82,8 @@ async fn commit_part(
     let sent = &batches[part.clone()];
     let mut outage = Outage::default();
     loop {
-        // If we die here: before COMMIT the leases are reclaimed and others sign; after it, the
-        // signatures are stored and nobody signs again.
+        // If we die here before COMMIT, the leases are reclaimed and other nodes sign the batches. If we die after
+        // COMMIT, the signatures are stored and no node signs the batches again.
         let error = match ask(&db.commit, Commit(Arc::clone(batches), part.clone())).await {
             Ok(verdicts) => {
                 standing.heard::<()>(&Ok(()));
@@ -96,14 +97,14 @@ async fn commit_part(
         }
         let sent = sent.iter().map(|batch| (batch.lease().batch(), batch.lease().epoch())).collect();
         let outcomes = read_back(db, standing, ends, sent).await?;
-        // One transaction carried them all: if any batch still waits, none of them was stored by it.
+        // All batches were in one transaction. If one of them is not stored, the transaction stored none.
         if !outcomes.contains(&Outcome::NotStored) {
             return Ok(outcomes.into_iter().map(settled).collect());
         }
     }
 }
 
-/// Gives leases back.
+/// Releases leases.
 ///
 /// # Errors
 /// As for [`commit`].
@@ -130,7 +131,9 @@ async fn read_back(
     loop {
         match ask(&db.outcomes, ReadOutcomes(sent.clone())).await {
             Ok(outcomes) => return Ok(outcomes),
-            Err(error) => wait_after(&error, &mut outage, standing, ends, "read back a commit").await?,
+            Err(error) => {
+                wait_after(&error, &mut outage, standing, ends, "read back the outcome of a commit").await?
+            }
         }
     }
 }
@@ -139,8 +142,8 @@ fn judge((verdict, batch): (CommitVerdict, &SignedBatch)) -> Settled {
     let lease = batch.lease();
     match verdict {
         CommitVerdict::Committed => Settled::Committed,
-        // The first of two attempts was still running when it was read back, and has happened since:
-        // nobody else can have signed the batch at our epoch.
+        // The first of two attempts was still running when the outcome was read back, and was committed later.
+        // No other node can have signed the batch at our epoch.
         CommitVerdict::Fenced { state, epoch, .. }
             if Outcome::of(lease.epoch(), state, epoch) == Outcome::Stored =>
         {
@@ -148,7 +151,8 @@ fn judge((verdict, batch): (CommitVerdict, &SignedBatch)) -> Settled {
         }
         CommitVerdict::Fenced { state, epoch, node } => {
             log::warn!(
-                "fenced: the signatures of batch {} at epoch {} were dropped, for it is {state} at epoch {epoch}{}",
+                "fenced: the signatures of batch {} at epoch {} were dropped, because the batch is now {state} at \
+                 epoch {epoch}{}",
                 lease.batch(),
                 lease.epoch(),
                 node.map(|node| format!(", node {node}")).unwrap_or_default(),
@@ -165,7 +169,7 @@ fn settled(outcome: Outcome) -> Settled {
     }
 }
 
-/// Waits before the next attempt to do `what`, or gives up with the error.
+/// Waits before the next attempt to do `what`, or gives up and returns the error.
 async fn wait_after(
     error: &StoreError,
     outage: &mut Outage,

@@ -1,4 +1,4 @@
-//! Heartbeat: keeps this node's lease alive, and takes batches back from the dead.
+//! Heartbeat: renews this node's lease, and reclaims the batches of dead nodes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     store::{RenewVerdict, StoreError},
 };
 
-/// Renews the node's lease every third of its time to live, and registers anew when it was lost.
+/// Renews the node's lease every third of its time to live, and registers again if the lease was lost.
 pub struct Heartbeat {
     pulse: Pulse,
     ingest: Recipient<Wake>,
@@ -26,7 +26,7 @@ pub struct Heartbeat {
     reclaiming: Outage,
 }
 
-/// What it takes to register, renew and reclaim.
+/// The parts that are needed to register, renew and reclaim.
 #[derive(Clone)]
 pub struct Pulse {
     db: Db,
@@ -36,7 +36,7 @@ pub struct Pulse {
     grace: Duration,
 }
 
-/// The dead are looked for at least this often: on one host a killed process shows at once.
+/// Dead nodes are looked for at least this often, because a killed process on the same host is recognised at once.
 const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
 
 impl Pulse {
@@ -46,11 +46,11 @@ impl Pulse {
         Self { db, standing, name: node_name.clone(), ttl: *lease_ttl, grace: *lease_grace }
     }
 
-    /// Makes this process a node, under a new id.
+    /// Registers this process as a node, under a new id.
     ///
     /// # Errors
-    /// The database's; after an unknown outcome a node may be left behind, which holds nothing and
-    /// is removed when its lease runs out.
+    /// Those of the database. An unknown outcome may leave a node behind, which holds nothing and is removed when
+    /// its lease runs out.
     pub async fn register(&self) -> Result<(), StoreError> {
         let sent_at = self.standing.now();
         let node = ask(&self.db.register, Register { name: self.name.clone(), ttl: self.ttl }).await?;
@@ -59,7 +59,7 @@ impl Pulse {
         Ok(())
     }
 
-    /// Takes batches back from dead nodes; returns whether there were any.
+    /// Reclaims the batches of dead nodes. Returns whether there were any.
     ///
     /// # Errors
     /// The database's.
@@ -72,11 +72,11 @@ impl Pulse {
         Ok(dead.iter().any(|node| node.batches > 0))
     }
 
-    /// Extends the lease, or registers anew where it was taken away.
+    /// Extends the lease, or registers again if the node was reclaimed.
     async fn renew(&self) -> Result<(), StoreError> {
         let sent_at = self.standing.now();
         match self.standing.registered() {
-            // A node that has left stays away.
+            // A node that was removed by a stop must not register again.
             None if self.standing.is_interrupting() => Ok(()),
             None => self.register().await,
             Some(node) => match ask(&self.db.renew, Renew { node, ttl: self.ttl }).await {
@@ -85,7 +85,9 @@ impl Pulse {
                     Ok(())
                 }
                 Ok(RenewVerdict::Gone) => {
-                    log::warn!("node {node} was reclaimed: its batches are lost, it registers again");
+                    log::warn!(
+                        "node {node} was reclaimed and has lost its batches: this process registers again"
+                    );
                     self.standing.lost();
                     self.register().await
                 }
@@ -94,13 +96,13 @@ impl Pulse {
         }
     }
 
-    /// Gives up this id together with everything that it holds, and takes a new one.
+    /// Removes this node with all its leases, and registers under a new id.
     async fn reregister(&self) -> Result<(), StoreError> {
         if let Some(node) = self.standing.registered() {
             self.standing.lost();
             if let Err(error) = ask(&self.db.remove, Remove(node)).await {
-                // It is not renewed any more, so that its lease runs out and others remove it.
-                log::warn!("node {node} could not be removed: {error}");
+                // The old node is no longer renewed. Its lease runs out, and other nodes remove it.
+                log::warn!("node {node} could not be removed, so its lease will run out: {error}");
             }
         }
         self.renew().await
@@ -110,18 +112,18 @@ impl Pulse {
         let Some(node) = self.standing.registered() else { return Ok(()) };
         self.standing.lost();
         let given_back = ask(&self.db.remove, Remove(node)).await?;
-        log::info!("node {node} is gone, {given_back} batches went back");
+        log::info!("node {node} was removed, and {given_back} batches are open again");
         Ok(())
     }
 }
 
 impl Heartbeat {
-    /// Keeps `pulse` going; wakes `ingest` when there is a lease again, `emit` when batches came back.
+    /// Renews with `pulse`. Wakes `ingest` when the node has a lease again, and `emit` when batches were reclaimed.
     pub fn new(pulse: Pulse, ingest: Recipient<Wake>, emit: Recipient<Tick>, ends: Ends) -> Self {
         Self { pulse, ingest, emit, ends, renewing: Outage::default(), reclaiming: Outage::default() }
     }
 
-    /// Renews, one renewal at a time, and plans the next: soon, when this one did not succeed.
+    /// Renews the lease, and plans the next renewal, which comes sooner if this one failed. Renewals do not overlap.
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let pulse = self.pulse.clone();
         ctx.wait(renew_and_wake(pulse, self.ingest.clone()).into_actor(self).map(|renewed, actor, ctx| {
@@ -149,13 +151,13 @@ impl Heartbeat {
         let looking = async move {
             let found = pulse.reclaim().await;
             if found == Ok(true) {
-                // Emit is gone only when the run is over.
+                // Sending fails only when the run is over.
                 let _ = emit.send(Tick).await;
             }
             found
         };
-        // The next look is planned when this one is over: an interval that is always due again would keep
-        // the lease from being renewed.
+        // The next look is planned when this one is over. With an interval, slow looks would follow each other
+        // without a break, and the lease could not be renewed.
         ctx.wait(looking.into_actor(self).map(|found, actor, ctx| {
             actor.pulse.standing.heard(&found);
             actor.reclaiming.note("look for dead nodes", &found);
@@ -171,7 +173,7 @@ async fn renew_and_wake(pulse: Pulse, ingest: Recipient<Wake>) -> Result<(), Sto
     let before = pulse.standing.node();
     let renewed = pulse.renew().await;
     if pulse.standing.node().is_some() && pulse.standing.node() != before {
-        // Ingest is gone only when the run is over.
+        // Sending fails only when the run is over.
         let _ = ingest.send(Wake).await;
     }
     renewed

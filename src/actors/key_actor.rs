@@ -18,23 +18,23 @@ use crate::{
     signer::OpenSigner,
 };
 
-/// What every KeyActor needs.
+/// The parts that every KeyActor needs.
 #[derive(Clone)]
 pub struct KeyTools {
-    /// To load the key from.
+    /// The database, to load the key from.
     pub db: Db,
-    /// To open it with.
+    /// Opens the key.
     pub opener: Arc<dyn OpenSigner>,
-    /// Whether to verify what its signer makes.
+    /// Whether to verify the signatures of its signer.
     pub checking: Checking,
-    /// To sign on.
+    /// The threads that sign.
     pub pool: Arc<SigningPool>,
-    /// To ask whether the lease still stands.
+    /// Says whether the lease still stands.
     pub standing: Arc<Standing>,
 }
 
-/// Owns the signer of one key. Its mailbox is sequential: the next batch waits until this one is
-/// done, and the signer travels with the job, so that nobody else can use it meanwhile.
+/// Owns the signer of one key. Its mailbox is sequential: the next batch waits until this one is done. The signer
+/// travels with the job, so nothing else can use it at the same time.
 pub struct KeyActor {
     key: KeyId,
     opened: Option<SigningKey>,
@@ -42,7 +42,7 @@ pub struct KeyActor {
 }
 
 impl KeyActor {
-    /// The owner of `key`, which is opened when first needed.
+    /// The owner of `key`. The key is opened when it is first needed.
     pub fn new(key: KeyId, tools: KeyTools) -> Self {
         Self { key, opened: None, tools }
     }
@@ -59,7 +59,7 @@ impl Handler<Sign> for KeyActor {
         debug_assert_eq!(leased.lease.key(), self.key);
         let signing = sign(self.key, self.opened.take(), self.tools.clone(), leased);
         AtomicResponse::new(Box::pin(signing.into_actor(self).map(|(opened, result), actor, _| {
-            // A key that failed is opened afresh.
+            // A key that failed is opened again for the next batch.
             let failed = result.as_ref().is_err_and(SignFailed::blames_key);
             actor.opened = opened.filter(|_| !failed);
             result

@@ -1,4 +1,4 @@
-//! What the actors say to each other. Each message has a typed reply, and every sender awaits it.
+//! The messages between the actors. Each message has a typed reply, and every sender awaits it.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -19,13 +19,13 @@ use crate::{
 #[rtype(result = "Result<OpenedBatches, StoreError>")]
 pub struct Open(pub OpenBatches);
 
-/// To DbExecutor: lease up to `limit` batches, and hash their payloads right there.
+/// To DbExecutor: lease up to `limit` batches, and hash their payloads.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Leased>, StoreError>")]
 pub struct LeaseBatches {
-    /// For whom.
+    /// The node that leases.
     pub node: NodeId,
-    /// How they will be signed.
+    /// The scheme of the signatures.
     pub scheme: Scheme,
     /// How many at most.
     pub limit: usize,
@@ -40,8 +40,8 @@ pub struct Leased {
     pub digests: Vec<Digest>,
 }
 
-/// To DbExecutor: store the signatures of a part of the batches in one transaction. Shared, because
-/// after an unknown outcome the very same bytes are sent again.
+/// To DbExecutor: store the signatures of a part of the batches in one transaction. The batches are shared, because
+/// the same bytes are sent again after an unknown outcome.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<CommitVerdict>, StoreError>")]
 pub struct Commit(pub Arc<[SignedBatch]>, pub Range<usize>);
@@ -51,12 +51,12 @@ pub struct Commit(pub Arc<[SignedBatch]>, pub Range<usize>);
 #[rtype(result = "Result<Vec<Outcome>, StoreError>")]
 pub struct ReadOutcomes(pub Vec<(BatchId, Epoch)>);
 
-/// To DbExecutor: give leases back.
+/// To DbExecutor: release leases.
 #[derive(Message)]
 #[rtype(result = "Result<u64, StoreError>")]
 pub struct Release(pub Vec<(BatchId, Epoch)>);
 
-/// To DbExecutor: what a node holds, and which of the batches that it stored are not stored any more.
+/// To DbExecutor: read what a node holds, and which of the batches that it stored are no longer stored.
 #[derive(Message)]
 #[rtype(result = "Result<Inventory, StoreError>")]
 pub struct TakeInventory {
@@ -86,27 +86,27 @@ pub struct Renew {
     pub ttl: Duration,
 }
 
-/// To DbExecutor: remove a node and give back what it holds.
+/// To DbExecutor: remove a node and release its batches.
 #[derive(Message)]
 #[rtype(result = "Result<u64, StoreError>")]
 pub struct Remove(pub NodeId);
 
-/// To DbExecutor: take batches back from dead nodes.
+/// To DbExecutor: reclaim the batches of dead nodes.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Reclaimed>, StoreError>")]
 pub struct Reclaim {
-    /// Who asks.
+    /// The node that asks.
     pub me: Option<NodeId>,
-    /// How long after its lease a node is dead.
+    /// How long after the end of its lease a node counts as dead.
     pub grace: Duration,
 }
 
-/// To DbExecutor: fetch a key with its private half, or where that is.
+/// To DbExecutor: fetch a key with its private half, or the location of its private half.
 #[derive(Message)]
 #[rtype(result = "Result<Option<StoredKey>, StoreError>")]
 pub struct LoadKey(pub KeyId);
 
-/// To DbExecutor: set a key aside that failed again and again.
+/// To DbExecutor: suspend a key that failed repeatedly.
 #[derive(Message)]
 #[rtype(result = "Result<KeyStateVerdict, StoreError>")]
 pub struct Suspend {
@@ -116,7 +116,7 @@ pub struct Suspend {
     pub reason: String,
 }
 
-/// To DbExecutor: how far the work is.
+/// To DbExecutor: read the progress of the work.
 #[derive(Message)]
 #[rtype(result = "Result<Status, StoreError>")]
 pub struct ReadStatus;
@@ -126,22 +126,22 @@ pub struct ReadStatus;
 #[rtype(result = "Result<SignedBatch, SignFailed>")]
 pub struct Sign(pub Leased);
 
-/// A batch was not signed; its lease is to be released.
+/// Why a batch was not signed. Its lease must be released.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignFailed {
-    /// Nothing failed, but it is not to be signed here and now.
+    /// Nothing failed, but the batch must not be signed here now.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// The key cannot be read.
     #[error("the key cannot be loaded: {0}")]
     Load(#[from] StoreError),
-    /// The key is not there.
+    /// The key does not exist.
     #[error("the key is not in the database")]
     NoSuchKey,
-    /// The signer says no.
+    /// The signer failed.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// The signer made another number of signatures than there are records.
+    /// The signer made more or fewer signatures than there are records.
     #[error("the signer made {found} signatures for {expected} records")]
     WrongCount {
         /// Records in the batch.
@@ -149,7 +149,7 @@ pub enum SignFailed {
         /// Signatures made.
         found: u64,
     },
-    /// A signature is not the stored key's signature of its record: none of the batch is stored.
+    /// A signature does not verify with the stored key. No signature of the batch is stored.
     #[error("signature {nth} of {of} does not verify with the stored public key")]
     NotVerified {
         /// Which one, from 1.
@@ -160,8 +160,8 @@ pub enum SignFailed {
     /// The signer panicked.
     #[error("the signer panicked: {0}")]
     Panicked(String),
-    /// The actor or thread that was to sign is gone.
-    #[error("whoever was to sign is gone")]
+    /// The actor or thread that was asked to sign has ended.
+    #[error("the actor or thread that was asked to sign has ended")]
     Gone,
 }
 
@@ -176,20 +176,20 @@ impl SignFailed {
     }
 }
 
-/// To Emit: see to it that `want` batches are open.
+/// To Emit: make sure that `want` batches are open.
 #[derive(Message)]
 #[rtype(result = "Result<Fed, StoreError>")]
 pub struct Feed {
     /// How many batches can be leased at once.
     pub want: usize,
-    /// The last lease came back short: what Emit believes about open batches is out of date.
+    /// Whether the last attempt leased too few batches, so that Emit's estimate of open batches is out of date.
     pub stale: bool,
 }
 
-/// What Emit answers to [`Feed`].
+/// Emit's reply to [`Feed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fed {
-    /// As many batches as were wanted are believed open; nobody has looked.
+    /// As many batches as wanted are believed open. The database was not asked.
     Promised(usize),
     /// The database was asked just now.
     Counted(OpenedBatches),
@@ -228,17 +228,17 @@ pub struct Wake;
 #[rtype(result = "()")]
 pub struct Settle;
 
-/// To Heartbeat: renew now, for there is reason to doubt that this node still stands.
+/// To Heartbeat: renew now, because this node may have been reclaimed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Doubt;
 
-/// To Heartbeat: give up this node's id with all it holds, known or not, and take a new one.
+/// To Heartbeat: remove this node with all its leases, known or not, and register under a new id.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Reregister;
 
-/// To Heartbeat: remove this node; the service ends.
+/// To Heartbeat: remove this node, because the service ends.
 #[derive(Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Leave;

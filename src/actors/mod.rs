@@ -1,4 +1,4 @@
-//! Layer 3, the motion: an actor for each thing that goes on by itself.
+//! Layer 3, the motion: an actor for each independent activity.
 //!
 //! ```text
 //!  record ──▶ Emit ──▶ Ingest ──▶ Supervisor ──▶ KeyActor × k ──▶ signing threads
@@ -8,7 +8,7 @@
 //!             DbExecutor (every transaction)  ◀── Heartbeat (the node's lease, the dead)
 //! ```
 //!
-//! Start with [`service`], which puts them together; [`messages`] is what they say.
+//! Start with [`service`], which connects the actors, and [`messages`], which they exchange.
 
 pub mod clock;
 pub mod commits;

@@ -1,18 +1,18 @@
-//! Mode: when a run ends by itself, and what of the work it does.
+//! Mode: when a run ends by itself, and which parts of the work it does.
 
 use crate::config::Roles;
 
-/// When a run ends by itself, and what of the work it does.
+/// When a run ends by itself, and which parts of the work it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Never: it serves in these roles until it is stopped, and waits out troubles.
+    /// The run serves in these roles until it is stopped, and waits until outages are over.
     Serve(Roles),
-    /// When nothing is waiting to be signed any more. It does all of the work, and troubles that last end it.
+    /// The run does all of the work, and ends when nothing waits to be signed any more. A lasting outage ends it too.
     Drain,
 }
 
 impl Mode {
-    /// What of the work the run does.
+    /// Which parts of the work the run does.
     pub fn roles(self) -> Roles {
         match self {
             Self::Serve(roles) => roles,

@@ -1,4 +1,4 @@
-//! An outage is told once, and once more each time it has lasted twice as long; so is its end.
+//! Outages: logs the first failure, then each time the number of failures has doubled, and the end of the outage.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use actix_rt::time::sleep;
 use super::stop::Stop;
 use crate::store::StoreError;
 
-/// How often in a row something did not work.
+/// Counts failures in a row.
 #[derive(Debug, Default)]
 pub struct Outage {
     failures: u32,
@@ -15,7 +15,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Notes how an attempt to do `what` ended, and logs what nobody knows yet.
+    /// Notes the result of an attempt to do `what`, and logs what has not been logged yet.
     pub fn note<T>(&mut self, what: &str, result: &Result<T, StoreError>) {
         match result {
             Ok(_) => {
@@ -33,12 +33,12 @@ impl Outage {
         }
     }
 
-    /// How long it has failed without a break, now that it has failed again.
+    /// How long the attempts have failed without a break. To be called after a failure.
     pub fn lasts(&mut self, now: Duration) -> Duration {
         now.saturating_sub(*self.since.get_or_insert(now))
     }
 
-    /// Waits before the next attempt; whether there is to be one, for nobody asked to `stop`.
+    /// Waits before the next attempt. Returns `false` if a stop was requested, so that there must be no next attempt.
     pub async fn wait(&self, stop: &Stop) -> bool {
         tokio::select! {
             () = sleep(self.pause()) => true,

@@ -1,32 +1,32 @@
-//! Parts: what a run is put together from.
+//! Parts: everything that a run consists of, besides its database.
 
 use std::sync::Arc;
 
 use super::{commits::Commits, counters::Counters, mode::Mode, news::News, stop::Stop};
 use crate::{config::Settings, signer::OpenSigner};
 
-/// What a run is put together from, besides its database. The last four are shared with the caller, who looks
-/// at them, or speaks through them, while the run goes on; they outlive it.
+/// Everything that a run consists of, besides its database. The last four parts are shared with the caller, who can
+/// read or use them during the run and afterwards.
 #[derive(Clone)]
 pub struct Parts {
-    /// How it works.
+    /// The settings of the run.
     pub settings: Settings,
-    /// What opens its keys.
+    /// Opens the keys.
     pub opener: Arc<dyn OpenSigner>,
-    /// When it ends by itself, and what of the work it does.
+    /// When the run ends by itself, and which parts of the work it does.
     pub mode: Mode,
-    /// Tells it to stop.
+    /// Asks the run to stop.
     pub stop: Stop,
-    /// What it has done so far.
+    /// What the run has done so far.
     pub counters: Arc<Counters>,
-    /// Tells it of new records.
+    /// Notifies the run of new records.
     pub news: News,
-    /// Tells of what it has stored.
+    /// Notifies callers of stored batches.
     pub commits: Commits,
 }
 
 impl Parts {
-    /// The parts of a run that nobody stops, watches or hears yet.
+    /// Parts with a new stop, new counters, and new notifications, which nothing else uses yet.
     pub fn new(settings: Settings, opener: Arc<dyn OpenSigner>, mode: Mode) -> Self {
         Self {
             settings,

@@ -1,4 +1,4 @@
-//! How long a stop waits for what is in hand.
+//! How long a stop waits for the batches in hand.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use actix_rt::time::sleep;
 use super::{standing::Standing, stop::Stop};
 use crate::config::Settings;
 
-/// Batches that were begun are finished, which may take as long as the grace. Where nothing is being signed
-/// any more, or the database is away, it is only a matter of the last transactions.
+/// A stop waits for batches that are being signed, at most as long as the grace. If nothing is being signed any more,
+/// or the database cannot be reached, it waits only as long as the last transactions may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     grace: Duration,
     storing: Duration,
 }
 
-/// For the last transactions, besides what storing takes.
+/// The time for the last transactions, in addition to the time for storing records.
 const SETTLING: Duration = Duration::from_secs(2);
 
 /// How long storing a record takes at most, on a busy machine with a slow disk.
 const STORED_IN: Duration = Duration::from_micros(100);
 
-/// How often it is looked whether something is being signed.
+/// How often the stop checks whether something is still being signed.
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Patience {
@@ -31,7 +31,7 @@ impl Patience {
         Self { grace: settings.stop_grace, storing }
     }
 
-    /// Says what the stop waits for.
+    /// Logs what the stop waits for.
     pub(super) fn announce(self, standing: &Standing) {
         let workload = standing.workload();
         let (batches, grace) = (workload.batches(), self.grace);
@@ -46,23 +46,24 @@ impl Patience {
                 )
             }
             Some(left) => format!("which takes about {} s", seconds(left)),
-            None => format!("which may take {grace:?} (stop-grace)"),
+            None => format!("which may take up to {grace:?} (stop-grace)"),
         };
         log::info!(
             "stopping: finishing the {batches} batches that are being signed, {time}; a second signal gives them back"
         );
     }
 
-    /// Returns when the stop is to wait no longer for what is in hand.
+    /// Returns when the stop must no longer wait for the batches in hand.
     pub(super) async fn lasts(self, standing: &Standing, stop: &Stop) {
         tokio::select! {
             biased;
-            () = stop.requested(2) => log::info!("asked once more: batches that are being signed go back"),
+            () = stop.requested(2) => log::info!("second stop request: batches that are being signed are given back"),
             () = sleep(self.grace) => match standing.workload().batches() {
                 0 => {}
                 batches => log::warn!(
-                    "{batches} batches were not signed within {:?} (stop-grace) and go back: nothing is kept of them; \
-                     raise stop-grace (a smaller batch-size changes only batches that are formed later)",
+                    "{batches} batches were not signed within {:?} (stop-grace) and are given back; their signatures \
+                     so far are discarded: raise stop-grace (a smaller batch-size changes only batches that are \
+                     formed later)",
                     self.grace
                 ),
             },

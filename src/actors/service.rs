@@ -31,32 +31,32 @@ use crate::store::{Listener, Store};
 /// How a run ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Nothing is waiting any more; that many batches are in the hands of other nodes.
+    /// Nothing waits any more, except for batches that other nodes hold.
     Drained {
         /// Batches leased by other nodes.
         held_elsewhere: usize,
     },
-    /// It was asked to stop, and gave back what it had not finished.
+    /// The run was asked to stop, and gave back the batches that it had not finished.
     Stopped,
 }
 
-/// How long the last steps of a stop may take: giving back, and removing the node.
+/// How long each of the last steps of a stop may take: giving back batches, and removing the node.
 const LAST_STEPS: Duration = Duration::from_secs(1);
 
-/// Signs the records of `store` until it is done (see [`Mode`]) or told to stop. To be awaited inside an
-/// `actix_rt` system.
+/// Signs the records of `store` until the run ends by itself (see [`Mode`]) or is asked to stop. Callers must await
+/// it inside an `actix_rt` system.
 ///
 /// # Errors
-/// Whatever it did not sign is still waiting: see [`RunError`].
+/// See [`RunError`]. The records that the run did not sign still wait.
 ///
 /// [`Mode`]: super::Mode
 pub async fn run(parts: Parts, store: Arc<dyn Store>) -> Result<Ending, RunError> {
-    // What may read for long has a thread to itself.
+    // Long reads have a separate thread.
     let (transactions, reads) =
         (DbExecutor::start(&store, store.connections()), DbExecutor::start(&store, 1));
     let (db, stop) = (Db::of(&transactions).reading_from(&reads), &parts.stop);
     let start = async || {
-        // A run that drains ends when nothing is left; it has no use for news.
+        // A run that drains needs no notifications, because it ends when nothing is left.
         let listener = if parts.mode.drains() { None } else { store.listener()? };
         let mut service =
             Service::start(parts.clone(), db.clone(), clock::boottime(), SigningPool::start).await?;
@@ -68,7 +68,7 @@ pub async fn run(parts: Parts, store: Arc<dyn Store>) -> Result<Ending, RunError
         match Service::unless_stopped(start(), stop).await {
             Ok(Some(service)) => return service.run_until_end().await,
             Ok(None) => return Ok(Ending::Stopped),
-            // A database that fails at this moment is waited for, as it is later.
+            // A service waits for a database that fails during the start, as it does later.
             Err(RunError::Store(error)) if !parts.mode.drains() && error.is_outage() => {
                 outage.note("start", &Err::<(), _>(error));
             }
@@ -94,8 +94,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Registers this process as a node, takes over from the dead, and starts every actor. `pool` is told
-    /// how many signing threads there are to be.
+    /// Reclaims the batches of dead nodes, registers this process as a node, and starts every actor. `pool` starts
+    /// the given number of signing threads.
     ///
     /// # Errors
     /// When the settings contradict themselves or the database refuses.
@@ -115,7 +115,7 @@ impl Service {
         let pool = Arc::new(pool(signers).map_err(|error| RunError::Threads(error.to_string()))?);
         let (ends, ended) = Ends::new(mode);
 
-        // Ingest is told of the others and they of it: its address comes first, the actor last.
+        // Ingest and the others need each other's addresses: Ingest's address comes first, the actor last.
         let ingest = Context::<Ingest>::new();
         let tools = KeyTools {
             db: db.clone(),
@@ -160,8 +160,8 @@ impl Service {
         })
     }
 
-    /// What `starting` makes, unless it takes longer than the last steps of a stop after being told to
-    /// `stop`: a database that does not answer keeps nobody.
+    /// Returns the result of `starting`; `None` if a stop was requested and `starting` does not end soon after it.
+    /// A database that does not answer must not prevent a stop.
     ///
     /// # Errors
     /// Those of `starting`.
@@ -180,16 +180,16 @@ impl Service {
             biased;
             started = starting => started.map(Some),
             () = in_vain => {
-                log::warn!("stopped at its start: if this node is registered yet, its lease will run out");
+                log::warn!("stopped while starting: if this node is already registered, its lease will run out");
                 Ok(None)
             }
         }
     }
 
-    /// Has Emit look whenever `listener` has news, and not only at its polls.
+    /// Makes Emit look at the database after each notification of `listener`, in addition to its polls.
     ///
     /// # Errors
-    /// When the operating system has no thread to give.
+    /// When the operating system refuses to start a thread.
     pub fn listen(&mut self, listener: Box<dyn Listener>) -> Result<(), RunError> {
         let listening = Listening::start(listener, self.news.clone())
             .map_err(|error| RunError::Threads(error.to_string()))?;
@@ -202,7 +202,7 @@ impl Service {
     /// # Errors
     /// See [`RunError`].
     pub async fn run_until_end(mut self) -> Result<Ending, RunError> {
-        // Biased, so that the same events have the same end.
+        // Biased, so that the same events always have the same result.
         let end = tokio::select! {
             biased;
             end = self.ended.recv() => end,
@@ -220,8 +220,8 @@ impl Service {
         }
     }
 
-    /// No new leases; finish and store the batches that were begun, within the grace; give the rest back;
-    /// remove the node. If we die anywhere here, others reclaim what is left.
+    /// Stops leasing, finishes and stores the batches that are being signed, within the grace, gives the rest back,
+    /// and removes the node. If we die anywhere here, other nodes reclaim what is left.
     async fn stop_in_order(&self) {
         self.standing.stop(StopLevel::Finishing);
         self.pool.give_back_waiting();
@@ -235,16 +235,16 @@ impl Service {
         tokio::select! {
             biased;
             _ = self.ingest.send(Settle) => {}
-            () = interrupt => log::warn!("not everything in hand could be settled: others will reclaim it"),
+            () = interrupt => log::warn!("batches in hand could not be stored or given back: other nodes will reclaim them"),
         }
         self.standing.stop(StopLevel::Interrupting);
         match timeout(LAST_STEPS, self.heartbeat.send(Leave)).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => {
-                log::warn!("this node could not be removed, its lease will run out: {error}")
+                log::warn!("this node could not be removed, so its lease will run out: {error}")
             }
             Ok(Err(_)) | Err(_) => {
-                log::warn!("this node could not be removed in time, its lease will run out")
+                log::warn!("this node could not be removed in time, so its lease will run out")
             }
         }
     }

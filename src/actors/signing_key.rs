@@ -1,4 +1,4 @@
-//! A key at work: its signer, and what verifies the signer's results before they are stored.
+//! An opened key: its signer, and the verifier of the signer's results.
 
 use super::{messages::SignFailed, standing::Permit};
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     signer::{Engine, OpenSigner, PublicKey, Signer, SignerError, Verifier},
 };
 
-/// How many verifications are made between two looks at the permit: about 2 ms of RSA-2048.
+/// How many verifications are made between two checks of the permit: about 2 ms of RSA-2048.
 const VERIFIED_AT_A_TIME: usize = 128;
 
-/// A signer that was opened, with the verifier of its results if they are to be checked.
+/// An opened signer, with a verifier if its results must be checked.
 pub(super) struct SigningKey {
     signer: Box<dyn Signer>,
     verifier: Option<Box<dyn Verifier>>,
@@ -42,10 +42,10 @@ impl SigningKey {
         self.signer.sign(scheme, digests, out)
     }
 
-    /// Verifies the signatures of a batch, unless its signer is trusted to have done so.
+    /// Verifies the signatures of a batch, unless its signer checks its own results.
     ///
-    /// Over the digests as they were made of the payloads, not as the signer may have left them. Whether
-    /// there is a signature for each of them, the lease judges.
+    /// `digests` are the digests that were computed from the payloads, not a copy that the signer could have
+    /// changed. The lease checks that the number of signatures is right.
     pub(super) fn check(
         &self,
         scheme: Scheme,
@@ -66,7 +66,7 @@ impl SigningKey {
     }
 }
 
-/// The public key is the one in the database, which is what everybody else verifies with.
+/// Uses the public key in the database, because all other programs verify with that key.
 fn verifier(key: &StoredKey) -> Result<Box<dyn Verifier>, SignerError> {
     let public_key = PublicKey::from_spki(&key.public_key)?;
     if public_key.fingerprint() != key.fingerprint {

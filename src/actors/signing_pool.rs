@@ -1,4 +1,4 @@
-//! The signing threads, one per core: all RSA is done here, whatever the number of keys.
+//! The signing threads, one per core. They do all private-key operations, however many keys there are.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,53 +22,53 @@ use crate::{
     signer::{OpenSigner, SignerError},
 };
 
-/// How many operations are made between two looks at the permit: 2 ms of RSA-2048.
+/// How many operations are made between two checks of the permit: 2 ms of RSA-2048.
 const SIGNED_AT_A_TIME: usize = 8;
 
-/// Where jobs go: to fixed threads with one queue, whose length is bounded by the leases that a node
-/// may hold.
+/// A fixed number of threads with one queue. The number of leases that a node may hold limits the length of the
+/// queue.
 pub struct SigningPool {
     submit: Box<dyn Fn(Job) + Send + Sync>,
     /// Jobs that no thread has taken yet.
     waiting: Option<Receiver<Job>>,
 }
 
-/// A batch to sign, and the key that comes with it for as long as that takes.
+/// A batch to sign, together with the key, which the job owns until it is done.
 pub struct Job {
     key: KeySource,
     work: Work,
     done: oneshot::Sender<Done>,
 }
 
-/// A key, or what to open it from: a signing thread does this work too.
+/// An opened key, or a stored key that a signing thread must open first.
 pub(super) enum KeySource {
     Ready(SigningKey),
     Stored(Arc<dyn OpenSigner>, StoredKey, Checking),
 }
 
-/// What is signed, and how far.
+/// The batch to sign, and the progress of the work.
 struct Work {
     scheme: Scheme,
     digests: Vec<Digest>,
     permit: Permit,
-    /// From its first operation to its last.
+    /// Exists from the first operation to the last.
     ticket: Option<Ticket>,
     next: usize,
     signatures: SignatureBuf,
 }
 
-/// The key comes back, unless it could not be opened or its signer panicked.
+/// The result of a job, with the key, unless the key could not be opened or its signer panicked.
 pub(super) struct Done {
     pub(super) key: Option<SigningKey>,
     pub(super) result: Result<SignatureBuf, SignFailed>,
 }
 
 impl SigningPool {
-    /// Starts the threads. They end with the pool, that is, with the actors that use it; an operation
-    /// in progress at exit is dropped.
+    /// Starts the threads. They end when the pool is dropped, together with the actors that use it. An operation
+    /// that is in progress at exit is dropped.
     ///
     /// # Errors
-    /// When the operating system has no thread to give.
+    /// When the operating system refuses to start a thread.
     pub fn start(threads: usize) -> std::io::Result<Self> {
         let (queue, jobs) = unbounded::<Job>();
         let spawn = |i| {
@@ -76,17 +76,18 @@ impl SigningPool {
             thread::Builder::new().name(format!("sign-{i}")).spawn(move || jobs.iter().for_each(Job::finish))
         };
         (0..threads).try_for_each(|i| spawn(i).map(drop))?;
-        // The queue outlives its threads only at exit; the reply's sender is dropped then, and the
-        // KeyActor hears that.
+        // The queue outlives its threads only at exit. The sender of the reply is dropped then, which the
+        // KeyActor notices.
         Ok(Self { submit: Box::new(move |job| drop(queue.send(job))), waiting: Some(jobs) })
     }
 
-    /// No threads: `submit` sees to it that each job is carried out, step by step, when it likes.
+    /// A pool without threads. `submit` must carry out each job step by step, but may choose when.
     pub fn of(submit: impl Fn(Job) + Send + Sync + 'static) -> Self {
         Self { submit: Box::new(submit), waiting: None }
     }
 
-    /// The service stops: what no thread has begun is given back now, not after what the threads are at.
+    /// Gives back all jobs that no thread has begun, because the service stops. Otherwise they would wait until the
+    /// threads have finished their current jobs.
     pub(super) fn give_back_waiting(&self) {
         self.waiting.iter().flat_map(Receiver::try_iter).for_each(Job::give_back);
     }
@@ -114,7 +115,7 @@ impl Job {
             KeySource::Ready(key) => Some(key),
             KeySource::Stored(..) => None,
         };
-        // Nobody is listening only when the service is gone, and then the lease is reclaimed.
+        // Sending fails only when the service has ended. The lease is reclaimed then.
         drop(self.done.send(Done { key, result: Err(Interrupted::Stopping.into()) }));
     }
 
@@ -126,18 +127,18 @@ impl Job {
         }
     }
 
-    /// Makes the next few signatures, and gives back what is left to do. When nothing is, or something
-    /// failed, whoever waits for the signatures is told.
+    /// Makes the next few signatures, and returns the job if something is left to do. Otherwise, or after a failure,
+    /// sends the result to the waiting KeyActor.
     pub fn step(self) -> Option<Self> {
         let Self { key, mut work, done } = self;
         let step = catch_unwind(AssertUnwindSafe(|| work.step(key)));
-        // A signer that panicked is dropped with whatever state it was in; the key is opened afresh.
+        // A signer that panicked may be in any state, so it is dropped. The key is opened again.
         let (key, is_done) =
             step.unwrap_or_else(|panic| (None, Err(SignFailed::Panicked(panic_message(panic.as_ref())))));
         match (key, is_done) {
             (Some(key), Ok(false)) => Some(Self { key: KeySource::Ready(key), work, done }),
             (key, is_done) => {
-                // Nobody is listening only when the service is gone, and then the lease is reclaimed.
+                // Sending fails only when the service has ended. The lease is reclaimed then.
                 drop(done.send(Done { key, result: is_done.map(|_| work.signatures) }));
                 None
             }
@@ -156,8 +157,8 @@ impl Work {
         }
     }
 
-    /// Returns whether that was the last. All of the batch is checked then: what was checked is what will
-    /// be stored.
+    /// Signs the next group, and returns whether it was the last. The whole batch is checked after the last group,
+    /// so that the checked signatures are the ones that will be stored.
     fn sign_group(&mut self, key: &mut SigningKey) -> Result<bool, SignFailed> {
         if self.next == 0 {
             self.permit.may_start()?;

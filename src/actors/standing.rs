@@ -1,5 +1,5 @@
-//! A node's standing: who it is in the database, until when it may believe that, and whether it
-//! has been told to stop. Shared between the actors and the signing threads.
+//! A node's standing: its id in the database, until when it may trust its lease, and whether it was asked to stop.
+//! The actors and the signing threads share it.
 
 use std::{
     sync::{
@@ -18,15 +18,15 @@ use crate::{domain::NodeId, store::StoreError};
 /// No node has this id.
 const NOBODY: i64 = 0;
 
-/// How far a stop has come; it only goes forward.
+/// How far a stop has come. The level never goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum StopLevel {
-    /// At work.
+    /// No stop was requested.
     Running,
-    /// No batch is leased or started any more; those being signed are finished.
+    /// No more batches are leased or begun. Batches that are being signed are finished.
     Finishing,
-    /// Batches being signed are dropped at the next chance and given back.
+    /// Batches that are being signed are dropped at the next check of the permit, and given back.
     Interrupting,
 }
 
@@ -41,19 +41,19 @@ pub struct Standing {
     workload: Arc<Workload>,
 }
 
-/// Why a batch was not signed to its end, though nothing failed.
+/// Why a batch was not completely signed although nothing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Interrupted {
     /// The service stops.
     #[error("the service is stopping")]
     Stopping,
-    /// The node cannot be sure any more that its leases stand.
+    /// The node can no longer trust its leases.
     #[error("the node's lease ran out or was taken away")]
     LeaseOver,
 }
 
 impl Standing {
-    /// Nobody yet.
+    /// The standing of a process that is not registered yet.
     pub fn new(clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             clock,
@@ -66,19 +66,19 @@ impl Standing {
         })
     }
 
-    /// The time now, to be taken *before* a renewal is sent.
+    /// The current time. Callers must read it *before* they send a renewal.
     pub fn now(&self) -> Duration {
         (self.clock)()
     }
 
-    /// A renewal, sent at `sent_at`, was confirmed: the node trusts it for half the time to live.
-    /// The other half is for what a clock, a network and a reclaiming node may disagree about.
+    /// Notes that a renewal, sent at `sent_at`, was confirmed. The node trusts its lease for half the time to live.
+    /// The other half is a margin for differences between clocks, and for delays of the network.
     pub fn renewed(&self, node: NodeId, sent_at: Duration, ttl: Duration) {
         self.trusted_until.store(nanos(sent_at + ttl / 2), SeqCst);
         self.node.store(node.0, SeqCst);
     }
 
-    /// The node was reclaimed: whoever is signing for it stops at once.
+    /// Notes that the node was reclaimed or removed. All signing under its leases stops at once.
     pub fn lost(&self) {
         self.node.store(NOBODY, SeqCst);
     }
@@ -103,12 +103,12 @@ impl Standing {
         self.stop.load(SeqCst) == StopLevel::Running as u8
     }
 
-    /// Whether the stop does not wait for anything any more.
+    /// Whether the stop no longer waits for anything.
     pub fn is_interrupting(&self) -> bool {
         self.stop.load(SeqCst) == StopLevel::Interrupting as u8
     }
 
-    /// The database did or did not do what it was asked for.
+    /// Notes the result of a database operation.
     pub fn heard<T>(&self, result: &Result<T, StoreError>) {
         match result {
             Ok(_) => self.is_away.store(false, SeqCst),
@@ -120,7 +120,7 @@ impl Standing {
         }
     }
 
-    /// Whether the database could not be reached when it was last asked for something.
+    /// Whether the database could not be reached at the last operation.
     pub fn is_away(&self) -> bool {
         self.is_away.load(SeqCst)
     }
@@ -135,13 +135,13 @@ impl Standing {
         &self.workload
     }
 
-    /// What a signing thread asks while it signs under a lease of `node`.
+    /// A permit that a signing thread checks while it signs under a lease of `node`.
     pub fn permit(self: &Arc<Self>, node: NodeId) -> Permit {
         Permit { standing: Arc::clone(self), node }
     }
 }
 
-/// Leave to sign under a lease of one node, to be asked for again and again.
+/// Permission to sign under a lease of one node. Signing threads must check it again and again.
 pub struct Permit {
     standing: Arc<Standing>,
     node: NodeId,
@@ -158,12 +158,12 @@ impl Permit {
         self.check(StopLevel::Finishing)
     }
 
-    /// A batch of so many records is begun.
+    /// Notes that a batch of `records` records is begun.
     pub(super) fn begin(&self, records: usize) -> Ticket {
         self.standing.workload.begin(records, self.standing.now())
     }
 
-    /// So many of its records are signed.
+    /// Notes that `records` of its records are signed.
     pub(super) fn note(&self, ticket: &Ticket, records: usize) {
         ticket.done(records, self.standing.now());
     }

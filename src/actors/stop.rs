@@ -1,4 +1,4 @@
-//! The stop signal, handed in by whoever runs the service.
+//! The stop signal, which the caller of the service hands in.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,8 +7,8 @@ use tokio::sync::watch;
 
 use super::clock;
 
-/// A stop that can be asked for three times: in order; in order, but without waiting for what is being
-/// signed; and at once. Clones are the same signal.
+/// A stop that can be requested three times. The first request stops in order. The second one no longer waits for
+/// batches that are being signed. The third one stops at once. Clones share one signal.
 #[derive(Clone)]
 pub struct Stop {
     state: Arc<watch::Sender<State>>,
@@ -20,8 +20,8 @@ struct State {
     signal: Option<i32>,
 }
 
-/// The same signal once more, so soon after the one before, is no impatience: GNU timeout sends it to the
-/// process and then to its process group.
+/// The same signal again within this time does not count, because GNU timeout sends a signal both to the process
+/// and to its process group.
 const ECHO: Duration = Duration::from_secs(1);
 
 impl Default for Stop {
@@ -31,12 +31,12 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks for a stop, and once more for a faster one.
+    /// Requests a stop, or a faster one if a stop was requested before.
     pub fn request(&self) {
         self.state.send_modify(|state| state.requests = state.requests.saturating_add(1));
     }
 
-    /// Turns SIGINT and SIGTERM of this process into requests, for as long as it is polled.
+    /// Converts SIGINT and SIGTERM of this process into requests, while the future is polled.
     ///
     /// # Errors
     /// When the operating system refuses a signal handler.
@@ -56,19 +56,19 @@ impl Stop {
         }
     }
 
-    /// The number of the first signal that asked for the stop.
+    /// The number of the first signal that requested the stop.
     pub fn signal(&self) -> Option<i32> {
         self.state.borrow().signal
     }
 
-    /// Returns once a stop was asked for `times` times.
+    /// Returns when a stop was requested `times` times.
     pub async fn requested(&self, times: u8) {
-        // The sender lives in self, so that waiting cannot fail.
+        // `self` holds the sender, so waiting cannot fail.
         drop(self.state.subscribe().wait_for(|state| state.requests >= times).await);
     }
 }
 
-/// The signal that counted last, and when it came.
+/// The last signal that counted, and its time.
 #[derive(Default)]
 struct Echoes(Option<(i32, Duration)>);
 

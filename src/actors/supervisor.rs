@@ -1,4 +1,4 @@
-//! Supervisor: owns one KeyActor per private key, replaces a failed one, sets bad keys aside.
+//! Supervisor: owns one KeyActor per private key, replaces failed actors, and suspends bad keys.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{KeyId, SignedBatch};
 
-/// After that many failures in a row a key is suspended.
+/// A key is suspended after this many failures in a row.
 pub const STRIKES: u32 = 3;
 
 /// Routes each batch to the owner of its key.
@@ -26,7 +26,7 @@ struct Owner {
 }
 
 impl Supervisor {
-    /// A supervisor without keys: an owner is started with a key's first batch.
+    /// A supervisor without keys. A key's first batch starts its owner.
     pub fn new(tools: KeyTools) -> Self {
         Self { tools, keys: HashMap::new() }
     }
@@ -38,8 +38,8 @@ impl Supervisor {
             .or_insert_with(|| Owner { actor: KeyActor::new(key, tools.clone()).start(), failures: 0 })
     }
 
-    /// Keeps the score. Returns why the key is to be suspended, once it has failed too often. An owner
-    /// is replaced only when it is gone: one that lives may have another batch in hand already.
+    /// Counts failures. Returns the reason for a suspension when the key has failed too often. An owner is replaced
+    /// only if it has ended, because a living owner may already be signing another batch.
     fn judge(&mut self, key: KeyId, failure: Option<&SignFailed>) -> Option<String> {
         let owner = self.owner(key);
         let Some(failure) = failure else {
@@ -62,11 +62,11 @@ impl Supervisor {
     }
 }
 
-/// Awaited before the batch goes back, so that the key cannot be leased for it once more.
+/// Suspends a key. Callers must await this before the batch is released, so that the key is not leased again.
 async fn suspend(suspend: Recipient<Suspend>, key: KeyId, reason: String) {
     match ask(&suspend, Suspend { key, reason: reason.clone() }).await {
         Ok(_) => log::error!("key {key} is suspended: {reason}"),
-        // It will fail as often again, and be suspended then.
+        // The next suspension is tried after as many failures.
         Err(error) => log::error!("key {key} cannot be suspended: {error}"),
     }
 }

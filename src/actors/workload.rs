@@ -1,4 +1,4 @@
-//! What the signing threads are at: how far each batch is that was begun, and how long the rest takes.
+//! The work of the signing threads: the progress of each batch, and how long the rest takes.
 
 use std::{
     collections::HashMap,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// The batches that were begun and are not done.
+/// The batches that are being signed.
 #[derive(Debug, Default)]
 pub struct Workload {
     state: Mutex<State>,
@@ -27,14 +27,14 @@ struct Begun {
 }
 
 impl Begun {
-    /// How long so many records take at the pace of this batch; `None` before the first is signed.
+    /// How long `records` records take at the pace of this batch; `None` before the first record is signed.
     fn time_for(&self, records: usize, now: Duration) -> Option<Duration> {
         let elapsed = now.saturating_sub(self.since);
         (self.done > 0).then(|| elapsed.mul_f64(records as f64 / self.done as f64))
     }
 }
 
-/// A batch that was begun, until this is dropped.
+/// A batch that is being signed, until the ticket is dropped.
 #[derive(Debug)]
 pub(super) struct Ticket {
     workload: Arc<Workload>,
@@ -42,7 +42,7 @@ pub(super) struct Ticket {
 }
 
 impl Workload {
-    /// A batch of so many records is begun.
+    /// Notes that a batch of `records` records is begun.
     pub(super) fn begin(self: &Arc<Self>, records: usize, now: Duration) -> Ticket {
         let mut state = self.lock();
         state.last += 1;
@@ -56,14 +56,14 @@ impl Workload {
         self.lock().begun.len()
     }
 
-    /// How long it takes until the last of them is done; `None` when nobody can tell yet.
+    /// How long it takes until the last batch is done; `None` if this is not known yet.
     pub fn time_left(&self, now: Duration) -> Option<Duration> {
         let state = self.lock();
         let left = |begun: &Begun| begun.time_for(begun.records - begun.done, now);
         state.begun.values().map(left).try_fold(Duration::ZERO, |longest, left| Some(longest.max(left?)))
     }
 
-    /// How long a whole batch takes, judged by the last operations; `None` before the first of them.
+    /// How long a whole batch takes, judged by the last operations; `None` before the first operation.
     pub fn whole_batch(&self) -> Option<Duration> {
         self.lock().whole
     }
@@ -74,7 +74,7 @@ impl Workload {
 }
 
 impl Ticket {
-    /// So many of its records are signed.
+    /// Notes that `records` of its records are signed.
     pub(super) fn done(&self, records: usize, now: Duration) {
         let mut state = self.workload.lock();
         if let Some(begun) = state.begun.get_mut(&self.number) {

@@ -1,4 +1,4 @@
-//! Every batch, page by page: its row is checked here, its records on other threads.
+//! Checks every batch, page by page: the rows here, the records on other threads.
 
 use std::{panic::resume_unwind, sync::Arc, thread};
 
@@ -19,14 +19,13 @@ use crate::{
 
 /// Batches read at a time.
 const PAGE: usize = 500;
-/// Steps to take past batches that cannot be read, before the rest is given up.
+/// How many ids are tried one by one where batches cannot be read, before the check gives up on the rest.
 const STEPS: usize = 10_000;
-/// Records that one thread checks at a time: enough to hide the queue, few enough to share fairly.
+/// Records that one thread checks at a time: enough to hide the cost of the queue, few enough to spread evenly.
 const PIECE: usize = 500;
 
 impl Scan<'_> {
-    /// Reads all batches and has their records checked on `threads` threads; returns how many
-    /// signatures verified.
+    /// Reads all batches and checks their records on `threads` threads. Returns how many signatures verified.
     pub(super) fn run(&self, threads: usize, batches: &mut Batches) -> Result<u64, StoreError> {
         let (to_threads, pieces) = bounded(2 * threads);
         thread::scope(|scope| {
@@ -67,7 +66,7 @@ impl Scan<'_> {
                 self.check_row(batches, &batch)?;
                 let is_readable = batch.records.len() <= BatchRow::MAX_RECORDS as u64;
                 if is_readable && self.hand_out(batch, &to_threads).is_err() {
-                    return Ok(()); // every thread has failed, and its error says why
+                    return Ok(()); // every thread has failed and reports its error
                 }
             }
         }
@@ -82,8 +81,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Two batches that were read at different times may have had a key one after the other: it is in
-    /// use twice only if the first still has the lease that it had then.
+    /// Whether the breach is real. Two batches that were read at different times may have used a key one after
+    /// the other. The key is in use twice only if the first batch still has the lease that was read.
     fn stands(&self, breach: &Breach) -> Result<bool, StoreError> {
         let Breach::KeyLeasedTwice { first, epoch, .. } = *breach else { return Ok(true) };
         let now = self.reread(first)?;
@@ -106,7 +105,7 @@ impl Scan<'_> {
         }
     }
 
-    /// The batches of a page that holds one without a meaning: reads one by one, and names it.
+    /// Reads a page one by one, because one of its batches cannot be read, and reports the unreadable batch.
     fn readable(&self, after: BatchId) -> Result<Vec<BatchRow>, StoreError> {
         let (mut page, mut id, mut reported) = (Vec::new(), after, None);
         for _ in 0..STEPS {
@@ -147,7 +146,7 @@ mod tests {
         store::{self, DatabaseUrl, NewKey, NewRecord, OpenBatches, Store},
     };
 
-    /// Batches of `batch_size` records that wait, one key whose public half is damaged, and a node.
+    /// A store with open batches of `batch_size` records, one key with a damaged public half, and a node.
     fn store(records: usize, batch_size: usize) -> (tempfile::TempDir, Arc<dyn Store>, NodeId) {
         let folder = tempfile::tempdir().unwrap();
         let url = DatabaseUrl::Sqlite(folder.path().join("signwave.db"));
@@ -200,7 +199,7 @@ mod tests {
             findings.take().1
         };
         assert_eq!(total([&first_row, &second_row]), 0);
-        // The other way round, the lease that was read first still stands.
+        // In the other order, the lease that was read first still stands.
         assert_eq!(total([&second_row, &first_row]), 1);
     }
 }

@@ -1,10 +1,10 @@
-//! Where all threads put the problems that they find.
+//! Collects the problems that all threads find.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Problem;
 
-/// The first problems in full, and how many there are in all.
+/// The first problems in full, and the total number.
 #[derive(Default)]
 pub(super) struct Findings(Mutex<Found>);
 
@@ -27,14 +27,14 @@ impl Findings {
         }
     }
 
-    /// The kept problems, ordered by kind and place, and the number of all.
+    /// The kept problems, ordered by kind and place, and the total number.
     pub(super) fn take(self) -> (Vec<Problem>, u64) {
         let mut found = std::mem::take(&mut *self.lock());
         found.first.sort();
         (found.first, found.total)
     }
 
-    /// A list that grows only by whole problems is sound even after a panic elsewhere.
+    /// A poisoned lock is harmless, because a panic cannot leave a problem half added.
     fn lock(&self) -> MutexGuard<'_, Found> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

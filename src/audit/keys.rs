@@ -1,4 +1,4 @@
-//! The public keys: each row checked, and one verifier per key, made once.
+//! Checks the row of each public key, and creates one verifier per key.
 
 use std::{
     collections::HashMap,
@@ -12,10 +12,10 @@ use crate::{
     store::{KeyRow, Reading, StoreError},
 };
 
-/// What a signature is checked with.
+/// A key that verifies signatures.
 pub(super) struct VerifyingKey {
     verifier: Box<dyn Verifier>,
-    /// Length of the modulus, and so of each signature, in bytes.
+    /// Length in bytes of the modulus, which is also that of each signature.
     modulus_len: usize,
 }
 
@@ -34,7 +34,7 @@ impl VerifyingKey {
     }
 }
 
-/// All keys that can be used. Keys that are added during the check are found when first needed.
+/// All usable keys. Keys that are added during the check are loaded when they are first needed.
 pub(super) struct VerifyingKeys<'a> {
     store: &'a dyn Reading,
     engine: Engine,
@@ -60,7 +60,7 @@ impl<'a> VerifyingKeys<'a> {
         Self { store, engine, keys: RwLock::new(keys.collect()) }
     }
 
-    /// The key with this id, if it is there and can be used.
+    /// The key with this id, if it exists and is usable.
     pub(super) fn key(&self, id: KeyId) -> Result<Option<Arc<VerifyingKey>>, StoreError> {
         let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         if known.is_some() {

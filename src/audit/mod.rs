@@ -1,9 +1,8 @@
-//! Layer 3, the proof: every signature and every promise, checked against the database with the
-//! public keys alone.
+//! Layer 3, the proof: checks every signature and every promise in the database, with the public keys alone.
 //!
-//! The rules are the domain's ([`crate::domain::promises`]); what is here reads the database for them, in
-//! pages and on many threads. It may run beside processes that sign: what looks wrong only because it
-//! changed meanwhile is read again before it is called a problem.
+//! The rules are in [`crate::domain::promises`]. This module reads the database for them, in pages and on many
+//! threads. It may run while other processes sign: a row that may look wrong only because it changed during the
+//! check is read again before it is reported.
 
 mod batches;
 mod findings;
@@ -29,11 +28,11 @@ use findings::Findings;
 use keys::VerifyingKeys;
 use scan::Scan;
 
-/// Checks the whole database on `threads` threads with `engine`, and tells `progress` of every
-/// piece done: how many records it had.
+/// Checks the whole database on `threads` threads with `engine`. Calls `progress` after each piece, with the
+/// number of records in it.
 ///
 /// # Errors
-/// When the database cannot be read. Whatever is wrong *in* it is a [`Problem`] of the report.
+/// When the database cannot be read. Everything wrong *in* the database is a [`Problem`] of the report.
 pub fn check_all(
     store: &dyn Audit,
     engine: Engine,
@@ -45,7 +44,7 @@ pub fn check_all(
     let keys = VerifyingKeys::new(store, engine, &keys_before, &findings);
     let mut batches = Batches::default();
     let (verified, counts) = thread::scope(|scope| {
-        // The database checks itself meanwhile: that takes as long as a tenth of all the rest.
+        // The database checks itself in parallel, which takes about a tenth of the time of the rest.
         let whole = scope.spawn(|| check_whole(store, &findings));
         let verified =
             Scan { store, keys: &keys, findings: &findings, progress }.run(threads, &mut batches)?;
@@ -57,7 +56,7 @@ pub fn check_all(
     Ok(Report::new(batches.by_state(), verified, counts, keys_after.len(), findings))
 }
 
-/// What is not a matter of single batches: the schema, and the number of rows.
+/// Checks what does not concern single batches: the schema, and the number of rows.
 fn check_whole(store: &dyn Audit, findings: &Findings) -> Result<Counts, StoreError> {
     store.audit()?.into_iter().for_each(|sentence| findings.add(Problem::Schema(sentence)));
     let counts = store.counts()?;
@@ -65,7 +64,7 @@ fn check_whole(store: &dyn Audit, findings: &Findings) -> Result<Counts, StoreEr
     Ok(counts)
 }
 
-/// What the keys counted before their batches were read, and after.
+/// Checks the signature counts of the keys, as read before and after the batches.
 fn check_keys(batches: &Batches, before: &[KeyRow], after: &[KeyRow], findings: &Findings) {
     let before: HashMap<_, _> = before.iter().map(|key| (key.id, key.signature_count)).collect();
     for key in after {

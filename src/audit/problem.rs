@@ -8,12 +8,12 @@ pub enum Problem {
     /// The file is damaged, or a table, constraint, trigger or view is not what it must be.
     #[error("schema: {0}")]
     Schema(String),
-    /// A row holds values without a meaning.
+    /// A row holds invalid values.
     #[error("{what} cannot be read: {reason}")]
     Unreadable {
         /// What was being read.
         what: String,
-        /// Why it could not be.
+        /// Why it cannot be read.
         reason: String,
     },
 
@@ -45,7 +45,7 @@ pub enum Problem {
         /// What the public key gives.
         actual: u32,
     },
-    /// Two rows are one key, which could thus be used twice at once.
+    /// Two rows hold the same key, which could therefore be used twice at once.
     #[error("keys {first} and {second} are the same key")]
     SameKeyTwice {
         /// One row.

@@ -10,7 +10,7 @@ use crate::{
     store::{Reading, StoreError},
 };
 
-/// What became of the check of one record.
+/// The result of the check of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordVerdict {
     /// Its signature verifies.
@@ -22,9 +22,9 @@ pub enum RecordVerdict {
         /// When its signature was stored.
         signed_at: String,
     },
-    /// It waits for its signature.
+    /// The record waits for its signature.
     NotSigned,
-    /// There is no such record.
+    /// The record does not exist.
     NoSuchRecord,
     /// Something is wrong with it.
     Wrong(Problem),
@@ -54,7 +54,7 @@ pub fn check_record(
         return wrong(Breach::WrongState {
             batch,
             state,
-            what: "a signature names it without a key or scheme",
+            what: "it lacks its key or scheme, though a signature names it",
         });
     };
     let no_key = Breach::NoKey { batch: batch.id, key: key_id };

@@ -1,4 +1,4 @@
-//! What a check of the whole database came to.
+//! The result of a check of the whole database.
 
 use super::{Problem, findings::Findings};
 use crate::store::Counts;

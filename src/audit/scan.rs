@@ -1,4 +1,4 @@
-//! What all threads of a check look at.
+//! The state that all threads of a check share.
 
 use super::{findings::Findings, keys::VerifyingKeys};
 use crate::{

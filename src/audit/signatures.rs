@@ -1,4 +1,4 @@
-//! The records of a batch, each with its signature. This is the part that takes the time.
+//! Checks the records of a batch, each with its signature. Most of the time of a check is spent here.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ pub(super) fn check_piece(scan: &Scan<'_>, piece: &Piece) -> Result<u64, StoreEr
     }
 }
 
-/// Signatures that came too early may have come with the commit that signed the batch, after its row was
-/// read: then it is looked at as it is now.
+/// Signatures that seem too early may belong to a commit that signed the batch after its row was read. The row is
+/// then read again, and the check repeated.
 fn check_as_now(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, StoreError> {
     let checked = check(scan, batch, records)?;
     if batch.state != BatchState::Signed
@@ -49,12 +49,12 @@ fn check_as_now(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Che
 fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, StoreError> {
     let key = match (batch.state, batch.key.zip(batch.scheme)) {
         (BatchState::Open | BatchState::Leased, _) => None,
-        // Without these two the row was reported already.
+        // A row without key or scheme has already been reported.
         (BatchState::Signed, None) => return Ok(Checked::default()),
         (BatchState::Signed, Some((key, scheme))) => match scan.keys.key(key)? {
             Some(found) => Some((found, scheme)),
             None => {
-                // Once for the batch, not for each of its pieces.
+                // The missing key is reported once for the batch, not for each of its pieces.
                 let is_first = records.first() == batch.records.first();
                 let breaches = is_first.then_some(Breach::NoKey { batch: batch.id, key });
                 return Ok(Checked { verified: 0, breaches: breaches.into_iter().collect() });
@@ -65,7 +65,7 @@ fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, S
     let read = scan.store.read_signed(records, &mut |row| {
         checked.see(row.record, row.signature, |signature| match &key {
             Some((key, scheme)) => key.verify(*scheme, row.payload, signature),
-            None => Ok(()), // of an unsigned batch none is asked for
+            None => Ok(()), // not called for a batch that is not signed
         });
     });
     if let Err(error) = read {

@@ -9,17 +9,17 @@ pub enum Checking {
     /// When the signer does not check its own results.
     #[default]
     Needed,
-    /// Whatever the signer says of itself.
+    /// Even when the signer checks its own results.
     Always,
 }
 
-/// A text that does not say when to check.
+/// A value that is neither `needed` nor `always`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' does not say which signatures to check: write needed or always")]
+#[error("unknown value '{0}' for check-signatures: use needed or always")]
 pub struct UnknownChecking(String);
 
 impl Checking {
-    /// Whether to verify what a signer makes that says this of itself.
+    /// Whether to verify the signatures of a signer whose `Signer::checks_itself` is `checks_itself`.
     pub fn verifies(self, checks_itself: bool) -> bool {
         match self {
             Self::Needed => !checks_itself,
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn every_value_has_signers_checked_that_do_not_check_themselves() {
-        // A new value does not compile until it stands here.
+        // A new value does not compile until it is listed here.
         let next = |checking: &Checking| match checking {
             Checking::Needed => Some(Checking::Always),
             Checking::Always => None,

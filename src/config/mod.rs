@@ -19,8 +19,8 @@ use crate::{
     signer::Engine,
 };
 
-/// What a running service can be told. `Default` is what it does when told nothing. This declares the flags, and
-/// the keys of the section `signing` of the settings file; each first line of a comment is what `--help` says.
+/// The settings of a running service, with their defaults. This struct declares the flags, and the keys of the
+/// section `signing` of the settings file. The first paragraph of each comment is the text of `--help`.
 #[derive(Args, Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[command(next_help_heading = "Signing options")]
@@ -37,15 +37,15 @@ pub struct Settings {
     #[arg(long, value_name = "ENGINE")]
     #[serde(deserialize_with = "parsed")]
     pub signer: Engine,
-    /// Signatures to verify before they are stored: needed (of signers that do not check themselves, as
-    /// aws-lc and rsa do) or always (all) [default: needed]
+    /// Which signatures to verify before they are stored: needed (those of signers that do not check
+    /// their results; aws-lc and rsa do) or always (all) [default: needed]
     #[arg(long = "check-signatures", value_name = "WHEN")]
     #[serde(rename = "check-signatures", deserialize_with = "parsed")]
     pub checking: Checking,
     /// Signing threads [default: one per core]
     #[arg(long, value_name = "N")]
     pub signers: usize,
-    // Batches leased beyond the number of signing threads, so that none of them waits for the database.
+    // Batches leased beyond the number of signing threads, so that no thread waits for the database.
     /// Batches held ready beyond those being signed [default: enough for the batch size]
     #[arg(long, value_name = "N")]
     pub prefetch: Option<usize>,
@@ -61,7 +61,7 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     #[serde(deserialize_with = "parsed_duration")]
     pub lease_ttl: Duration,
-    /// Added to that, for clocks and pauses [default: 5s]
+    /// Added to lease-ttl, to allow for clock differences and pauses [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     #[serde(deserialize_with = "parsed_duration")]
     pub lease_grace: Duration,
@@ -74,10 +74,10 @@ pub struct Settings {
     pub node_name: String,
 }
 
-/// Settings that contradict a rule.
+/// Settings that break a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A number is outside its range.
+    /// A number is out of range.
     #[error("{name} is {found}, but must be from {min} to {max}")]
     OutOfRange {
         /// The setting, as the command line spells it.
@@ -91,20 +91,21 @@ pub enum SettingsError {
     },
     /// The lease would run out while a batch is being stored.
     #[error(
-        "lease-ttl is {ttl:?}, but storing a batch of {batch_size} may take a sixth of {needed:?}, and no lease \
-         is renewed meanwhile: set lease-ttl to {needed:?} or more, or batch-size to {fitting} or less"
+        "lease-ttl is {ttl:?}, but storing a batch of {batch_size} can take {:?}, during which the lease cannot be \
+         renewed: set lease-ttl to at least {needed:?}, or batch-size to at most {fitting}",
+        storing_time(.needed)
     )]
     LeaseTooShort {
         /// How long a lease runs.
         ttl: Duration,
         /// Records per batch.
         batch_size: usize,
-        /// How long it would have to run.
+        /// The shortest lease that allows this batch size.
         needed: Duration,
-        /// How many records a batch may have with this lease.
+        /// The largest batch size that this lease allows.
         fitting: u128,
     },
-    /// A name that cannot be shown.
+    /// A node name that is empty, too long, or not printable.
     #[error("node-name is '{}', but must have 1 to 200 characters, none of them a control character", .0.chars().take(200).flat_map(char::escape_debug).collect::<String>())]
     NodeName(String),
 }
@@ -128,7 +129,7 @@ impl Default for Settings {
     }
 }
 
-/// Such as `alpha-1234`: one name per process, which `ps` on that host knows too.
+/// Host name and process id, such as `alpha-1234`: unique for each process, and found in the output of `ps`.
 fn host_and_process() -> String {
     let host = rustix::system::uname();
     format!("{}-{}", host.nodename().to_string_lossy(), std::process::id())
@@ -140,14 +141,15 @@ impl Settings {
 
     /// Checks each setting against its range, and against the others.
     ///
-    /// One rule is needed between them: a lease must outlast the longest transaction, since SQLite has
-    /// one writer, which renews no lease meanwhile. A node renews after a third of the time to live and
-    /// believes in its lease for half of it; what lies between, a sixth, is left for storing a batch.
-    /// Otherwise it would stop signing after every commit, and in the end be fenced for ever.
+    /// One rule between settings is needed: a lease must outlast the longest transaction, because SQLite
+    /// has one writer, which cannot renew the lease while it stores a batch. A node renews its lease after
+    /// a third of the time to live, and trusts the lease for half of that time. The difference, a sixth, is
+    /// the time in which a batch must be stored. Otherwise the node would stop signing after every commit,
+    /// and could end up with every batch fenced.
     ///
-    /// None is needed between the others, because each has a timer of its own: a grace, even of 0, only
-    /// moves the moment of a reclaim, and the fence holds at any; the lease is renewed during a stop of
-    /// any length; the linger and the polls do not wait for each other.
+    /// The other settings need no such rule, because each has a separate timer. A grace, even of 0, only
+    /// moves the moment of a reclaim, and the fence holds at any moment. The lease is renewed during a stop
+    /// of any length. The linger and the polls do not wait for each other.
     ///
     /// # Errors
     /// Names the first setting that breaks a rule.
@@ -180,28 +182,33 @@ impl Settings {
         Ok(())
     }
 
-    /// How long storing a record takes on a slow disk: several times as long as measured.
+    /// How long storing a record takes on a slow disk: several times the measured time.
     const STORED_IN: Duration = Duration::from_micros(20);
 
-    /// How many batches a node holds at most: one per signing thread, and enough beside them that
-    /// about [`Self::RECORDS_AHEAD`] records are in hand while a transaction runs.
+    /// How many batches a node holds at most: one per signing thread, and enough others that about
+    /// [`Self::RECORDS_AHEAD`] more records are in hand while a transaction runs.
     pub fn leases_at_most(&self) -> usize {
         let ahead = || Self::RECORDS_AHEAD.div_ceil(self.batch_size).max(self.signers);
         self.signers + self.prefetch.unwrap_or_else(ahead)
     }
 
-    /// How many batches a node that only emits keeps open for signers elsewhere: what a few nodes like
-    /// this one hold, and no fewer than [`Self::RECORDS_FOR_OTHERS`] records. It hears of new records,
-    /// not of batches that were taken, so that they must last from one poll to the next.
+    /// How many batches a node that only emits keeps open for signing nodes: as many as a few nodes like
+    /// this one hold, and no fewer than [`Self::RECORDS_FOR_OTHERS`] records. The open batches must last
+    /// from one poll to the next, because the node is notified of new records, but not of leases.
     pub fn open_at_most(&self) -> usize {
         (4 * self.leases_at_most()).max(Self::RECORDS_FOR_OTHERS / self.batch_size)
     }
 
-    /// What 40 cores sign with RSA-2048 in 200 ms.
+    /// The number of records that 40 cores sign with RSA-2048 in 200 ms.
     pub const RECORDS_FOR_OTHERS: usize = 32_768;
 
     /// Records in hand beyond those being signed.
     pub const RECORDS_AHEAD: usize = 512;
+}
+
+/// The part of a lease in which a batch must be stored: see [`Settings::check`].
+fn storing_time(lease: &Duration) -> Duration {
+    *lease / 6
 }
 
 #[cfg(test)]
@@ -231,8 +238,8 @@ mod tests {
         assert_eq!(with(Settings::MAX_BATCH_SIZE, 12_000), Ok(()));
         assert_eq!(
             with(Settings::MAX_BATCH_SIZE, 11_999).unwrap_err().to_string(),
-            "lease-ttl is 11.999s, but storing a batch of 100000 may take a sixth of 12s, and no lease is \
-             renewed meanwhile: set lease-ttl to 12s or more, or batch-size to 99991 or less"
+            "lease-ttl is 11.999s, but storing a batch of 100000 can take 2s, during which the lease cannot be \
+             renewed: set lease-ttl to at least 12s, or batch-size to at most 99991"
         );
         assert_eq!((with(8333, 1000), with(8334, 1000).is_err()), (Ok(()), true));
     }

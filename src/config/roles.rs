@@ -1,31 +1,31 @@
-//! What a node does of the work.
+//! Which parts of the work a node does.
 
 use std::{fmt, str::FromStr};
 
 /// Forming batches, signing them, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Roles {
-    /// Both: enough for a node that is alone.
+    /// Both: a single node needs both.
     #[default]
     Both,
-    /// It forms batches and keeps them ready for signers elsewhere. It needs no master key.
+    /// The node forms batches and keeps them ready for signing nodes. It needs no master key.
     Emit,
-    /// It signs what others form.
+    /// The node signs the batches that other nodes form.
     Sign,
 }
 
-/// A text that names no roles.
+/// A text that contains an unknown role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' names no role: write emit,sign or emit or sign")]
+#[error("unknown role in '{0}': use emit, sign or emit,sign")]
 pub struct UnknownRole(String);
 
 impl Roles {
-    /// Whether it forms batches.
+    /// Whether the node forms batches.
     pub fn emits(self) -> bool {
         self != Self::Sign
     }
 
-    /// Whether it leases and signs batches.
+    /// Whether the node leases and signs batches.
     pub fn signs(self) -> bool {
         self != Self::Emit
     }

@@ -1,4 +1,4 @@
-//! Values as people write them, in flags, variables and the settings file.
+//! Parsers of values as people write them: in flags, environment variables and the settings file.
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Deserializer, de::Error};
 /// Reads a duration, such as `200ms`, `30s` or `2min`.
 ///
 /// # Errors
-/// Says how to write one. It repeats nothing of `text`, which may be long, or a secret in the wrong place.
+/// Says how to write a duration. The error does not contain `text`, which may be long, or a misplaced secret.
 pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     humantime::parse_duration(text).map_err(|_| "not a duration such as 200ms, 30s or 2min")
 }
 
-/// Reads a duration from a file, written as for a flag.
+/// Reads a duration from the settings file, in the syntax of the flags.
 pub(super) fn parsed_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     duration(&String::deserialize(deserializer)?).map_err(Error::custom)
 }
 
-/// Reads a value from a file, written as for a flag.
+/// Reads a value from the settings file, in the syntax of the flags.
 ///
 /// # Errors
 /// Those of the value's parser.

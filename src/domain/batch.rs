@@ -1,10 +1,10 @@
-//! A batch as it stands in a database: its states, and what its row says.
+//! A batch as stored in a database: its row and its states.
 
 use std::{fmt, str::FromStr};
 
 use super::{BatchId, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
 
-/// A batch as it stands in the database.
+/// The row of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchRow {
     /// Its id.
@@ -13,7 +13,7 @@ pub struct BatchRow {
     pub records: Runs,
     /// `first_record`, `last_record` and `record_count` as stored, which must agree with `records`.
     pub stored_span: (RecordId, RecordId, u64),
-    /// Where it is in its life.
+    /// Its state.
     pub state: BatchState,
     /// Its lease number.
     pub epoch: Epoch,
@@ -28,16 +28,16 @@ pub struct BatchRow {
 }
 
 impl BatchRow {
-    /// Records of the largest batch: its signatures are held in memory until they are stored.
+    /// Records of the largest batch. The number is limited because signatures are held in memory until they are stored.
     pub const MAX_RECORDS: usize = 100_000;
 }
 
-/// Where a batch is in its life.
+/// The state of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BatchState {
     /// Formed, waiting for a key.
     Open,
-    /// In the hands of one node, with one key.
+    /// Held by one node, which signs it with one key.
     Leased,
     /// All its signatures are stored. Final.
     Signed,

@@ -1,4 +1,4 @@
-//! Message digests as values. Computing one is the business of `signer`.
+//! Message digests as values. The module `signer` computes them.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Wraps the output of `algorithm`; `None` if `bytes` has not its length.
+    /// Wraps the output of `algorithm`; `None` if `bytes` has the wrong length.
     pub fn new(algorithm: DigestAlgorithm, bytes: &[u8]) -> Option<Self> {
         if bytes.len() != algorithm.output_len() {
             return None;

@@ -16,18 +16,20 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// That of a batch that is not there, in a database that went back in time: as if it had never been leased.
+    /// The holding of a batch that does not exist, in a database that went back in time. Such a batch is treated as
+    /// if it had never been leased.
     pub const NOT_THERE: Self = Self { state: BatchState::Open, epoch: Epoch(0), node: None };
 
-    /// Whether `lease` stands: the batch is still in the state, at the epoch and with the node that it gave.
+    /// Whether `lease` stands: the batch still has the state, the epoch and the node of the lease.
     fn is_under(self, lease: &Lease) -> bool {
         self == Self { state: BatchState::Leased, epoch: lease.epoch(), node: Some(lease.node()) }
     }
 }
 
-/// Judges batches in the order in which they were sent, by what was `found` of each in the transaction that is
-/// to store them; a batch that was not found is [`Holding::NOT_THERE`]. Answers a verdict for each, and those that
-/// must be stored now. A batch that comes twice is signed when it comes again, and so is fenced.
+/// Judges batches in the order in which they were sent, by the state `found` of each in the transaction that is to
+/// store them. A batch that was not found is [`Holding::NOT_THERE`]. Returns a verdict for each batch, and the
+/// batches that must be stored now. If a batch was sent twice, its second copy is fenced, because the batch is
+/// signed by then.
 pub fn fence(
     sent: &[SignedBatch],
     mut found: HashMap<BatchId, Holding>,
@@ -48,8 +50,8 @@ pub fn fence(
     (verdicts, standing)
 }
 
-/// Judges commits whose reply was lost, by what was `found` of each batch afterwards, in the order in which they
-/// were sent.
+/// Judges commits whose reply was lost, in the order in which they were sent, by the state `found` of each batch
+/// afterwards.
 pub fn outcomes(sent: &[(BatchId, Epoch)], found: &HashMap<BatchId, Holding>) -> Vec<Outcome> {
     let outcome = |(batch, sent): &(BatchId, Epoch)| {
         let now = found.get(batch).unwrap_or(&Holding::NOT_THERE);
@@ -65,7 +67,7 @@ mod tests {
 
     const NODE: NodeId = NodeId(7);
 
-    /// Signed under the lease with number `epoch`, which [`NODE`] took.
+    /// A batch that [`NODE`] signed under the lease with number `epoch`.
     fn signed(batch: i64, epoch: i64) -> SignedBatch {
         let records = [RecordId(batch)].into_iter().collect();
         let open = OpenBatch { id: BatchId(batch), epoch: Epoch(epoch - 1), records };

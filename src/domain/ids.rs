@@ -1,4 +1,4 @@
-//! Identifiers, each a type of its own so that no two can be mixed up.
+//! Identifiers. Each has a separate type, so that they cannot be mixed up.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ id!(
     RecordId
 );
 id!(
-    /// A batch: rises in the order in which batches were formed.
+    /// A batch: ids rise in the order in which batches are formed.
     BatchId
 );
 id!(
@@ -29,12 +29,12 @@ id!(
     KeyId
 );
 id!(
-    /// One start of one signing process: a process that registers again gets another id.
+    /// A node: a signing process from its registration on. A process that registers again gets another id.
     NodeId
 );
 id!(
     /// The lease number of a batch, 0 before the first lease. It rises at each lease, release and
-    /// reclaim, and never falls: whoever holds an older one is fenced off.
+    /// reclaim, and never falls: a node that holds an older epoch is fenced.
     Epoch
 );
 

@@ -1,15 +1,15 @@
-//! A key: where its private half is, its states, and which key signs next.
+//! A key: the place of its private half, its states, and the choice of the key that signs next.
 
 use std::{fmt, str::FromStr};
 
 use super::{Fingerprint, KeyId};
 
-/// What a signer is opened from.
+/// A stored key, from which a signer is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
     /// Its id.
     pub id: KeyId,
-    /// Its name everywhere: SHA-256 of `public_key`.
+    /// Its name in every database and log: SHA-256 of `public_key`.
     pub fingerprint: Fingerprint,
     /// DER SubjectPublicKeyInfo.
     pub public_key: Vec<u8>,
@@ -26,7 +26,7 @@ pub enum KeyMaterial {
     Elsewhere {
         /// The name of its custodian.
         custody: String,
-        /// What the custodian finds it by. This is no secret.
+        /// How the custodian finds the key. The location is not secret.
         location: String,
     },
 }
@@ -73,20 +73,21 @@ impl fmt::Debug for KeyMaterial {
 /// The columns of a key contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "custody '{0}' contradicts sealed_key and location: 'database' has the first, any other custody the second"
+    "custody '{0}' contradicts sealed_key and location: 'database' needs sealed_key only, any other custody needs \
+     location only"
 )]
 pub struct ContradictoryCustody(pub String);
 
 /// Whether a key may sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// It signs when its turn comes.
+    /// The key signs when its turn comes.
     Active,
-    /// Set aside by a person; can be enabled again.
+    /// An operator has set the key aside. It can be enabled again.
     Disabled,
-    /// Never to sign again; kept because its signatures must stay verifiable.
+    /// The key never signs again. It is kept because its signatures must stay verifiable.
     Retired,
-    /// Set aside by the service after repeated failures; can be enabled again.
+    /// The service has set the key aside after repeated failures. It can be enabled again.
     Suspended,
 }
 
@@ -132,7 +133,7 @@ impl FromStr for KeyState {
     }
 }
 
-/// What the choice of a key depends on.
+/// The facts on which the choice of a key depends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyUse {
     /// The key.
@@ -145,8 +146,8 @@ pub struct KeyUse {
     pub last_leased: i64,
 }
 
-/// The rule of selection: up to `count` keys that are active and idle, least recently used first
-/// (of two that were never used, the one that came first).
+/// The rule of selection: up to `count` keys that are active and idle, the least recently used first. Of two
+/// keys that were never used, the older one comes first.
 pub fn least_recently_used(keys: impl IntoIterator<Item = KeyUse>, count: usize) -> Vec<KeyId> {
     let mut idle: Vec<_> =
         keys.into_iter().filter(|key| key.state == KeyState::Active && !key.leased).collect();

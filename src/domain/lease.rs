@@ -1,4 +1,4 @@
-//! A batch on its way: `open → leased → signed`, as types that cannot be used twice.
+//! The path of a batch, `open → leased → signed`, as types that cannot be used twice.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub struct OpenBatch {
 }
 
 impl OpenBatch {
-    /// Leases it to `node`, to be signed with `key`: at the next epoch. Nothing else makes a [`Lease`].
+    /// Leases the batch to `node`, to be signed with `key`, at the next epoch. Nothing else creates a [`Lease`].
     pub fn lease(self, key: KeyId, node: NodeId, scheme: Scheme) -> Lease {
         Lease { batch: self.id, key, node, epoch: self.epoch.next(), scheme, records: self.records }
     }
@@ -67,7 +67,7 @@ impl Lease {
     /// Turns the lease into a signed batch, ready to be committed.
     ///
     /// # Errors
-    /// Gives the lease back, to be released, when there is not exactly one signature per record.
+    /// Returns the lease, to be released, unless there is exactly one signature per record.
     pub fn signed(self, signatures: SignatureBuf) -> Result<SignedBatch, WrongCount> {
         let (expected, found) = (self.records.len(), signatures.len() as u64);
         if expected == found {
@@ -78,7 +78,7 @@ impl Lease {
     }
 }
 
-/// A batch came back with another number of signatures than it has records.
+/// A batch has more or fewer signatures than records.
 #[derive(Debug, thiserror::Error)]
 #[error("batch {} has {} records but {found} signatures", lease.batch, lease.records.len())]
 pub struct WrongCount {
@@ -90,8 +90,7 @@ pub struct WrongCount {
 
 /// Every signature of one batch, made but not yet stored.
 ///
-/// It is passed by reference to a commit, so that after an unknown outcome the same bytes, and no
-/// others, can be sent again.
+/// A commit takes it by reference, so that exactly the same bytes can be sent again after an unknown outcome.
 #[derive(Debug)]
 pub struct SignedBatch {
     lease: Lease,
@@ -110,7 +109,7 @@ impl SignedBatch {
     }
 }
 
-/// Signatures of one key, one after the other: each is as long as the key's modulus.
+/// Signatures of one key in a row. Each is as long as the key's modulus.
 #[derive(Default)]
 pub struct SignatureBuf {
     width: usize,
@@ -130,7 +129,7 @@ impl SignatureBuf {
         &mut self.bytes[start..]
     }
 
-    /// Takes the last signature away again, after it could not be made.
+    /// Removes the last signature, after the attempt to make it failed.
     pub fn pop(&mut self) {
         self.bytes.truncate(self.bytes.len().saturating_sub(self.width));
     }
@@ -140,7 +139,7 @@ impl SignatureBuf {
         self.bytes.len().checked_div(self.width).unwrap_or(0)
     }
 
-    /// Whether there is none.
+    /// Whether there are no signatures.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -152,7 +151,7 @@ impl SignatureBuf {
 }
 
 impl fmt::Debug for SignatureBuf {
-    /// Shows how many, not what: a signature leaves the process by reading committed rows only.
+    /// Shows only the number, because a signature must not leave the process before it is committed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignatureBuf({} × {} bytes)", self.len(), self.width)
     }

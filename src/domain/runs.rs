@@ -11,14 +11,14 @@ use super::RecordId;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Runs(Vec<(i64, i64)>);
 
-/// Why a text does not name record ids.
+/// Why a text is not a set of record ids.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunsError {
     /// A part is neither `n` nor `n-m`, or is not written in its shortest form.
     #[error("'{0}' is neither a record id nor a run such as 1-10")]
     Malformed(String),
     /// An id is zero or negative, or the part runs backwards.
-    #[error("'{0}' does not run upwards from 1 or more")]
+    #[error("'{0}' is not an ascending run of positive ids")]
     Backwards(String),
     /// A part does not start beyond the end of the one before it.
     #[error("'{0}' overlaps or touches the run before it")]
@@ -116,7 +116,7 @@ impl fmt::Display for Runs {
 impl FromStr for Runs {
     type Err = RunsError;
 
-    /// Reads the canonical form only, so that a text and its set are one and the same.
+    /// Accepts only the canonical form, so that each set has exactly one text.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut runs = Self::default();
         for part in text.split(',').filter(|_| !text.is_empty()) {

@@ -1,13 +1,13 @@
-//! What became of a request: verdicts with their evidence, success included.
+//! The outcomes of requests: verdicts with their evidence, success included.
 
 use super::{BatchState, Epoch, NodeId, RecordId};
 
-/// What a commit did with one batch.
+/// What a commit did to one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitVerdict {
-    /// Its signatures are stored, in this transaction.
+    /// This transaction stored its signatures.
     Committed,
-    /// The lease had ended: nothing was stored. The batch as it was found.
+    /// The lease had ended, and nothing was stored. The fields describe the batch as it was found.
     Fenced {
         /// The state it was in.
         state: BatchState,
@@ -18,19 +18,19 @@ pub enum CommitVerdict {
     },
 }
 
-/// What a batch turned out to be after the reply to a commit was lost.
+/// What became of a batch when the reply to its commit was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is signed, at the epoch in question: the commit had happened.
+    /// The batch is signed at the epoch in question: the commit happened.
     Stored,
-    /// It is still leased at the epoch in question: the commit had not happened, send it again.
+    /// The batch is still leased at the epoch in question: the commit did not happen and must be sent again.
     NotStored,
-    /// It has another epoch: the lease is over, and this commit can never happen.
+    /// The batch has another epoch: the lease is over, and this commit can never happen.
     Fenced,
 }
 
 impl Outcome {
-    /// Judges a batch that was read back, against the epoch at which it was sent.
+    /// Judges a batch that was read back, by the epoch at which it was sent.
     pub fn of(sent: Epoch, state: BatchState, epoch: Epoch) -> Self {
         match state {
             _ if epoch != sent => Self::Fenced,
@@ -41,14 +41,14 @@ impl Outcome {
     }
 }
 
-/// What became of a record that somebody wanted to add.
+/// The result of adding a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InsertVerdict {
-    /// It is new, and has this id now.
+    /// The record is new, and was given this id.
     Inserted(RecordId),
-    /// A record with this `external_id` and this very payload was there already.
+    /// A record with this `external_id` and the same payload exists already.
     AlreadyThere,
-    /// A record with this `external_id` but another payload is there: nothing was changed.
+    /// A record with this `external_id` but another payload exists. Nothing was changed.
     Conflict,
 }
 

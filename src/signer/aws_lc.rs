@@ -36,8 +36,8 @@ impl Signer for AwsLcSigner {
         &self.public_key
     }
 
-    /// `rsa_default_private_transform` (crypto/fipsmodule/rsa/rsa_impl.c of aws-lc) does, whether or not it
-    /// used the CRT. What comes after it, the removal of the blinding, is not checked.
+    /// `rsa_default_private_transform` (crypto/fipsmodule/rsa/rsa_impl.c of aws-lc) checks its result, with or
+    /// without the CRT. The step after the check, the removal of the blinding, is not checked.
     fn checks_itself(&self) -> bool {
         true
     }
@@ -54,7 +54,7 @@ impl Signer for AwsLcSigner {
     }
 }
 
-/// Verifies with aws-lc: the key is parsed once for each scheme that is used.
+/// Verifies with aws-lc. The key is parsed once for each scheme that is used.
 pub(super) struct AwsLcVerifier {
     spki: Vec<u8>,
     public_key: PublicKey,
@@ -62,7 +62,7 @@ pub(super) struct AwsLcVerifier {
 }
 
 impl AwsLcVerifier {
-    /// `None` if the library does not take the key.
+    /// `None` if the library does not accept the key.
     pub(super) fn new(key: &PublicKey) -> Option<Self> {
         let verifier = Self { spki: key.plain_spki()?, public_key: key.clone(), keys: Default::default() };
         verifier.key(Scheme::default())?;
@@ -82,7 +82,7 @@ impl Verifier for AwsLcVerifier {
     }
 }
 
-/// The digest as the library's own; "less safe" because the library did not see the message.
+/// Converts to the library's type. The library calls this "less safe" because it did not see the message.
 fn import(digest: &Digest) -> Option<digest::Digest> {
     let algorithm = hash::aws_lc_algorithm(digest.algorithm());
     digest::Digest::import_less_safe(digest.as_bytes(), algorithm).ok()

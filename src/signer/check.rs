@@ -6,10 +6,10 @@ use rsa::rand_core::OsRng;
 use super::{Engine, KeyFlaw, PrivateKey, PublicKey, SignerError, digest, numbers::Components, roca};
 use crate::domain::{Scheme, SignatureBuf};
 
-/// Rounds of Miller-Rabin with random bases, after a Baillie-PSW test, which no known composite passes.
+/// Rounds of Miller-Rabin with random bases. They follow a Baillie-PSW test, which no known composite passes.
 const ROUNDS: usize = 16;
 
-/// Checks that the parts of a key fit each other and that it signs.
+/// Checks that the parts of a key are consistent, and that the key signs.
 pub(super) fn private_key(key: &PrivateKey) -> Result<(), SignerError> {
     let components = key.components();
     primes(&components)?;
@@ -47,7 +47,7 @@ fn primes(Components { n, p, q, .. }: &Components) -> Result<(), KeyFlaw> {
 fn exponents(Components { n, e, d, p, q, dp, dq, qinv }: &Components) -> Result<(), KeyFlaw> {
     let one = BigUint::from(1_u8);
     let (p_minus_1, q_minus_1) = (p - &one, q - &one);
-    // Congruent to 1 modulo both is congruent to 1 modulo their least common multiple.
+    // A number that is congruent to 1 modulo both is congruent to 1 modulo their least common multiple.
     let product = d * e;
     if d >= n || &product % &p_minus_1 != one || &product % &q_minus_1 != one {
         return Err(KeyFlaw::PrivateExponent);
@@ -86,10 +86,10 @@ fn survives_miller_rabin(number: &BigUint, base: &BigUint) -> bool {
     power == minus_one
 }
 
-/// Signs with each library and verifies with both, in both paddings.
+/// Signs with each library and verifies with both libraries, in both paddings.
 fn trial(key: &PrivateKey) -> Result<bool, SignerError> {
     let public_key: &PublicKey = key.public_key();
-    // One of each padding that the key may be used with.
+    // One scheme for each padding that the key may be used with.
     let schemes = || {
         let first = |is_pss| {
             Scheme::ALL.into_iter().find(|scheme| scheme.is_pss() == is_pss && public_key.may_sign(*scheme))

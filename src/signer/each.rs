@@ -1,10 +1,10 @@
-//! What every software signer does around its one operation.
+//! The part that all software signers share: checks and loop around one signing operation.
 
 use super::{PublicKey, SignerError};
 use crate::domain::{Digest, Scheme, SignatureBuf};
 
-/// Signs each digest with `sign_one`, which fills in a signature; after a failure `out` ends with the last
-/// signature that was made whole.
+/// Signs each digest with `sign_one`, which fills in one signature. After a failure, `out` holds only complete
+/// signatures.
 pub(super) fn sign_each(
     public_key: &PublicKey,
     scheme: Scheme,

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use super::{PrivateKey, PublicKey, Signer, SignerError, Verifier, aws_lc, rustcrypto};
 
-/// Which library does the work. Either verifies what the other signed.
+/// Which library signs and verifies. Each verifies the signatures of the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Engine {
     /// aws-lc: constant time, and several times as fast.
@@ -32,7 +32,7 @@ impl Engine {
         }
     }
 
-    /// Opens a key for signing; slow (a tenth of a millisecond and more), so do it once per key.
+    /// Opens a key for signing. This takes a tenth of a millisecond or more, so callers should do it once per key.
     ///
     /// # Errors
     /// When the library finds the key inconsistent.
@@ -47,7 +47,7 @@ impl Engine {
     /// Opens a key for verifying.
     ///
     /// # Errors
-    /// When the library does not take the key.
+    /// When the library does not accept the key.
     pub fn verifier(self, key: &PublicKey) -> Result<Box<dyn Verifier>, SignerError> {
         let verifier: Option<Box<dyn Verifier>> = match self {
             Self::AwsLc => aws_lc::AwsLcVerifier::new(key).map(|verifier| Box::new(verifier) as _),
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!("noop".parse::<Engine>(), Err(UnknownEngine("noop".to_owned())));
     }
 
-    /// A key whose p is the product of two primes: everything fits, but the CRT gives wrong results.
+    /// A key whose p is the product of two primes: its numbers are consistent, but the CRT gives wrong results.
     fn with_a_composite_factor() -> (PrivateKey, BigUint, BigUint) {
         let (e, one) = (BigUint::from(65537_u32), BigUint::from(1_u8));
         let inverse = |number: &BigUint, modulus: &BigUint| number.mod_inverse(modulus)?.to_biguint();

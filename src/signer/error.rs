@@ -1,4 +1,4 @@
-//! What can go wrong with keys and signatures. No variant ever holds private material.
+//! Errors of keys and signatures. No variant holds private material.
 
 use crate::domain::{Fingerprint, Scheme};
 
@@ -6,8 +6,8 @@ use crate::domain::{Fingerprint, Scheme};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignerError {
-    /// A key was asked for in a size that is not generated.
-    #[error("keys of {bits} bits are not generated: choose 2048, 3072, 4096 or 8192")]
+    /// The requested key size is not supported by the generator.
+    #[error("cannot generate a key of {bits} bits: choose 2048, 3072, 4096 or 8192")]
     GenerateSize {
         /// The size that was asked for.
         bits: u32,
@@ -24,25 +24,25 @@ pub enum SignerError {
     MalformedPublicKey(&'static str),
 
     /// The input is larger than any key.
-    #[error("the input has more than {limit} bytes, which no key has: give a file with one private key")]
+    #[error("the input has more than {limit} bytes, more than any key: give a file with one private key")]
     InputTooLarge {
         /// The most that is read.
         limit: usize,
     },
     /// Neither PEM nor DER of a private key.
     #[error(
-        "this is not an RSA private key: {0}; give PKCS#1 or PKCS#8, in PEM or DER (openssl pkcs8 -topk8 writes it)"
+        "this is not an RSA private key: {0}; give PKCS#1 or PKCS#8, in PEM or DER ('openssl pkcs8 -topk8' writes PKCS#8)"
     )]
     NotPrivateKey(&'static str),
-    /// A key in a form that is known and not read.
-    #[error("this is {form}: convert it with '{convert}', and give what comes out")]
+    /// A key in a known form that is not supported.
+    #[error("this is {form}: convert it with '{convert}', and import the result")]
     Foreign {
         /// What it is.
         form: &'static str,
         /// A command. `FILE` stands for the file.
         convert: &'static str,
     },
-    /// Nobody said which of several keys is meant.
+    /// Several keys, where one is expected.
     #[error("this has {count} private keys: write each to a separate file{}", with(.split))]
     SeveralKeys {
         /// How many.
@@ -54,7 +54,7 @@ pub enum SignerError {
     #[error("this is a {0}, which cannot sign: give the private key")]
     OnlyPublic(&'static str),
     /// A private key, but not for RSA.
-    #[error("this is a key of another kind ({0}): give an RSA key")]
+    #[error("unsupported kind of key ({0}): give an RSA key")]
     NotRsa(&'static str),
     /// An encrypted key came without a passphrase.
     #[error(
@@ -69,17 +69,17 @@ pub enum SignerError {
         "the key is encrypted in the traditional PEM form, whose key derivation is weak: convert it with 'openssl pkcs8 -topk8 -in FILE -out converted.pem'"
     )]
     TraditionalEncryption,
-    /// An encryption that is not read.
-    #[error("the key is encrypted in a way that is not read ({how}): convert it with '{convert}'")]
+    /// The encryption of the key is not supported.
+    #[error("the encryption of the key is not supported ({how}): convert it with '{convert}'")]
     UnsupportedEncryption {
         /// The algorithms.
         how: &'static str,
         /// A command. `FILE` stands for the file.
         convert: &'static str,
     },
-    /// The file asks for so much work that opening it would hang.
+    /// The key derivation is so expensive that opening the file would hang.
     #[error(
-        "the key's encryption asks for too much work ({0}): convert it with 'openssl pkcs8 -topk8 -in FILE -out converted.pem'"
+        "the key derivation of the encrypted key is too expensive ({0}): convert it with 'openssl pkcs8 -topk8 -in FILE -out converted.pem'"
     )]
     CostTooHigh(&'static str),
 
@@ -96,13 +96,15 @@ pub enum SignerError {
         /// What the operating system said.
         reason: String,
     },
-    /// A master key is there already.
-    #[error("the master key file {path} exists, and is never overwritten: every sealed key depends on it")]
+    /// The master key file exists already.
+    #[error(
+        "the master key file {path} exists, and is never overwritten, because every sealed key depends on it: name another file"
+    )]
     MasterKeyExists {
         /// The file.
         path: String,
     },
-    /// Others than its owner may read the master key.
+    /// Users other than its owner may read the master key file.
     #[error("the master key file {path} is open to others (mode {mode:04o}): run 'chmod 600 {path}'")]
     MasterKeyExposed {
         /// The file.
@@ -111,7 +113,7 @@ pub enum SignerError {
         mode: u32,
     },
 
-    /// Others may read the master key, and this process cannot change that.
+    /// Other users may read the master key file, and this process cannot change its mode.
     #[error(
         "the master key file {path} is open to others (mode {mode:04o}), and this process cannot change that: set mode 0440 or 0400 where the file comes from (Kubernetes: defaultMode: 0440, and fsGroup), or give the key in SIGNWAVE_MASTER_KEY"
     )]
@@ -121,12 +123,12 @@ pub enum SignerError {
         /// Its permission bits.
         mode: u32,
     },
-    /// A folder where the master key's file should be.
+    /// The path of the master key file names a directory.
     #[error(
         "the master key file {path} is a directory: name a file in it (Docker makes a directory in the place of a mounted file that is missing)"
     )]
     MasterKeyFolder {
-        /// The folder.
+        /// The directory.
         path: String,
     },
 
@@ -140,30 +142,30 @@ pub enum SignerError {
     WrongMasterKey(Fingerprint),
     /// A sealed key of a form that this program does not know.
     #[error(
-        "the sealed key {fingerprint} is not of a form known here ({reason}): use a newer signwave, or restore it"
+        "the sealed key {fingerprint} has an unknown form ({reason}): use a newer signwave, or restore the key from a backup"
     )]
     SealedForm {
         /// The key.
         fingerprint: Fingerprint,
-        /// What is odd about it.
+        /// Why the form is unknown.
         reason: &'static str,
     },
-    /// The stored parts of a key are not of one key.
-    #[error("the stored {part} of key {fingerprint} belongs to another key: restore it from a backup")]
+    /// The stored parts of a key do not belong together.
+    #[error("the stored {part} of key {fingerprint} belongs to another key: restore the key from a backup")]
     Mismatch {
-        /// The key, as it is named.
+        /// The key's fingerprint as stored.
         fingerprint: Fingerprint,
-        /// The part that does not fit.
+        /// The part that does not belong to the key.
         part: &'static str,
     },
     /// A sealed key was added after a start without a master key.
     #[error(
-        "key {0} is sealed, and no master key was given: name it with --master-key-file, start again and enable the key"
+        "key {0} is sealed, and no master key was given: name its file with --master-key-file, restart, and enable the key"
     )]
     NoMasterKey(Fingerprint),
     /// The private half of a key is kept where this program cannot use it.
     #[error(
-        "key {fingerprint} is in the custody of '{custody}', which this signwave does not know: use one that does, or disable the key"
+        "key {fingerprint} is in the custody of '{custody}', which this version of signwave does not support: use a version that does, or disable the key"
     )]
     UnknownCustody {
         /// The key.
@@ -172,7 +174,7 @@ pub enum SignerError {
         custody: String,
     },
 
-    /// The library does not take a key.
+    /// The library does not accept a key.
     #[error("the {engine} engine does not accept key {fingerprint}: use the other engine, or retire the key")]
     Engine {
         /// The engine's name.
@@ -180,38 +182,38 @@ pub enum SignerError {
         /// The key.
         fingerprint: Fingerprint,
     },
-    /// A digest of another length than the scheme's.
-    #[error("a digest for {0} was made with another hash function: this is a defect, please report it")]
+    /// A digest whose length is not that of the scheme.
+    #[error("a digest for {0} was made with another hash function: this is a bug, please report it")]
     WrongDigest(Scheme),
     /// The key is restricted to other schemes.
     #[error(
-        "key {fingerprint} may sign {allowed} only, and not {scheme}: use such a scheme, or disable the key"
+        "key {fingerprint} may sign with {allowed} only, not with {scheme}: choose an allowed scheme, or disable the key"
     )]
     SchemeForbidden {
         /// The key.
         fingerprint: Fingerprint,
-        /// What it was to sign with.
+        /// The scheme that was requested.
         scheme: Scheme,
-        /// What it may sign with.
+        /// The schemes that it may sign with.
         allowed: &'static str,
     },
-    /// The buffer for signatures was made for keys of another size.
+    /// The signature buffer was created for keys of another size.
     #[error(
-        "key {0} makes signatures of another length than the buffer's: this is a defect, please report it"
+        "key {0} makes signatures of another length than the buffer expects: this is a bug, please report it"
     )]
     WrongWidth(Fingerprint),
     /// The library refused to sign, or its result did not verify.
     #[error(
-        "signing with key {0} failed: if it happens again, check the machine's memory and disable the key"
+        "signing with key {0} failed: if this happens again, check the machine's memory and disable the key"
     )]
     Sign(Fingerprint),
 }
 
 impl SignerError {
-    /// The sentence about a key in a file that a shell knows by the name `file`: the commands in it can be run.
+    /// The message for a key in `file`, a name quoted for the shell. The commands in the message can be run as is.
     pub fn about(&self, file: &str) -> String {
         match self {
-            Self::PassphraseNeeded => self.to_string(), // another file is meant
+            Self::PassphraseNeeded => self.to_string(), // its FILE is the passphrase file
             _ => self.to_string().replace("FILE", file),
         }
     }
@@ -221,7 +223,7 @@ fn with(command: &Option<&str>) -> String {
     command.map(|command| format!(", with '{command}'")).unwrap_or_default()
 }
 
-/// Why a key that parses must not be used (FIPS 186-5, appendix A.1; RFC 8017, section 3).
+/// Why a key must not be used although it parses (FIPS 186-5, appendix A.1; RFC 8017, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFlaw {
@@ -279,10 +281,10 @@ pub enum KeyFlaw {
     /// dP, dQ or qInv is wrong.
     #[error("its CRT parameters do not belong to its primes")]
     CrtParameters,
-    /// RSASSA-PSS parameters that no scheme of ours fits (RFC 4055, section 3.1).
-    #[error("it is restricted to RSASSA-PSS with parameters that are neither PS256, PS384 nor PS512")]
+    /// RSASSA-PSS parameters that match no supported scheme (RFC 4055, section 3.1).
+    #[error("it is restricted to RSASSA-PSS with parameters that match none of PS256, PS384 and PS512")]
     PssParameters,
-    /// Signing and verifying with both libraries did not come out right.
-    #[error("a signature made with it on trial does not verify")]
+    /// A test signature of one library did not verify with one of the two libraries.
+    #[error("a test signature made with it does not verify")]
     Trial,
 }

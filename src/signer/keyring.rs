@@ -1,16 +1,16 @@
-//! From a key as it is stored to its signer.
+//! Opens stored keys as signers.
 
 use std::{path::PathBuf, sync::OnceLock};
 
 use super::{Engine, MasterKey, PublicKey, Signer, SignerError, unseal};
 use crate::domain::{KeyMaterial, StoredKey};
 
-/// What opens the signer of a stored key.
+/// Opens the signer of a stored key.
 pub trait OpenSigner: Send + Sync {
     /// Opens a key.
     ///
     /// # Errors
-    /// When its private half cannot be reached, does not open, or is not of this key.
+    /// When the private half cannot be reached, does not open, or belongs to another key.
     fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError>;
 }
 

@@ -1,4 +1,4 @@
-//! The master key, under which the database's private keys are sealed, and its file.
+//! The master key, which seals the private keys in the database, and its file.
 
 use std::{
     fmt,
@@ -16,17 +16,17 @@ use zeroize::Zeroizing;
 use super::SignerError;
 
 const LEN: usize = 32;
-/// The most that is read.
+/// How many bytes are read at most.
 const MAX_TEXT: usize = 256;
 
-/// 32 random bytes, wiped when dropped. Whoever has them and the database has every private key.
+/// 32 random bytes, wiped when dropped. The master key and the database together give access to every private key.
 pub struct MasterKey(Zeroizing<[u8; LEN]>);
 
 impl MasterKey {
     /// A new master key from the system's random generator.
     ///
     /// # Panics
-    /// If the random generator fails: nothing secret can be made then.
+    /// If the random generator fails, because no secret can be made without it.
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0; LEN]);
         rand::fill(bytes.as_mut_slice()).expect("the random generator works");
@@ -36,7 +36,7 @@ impl MasterKey {
     /// Reads 32 bytes in base64 (RFC 4648, section 4), with or without a newline at the end.
     ///
     /// # Errors
-    /// For any other text, with what is probably wrong with it.
+    /// For any other text, with the probable mistake.
     pub fn from_base64(text: &str) -> Result<Self, SignerError> {
         Self::from_text(text.as_bytes())
     }
@@ -47,7 +47,7 @@ impl MasterKey {
         let bytes = BASE64.decode(line).map(Zeroizing::new);
         let mut key = Zeroizing::new([0; LEN]);
         match bytes {
-            // The decoder takes several texts in a row, each with its padding: not here.
+            // The decoder accepts several padded texts in a row; the check of the length refuses them.
             Ok(bytes) if bytes.len() == LEN && line.len() == BASE64.encode_len(LEN) => {
                 key.copy_from_slice(&bytes)
             }
@@ -59,7 +59,7 @@ impl MasterKey {
     /// Reads a master key file, or a pipe.
     ///
     /// # Errors
-    /// When it cannot be read, is not a master key, or can be read by others than its owner.
+    /// When the file cannot be read, is not a master key, or can be read by users other than its owner.
     pub fn read(path: &Path) -> Result<Self, SignerError> {
         let failed = |error| file_error(path, "read", &error);
         let file = File::open(path).map_err(failed)?;
@@ -68,7 +68,7 @@ impl MasterKey {
             return Err(SignerError::MasterKeyFolder { path: path.display().to_string() });
         }
         let mode = metadata.mode() & 0o7777;
-        // Of a pipe nothing is left that others could read.
+        // A pipe leaves nothing behind that other users could read.
         if metadata.is_file() && mode & exposing(metadata.uid()) != 0 {
             let path = path.display().to_string();
             return Err(if may_be_changed(&file, metadata.uid()) {
@@ -83,9 +83,9 @@ impl MasterKey {
     /// Reads a master key from an open input.
     ///
     /// # Errors
-    /// The outer one when it cannot be read, the inner one when it is not a master key.
+    /// The outer error when the input cannot be read, the inner error when it is not a master key.
     pub fn read_from(input: impl Read) -> io::Result<Result<Self, SignerError>> {
-        // Room for more than any key takes, so that what else it is can be told. It never grows.
+        // There is room for more than a key, so that the error can say what the input is. The buffer never grows.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
         input.take(MAX_TEXT as u64).read_to_end(&mut text)?;
         Ok(Self::from_text(&text))
@@ -93,11 +93,11 @@ impl MasterKey {
 
     /// Makes a new master key in a new file that only its owner can read.
     ///
-    /// The file appears whole or not at all, also if the machine stops half-way, and also to another process
-    /// that makes one at the same time: exactly one of the two succeeds.
+    /// The file appears complete or not at all, even if the machine stops half-way. If two processes create the
+    /// file at the same time, exactly one of them succeeds.
     ///
     /// # Errors
-    /// When there is such a file already, or it cannot be written.
+    /// When the file exists already, or cannot be written.
     pub fn create(path: &Path) -> Result<Self, SignerError> {
         let key = Self::generate();
         key.write(path).map_err(|error| match error.kind() {
@@ -128,7 +128,7 @@ impl MasterKey {
         let draft = Draft::new(folder)?;
         (&draft.file).write_all(self.to_base64().as_bytes())?;
         draft.file.sync_all()?;
-        // A link, other than a rename, fails if the name is taken.
+        // A link fails if the name is taken; a rename would overwrite the file.
         fs::hard_link(&draft.path, path)?;
         drop(draft);
         File::open(folder)?.sync_all()
@@ -141,7 +141,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A file under a name of its own, removed when dropped.
+/// A file under a random name, removed when dropped.
 struct Draft {
     path: PathBuf,
     file: File,
@@ -159,15 +159,15 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // A draft that stays behind is a stray file that nothing ever reads.
+        // A draft that cannot be removed is harmless, because nothing reads it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 const ROOT: u32 = 0;
 
-/// The permissions by which a file is open to others, given its owner. A group may read what root has set up:
-/// so does systemd show the right that LoadCredential= gives, and Kubernetes that of a pod's fsGroup.
+/// The permission bits that expose a file to other users, given its owner. A group may read a file of root, because
+/// systemd (LoadCredential=) and Kubernetes (fsGroup of a pod) grant access in this way.
 fn exposing(owner: u32) -> u32 {
     if owner == ROOT { 0o037 } else { 0o077 }
 }
@@ -180,7 +180,7 @@ fn may_be_changed(file: &File, owner: u32) -> bool {
     !is_read_only && (user == ROOT || user == owner)
 }
 
-/// What a text is that is no master key. Nothing of it is repeated.
+/// What is wrong with a text that is not a master key. The answer contains nothing of the text.
 fn flaw(text: &[u8]) -> &'static str {
     let word = text.trim_ascii();
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
@@ -189,7 +189,7 @@ fn flaw(text: &[u8]) -> &'static str {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             "it is UTF-16 text; convert it with 'iconv -f UTF-16 -t ASCII'"
         }
-        [0xef, 0xbb, 0xbf, ..] => "it begins with a byte order mark, which must go",
+        [0xef, 0xbb, 0xbf, ..] => "it begins with a byte order mark; remove it",
         word if word.len() == 2 * LEN && word.iter().all(u8::is_ascii_hexdigit) => {
             "it is hexadecimal; convert it with 'xxd -r -p | base64'"
         }
@@ -198,13 +198,13 @@ fn flaw(text: &[u8]) -> &'static str {
         }
         word if word.len() == 43 && word.iter().all(is_base64) => "the '=' at its end is missing",
         word if word.len() >= 43 && word.iter().any(|byte| matches!(byte, b'-' | b'_')) && is_line(word) => {
-            "it is base64url; put '+' for each '-' and '/' for each '_'"
+            "it is base64url; replace each '-' by '+' and each '_' by '/'"
         }
         word if word.len() == 44 && word.iter().all(is_base64) => {
-            "there are spaces or empty lines around it, which must go"
+            "there are spaces or empty lines around it; remove them"
         }
         word if word.starts_with(b"-----BEGIN") => "it is PEM, perhaps of a private key",
-        _ => "it is something else",
+        _ => "its format is unknown",
     }
 }
 

@@ -1,11 +1,11 @@
-//! Layer 2, the cryptography: keys, signing, verifying, sealing. Used here and nowhere else;
-//! the database is not known here.
+//! Layer 2, the cryptography: keys, signing, verifying, sealing. No other module uses cryptography directly,
+//! and this module knows nothing of the database.
 //!
-//! - [`PublicKey`], [`PrivateKey`]: keys that were parsed and checked; [`generate()`] and [`import()`] make them.
+//! - [`PublicKey`], [`PrivateKey`]: keys that were parsed and checked; [`generate()`] and [`import()`] create them.
 //! - [`Engine`]: the two libraries, each of which opens a [`Signer`] or a [`Verifier`].
-//! - [`MasterKey`], [`seal()`], [`unseal`]: private keys as they lie in the database.
-//! - [`Keyring`]: from a stored key to its signer, in one step.
-//! - [`digest`]: what is signed, from a payload.
+//! - [`MasterKey`], [`seal()`], [`unseal`]: private keys as stored in the database.
+//! - [`Keyring`]: opens a stored key as a signer, in one step.
+//! - [`digest`]: computes the digest of a payload, which is what is signed.
 
 mod aws_lc;
 mod check;
@@ -41,29 +41,28 @@ use crate::domain::{Digest, Scheme, SignatureBuf};
 
 /// What can sign with one private key: software now, an HSM later.
 ///
-/// `sign` takes `&mut self`, and a signer is owned by one actor: within a process a key cannot be
-/// used twice at once.
+/// `sign` takes `&mut self`, and one actor owns each signer, so a process cannot use a key twice at once.
 pub trait Signer: Send {
     /// The public half, to verify with.
     fn public_key(&self) -> &PublicKey;
 
-    /// Whether it checks each of its own operations, by raising the result to the public exponent, before
-    /// it hands it out: a fault in the computation is an error then, and reveals no prime. What does not
-    /// is verified with the stored public key before anything is stored. There is no default on purpose:
-    /// whoever adds a signer has to find out.
+    /// Whether the signer checks the result of each operation, by raising it to the public exponent, before it
+    /// returns the result. A fault in the computation is then an error, and reveals no prime. The signatures of
+    /// other signers are verified with the stored public key before they are stored. This method has no default,
+    /// so that the author of a new signer must decide.
     fn checks_itself(&self) -> bool;
 
     /// Signs each digest in turn and appends the signatures to `out`, each as long as the modulus.
     ///
     /// # Errors
-    /// When any operation fails; `out` then holds the signatures made before it.
+    /// When an operation fails; `out` then holds the signatures made before it.
     fn sign(&mut self, scheme: Scheme, digests: &[Digest], out: &mut SignatureBuf)
     -> Result<(), SignerError>;
 }
 
 /// What can check signatures of one public key.
 pub trait Verifier: Send + Sync {
-    /// Whether `signature` is the key's signature of `digest` under `scheme`, and nothing else is: the
-    /// length, the hash function and, for PSS, the salt's length must be the scheme's.
+    /// Whether `signature` is the key's signature of `digest` under exactly this `scheme`: the length, the hash
+    /// function and, for PSS, the length of the salt must be those of the scheme.
     fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool;
 }

@@ -1,4 +1,4 @@
-//! The numbers of a private key. Those that a file leaves out follow from the others.
+//! The numbers of a private key. Numbers that a file omits are computed from the others.
 
 use num_bigint_dig::{BigUint, ModInverse};
 use rsa::pkcs1::{
@@ -37,13 +37,13 @@ impl Components {
         }
     }
 
-    /// Whether the CRT parameters were left out, and perhaps the primes.
+    /// Whether the CRT parameters, and perhaps the primes, were omitted.
     pub(super) fn are_partial(&self) -> bool {
         let zero = BigUint::default();
         [&self.dp, &self.dq, &self.qinv].iter().all(|number| **number == zero)
     }
 
-    /// Adds what was left out. Whether the numbers fit each other is not checked; the size is expected to be.
+    /// Computes the omitted numbers. Callers must have checked the size. The result may be inconsistent.
     pub(super) fn complete(mut self) -> Result<Self, KeyFlaw> {
         if self.p == BigUint::default() && self.q == BigUint::default() {
             (self.p, self.q) = factors(&self).ok_or(KeyFlaw::PrivateExponent)?;
@@ -90,14 +90,14 @@ impl Drop for Components {
     }
 }
 
-/// Each finds the factors of a good key with a probability of at least one half.
+/// Each base finds the factors of a valid key with a probability of at least one half.
 const BASES: [u8; 32] = [
     2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
     107, 109, 113, 127, 131,
 ];
 
 /// Factors n with the help of d, the larger prime first (NIST SP 800-56B, appendix C.1): a power of a base
-/// whose square is 1, and which is neither 1 nor −1, shares a factor with n after 1 is taken away.
+/// whose square is 1, and which is neither 1 nor −1, shares a factor with n after 1 is subtracted.
 fn factors(Components { n, e, d, .. }: &Components) -> Option<(BigUint, BigUint)> {
     let one = BigUint::from(1_u8);
     if *d == BigUint::default() || d >= n {
@@ -129,7 +129,7 @@ fn factors(Components { n, e, d, .. }: &Components) -> Option<(BigUint, BigUint)
     None
 }
 
-/// Euclid's; that of the library leaves copies behind.
+/// Euclid's algorithm. The library's `gcd` would leave copies of secret numbers behind.
 fn gcd(mut a: BigUint, mut b: BigUint) -> BigUint {
     while b != BigUint::default() {
         let rest = &a % &b;

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 /// One PEM block.
 pub(super) struct Block<'a> {
-    /// What it says it is, such as `PRIVATE KEY`.
+    /// The label of the block, such as `PRIVATE KEY`.
     pub(super) label: &'a str,
     body: &'a [u8],
 }
@@ -21,7 +21,7 @@ pub(super) fn encode(label: &str, der: &[u8]) -> String {
     text + &format!("-----END {label}-----\n")
 }
 
-/// Finds the blocks of a text. What is around them is ignored, as RFC 7468 wants it, in any encoding: bag
+/// Finds the blocks of a text. The text around them is ignored, as RFC 7468 requires, in any encoding: bag
 /// attributes, a certificate in words, JSON.
 pub(super) fn blocks(input: &[u8]) -> Result<Vec<Block<'_>>, &'static str> {
     let mut blocks = Vec::new();
@@ -42,13 +42,13 @@ pub(super) fn blocks(input: &[u8]) -> Result<Vec<Block<'_>>, &'static str> {
 }
 
 impl Block<'_> {
-    /// Whether it has RFC 1421 headers that call it encrypted.
+    /// Whether the block has RFC 1421 headers, which mark it as encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
         split_once(self.body, b"Proc-Type:").is_some()
     }
 
-    /// What was encoded. Lines may have any length, and may be one: in JSON, in a shell's variable and in many
-    /// a secret store the ends of lines are escapes such as `\n`.
+    /// The decoded bytes. Lines may have any length, and may be joined into one: JSON, shell variables and many
+    /// secret stores write the ends of lines as escapes such as `\n`.
     pub(super) fn der(&self) -> Result<Zeroizing<Vec<u8>>, &'static str> {
         let mut packed = Zeroizing::new(Vec::with_capacity(self.body.len()));
         let mut rest = self.body;
@@ -56,7 +56,7 @@ impl Block<'_> {
             rest = behind;
             match byte {
                 b'\\' => rest = unescape(behind, &mut packed).ok_or("its PEM is not base64")?,
-                // Around each line, in an array of JSON or a program's text.
+                // These surround each line in a JSON array or in source code.
                 b'"' | b'\'' | b',' => {}
                 byte if byte.is_ascii_whitespace() => {}
                 byte => packed.push(*byte),
@@ -70,7 +70,7 @@ const DASHES: &[u8] = b"-----";
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 
-/// Whether there is a block in `input`.
+/// Whether `input` contains a block.
 pub(super) fn is_in(input: &[u8]) -> bool {
     split_once(input, BEGIN).is_some()
 }
@@ -79,8 +79,8 @@ fn is_label(label: &str) -> bool {
     label.len() <= 64 && label.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
-/// Takes one escape of JSON or of a shell, of which the first backslash has been read: several of them are
-/// one that was escaped again. Gives what follows.
+/// Reads one escape of JSON or of a shell, after its first backslash, and returns the rest. Several backslashes in
+/// a row are an escape that was escaped again.
 fn unescape<'a>(text: &'a [u8], packed: &mut Vec<u8>) -> Option<&'a [u8]> {
     let backslashes = text.iter().take_while(|byte| **byte == b'\\').count();
     let (letter, rest) = text[backslashes..].split_first()?;
@@ -90,7 +90,7 @@ fn unescape<'a>(text: &'a [u8], packed: &mut Vec<u8>) -> Option<&'a [u8]> {
             packed.push(b'/');
             Some(rest)
         }
-        // Some write + and = like this, and the ends of lines.
+        // Some programs write +, = and the ends of lines as \u escapes.
         b'u' => {
             let (digits, rest) = rest.split_at_checked(4)?;
             let code = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{KeyFlaw, PublicKey, SignerError, numbers::Components, restriction::Restriction};
 
-/// An RSA private key, imported or generated. It cannot be cloned, and shows only its fingerprint.
+/// An RSA private key, imported or generated. It cannot be cloned, and `Debug` shows only its fingerprint.
 pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
     public_key: PublicKey,
@@ -27,8 +27,8 @@ impl PrivateKey {
         &self.public_key
     }
 
-    /// Whether a prime of this key divides the modulus of `other`: then both can be factored by anyone
-    /// who sees their public halves. A key shares its primes with itself; leave that out.
+    /// Whether a prime of this key divides the modulus of `other`. Anyone who sees both public halves can then
+    /// factor both keys. Callers must not compare a key with itself, because it shares its primes with itself.
     pub fn shares_prime_with(&self, other: &PublicKey) -> bool {
         let (modulus, _) = other.components();
         let own = self.components();
@@ -37,14 +37,14 @@ impl PrivateKey {
 
     /// Takes an unencrypted PKCS#8 `PrivateKeyInfo` (RFC 5208, section 5) of an RSA key.
     ///
-    /// The key is kept in its shortest form, without attributes. Its size and exponent are checked;
-    /// whether its parts fit each other is not.
+    /// The key is kept in its shortest form, without attributes. Its size and exponent are checked. The
+    /// consistency of its parts is not checked.
     pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, SignerError> {
         let malformed = |_| SignerError::NotPrivateKey("its PKCS#8 does not parse");
         let info = PrivateKeyInfo::from_der(der).map_err(malformed)?;
         let name = || SignerError::NotRsa(algorithm_name(&info.algorithm.oid.to_string()));
         let restriction = Restriction::of(info.algorithm)?.ok_or_else(name)?;
-        // NULL by the standard (RFC 8017, appendix C), and left out by some.
+        // The standard requires NULL (RFC 8017, appendix C), but some programs omit it.
         let algorithm = match (restriction, info.algorithm.parameters) {
             (Restriction::Free, None | Some(AnyRef::NULL)) => pkcs1::ALGORITHM_ID,
             (Restriction::Free, Some(_)) => {
@@ -63,7 +63,7 @@ impl PrivateKey {
 
     fn of(algorithm: AlgorithmIdentifierRef<'_>, der: &[u8]) -> Result<Self, SignerError> {
         let malformed = |_| SignerError::NotPrivateKey("its RSAPrivateKey does not parse");
-        // Beyond it arithmetic takes long.
+        // Arithmetic with longer numbers would take too long.
         if der.len() > MAX_LEN {
             return Err(SignerError::NotPrivateKey("its numbers are longer than those of any key"));
         }
@@ -73,7 +73,7 @@ impl PrivateKey {
         }
         let spki = encode_spki(algorithm, key.public_key()).map_err(malformed)?;
         let public_key = PublicKey::from_spki(&spki)?;
-        // Smart cards, JSON Web Keys and some libraries give n, e and d only.
+        // Smart cards, JSON Web Keys and some libraries provide only n, e and d.
         let parts = Components::of(&key);
         let completed =
             if parts.are_partial() { Some(parts.complete()?.to_pkcs1().map_err(malformed)?) } else { None };
@@ -82,13 +82,13 @@ impl PrivateKey {
         Ok(Self { pkcs8: Zeroizing::new(pkcs8), public_key })
     }
 
-    /// Takes the numbers themselves; otherwise like [`from_pkcs1`](Self::from_pkcs1).
+    /// Takes the numbers of the key; otherwise like [`from_pkcs1`](Self::from_pkcs1).
     pub(super) fn from_numbers(numbers: &Components) -> Result<Self, SignerError> {
         let der = numbers.to_pkcs1().map_err(|_| SignerError::NotPrivateKey("its numbers are too long"))?;
         Self::from_pkcs1(&der)
     }
 
-    /// Unencrypted PKCS#8 DER, with the algorithm that the key is restricted to. Whoever holds it can sign.
+    /// Unencrypted PKCS#8 DER, with the algorithm that the key is restricted to. This is the secret itself.
     pub(super) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
@@ -105,7 +105,7 @@ impl PrivateKey {
     }
 }
 
-/// Bytes of PKCS#1: a key of 8192 bits has some 4700.
+/// The longest PKCS#1 encoding in bytes. That of an 8192-bit key has about 4700.
 const MAX_LEN: usize = 64 * 1024;
 
 impl fmt::Debug for PrivateKey {
@@ -127,7 +127,7 @@ fn algorithm_name(oid: &str) -> &'static str {
     match oid {
         "1.2.840.10045.2.1" => "EC",
         "1.2.840.10040.4.1" => "DSA",
-        "1.2.840.113549.1.1.7" => "RSA, but for encryption by OAEP only",
+        "1.2.840.113549.1.1.7" => "RSA, but only for OAEP encryption",
         "1.3.101.112" => "Ed25519",
         "1.3.101.113" => "Ed448",
         "1.3.101.110" => "X25519",

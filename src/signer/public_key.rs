@@ -22,15 +22,15 @@ impl PublicKey {
     /// Reads a DER SubjectPublicKeyInfo (RFC 5280, section 4.1; RFC 8017, appendix A.1.1).
     ///
     /// # Errors
-    /// When it is not the one DER form of an `rsaEncryption` or RSASSA-PSS key, or the key's size or exponent
-    /// is out of bounds.
+    /// When `der` is not the canonical DER of an `rsaEncryption` or RSASSA-PSS key, or the key's size or
+    /// exponent is out of bounds.
     pub fn from_spki(der: &[u8]) -> Result<Self, SignerError> {
         let (n, e, restriction) = parse(der)?;
         let bits = check(&n, &e)?;
         Ok(Self { spki: der.to_vec(), fingerprint: fingerprint(der), bits, restriction })
     }
 
-    /// Whether the key may be used with `scheme`: one that was made for RSASSA-PSS must not sign otherwise.
+    /// Whether the key may be used with `scheme`. A key that is restricted to RSASSA-PSS must not use another padding.
     pub fn may_sign(&self, scheme: Scheme) -> bool {
         self.restriction.allows(scheme)
     }
@@ -40,12 +40,12 @@ impl PublicKey {
         self.restriction.schemes()
     }
 
-    /// Whether `other` has the same numbers, and perhaps other schemes that it may be used with.
+    /// Whether `other` has the same modulus and exponent. The schemes that it may be used with can differ.
     pub fn has_the_numbers_of(&self, other: &Self) -> bool {
         self.components() == other.components()
     }
 
-    /// DER SubjectPublicKeyInfo that says nothing about what the key may be used with, as libraries want it.
+    /// DER SubjectPublicKeyInfo without the restriction to certain schemes, as the libraries require it.
     pub(super) fn plain_spki(&self) -> Option<Vec<u8>> {
         let spki = SubjectPublicKeyInfoRef::from_der(&self.spki).ok()?;
         SubjectPublicKeyInfoRef { algorithm: pkcs1::ALGORITHM_ID, ..spki }.to_der().ok()
@@ -56,7 +56,7 @@ impl PublicKey {
         &self.spki
     }
 
-    /// The key's name everywhere: SHA-256 of [`spki`](Self::spki).
+    /// The key's name in every database and log: SHA-256 of [`spki`](Self::spki).
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
@@ -71,7 +71,7 @@ impl PublicKey {
         self.bits.div_ceil(8) as usize
     }
 
-    /// PEM as openssl reads and writes it (RFC 7468, section 13).
+    /// The key in PEM, as openssl reads and writes it (RFC 7468, section 13).
     pub fn to_pem(&self) -> String {
         pem::encode("PUBLIC KEY", &self.spki)
     }
@@ -83,14 +83,14 @@ impl PublicKey {
     }
 }
 
-/// The parser takes DER's one canonical form only: one key has one fingerprint.
+/// The parser accepts only canonical DER, so that a key has only one fingerprint.
 fn parse(der: &[u8]) -> Result<(BigUint, BigUint, Restriction), SignerError> {
     let malformed = SignerError::MalformedPublicKey;
     let spki = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| malformed("it does not parse"))?;
     let restriction = match Restriction::of(spki.algorithm) {
         Ok(Some(Restriction::Free)) if spki.algorithm != pkcs1::ALGORITHM_ID => None,
         Ok(restriction) => restriction,
-        Err(_) => return Err(malformed("its RSASSA-PSS parameters allow no scheme that is known here")),
+        Err(_) => return Err(malformed("its RSASSA-PSS parameters match none of PS256, PS384 and PS512")),
     };
     let restriction =
         restriction.ok_or(malformed("its algorithm is neither rsaEncryption nor RSASSA-PSS"))?;
@@ -102,7 +102,7 @@ fn parse(der: &[u8]) -> Result<(BigUint, BigUint, Restriction), SignerError> {
 
 /// Checks the size and the exponent (FIPS 186-5, appendix A.1), and returns the length of the modulus in bits.
 ///
-/// The upper bound of the exponent is that of both libraries.
+/// Both libraries have the same upper bound for the exponent.
 fn check(n: &BigUint, e: &BigUint) -> Result<u32, KeyFlaw> {
     let bits = n.bits() as u32;
     if !(2048..=8192).contains(&bits) {

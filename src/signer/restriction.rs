@@ -1,4 +1,4 @@
-//! What a key may sign: some are restricted to RSASSA-PSS by their algorithm (RFC 4055, section 1.2).
+//! The schemes of a key: the algorithm of some keys restricts them to RSASSA-PSS (RFC 4055, section 1.2).
 
 use pkcs8::{AlgorithmIdentifierRef, ObjectIdentifier, der::asn1::AnyRef};
 use rsa::pkcs1::{self, RsaPssParams};
@@ -9,16 +9,16 @@ use crate::domain::{DigestAlgorithm, Scheme};
 /// The schemes that a key may be used with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Restriction {
-    /// Any: its algorithm is `rsaEncryption`.
+    /// Any scheme: the algorithm is `rsaEncryption`.
     Free,
-    /// RSASSA-PSS.
+    /// RSASSA-PSS with any hash.
     Pss,
     /// RSASSA-PSS with this hash.
     PssWith(DigestAlgorithm),
 }
 
 impl Restriction {
-    /// What an algorithm with its parameters says; `None` for one that does not sign with RSA.
+    /// The restriction by an algorithm and its parameters; `None` if the algorithm does not sign with RSA.
     pub(super) fn of(algorithm: AlgorithmIdentifierRef<'_>) -> Result<Option<Self>, SignerError> {
         match algorithm.oid {
             pkcs1::ALGORITHM_OID => Ok(Some(Self::Free)),
@@ -30,7 +30,7 @@ impl Restriction {
         }
     }
 
-    /// Whether it lets a key sign with `scheme`.
+    /// Whether the restriction allows `scheme`.
     pub(super) fn allows(self, scheme: Scheme) -> bool {
         match self {
             Self::Free => true,
@@ -59,8 +59,8 @@ const HASHES: [(ObjectIdentifier, DigestAlgorithm); 3] = [
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3"), DigestAlgorithm::Sha512),
 ];
 
-/// The hash must be one of ours, and MGF1's too. The length of the salt is the least that a signature must
-/// have; ours have the hash's.
+/// The hash must be a supported one, and MGF1 must use the same hash. The salt length is a minimum: our signatures
+/// have a salt as long as the hash.
 fn of_parameters(parameters: AnyRef<'_>) -> Result<Restriction, SignerError> {
     let malformed = |_| SignerError::NotPrivateKey("its RSASSA-PSS parameters do not parse");
     let parameters: RsaPssParams<'_> = parameters.decode_as().map_err(malformed)?;

@@ -1,4 +1,4 @@
-//! ROCA (CVE-2017-15361): keys of a flawed generator, which can be factored, and how to know their primes.
+//! ROCA (CVE-2017-15361): how to recognise the primes of a flawed generator, whose keys can be factored.
 
 use num_bigint_dig::BigUint;
 
@@ -7,8 +7,8 @@ use num_bigint_dig::BigUint;
 /// Attack: Practical Factorization of Widely Used RSA Moduli", CCS 2017).
 const LAST_FACTOR: u32 = 701;
 
-/// Whether that generator made this prime: modulo each factor of M it is then a power of 65537, which of
-/// other primes one in 2^167 is.
+/// Whether that generator made this prime. Such a prime is a power of 65537 modulo each factor of M, as is only
+/// one in 2^167 other primes.
 pub(super) fn made(prime: &BigUint) -> bool {
     factors().all(|factor| is_power_of_65537(remainder(prime, factor), factor))
 }
@@ -53,7 +53,7 @@ mod tests {
             for k in [1_u64, 0x3a_bcde_f012_3457, (1 << 53) - 1] {
                 let made_by_it = &m * BigUint::from(k) + &power;
                 assert!(made(&made_by_it));
-                // Products of such primes too, so that the public half gives a key away.
+                // Products of such primes are recognised too, so the public half is enough to recognise a key.
                 assert!(made(&(&made_by_it * &made_by_it)));
                 assert!(!made(&(made_by_it + 2_u8)));
             }

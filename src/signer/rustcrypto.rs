@@ -29,8 +29,8 @@ impl Signer for RsaSigner {
         &self.public_key
     }
 
-    /// `rsa_decrypt_and_check` (src/algorithms/rsa.rs of rsa 0.9) does, for both paddings, when the blinding
-    /// is removed.
+    /// `rsa_decrypt_and_check` (src/algorithms/rsa.rs of rsa 0.9) checks its result, for both paddings, after
+    /// the blinding is removed.
     fn checks_itself(&self) -> bool {
         true
     }
@@ -61,18 +61,18 @@ pub(super) struct RsaVerifier {
 }
 
 impl RsaVerifier {
-    /// `None` if the library does not take the key.
+    /// `None` if the library does not accept the key.
     pub(super) fn new(key: &PublicKey) -> Option<Self> {
         let (n, e) = key.components();
-        // Not `new`, nor any of the parsers: they stop at 4096 bits.
+        // `new` and the parsers refuse keys of more than 4096 bits.
         Some(Self { key: RsaPublicKey::new_with_max_size(n, e, 8192).ok()?, public_key: key.clone() })
     }
 }
 
 impl Verifier for RsaVerifier {
     fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool {
-        // RFC 8017, section 5.2.2, step 1. For PSS the library leaves it out, and would accept s + n as
-        // a second signature.
+        // RFC 8017, section 5.2.2, step 1. The library omits this step for PSS, and would accept s + n as a
+        // second signature.
         if !self.public_key.may_sign(scheme) || BigUint::from_bytes_be(signature) >= *self.key.n() {
             return false;
         }
@@ -86,7 +86,7 @@ impl Verifier for RsaVerifier {
     }
 }
 
-/// PSS with a salt of the digest's length, also when verifying.
+/// PSS with a salt of the digest's length, for signing and verifying.
 fn pss(scheme: Scheme) -> Pss {
     match scheme.digest() {
         DigestAlgorithm::Sha256 => Pss::new_blinded::<Sha256>(),

@@ -1,4 +1,4 @@
-//! Private keys as they lie in the database: encrypted, and bound to their name.
+//! Private keys as stored in the database: encrypted, and bound to their fingerprint.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 use super::{MasterKey, PrivateKey, SignerError};
 use crate::domain::Fingerprint;
 
-/// The form of a blob, its first byte: version 1 is AES-256-GCM (NIST SP 800-38D) with a random nonce of
+/// The first byte of a blob names its form. Version 1 is AES-256-GCM (NIST SP 800-38D) with a random nonce of
 /// 96 bits, as version | nonce | ciphertext | tag.
 const VERSION: u8 = 1;
-/// What the blob is, for the cipher's associated data, so that it fits nowhere else.
+/// The purpose of the blob. It is part of the associated data, so that the blob decrypts in no other place.
 const CONTEXT: &[u8] = b"signwave sealed private key";
 
-/// Encrypts a key under the master key; two seals of one key differ.
+/// Encrypts a key under the master key. Sealing a key twice gives two different blobs.
 ///
 /// # Errors
 /// When the random generator or the cipher fails.
@@ -33,8 +33,8 @@ fn seal_as(fingerprint: Fingerprint, master: &MasterKey, key: &PrivateKey) -> Re
 /// Decrypts the key called `fingerprint`.
 ///
 /// # Errors
-/// [`WrongMasterKey`](SignerError::WrongMasterKey) when it does not decrypt, be it for another master key,
-/// another key's name, or damage: the cipher cannot tell.
+/// [`WrongMasterKey`](SignerError::WrongMasterKey) when the blob does not decrypt: the master key is wrong, the
+/// blob belongs to another fingerprint, or it is damaged. The cipher cannot tell which.
 pub fn unseal(
     master: &MasterKey,
     fingerprint: &Fingerprint,

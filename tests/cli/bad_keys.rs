@@ -32,7 +32,7 @@ fn one_bad_file_among_good_ones_is_named_and_nothing_is_imported() {
         ("missing.pem", "it cannot be read: No such file"),
         ("folder", "it cannot be read: Is a directory"),
         ("garbage", "this is not an RSA private key"),
-        ("huge", "bytes, which no key has"),
+        ("huge", "bytes, more than any key"),
         ("short.pem", "this key is refused: it has 1024 bits, and must have 2048 to 8192"),
     ] {
         let error = sandbox.fails(1, &["keys", "import", "good.pem", file]);

@@ -100,7 +100,7 @@ fn the_command_that_converts_names_the_file_as_a_shell_wants_it() {
     let sandbox = sandbox(&["k1.pem"]);
     succeeded(&shell(&sandbox, "gzip -c k1.pem > \"it's here.gz\""));
     let error = sandbox.fails(1, &["keys", "import", "it's here.gz"]);
-    let command = error.split_once("convert it with '").unwrap().1.split_once("', and give").unwrap().0;
+    let command = error.split_once("convert it with '").unwrap().1.split_once("', and import").unwrap().0;
     assert_eq!(command, "gzip -dc 'it'\\''s here.gz' > converted.pem");
     succeeded(&shell(&sandbox, &format!("{command} && $0 keys import converted.pem")));
     fs::create_dir(sandbox.path("folder")).unwrap();
@@ -117,7 +117,7 @@ fn a_key_for_pss_signs_as_it_may_and_nothing_else() {
     sandbox.ok(&["import", "r.txt"]);
     for command in ["sign", "serve"] {
         let error = sandbox.fails(1, &[command, "--scheme", "RS256"]);
-        assert!(error.contains(" may sign PS256 only, and not RS256"), "{error}");
+        assert!(error.contains(" may sign with PS256 only, not with RS256"), "{error}");
     }
     assert_eq!(sandbox.number("SELECT count(*) FROM signature"), 0);
     sandbox.ok(&["sign", "--batch-size", "1"]);
@@ -201,7 +201,7 @@ fn what_is_nearly_a_master_key_is_named() {
         (key.trim_end_matches('=').into(), "the '=' at its end is missing"),
         (format!("\u{feff}{key}\r\n").into(), "a byte order mark"),
         (format!(" {key}\n").into(), "spaces or empty lines"),
-        (key.encode_utf16().flat_map(u16::to_le_bytes).collect(), "it is something else"),
+        (key.encode_utf16().flat_map(u16::to_le_bytes).collect(), "its format is unknown"),
         (
             [&[0xff, 0xfe], &key.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()[..]].concat(),
             "it is UTF-16",

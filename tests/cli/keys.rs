@@ -27,7 +27,7 @@ fn new_keys_are_printed_and_listed_by_their_fingerprints() {
     assert!(
         sandbox
             .fails(1, &["keys", "generate", "--bits", "1024"])
-            .contains("keys of 1024 bits are not generated")
+            .contains("cannot generate a key of 1024 bits")
     );
 }
 

@@ -153,7 +153,7 @@ fn runs_that_are_not_what_the_batch_says() {
     finds(
         "UPDATE batch SET runs = '10-1' WHERE id = 3",
         &[
-            "a batch after batch 2 cannot be read: batch 3: '10-1' does not run upwards from 1 or more",
+            "a batch after batch 2 cannot be read: batch 3: '10-1' is not an ascending run of positive ids",
             "key 3: it counts 20 signatures, but its signed batches have 10",
         ],
     );

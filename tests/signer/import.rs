@@ -154,7 +154,7 @@ fn a_key_that_is_cut_anywhere_is_refused() {
             assert!(matches!(refusal(&der[..length], None), SignerError::NotPrivateKey(_)));
         }
         der.push(0);
-        assert_eq!(refusal(&der, None), SignerError::NotPrivateKey("it goes on after its end"));
+        assert_eq!(refusal(&der, None), SignerError::NotPrivateKey("it has trailing data after its end"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Emit: forms batches out of records that are in none yet.
+//! Emit: forms batches from records that are not in a batch yet.
 
 mod stock;
 
@@ -20,13 +20,12 @@ use crate::{
     store::{OpenedBatches, StoreError},
 };
 
-/// Forms batches when Ingest asks for them, and looks at the database in between for records that
-/// other processes inserted.
+/// Forms batches when Ingest asks for them. In between, polls the database for records that other processes inserted.
 pub struct Emit {
     outlet: Outlet,
     stock: Stock,
     poll_interval: Duration,
-    /// A look is on its way.
+    /// Whether a look at the database is pending.
     ticking: bool,
     outage: Outage,
 }
@@ -37,16 +36,16 @@ pub struct Outlet {
     pub db: Db,
     /// Ingest.
     pub ingest: Recipient<Wake>,
-    /// Who tells of new records.
+    /// The notifications of new records.
     pub news: News,
-    /// Whether it may still work, and the time.
+    /// Whether the node may still work, and the time.
     pub standing: std::sync::Arc<Standing>,
     /// The run's end.
     pub ends: Ends,
 }
 
 impl Emit {
-    /// It knows nothing yet, and looks as soon as somebody asks.
+    /// An Emit that knows nothing yet, and looks at the database when it is first asked.
     pub fn new(settings: &Settings, outlet: Outlet) -> Self {
         let (stock, poll_interval) = (Stock::new(settings, outlet.ends.mode()), settings.poll_interval);
         Self { outlet, stock, poll_interval, ticking: false, outage: Outage::default() }
@@ -68,7 +67,7 @@ impl Emit {
         self.outage.note("form batches", result);
     }
 
-    /// Looks whenever there are news. While a look goes on, news wait for its end.
+    /// Looks at the database after each notification. A notification during a look waits for the end of the look.
     fn hear(&mut self, ctx: &mut Context<Self>) {
         let news = self.outlet.news.clone();
         ctx.spawn(async move { news.heard().await }.into_actor(self).map(|(), actor, ctx| {
@@ -141,7 +140,7 @@ impl Handler<Tick> for Emit {
             let found = result.is_ok_and(|opened| opened.open > 0);
             async move {
                 if found {
-                    // Ingest is gone only when the run is over.
+                    // Sending fails only when the run is over.
                     let _ = ingest.send(Wake).await;
                 }
             }

@@ -1,4 +1,4 @@
-//! Stock: what Emit believes of the database, and what it does about it. No actor, no clock, no database.
+//! Stock: Emit's estimate of the database, and the decisions based on it. No actor, no clock, no database.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::{
     store::{OpenBatches, OpenedBatches},
 };
 
-/// What Emit believes: how many batches are open, whether signers are idle, what waits.
+/// Emit's estimate: how many batches are open, whether signers are idle, whether records wait.
 pub(super) struct Stock {
     rules: Rules,
-    /// Batches believed open and not promised to anybody.
+    /// Batches that are believed open and are not promised to Ingest.
     open: usize,
-    /// Whether signers are idle: more was wanted than there was.
+    /// Whether signers are idle, because more batches were wanted than were open.
     is_wanted: bool,
-    /// Since when records wait for their batch to fill up.
+    /// The time since which records wait for their batch to fill up.
     waiting_since: Option<Duration>,
-    /// Whether a look is planned for when the linger is over.
+    /// Whether a look at the database is planned for the end of the linger.
     plans_look: bool,
 }
 
@@ -31,12 +31,12 @@ struct Rules {
 /// Records to form into batches beyond those asked for, so that small batches are formed in bulk.
 const RECORDS_AHEAD: usize = 1024;
 
-/// How often what is asked for is formed at once: a transaction carries more then, and several nodes
-/// that ask at the same time each find enough.
+/// How many times the wanted number of batches is formed at once. A transaction then does more work, and several
+/// nodes that ask at the same time each find enough.
 const TIMES_AHEAD: usize = 4;
 
 impl Stock {
-    /// Nothing is known yet.
+    /// A stock that knows nothing of the database yet.
     pub fn new(settings: &Settings, mode: Mode) -> Self {
         let rules = Rules {
             mode,
@@ -47,7 +47,7 @@ impl Stock {
         Self { rules, open: 0, is_wanted: true, waiting_since: None, plans_look: false }
     }
 
-    /// Whether there is an Ingest beside this Emit, which alone knows whether signers are idle.
+    /// Whether this node has an Ingest that asks for batches. Only an Ingest knows whether signers are idle.
     pub fn is_asked(&self) -> bool {
         self.rules.mode.roles().signs()
     }
@@ -59,17 +59,17 @@ impl Stock {
         true
     }
 
-    /// More is wanted than is known to be there: signers are idle.
+    /// Notes that more batches are wanted than are known to be open, so signers are idle.
     pub fn ran_short(&mut self) {
         self.is_wanted = true;
     }
 
-    /// Whether nothing would come of a look at the database: signers are busy, and more is open.
+    /// Whether a look at the database is useless, because signers are busy and more batches are open.
     pub fn needs_no_look(&self) -> bool {
         self.is_asked() && !self.is_wanted && self.open > 0
     }
 
-    /// What to ask the database for, when `want` batches are wanted.
+    /// The request to the database when `want` batches are wanted.
     pub fn request(&self, want: usize, now: Duration) -> OpenBatches {
         let Rules { mode, open_at_most, batch_size, linger } = self.rules;
         let has_lingered = self.waiting_since.is_some_and(|since| now >= since + linger);
@@ -78,25 +78,25 @@ impl Stock {
             keep_open: match mode.roles() {
                 Roles::Both => (TIMES_AHEAD * want).max(RECORDS_AHEAD / batch_size),
                 Roles::Emit => open_at_most,
-                // It forms none, and is told how many others have formed.
+                // The node forms no batches. The reply says how many batches other nodes have formed.
                 Roles::Sign => 0,
             },
             partial: mode.drains() || self.is_wanted || has_lingered,
         }
     }
 
-    /// The database was asked because `want` batches are wanted, which are promised now.
+    /// Notes the reply to a request for `want` batches, which are promised now.
     pub fn fed(&mut self, want: usize, opened: &OpenedBatches, now: Duration) {
         self.note(want, opened, now);
         self.is_wanted = opened.open < want;
     }
 
-    /// The database was looked at.
+    /// Notes the reply to a look at the database.
     pub fn looked(&mut self, opened: &OpenedBatches, now: Duration) {
         if self.is_asked() {
             self.note(0, opened, now);
         } else {
-            // Signers elsewhere are idle when nothing is open.
+            // The signing nodes are idle when no batch is open.
             self.fed(1, opened, now);
         }
     }
@@ -110,9 +110,8 @@ impl Stock {
         };
     }
 
-    /// When to look once more for the sake of an incomplete batch; `None` where that is planned, or not
-    /// needed. Where nobody asks for batches, it is formed when the linger is over, however long the poll
-    /// interval.
+    /// When to look again to form an incomplete batch; `None` if a look is already planned or not needed. On a
+    /// node without Ingest, the batch is formed when the linger is over, however long the poll interval is.
     pub fn plan_look(&mut self) -> Option<Duration> {
         let has_room = self.open + 1 < self.rules.open_at_most;
         let is_due = !self.is_asked() && self.waiting_since.is_some() && has_room && !self.plans_look;
@@ -120,7 +119,7 @@ impl Stock {
         is_due.then_some(self.rules.linger)
     }
 
-    /// The planned look is made.
+    /// Notes that the planned look takes place now.
     pub fn looks_as_planned(&mut self) {
         self.plans_look = false;
     }

@@ -1,16 +1,16 @@
-//! Draining: when a run that ends by itself is at its end, and how it ends.
+//! Draining: decides when and how a run that ends by itself is over.
 
 use crate::{
     actors::{end::End, messages::Fed},
     store::StoreError,
 };
 
-/// What such a run remembers until its end.
+/// What a run that ends by itself remembers until its end.
 #[derive(Debug, Default)]
 pub(super) struct Draining {
-    /// What the schema said to a batch that it refused. The run ends with that, after it has done the rest.
+    /// The error for a batch that the schema refused. The run finishes the rest, and then ends with this error.
     refused: Option<StoreError>,
-    /// Whether the holdings were compared with the database after nothing was left to lease.
+    /// Whether the holdings were compared with the database since nothing was left to lease.
     has_compared: bool,
 }
 
@@ -19,8 +19,8 @@ pub(super) struct Draining {
 pub(super) enum Verdict {
     /// There is more to do.
     GoOn,
-    /// The holdings are to be compared with the database first: the batches that are leased are those of
-    /// others, unless they are this node's own and it does not know them.
+    /// The holdings must be compared with the database first, because the leased batches may be leases that this
+    /// node holds but does not know.
     Compare,
     /// The run ends.
     End(End),
@@ -32,13 +32,13 @@ impl Draining {
         self.refused = Some(error);
     }
 
-    /// Judges an attempt that leased so many batches. `was_idle`, `is_idle`: nothing was in hand when it
-    /// began, and nothing is now. What this node still held when the batches were counted is among those
-    /// that were leased, so that only what was counted by an idle node counts.
+    /// Judges an attempt that leased `leased` batches. `was_idle` and `is_idle` say whether nothing was in hand
+    /// before and after it. Only a count by an idle node is used, because the count of leased batches includes
+    /// those of this node.
     pub fn judge(&mut self, fed: &Fed, leased: usize, was_idle: bool, is_idle: bool) -> Verdict {
         self.has_compared &= leased == 0;
         let held_elsewhere = fed.held_when_nothing_waits().filter(|_| was_idle && is_idle);
-        // What was refused may keep the last key: then there is nothing left to try.
+        // A refused batch may still hold the last key. Then nothing is left to try.
         let is_stuck = leased == 0 && is_idle;
         match (&self.refused, held_elsewhere) {
             (Some(error), held) if held.is_some() || is_stuck => {

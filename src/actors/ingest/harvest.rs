@@ -1,4 +1,4 @@
-//! Harvest: having batches formed, then leasing as many as there is room for.
+//! Harvest: asks Emit to form batches, then leases as many as there is room for.
 
 use super::{links::Links, state::Attempt};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     store::StoreError,
 };
 
-/// What an attempt to lease came to.
+/// The result of an attempt to lease.
 pub(super) enum Harvest {
     NotFed,
     Leased(Fed, Vec<Leased>),
@@ -18,12 +18,13 @@ pub(super) enum Harvest {
     Failed(StoreError),
 }
 
-/// Has batches formed, then leases them. Where nothing is in hand, finding no key may mean that there is none.
+/// Asks Emit to form batches, then leases them. If no key was found and nothing is in hand, checks whether any key
+/// is active.
 pub(super) async fn harvest(links: &Links, scheme: Scheme, attempt: Attempt) -> Harvest {
     let Attempt { node, room, is_idle, is_short } = attempt;
     let fed = match links.feed.send(Feed { want: room, stale: is_short }).await {
         Ok(Ok(fed)) => fed,
-        // Emit has said so, and tries again.
+        // Emit has logged the error, and tries again.
         Ok(Err(_)) | Err(_) => return Harvest::NotFed,
     };
     if fed.open() == 0 {

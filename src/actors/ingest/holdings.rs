@@ -1,45 +1,45 @@
-//! Holdings: the leases of this node that are not settled yet, each in exactly one place.
+//! Holdings: the leases of this node that are not settled yet. Each is in exactly one place.
 
 use std::{collections::HashSet, sync::Arc};
 
 use crate::domain::{BatchId, Epoch, Lease, NodeId, SignedBatch};
 
-/// What a lease is called here. By epoch: a batch that was reclaimed may be leased anew while its older
-/// signatures are still on their way to the fence. By node: in a database that went back in time the same
-/// epoch comes once more.
+/// The name of a lease. It includes the epoch, because a reclaimed batch may be leased again while its older
+/// signatures are still on their way to the fence. It includes the node, because the same epoch can come again in a
+/// database that went back in time.
 pub(super) type Name = (NodeId, BatchId, Epoch);
 
 pub(super) fn name(lease: &Lease) -> Name {
     (lease.node(), lease.batch(), lease.epoch())
 }
 
-/// At most `limit` batches are in hand: being signed, done, or in the transaction that settles them. A
-/// batch that is set aside is in nobody's hand, and its place may be filled.
+/// At most `limit` batches are in hand: being signed, done, or in the transaction that settles them. A batch that
+/// is set aside is not in hand, and another batch may take its place.
 #[derive(Debug)]
 pub(super) struct Holdings {
     limit: usize,
-    /// On the way to a signing thread, or there.
+    /// In the queue of the signing threads, or being signed.
     signing: HashSet<Name>,
-    /// Signed, and not stored yet.
+    /// Signed, but not stored yet.
     finished: Vec<SignedBatch>,
-    /// Not signed, and not given back yet.
+    /// Not signed, and not released yet.
     unsigned: Vec<Name>,
-    /// Being stored or given back.
+    /// Being stored or released.
     settling: Vec<Name>,
-    /// Refused by the schema: leased for a while, so that nobody signs the batch over and over.
+    /// Refused by the schema. They stay leased for a while, so that no node signs them again and again.
     set_aside: HashSet<Name>,
 }
 
-/// What one transaction or two are to settle.
+/// What the next one or two transactions settle.
 #[derive(Clone, Debug)]
 pub(super) struct Done {
     /// To be stored.
     pub finished: Arc<[SignedBatch]>,
-    /// To be given back.
+    /// To be released.
     pub unsigned: Vec<Name>,
 }
 
-/// What a node held at a moment.
+/// What a node held at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Snapshot {
     node: NodeId,
@@ -47,19 +47,19 @@ pub(super) struct Snapshot {
     signing: HashSet<Name>,
 }
 
-/// How what the database says of a node differs from what the node knows.
+/// How the leases of a node in the database differ from those that the node knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Findings {
-    /// In nothing.
+    /// They do not differ.
     AsKnown,
-    /// The database says that the node holds so many batches that the node does not know.
+    /// The database has so many leases of the node that the node does not know.
     Unknown(usize),
-    /// The database does not say that the node holds so many batches that the node is signing.
+    /// The node is signing so many batches that it does not hold in the database.
     InVain(usize),
 }
 
 impl Holdings {
-    /// Nothing yet. With a limit of 0 there never is.
+    /// No leases yet. With a limit of 0, the node never takes any.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -76,18 +76,18 @@ impl Holdings {
         self.limit > 0
     }
 
-    /// How many batches may be leased now. A batch that comes back after it was set aside may be in hand
-    /// above the limit until it is given back: there is no room then.
+    /// How many batches may be leased now. A batch that was set aside and is taken up again may raise the number in
+    /// hand above the limit until it is released. Then the room is 0.
     pub fn room(&self) -> usize {
         self.limit.saturating_sub(self.in_hand())
     }
 
-    /// Batches that somebody here has in hand.
+    /// The number of batches in hand.
     pub fn in_hand(&self) -> usize {
         self.signing.len() + self.done() + self.settling.len()
     }
 
-    /// Batches that wait to be stored or given back.
+    /// The number of batches that wait to be stored or released.
     pub fn done(&self) -> usize {
         self.finished.len() + self.unsigned.len()
     }
@@ -97,29 +97,29 @@ impl Holdings {
         !self.settling.is_empty()
     }
 
-    /// Whether most of what is in hand is done, so that signers will soon have nothing to do.
+    /// Whether at least half of what is in hand is done, so that signers will soon have nothing to do.
     pub fn is_mostly_done(&self) -> bool {
         2 * self.done() >= self.in_hand()
     }
 
-    /// A leased batch is handed to a signer.
+    /// Notes that a leased batch is handed to a signer.
     pub fn sign(&mut self, lease: Name) {
         self.signing.insert(lease);
     }
 
-    /// Its signatures are there.
+    /// Notes that a batch is signed.
     pub fn finish(&mut self, batch: SignedBatch) {
         self.signing.remove(&name(batch.lease()));
         self.finished.push(batch);
     }
 
-    /// It will not be signed here.
+    /// Notes that a batch will not be signed here, and must be released.
     pub fn give_back(&mut self, lease: Name) {
         self.signing.remove(&lease);
         self.unsigned.push(lease);
     }
 
-    /// Takes all that is done into a transaction.
+    /// Takes everything that is done, to settle it in a transaction.
     pub fn settle(&mut self) -> Done {
         let done = Done {
             finished: std::mem::take(&mut self.finished).into(),
@@ -130,23 +130,23 @@ impl Holdings {
         done
     }
 
-    /// The transaction is over, whatever came of it.
+    /// Notes that the transaction is over, whatever its result.
     pub fn settled(&mut self) {
         self.settling.clear();
     }
 
-    /// The schema refused a batch of the last transaction.
+    /// Notes that the schema refused a batch of the last transaction.
     pub fn set_aside(&mut self, lease: Name) {
         self.set_aside.insert(lease);
     }
 
-    /// A batch that was set aside is to be given back, for whoever leases it to try once more.
+    /// Notes that a batch that was set aside must be released, so that the next node that leases it tries again.
     pub fn take_up(&mut self, lease: Name) {
         self.set_aside.remove(&lease);
         self.unsigned.push(lease);
     }
 
-    /// What `node` holds now, to be compared with what the database says a moment later.
+    /// What `node` holds now, to be compared with the answer of the database a moment later.
     pub fn snapshot(&self, node: NodeId) -> Snapshot {
         let finished = self.finished.iter().map(|batch| name(batch.lease()));
         let done = finished.chain(self.unsigned.iter().copied());
@@ -154,14 +154,14 @@ impl Holdings {
         Snapshot { node, known: known.collect(), signing: self.signing.clone() }
     }
 
-    /// Compares `before` with what the database said after it. Nothing was leased in between: whatever the
-    /// database says is held was known before it was asked.
+    /// Compares `before` with the leases that the database answered after it. Nothing was leased in between, so all
+    /// leases in the database should be in `before`.
     ///
-    /// What is held and not known, nobody would ever sign, while this node keeps it alive. What is known and
-    /// not held is signed in vain.
+    /// A lease that the node holds but does not know would never be signed, while this node keeps it alive. A lease
+    /// that the node knows but does not hold is signed in vain.
     pub fn compare(&self, before: &Snapshot, held: &[(BatchId, Epoch)]) -> Findings {
         let held: HashSet<_> = held.iter().map(|(batch, epoch)| (before.node, *batch, *epoch)).collect();
-        // What was finished since may have been stored before the database was asked.
+        // A batch that was finished since `before` may have been stored before the database answered.
         let is_signed_still = |lease: &&Name| lease.0 == before.node && self.signing.contains(*lease);
         match (
             before.signing.difference(&held).filter(is_signed_still).count(),
@@ -194,7 +194,7 @@ pub(super) mod tests {
         holdings
     }
 
-    /// As the group commit of these batches, all of which the schema refuses.
+    /// Does what a group commit does when the schema refuses all of these batches.
     fn refuse(holdings: &mut Holdings, batches: &[i64]) {
         batches.iter().for_each(|batch| holdings.finish(signed(named(*batch))));
         holdings.settle();

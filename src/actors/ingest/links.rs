@@ -1,4 +1,4 @@
-//! Links: whom Ingest talks to.
+//! Links: the recipients of Ingest's messages.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::actors::{
     standing::Standing,
 };
 
-/// Whom Ingest talks to.
+/// The recipients of Ingest's messages, and the state that it shares.
 #[derive(Clone)]
 pub struct Links {
     /// The database.
@@ -26,11 +26,11 @@ pub struct Links {
     pub doubt: Recipient<Doubt>,
     /// Heartbeat.
     pub reregister: Recipient<Reregister>,
-    /// Who this node is.
+    /// The standing of this node.
     pub standing: Arc<Standing>,
     /// What this run has done so far.
     pub counters: Arc<Counters>,
-    /// Who hears of what is stored.
+    /// The notifications of stored batches.
     pub commits: Commits,
     /// The run's end.
     pub ends: Ends,

@@ -1,22 +1,22 @@
-//! Luck: what the last attempts to lease came to, and how long to wait for the next.
+//! Luck: the results of the last attempts to lease, and the pause before the next.
 
 use std::time::Duration;
 
-/// What the last attempts to lease came to.
+/// The result of the last attempts to lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Luck {
-    /// There was as much as Emit had promised.
+    /// As many batches were leased as Emit had promised.
     Fair,
-    /// There was something, but less than Emit had promised.
+    /// Some batches were leased, but fewer than Emit had promised.
     Short,
-    /// Others left nothing of what Emit had promised, so many times in a row.
+    /// So many times in a row, other nodes were faster, and none of the promised batches could be leased.
     Beaten(u32),
     /// No key may sign.
     Keyless,
 }
 
 impl Luck {
-    /// So many of the `promised` batches were leased. After being beaten, returns how long to wait.
+    /// Notes that `leased` of the `promised` batches were leased. If none were, returns how long to wait.
     pub fn leased(&mut self, leased: usize, promised: usize) -> Option<Duration> {
         let times = if let Self::Beaten(times) = self { *times } else { 0 };
         *self = match leased {
@@ -27,7 +27,7 @@ impl Luck {
         matches!(self, Self::Beaten(_)).then(|| pause_after(times))
     }
 
-    /// No key may sign; returns whether that is new.
+    /// Notes that no key may sign. Returns whether that is new.
     pub fn found_no_key(&mut self) -> bool {
         std::mem::replace(self, Self::Keyless) != Self::Keyless
     }
@@ -38,8 +38,8 @@ impl Luck {
     }
 }
 
-/// Being beaten passes at once when other nodes were faster, and lasts when they hold every key: 2 ms, and
-/// twice as long each time, up to a second.
+/// The pause is 2 ms, and doubles each time up to a second. If other nodes were only faster, the next attempt soon
+/// succeeds. If they hold every key, it takes longer.
 fn pause_after(beaten_before: u32) -> Duration {
     const FIRST_MS: u64 = 2;
     const DOUBLINGS: u32 = 9;

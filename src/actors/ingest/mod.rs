@@ -1,6 +1,6 @@
-//! Ingest: leases batches, has them signed, and stores what comes back. Whatever the node holds is held here.
+//! Ingest: leases batches, has them signed, and stores the signatures. It owns all leases of the node.
 //!
-//! What comes next is decided in `state`, without an actor. It is carried out here, in `taking` and in `settling`.
+//! The module `state` decides what comes next, without an actor. This module, `taking` and `settling` carry it out.
 
 mod draining;
 mod harvest;
@@ -40,31 +40,31 @@ pub struct Ingest {
     draining: Option<Draining>,
     stored: Stored,
     outage: Outage,
-    /// How long to wait after an attempt that came to nothing.
+    /// How long to wait after an attempt that leased nothing.
     pause: Duration,
-    /// The next attempt, where one is planned.
+    /// The next attempt, if one is planned.
     planned: Option<SpawnHandle>,
-    /// Who waits until nothing is in hand.
+    /// The callers that wait until nothing is in hand.
     settlers: Vec<oneshot::Sender<()>>,
-    /// How often what is held is compared with what the database says.
+    /// How often the holdings are compared with the database.
     compare_every: Duration,
-    /// A stop that comes while a batch is being signed waits for so long.
+    /// How long a stop waits for batches that are being signed.
     stop_grace: Duration,
-    /// A batch that takes longer to sign is worth a warning; `None` after the warning.
+    /// A batch that takes longer to sign causes a warning. `None` after the warning, which is logged once.
     warn_above: Option<Duration>,
 }
 
-/// How long signatures wait at most for others to be stored with them.
+/// How long signatures wait at most for others, to be stored in one transaction.
 const GATHER: Duration = Duration::from_millis(25);
 
-/// It tries again that soon, also where polls are rare because news are heard.
+/// The longest pause before the next attempt, even if the poll interval is longer.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(1);
 
-/// Less than that is not worth keeping.
+/// A batch that takes less time to sign causes no warning, even if a stop waits for a shorter time.
 const LONG: Duration = Duration::from_secs(5);
 
 impl Ingest {
-    /// Nothing is in hand yet.
+    /// An Ingest with nothing in hand yet.
     pub fn new(settings: &Settings, links: Links) -> Self {
         let mode = links.ends.mode();
         Self {
@@ -83,17 +83,17 @@ impl Ingest {
         }
     }
 
-    /// Does whatever can be done now, a new lease included.
+    /// Does everything that can be done now, including a new attempt to lease.
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.state.wake();
         self.advance(ctx);
     }
 
-    /// Does whatever can be done now.
+    /// Does everything that can be done now.
     fn advance(&mut self, ctx: &mut Context<Self>) {
         loop {
             if self.state.is_at_rest() {
-                // Who waited may have given up.
+                // A caller may have stopped waiting, so errors are ignored.
                 self.settlers.drain(..).for_each(|settler| _ = settler.send(()));
             }
             let standing = &self.links.standing;
@@ -118,7 +118,7 @@ impl Ingest {
         self.advance(ctx);
     }
 
-    /// At most one attempt is planned at a time.
+    /// Plans an attempt after `pause`, in place of the attempt that is planned.
     fn try_after(&mut self, pause: Duration, ctx: &mut Context<Self>) {
         if let Some(planned) = self.planned.take() {
             ctx.cancel_future(planned);
@@ -144,7 +144,7 @@ impl Ingest {
                 Ok(signed) => actor.state.holdings.finish(signed),
                 Err(failure) => {
                     if !matches!(failure, SignFailed::Interrupted(_)) {
-                        log::warn!("batch {} was not signed and goes back: {failure}", name.1);
+                        log::warn!("batch {} was not signed and will be given back: {failure}", name.1);
                         actor.links.counters.add_failed();
                     }
                     actor.state.holdings.give_back(name);
@@ -154,13 +154,15 @@ impl Ingest {
         }));
     }
 
-    /// Stopped again and again in the middle of such a batch, nothing would ever be stored.
+    /// Warns of batches that take longer to sign than a stop waits. If every run were stopped in the middle of such
+    /// a batch, nothing would ever be stored.
     fn warn_of_long_batches(&mut self) {
         let Some(takes) = self.links.standing.workload().whole_batch() else { return };
         if self.warn_above.take_if(|long| takes > *long).is_some() {
             log::warn!(
-                "a batch takes about {} s to sign here, longer than a stop waits (stop-grace {:?}): a stop discards what \
-                 is signed of it; raise stop-grace, and lower batch-size for batches that are formed later",
+                "signing a batch takes about {} s on this node, longer than a stop waits (stop-grace {:?}): a stop \
+                 discards batches that are being signed; raise stop-grace, and lower batch-size for batches that are \
+                 formed later",
                 takes.as_secs(),
                 self.stop_grace
             );

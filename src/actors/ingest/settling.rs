@@ -1,4 +1,4 @@
-//! Settling: what is finished is stored, what was not signed goes back.
+//! Settling: stores finished batches, and releases batches that were not signed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,14 +18,15 @@ use crate::{
     store::StoreError,
 };
 
-/// How long a batch that the schema refused is left alone.
+/// How long a batch that the schema refused is set aside.
 const SET_ASIDE: Duration = Duration::from_secs(60);
 
 impl Ingest {
-    /// Stores what is finished, all of it in one transaction, and gives back what was not signed.
+    /// Stores the finished batches together, and releases those that were not signed.
     pub(super) fn settle(&mut self, done: Done, ctx: &mut Context<Self>) {
         let Done { finished, unsigned } = done;
-        // What a node held that is gone went back with it, and may be in the hands of others by now.
+        // The leases of a former node of this process were released with that node, and other nodes may hold the
+        // batches now.
         let me = self.links.standing.registered();
         let mine = unsigned.iter().filter(|(node, ..)| Some(*node) == me);
         let given_back: Vec<_> = mine.map(|(_, batch, epoch)| (*batch, *epoch)).collect();
@@ -34,7 +35,7 @@ impl Ingest {
             actor.state.settled();
             match result {
                 Ok(settled) => actor.settled(&finished, &settled, ctx),
-                // Nothing more can be said about these: the run ends, and they go back with the node.
+                // The outcome of these batches is unknown. The run ends, and they are released with the node.
                 Err(error) => actor.links.ends.end(End::Failed(error.into())),
             }
             actor.advance(ctx);
@@ -65,8 +66,9 @@ impl Ingest {
         }
     }
 
-    /// Somebody wrote where nobody may. The batch stays leased for a while, so that it is not signed
-    /// over and over; then it goes back, to be tried once more by the node that leases it next.
+    /// The schema refused the batch, so another program must have changed its rows. The batch stays leased for a
+    /// while, so that it is not signed again and again. Then it is released, and the node that leases it next tries
+    /// again.
     fn set_aside(&mut self, lease: &Lease, error: &StoreError, ctx: &mut Context<Self>) {
         let batch = lease.batch();
         log::error!("batch {batch} cannot be stored: {error}; 'signwave verify' says what is wrong");

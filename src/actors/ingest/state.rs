@@ -1,5 +1,5 @@
-//! What Ingest is at, and what it does next. No actor, no clock, no database: see ARCHITECTURE.md for the
-//! picture of these states.
+//! The state of Ingest, and what it does next. No actor, no clock, no database. ARCHITECTURE.md has a diagram of
+//! these states.
 
 use super::{
     holdings::{Done, Findings, Holdings, Snapshot},
@@ -12,82 +12,82 @@ use crate::domain::NodeId;
 pub(super) struct State {
     /// What this node holds.
     pub holdings: Holdings,
-    /// What the last attempts to lease came to.
+    /// The result of the last attempts to lease.
     pub luck: Luck,
     taking: Taking,
     gathering: Gathering,
-    /// How many outages there had been when the holdings were last compared with the database; `None` when
-    /// they are to be compared before anything more is leased.
+    /// The number of outages when the holdings were last compared with the database; `None` if the holdings must
+    /// be compared before anything more is leased.
     compared_after: Option<u64>,
 }
 
-/// How leases are taken. One attempt is under way at a time.
+/// How leases are taken. Only one attempt is under way at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taking {
-    /// The last attempt left nothing to try.
+    /// Nothing is to be tried until the next wake.
     Resting,
     /// There may be something to lease.
     Woken,
-    /// Batches are being leased. `again`: something has changed since, and there may be more.
+    /// Batches are being leased. `again`: Ingest was woken since, so there may be more to lease.
     Leasing { again: bool },
     /// The database is asked what this node holds.
     Comparing,
-    /// This node may hold leases that it does not know. It takes nothing more, and changes its identity as
-    /// soon as it has nothing in hand.
+    /// This node may hold leases that it does not know. It leases nothing more, and changes its identity as soon
+    /// as nothing is in hand.
     Uncertain,
-    /// What this node is signing is not its own any more: it changes its identity at once.
+    /// This node no longer holds what it is signing. It changes its identity at once.
     Disowned,
-    /// The node gives up its id with all that it holds, and takes a new one.
+    /// The node gives up its id with all its leases, and registers under a new one.
     ChangingIdentity,
 }
 
-/// Whether what is done waits for more to be stored with it.
+/// Whether finished batches wait for others, to be stored together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gathering {
-    /// It does not.
+    /// They do not wait.
     Not,
-    /// It does, for a moment.
+    /// They wait for a moment.
     Waiting,
     /// The moment is over.
     Over,
 }
 
-/// What Ingest does not decide.
+/// The facts that Ingest does not control.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Situation {
     /// Whether the service has not been told to stop.
     pub is_running: bool,
     /// This node, while its lease can be trusted.
     pub node: Option<NodeId>,
-    /// How often the database has been away.
+    /// How often the database could not be reached.
     pub outages: u64,
 }
 
 /// What to do now.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Store and give back what is done. [`State::settled`] follows.
+    /// Store and release what is done. [`State::settled`] follows.
     Settle(Done),
-    /// Wait a moment for more to be done. [`State::gathered`] follows.
+    /// Wait a moment for more finished batches. [`State::gathered`] follows.
     Gather,
     /// Ask the database what this node holds. [`State::compared`] or [`State::not_compared`] follows.
     Compare(NodeId, Snapshot),
     /// Lease batches. [`State::leased`] or [`State::lost_a_lease`] follows.
     Lease(Attempt),
-    /// Give up this node's id and take a new one. [`State::changed_identity`] follows.
+    /// Give up this node's id and register under a new one. [`State::changed_identity`] follows.
     ChangeIdentity,
 }
 
 /// How batches are to be leased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
-    /// For whom.
+    /// The node that leases.
     pub node: NodeId,
     /// How many at most; never 0.
     pub room: usize,
     /// Whether nothing is in hand.
     pub is_idle: bool,
-    /// Whether the last attempt found fewer batches than it had been promised.
+    /// Whether the last attempt leased fewer batches than Emit had promised.
     pub is_short: bool,
 }
 
@@ -102,7 +102,7 @@ impl State {
         }
     }
 
-    /// What comes next, if anything does. To be carried out, and asked for again, until nothing does.
+    /// The next step, if there is one. Callers must carry it out and call this again, until it returns `None`.
     pub fn next(&mut self, now: Situation) -> Option<Step> {
         if self.taking == Taking::Disowned {
             self.taking = Taking::ChangingIdentity;
@@ -118,8 +118,8 @@ impl State {
         })
     }
 
-    /// A transaction costs about as much as two RSA operations: while the signers have enough to do, a
-    /// few batches are gathered for it, for a moment that nobody notices.
+    /// A transaction costs about as much as two RSA operations. While the signers have enough to do, a few batches
+    /// are gathered into one transaction, for a moment that is too short to be noticed.
     fn next_to_settle(&mut self, now: Situation) -> Option<Step> {
         if self.holdings.is_settling() || self.holdings.done() == 0 {
             return None;
@@ -136,11 +136,12 @@ impl State {
         Some(Step::Settle(self.holdings.settle()))
     }
 
-    /// Without a trusted lease of its own the node waits for Heartbeat to wake it.
+    /// A node whose lease cannot be trusted waits until Heartbeat wakes it.
     fn next_to_take(&mut self, now: Situation) -> Option<Step> {
         self.taking = Taking::Resting;
         let node = now.node.filter(|_| now.is_running && self.holdings.may_lease())?;
-        // Now and then, and whenever the database was away: it may be another one that is back.
+        // The holdings are compared now and then, and after each outage, because a failover may have replaced
+        // the database.
         if self.compared_after.replace(now.outages) != Some(now.outages) {
             self.taking = Taking::Comparing;
             return Some(Step::Compare(node, self.holdings.snapshot(node)));
@@ -160,7 +161,8 @@ impl State {
         self.holdings.in_hand() == 0 && !is_taking
     }
 
-    /// There may be something to lease. What asks the database or changes the identity looks afterwards anyway.
+    /// Notes that there may be something to lease. A comparison or a change of identity is followed by an attempt in
+    /// any case.
     pub fn wake(&mut self) {
         self.taking = match self.taking {
             Taking::Resting => Taking::Woken,
@@ -169,23 +171,23 @@ impl State {
         };
     }
 
-    /// The holdings are to be compared with the database before anything more is leased.
+    /// Demands that the holdings are compared with the database before anything more is leased.
     pub fn compare_soon(&mut self) {
         self.compared_after = None;
     }
 
-    /// The moment for which what is done has waited is over.
+    /// Notes that the moment is over for which finished batches have waited.
     pub fn gathered(&mut self) {
         self.gathering = Gathering::Over;
     }
 
-    /// What was done is settled, or will never be; there may be room now.
+    /// Notes that the transaction is over, so there may be room now.
     pub fn settled(&mut self) {
         self.holdings.settled();
         self.wake();
     }
 
-    /// The attempt to lease is over.
+    /// Notes that the attempt to lease is over.
     pub fn leased(&mut self) {
         self.taking = match self.taking {
             Taking::Leasing { again: true } => Taking::Woken,
@@ -193,12 +195,12 @@ impl State {
         };
     }
 
-    /// The attempt to lease is over, and nobody knows what it came to.
+    /// Notes that the attempt to lease is over, and that its outcome is unknown.
     pub fn lost_a_lease(&mut self) {
         self.taking = Taking::Uncertain;
     }
 
-    /// The holdings were compared with the database.
+    /// Notes the result of a comparison of the holdings with the database.
     pub fn compared(&mut self, findings: Findings) {
         self.taking = match findings {
             Findings::AsKnown => Taking::Woken,
@@ -207,13 +209,13 @@ impl State {
         };
     }
 
-    /// The database did not say what this node holds.
+    /// Notes that the comparison failed, because the database did not answer.
     pub fn not_compared(&mut self) {
         self.taking = Taking::Resting;
         self.compare_soon();
     }
 
-    /// This node has another id now, or will have one before long.
+    /// Notes that this node has a new id, or will soon have one.
     pub fn changed_identity(&mut self) {
         self.taking = Taking::Woken;
     }

@@ -1,11 +1,11 @@
-//! What was stored most recently, to be compared with what the database says of it later.
+//! The batches that were stored most recently, to be compared with the database later.
 
 use std::collections::{HashSet, VecDeque};
 
 use crate::domain::{BatchId, Epoch};
 
-/// What was stored most recently: an entry for each group of batches that went together. What a database
-/// forgets are its last transactions, so that the last batch of a group speaks for all of it.
+/// The most recent groups of batches that were stored together. A database that goes back in time loses its last
+/// transactions, so it is enough to look for the last batch of each group.
 #[derive(Default)]
 pub(super) struct Stored {
     groups: VecDeque<Group>,
@@ -17,11 +17,11 @@ struct Group {
     records: u64,
 }
 
-/// Half a minute of them, when they follow each other as fast as they can.
+/// How many groups are remembered: those of half a minute, at the highest rate.
 const REMEMBERED: usize = 1000;
 
 impl Stored {
-    /// These batches were stored, with so many records in all.
+    /// Notes that these batches were stored, with `records` records in total.
     pub fn add(&mut self, batches: &[(BatchId, Epoch)], records: u64) {
         let Some(last) = batches.last() else { return };
         self.groups.push_back(Group { last: *last, batches: batches.len(), records });
@@ -35,7 +35,7 @@ impl Stored {
         self.groups.iter().map(|group| group.last).collect()
     }
 
-    /// Forgets the groups that are lost; how many batches and records they had.
+    /// Forgets the groups that are lost. Returns how many batches and records they had.
     pub fn take_out(&mut self, lost: &[(BatchId, Epoch)]) -> (usize, u64) {
         let lost: HashSet<_> = lost.iter().collect();
         let (mut batches, mut records) = (0, 0);

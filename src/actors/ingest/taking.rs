@@ -1,4 +1,4 @@
-//! Taking: leases are taken, what is held is compared with the database, and doubt ends with a new identity.
+//! Taking: leases batches, compares the holdings with the database, and changes the identity in case of doubt.
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
@@ -75,8 +75,8 @@ impl Ingest {
         leased.into_iter().for_each(|leased| self.sign(leased, ctx));
     }
 
-    /// Compares what is held, and what was stored, with what the database says. They differ when the database
-    /// went back in time: it was restored, or failed over to a standby that lagged.
+    /// Compares the holdings, and the stored batches, with the database. They differ if the database went back in
+    /// time: it was restored, or failed over to a standby that lagged.
     pub(super) fn compare(&mut self, node: NodeId, before: Snapshot, ctx: &mut Context<Self>) {
         let (to, request) =
             (self.links.db.inventory.clone(), TakeInventory { node, stored: self.stored.names() });
@@ -103,7 +103,7 @@ impl Ingest {
         }));
     }
 
-    /// P1 is broken by the database then; all that is left to do is to say so.
+    /// Logs lost batches. The database has broken P1 then, and nothing else can be done about it.
     fn report_lost(&mut self, inventory: &Inventory) {
         let (batches, records) = self.stored.take_out(&inventory.lost);
         if batches > 0 {
@@ -115,7 +115,7 @@ impl Ingest {
         }
     }
 
-    /// Notes how an attempt to lease, or to prepare for it, went.
+    /// Notes the result of an attempt to lease, or of a comparison before it.
     fn taking_works(&mut self, result: &Result<(), StoreError>) {
         let now = self.links.standing.now();
         self.links.standing.heard(result);
@@ -145,8 +145,8 @@ fn report(findings: Findings) {
     match findings {
         Findings::AsKnown => {}
         Findings::Unknown(unknown) => log::warn!(
-            "the database says that this node holds {unknown} batches that it does not know, as happens after a \
-             failover: the node takes a new identity, and those batches are open again"
+            "the database says that this node holds {unknown} batches that the node does not know, as happens after \
+             a failover: the node takes a new identity, and those batches are open again"
         ),
         Findings::InVain(in_vain) => log::warn!(
             "this node no longer holds {in_vain} of the batches that it is signing: the database went back in time, \

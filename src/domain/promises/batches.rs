@@ -1,12 +1,12 @@
-//! The rows of all batches.
+//! Checks the rows of all batches.
 
 use std::collections::HashMap;
 
 use super::{Breach, covered::Covered};
 use crate::domain::{BatchId, BatchRow, BatchState, Epoch, KeyId, RecordId};
 
-/// What the rows seen so far say about the next. It holds a few words for each key, and for each gap in
-/// the ids of records.
+/// What must be remembered of the rows seen so far, to check the next row. It takes a few words of memory for each
+/// key and for each gap in the record ids.
 #[derive(Default)]
 pub struct Batches {
     /// All records of the batches so far.
@@ -19,8 +19,8 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Takes the next row, and says what is wrong with it, alone and beside those before it. Rows that
-    /// were read at different times may show a key in two leases that it had one after the other.
+    /// Takes the next row, and returns what is wrong with it, alone and together with the rows before it. If the
+    /// rows were read at different times, a key that had two leases one after the other can appear leased twice.
     pub fn see(&mut self, batch: &BatchRow) -> Vec<Breach> {
         let (id, records, mut breaches) = (batch.id, &batch.records, Vec::new());
         self.by_state[batch.state as usize] += 1;
@@ -63,7 +63,7 @@ impl Batches {
     }
 }
 
-/// What does not fit the state that the batch is in.
+/// What contradicts the state of the batch.
 fn contradiction(batch: &BatchRow) -> Option<&'static str> {
     let (key, node, scheme) = (batch.key.is_some(), batch.node.is_some(), batch.scheme.is_some());
     match batch.state {

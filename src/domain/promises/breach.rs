@@ -17,24 +17,24 @@ pub enum Breach {
         /// The other.
         second: BatchId,
     },
-    /// A key's counter is not what its batches add up to.
+    /// A key's counter differs from the sum over its batches.
     #[error("key {key}: it counts {stored} signatures, but its signed batches have {expected}")]
     WrongSignatureCount {
         /// The key.
         key: KeyId,
         /// What the row says.
         stored: i64,
-        /// What its batches add up to.
+        /// The sum over its batches.
         expected: u64,
     },
 
-    /// First, last or number of records differ from the runs beside them, or there is no record.
+    /// The first record, last record or number of records differs from the runs in the row, or there is no record.
     #[error("batch {batch}: its first record, last record or count differ from its runs")]
     WrongSpan {
         /// The batch.
         batch: BatchId,
     },
-    /// A batch names more records than a batch can have; they were not looked at.
+    /// A batch names more records than a batch can have. Its records were not checked.
     #[error("batch {batch}: it names {records} records, more than a batch can have")]
     TooManyRecords {
         /// The batch.
@@ -42,19 +42,21 @@ pub enum Breach {
         /// How many it names.
         records: u64,
     },
-    /// A column is set, or is not, against the batch's state.
+    /// A column is set, or is not set, in contradiction to the state of the batch.
     #[error("batch {batch}: it is {state}, yet {what}")]
     WrongState {
         /// The batch.
         batch: BatchId,
         /// The state it is in.
         state: &'static str,
-        /// What does not fit.
+        /// What contradicts the state.
         what: &'static str,
     },
-    /// Each lease, and each end of one without a commit, raises the epoch by one: so it is even while a
-    /// batch is open, and odd from its lease on.
-    #[error("batch {batch}: it is {state} at epoch {epoch}, which does not count its leases")]
+    /// Each lease raises the epoch by one, and so does each end of a lease without a commit. The epoch is therefore
+    /// even while a batch is open, and odd while it is leased or signed.
+    #[error(
+        "batch {batch}: it is {state} at epoch {epoch}, but the epoch of an open batch is even, and that of any other is odd"
+    )]
     WrongEpoch {
         /// The batch.
         batch: BatchId,
@@ -81,19 +83,19 @@ pub enum Breach {
         /// Its epoch, before and after.
         epoch: Epoch,
     },
-    /// A batch that was signed is not what it was.
+    /// A batch has changed after it was signed.
     #[error("batch {batch}: it was signed, and has changed since")]
     SignedBatchChanged {
         /// The batch.
         batch: BatchId,
     },
-    /// A batch has other records than it was formed of.
+    /// The records of a batch have changed since it was formed.
     #[error("batch {batch}: its records have changed")]
     RecordsChanged {
         /// The batch.
         batch: BatchId,
     },
-    /// A batch is not there any more.
+    /// A batch no longer exists.
     #[error("batch {batch}: it is gone")]
     BatchGone {
         /// The batch.
@@ -122,13 +124,13 @@ pub enum Breach {
         /// The record.
         record: RecordId,
     },
-    /// A record would be put into a batch though it is in one.
+    /// A record waits for a batch although it is already in one.
     #[error("record {record}: it is in a batch, yet waits for one")]
     WaitsInBatch {
         /// The record.
         record: RecordId,
     },
-    /// A batch names a record that is not there.
+    /// A batch names a record that does not exist.
     #[error("record {record}: it is gone, though batch {batch} names it")]
     RecordMissing {
         /// The record.
@@ -152,7 +154,7 @@ pub enum Breach {
         /// The batch.
         batch: BatchId,
     },
-    /// A record has a signature, and is in no batch.
+    /// A record has a signature although it is in no batch.
     #[error("record {record}: it has a signature of batch {named}, but is in no batch")]
     SignatureWithoutBatch {
         /// The record.
@@ -188,7 +190,7 @@ pub enum Breach {
         /// Length of the signature.
         found: usize,
     },
-    /// A signature is not one of this payload by this key.
+    /// A signature is not valid for this payload and this key.
     #[error("record {record}: its signature does not verify with key {key} of batch {batch}")]
     DoesNotVerify {
         /// The record.
@@ -198,19 +200,19 @@ pub enum Breach {
         /// The key.
         key: KeyId,
     },
-    /// Somebody was shown another signature than the one that is stored, or than somebody else was.
-    #[error("record {record}: a signature was shown that is not the one stored")]
+    /// A client was shown a signature that differs from the stored one, or from what another client was shown.
+    #[error("record {record}: a client was shown a signature that is not the stored one")]
     ShownOtherwise {
         /// The record.
         record: RecordId,
     },
 
-    /// Rows were counted, and there are not as many as the batches say.
+    /// The number of rows differs from the sum over the batches.
     #[error("{what}: the batches add up to {expected}, but there are {found}")]
     WrongTotal {
         /// What was counted.
         what: &'static str,
-        /// What the batches say.
+        /// The sum over the batches.
         expected: u64,
         /// How many rows there are.
         found: u64,

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::domain::RecordId;
 
-/// Record ids seen so far, as runs: usually one.
+/// The record ids seen so far, as runs. Usually there is one run.
 #[derive(Default)]
 pub(super) struct Covered(BTreeMap<i64, i64>);
 
 impl Covered {
-    /// Adds a run; returns its first record that was there already.
+    /// Adds a run. Returns the first of its records that had been added before.
     pub(super) fn add(&mut self, first: RecordId, last: RecordId) -> Option<RecordId> {
         let (mut start, mut end) = (first.0, last.0);
         let mut twice = None;
-        // Runs that overlap or touch become one. Going down from the end of the new one, the last
-        // overlap found is the lowest.
+        // Runs that overlap or touch are merged. The loop goes down from the end of the new run, so the last
+        // overlap that it finds is the lowest.
         while let Some((&run_start, &run_end)) = self.0.range(..=end.saturating_add(1)).next_back() {
             if run_end.saturating_add(1) < start {
                 break;

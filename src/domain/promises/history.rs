@@ -1,11 +1,11 @@
-//! What was true earlier, and must stay so.
+//! Checks that what was true earlier is still true.
 
 use std::collections::BTreeMap;
 
 use super::{Breach, Moment};
 use crate::domain::{BatchId, BatchRow, BatchState, RecordId};
 
-/// Remembers the moments that it saw, and every signature that somebody was shown.
+/// Remembers the last moment, and every signature that a client was shown.
 #[derive(Default)]
 pub struct History {
     batches: BTreeMap<BatchId, BatchRow>,
@@ -13,13 +13,13 @@ pub struct History {
 }
 
 impl History {
-    /// Somebody was shown this signature; a breach if somebody was shown another before.
+    /// Notes that a client was shown this signature. Returns a breach if a client was shown another one before.
     pub fn show(&mut self, record: RecordId, signature: &[u8]) -> Option<Breach> {
         let first = self.shown.entry(record).or_insert_with(|| signature.to_vec());
         (first != signature).then_some(Breach::ShownOtherwise { record })
     }
 
-    /// Takes the next moment, and says what is not as it was. All that is stored counts as shown.
+    /// Takes the next moment, and returns what has changed against the rules. All stored signatures count as shown.
     pub fn see(&mut self, moment: &Moment<'_>) -> Vec<Breach> {
         let now: BTreeMap<_, _> = moment.batches.iter().map(|batch| (batch.id, batch)).collect();
         let changed = self.batches.values().filter_map(|before| change(before, now.get(&before.id).copied()));
@@ -35,7 +35,7 @@ impl History {
     }
 }
 
-/// What may not have become of a batch.
+/// A change of a batch that is not allowed.
 fn change(before: &BatchRow, now: Option<&BatchRow>) -> Option<Breach> {
     let batch = before.id;
     let Some(now) = now else { return Some(Breach::BatchGone { batch }) };
@@ -48,7 +48,7 @@ fn change(before: &BatchRow, now: Option<&BatchRow>) -> Option<Breach> {
     if before.state == BatchState::Signed {
         return (before != now).then_some(Breach::SignedBatchChanged { batch });
     }
-    // At one epoch there is one lease, which a commit may end.
+    // An epoch has one lease, and only a commit ends a lease without raising the epoch.
     let is_committed =
         (before.state, now.state) == (BatchState::Leased, BatchState::Signed) && before.key == now.key;
     let is_same = (before.state, before.key, before.node) == (now.state, now.key, now.node);

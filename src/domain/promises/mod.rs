@@ -1,15 +1,15 @@
-//! What is promised, as rules over what is stored: one checker for `verify`, the tests and the model.
+//! The promises, as rules over the stored rows. `verify`, the tests and the model share this checker.
 //!
-//! It is fed with facts, and names each [`Breach`] that they show. Signatures are checked by whoever
-//! feeds it: cryptography is not known here. Three parts stream, so that any number of records is
-//! checked in little memory:
+//! Callers feed the checker with facts, and it returns each [`Breach`] that they show. Callers must verify the
+//! signatures, because this module knows nothing of cryptography. Three parts stream, so that any number of
+//! records is checked in little memory:
 //!
-//! - [`Batches`]: the rows of all batches, each alone and beside those before it;
+//! - [`Batches`]: the rows of all batches, each alone and together with the rows before it;
 //! - [`Records`]: the records of one batch, or of a part of it, with their signatures;
-//! - [`check_counts`] and [`Batches::check_key`]: what all of them add up to.
+//! - [`check_counts`] and [`Batches::check_key`]: the sums over all rows.
 //!
-//! A [`Moment`] is all of it at once, where it fits into memory and nobody is at work; a [`History`]
-//! remembers earlier moments, and what clients were shown.
+//! A [`Moment`] checks all rows at once, if they fit into memory and no process is at work. A [`History`]
+//! remembers the last moment, and the signatures that clients were shown.
 
 mod batches;
 mod breach;

@@ -1,16 +1,16 @@
-//! Everything at one moment, where it fits into memory.
+//! Checks all rows at one moment, if they fit into memory.
 
 use super::{Batches, Breach, Counts, Invalid, Records, check_counts};
 use crate::domain::{BatchId, BatchRow, KeyId, RecordId};
 
-/// All rows at one moment, while nobody is at work.
+/// All rows at one moment, while no process is at work.
 #[derive(Clone, Copy)]
 pub struct Moment<'a> {
     /// All batches, in id order.
     pub batches: &'a [BatchRow],
-    /// All records that are there, in id order. One with two signatures is there twice.
+    /// All records, in id order. A record with two signatures is listed twice.
     pub records: &'a [RecordFact<'a>],
-    /// All keys, with the number of signatures that each counts.
+    /// All keys, each with its signature count.
     pub keys: &'a [(KeyId, i64)],
     /// How many rows there are.
     pub counts: Counts,
@@ -21,14 +21,14 @@ pub struct Moment<'a> {
 pub struct RecordFact<'a> {
     /// The record.
     pub record: RecordId,
-    /// Whether it will be put into a batch some time; `None` where only their number is known.
+    /// Whether the record waits for a batch; `None` if only the number of waiting records is known.
     pub waits: Option<bool>,
     /// The batch that its signature names, and the signature.
     pub signature: Option<(BatchId, &'a [u8])>,
 }
 
 impl Moment<'_> {
-    /// Every breach. `verify` is asked whether a signature is one of this record by the key of the batch.
+    /// Returns every breach. `verify` must check a signature of a record with the key of its batch.
     pub fn check(&self, verify: impl Fn(&BatchRow, RecordId, &[u8]) -> Result<(), Invalid>) -> Vec<Breach> {
         let (mut batches, mut breaches) = (Batches::default(), check_counts(self.counts));
         for batch in self.batches {
@@ -47,7 +47,7 @@ impl Moment<'_> {
         breaches
     }
 
-    /// What somebody was shown is stored, and nothing else.
+    /// Checks that each signature that a client was shown is the stored one.
     pub fn check_shown<'a>(
         &self,
         shown: impl IntoIterator<Item = (RecordId, &'a [u8])>,
@@ -68,7 +68,7 @@ impl Moment<'_> {
     }
 }
 
-/// A record is in a batch, or waits for one; and what is in no batch has no signature.
+/// Checks that a record is in a batch or waits for one, and that a record in no batch has no signature.
 fn misplaced(fact: &RecordFact<'_>, is_in_batch: bool) -> Option<Breach> {
     let record = fact.record;
     match (is_in_batch, fact.waits, fact.signature) {

@@ -1,4 +1,4 @@
-//! The records of a batch, each with its signature.
+//! Checks the records of a batch, each with its signature.
 
 use super::Breach;
 use crate::domain::{BatchId, BatchRow, BatchState, RecordId, Runs};
@@ -6,13 +6,13 @@ use crate::domain::{BatchId, BatchRow, BatchState, RecordId, Runs};
 /// Some or all of the records of one batch, to be seen in id order.
 pub struct Records<'a> {
     batch: &'a BatchRow,
-    /// Those that have not come yet.
+    /// The records that have not been seen yet.
     expected: Box<dyn Iterator<Item = RecordId> + 'a>,
     last: Option<RecordId>,
     checked: Checked,
 }
 
-/// What the check of records came to.
+/// The result of the check of records.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Signatures that verified.
@@ -21,12 +21,12 @@ pub struct Checked {
     pub breaches: Vec<Breach>,
 }
 
-/// Why a signature is none.
+/// Why a signature is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// It has not the length of the key's modulus.
+    /// It is not as long as the key's modulus.
     Length {
-        /// That length, in bytes.
+        /// Length of the modulus in bytes.
         expected: usize,
     },
     /// It does not verify with the key and scheme of the batch.
@@ -34,14 +34,14 @@ pub enum Invalid {
 }
 
 impl<'a> Records<'a> {
-    /// `records` are all that are looked at: of `batch`, or of a part of it.
+    /// A check of `records`, which are all records of `batch` or a part of them.
     pub fn new(batch: &'a BatchRow, records: &'a Runs) -> Self {
         Self { batch, expected: Box::new(records.iter()), last: None, checked: Checked::default() }
     }
 
-    /// Takes the next record that is there, with the batch that its signature names and the signature.
-    /// What has two signatures comes twice. `verify` is asked whether a signature is one of this record
-    /// by the key of the batch.
+    /// Takes the next stored record, with its signature and the batch that the signature names. Callers must
+    /// pass a record with two signatures twice. `verify` must check the signature of this record with the key of
+    /// the batch.
     pub fn see(
         &mut self,
         record: RecordId,
@@ -61,7 +61,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Whether it has the signature that it must have; returns how many verified.
+    /// Checks that the record has the signature that it must have. Returns how many signatures verified.
     fn judge(
         &self,
         record: RecordId,
@@ -79,7 +79,7 @@ impl<'a> Records<'a> {
                 Err(Breach::WrongBatch { record, batch, named })
             }
             (BatchState::Signed, Some((_, value))) => {
-                // Without a key the row is a breach by itself.
+                // A row without a key is already reported as a breach.
                 let Some(key) = self.batch.key else { return Ok(0) };
                 verify(value).map(|()| 1).map_err(|invalid| match invalid {
                     Invalid::Length { expected } => {
@@ -91,12 +91,12 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// What was found so far, where the rest cannot be read.
+    /// Ends the check early, because the rest cannot be read. Returns what was found so far.
     pub fn abandon(self) -> Checked {
         self.checked
     }
 
-    /// There are no more.
+    /// Ends the check after the last record.
     pub fn end(mut self) -> Checked {
         let batch = self.batch.id;
         self.checked.breaches.extend(self.expected.map(|record| Breach::RecordMissing { record, batch }));

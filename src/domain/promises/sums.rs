@@ -1,9 +1,9 @@
-//! What all rows add up to.
+//! Checks the sums over all rows.
 
 use super::{Batches, Breach};
 use crate::domain::KeyId;
 
-/// True counts of rows, all of one moment.
+/// Counted rows, all at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows of `record`.
@@ -14,13 +14,14 @@ pub struct Counts {
     pub batches: u64,
     /// Records that wait for a batch.
     pub unbatched: u64,
-    /// What the batches' record counts add up to.
+    /// The sum of the record counts of all batches.
     pub in_batches: u64,
-    /// What the record counts of signed batches add up to.
+    /// The sum of the record counts of signed batches.
     pub in_signed: u64,
 }
 
-/// Records are in batches or wait for one, and those of signed batches, no others, have signatures.
+/// Checks that each record is in a batch or waits for one, and that exactly the records of signed batches have
+/// signatures.
 pub fn check_counts(counts: Counts) -> Vec<Breach> {
     let batched = counts.records.saturating_sub(counts.unbatched);
     [("signatures", counts.in_signed, counts.signatures), ("records in batches", counts.in_batches, batched)]
@@ -31,9 +32,9 @@ pub fn check_counts(counts: Counts) -> Vec<Breach> {
 }
 
 impl Batches {
-    /// Checks how many signatures a key counts, when all batches were seen: what they add up to lies
-    /// between its counts `before` and after (`stored`), since signatures only ever come. At rest that
-    /// leaves no room.
+    /// Checks the signature count of a key, after all batches were seen. The sum over the batches lies between the
+    /// counts before (`before`) and after (`stored`) the batches were read, because signatures are only added.
+    /// When no process signs, the three numbers are equal.
     pub fn check_key(&self, key: KeyId, before: i64, stored: i64) -> Option<Breach> {
         let expected = self.by_key.get(&key).copied().unwrap_or(0);
         let is_possible = i64::try_from(expected).is_ok_and(|sum| (before..=stored).contains(&sum));

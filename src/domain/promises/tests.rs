@@ -75,7 +75,7 @@ fn found(change: impl FnOnce(&mut Rows)) -> Vec<Breach> {
     rows.moment().check(verify)
 }
 
-/// What is found by whoever saw the sound rows before.
+/// What a history finds that saw the sound rows before the change.
 fn found_later(change: impl FnOnce(&mut Rows)) -> Vec<Breach> {
     let (mut rows, mut history) = (sound(), History::default());
     assert_eq!(history.see(&rows.moment()), []);
@@ -100,7 +100,7 @@ fn nothing_is_wrong_with_what_is_sound() {
 
 #[test]
 fn p1_a_record_is_in_one_batch_and_has_one_signature() {
-    // Record 2 of batch 1 also in batch 2, whose span says so; and nobody else noticed.
+    // Record 2 of batch 1 is also in batch 2, whose span agrees with its records.
     let twice = found(|rows| {
         rows.batches[1].records = "2-4".parse().unwrap();
         rows.batches[1].stored_span = (RecordId(2), RecordId(4), 3);
@@ -174,7 +174,7 @@ fn p3_all_records_of_a_signed_batch_have_a_valid_signature_and_no_others() {
     for (change, breach) in changes {
         assert_eq!(found(|rows| change(&mut rows.records)), [breach]);
     }
-    // The sum tells that something is missing, the record tells what.
+    // The sum shows that a signature is missing, and the record shows which.
     let missing = found(|rows| {
         rows.records[0].signature = None;
         rows.counts.signatures = 1;
@@ -188,7 +188,7 @@ fn p3_a_key_counts_its_signatures() {
     let expected = |stored| [Breach::WrongSignatureCount { key: KeyId(1), stored, expected: 2 }];
     assert_eq!(found(|rows| rows.keys[0].1 = 3), expected(3));
     assert_eq!(found(|rows| rows.keys[0].1 = 1), expected(1));
-    // What was signed while somebody looked may be counted or not.
+    // Signatures that were stored during the check may be counted or not.
     let mut batches = Batches::default();
     sound().batches.iter().for_each(|batch| drop(batches.see(batch)));
     assert_eq!(batches.check_key(KeyId(1), 0, 9), None);

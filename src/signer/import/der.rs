@@ -12,7 +12,7 @@ pub(super) fn read(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, 
         Form::Pkcs8 => PrivateKey::from_pkcs8(der),
         Form::Encrypted => {
             let plain = encrypted::open(der, passphrase)?;
-            // A wrong passphrase leaves a plausible padding once in 256 times.
+            // With a wrong passphrase, the padding is valid by chance once in 256 times.
             match form(&plain) {
                 Ok(Form::Pkcs8) => PrivateKey::from_pkcs8(&plain),
                 _ => Err(SignerError::WrongPassphrase),
@@ -29,12 +29,12 @@ pub(super) fn read(der: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, 
     }
 }
 
-/// Whether it is a private key, or a file that holds some.
+/// Whether the document is a private key, or may contain private keys.
 pub(super) fn is_private(der: &[u8]) -> bool {
     matches!(form(der), Ok(Form::Pkcs1 | Form::Pkcs8 | Form::Encrypted | Form::Pkcs12))
 }
 
-/// What a DER document is, by its first parts.
+/// The kind of a DER document, judged by its first parts.
 enum Form {
     Pkcs1,
     Pkcs8,
@@ -47,7 +47,7 @@ enum Form {
 }
 
 fn form(der: &[u8]) -> Result<Form, SignerError> {
-    // A text may look like DER that ends too early or goes on.
+    // Without this check, some texts would be reported as DER that is truncated or has trailing data.
     if der.first().is_some_and(|tag| *tag != u8::from(Tag::Sequence)) {
         return Err(SignerError::NotPrivateKey("it is neither PEM nor DER of a key"));
     }
@@ -62,7 +62,7 @@ fn form(der: &[u8]) -> Result<Form, SignerError> {
     }
     let outer = AnyRef::from_der(der).map_err(|error| {
         SignerError::NotPrivateKey(match error.kind() {
-            ErrorKind::TrailingData { .. } => "it goes on after its end",
+            ErrorKind::TrailingData { .. } => "it has trailing data after its end",
             ErrorKind::Incomplete { .. } => "it ends too early",
             _ => "it is neither PEM nor DER of a key",
         })
@@ -73,7 +73,7 @@ fn form(der: &[u8]) -> Result<Form, SignerError> {
         Ok::<_, der::Error>((first, second.tag(), parts.is_finished()))
     };
     let Ok((first, second, are_all)) = first_parts() else {
-        return Err(SignerError::NotPrivateKey("it is DER of something else"));
+        return Err(SignerError::NotPrivateKey("it is DER, but not of a key"));
     };
     match (first.tag(), second) {
         (Tag::Integer, Tag::Integer) if are_all => Ok(Form::PublicKey),
@@ -85,11 +85,11 @@ fn form(der: &[u8]) -> Result<Form, SignerError> {
         (Tag::Sequence, Tag::BitString) => Ok(Form::PublicKey),
         (Tag::Sequence, Tag::Sequence) => Ok(Form::Certificate),
         (Tag::ObjectIdentifier, Tag::ContextSpecific { .. }) => Ok(Form::Pkcs7),
-        _ => Err(SignerError::NotPrivateKey("it is DER of something else")),
+        _ => Err(SignerError::NotPrivateKey("it is DER, but not of a key")),
     }
 }
 
-/// Whether the length is indefinite, or has more bytes than it needs.
+/// Whether the length is indefinite, or encoded in more bytes than needed.
 fn is_ber(der: &[u8]) -> bool {
     match der {
         [_, 0x80, ..] | [_, 0x82..=0xff, 0, ..] => true,
@@ -98,7 +98,7 @@ fn is_ber(der: &[u8]) -> bool {
     }
 }
 
-/// Of indefinite length, and of version 3: so do browsers and Windows write PKCS#12.
+/// Whether the length is indefinite and the version is 3. Browsers and Windows write PKCS#12 like this.
 fn is_pkcs12_in_ber(der: &[u8]) -> bool {
     is_ber(der) && der.get(2..5) == Some(&[2, 1, 3])
 }

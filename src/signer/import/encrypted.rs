@@ -9,12 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::signer::SignerError;
 
-/// PBKDF2 rounds that take seconds; openssl's default is 2048, OWASP recommends 600,000.
+/// This many PBKDF2 rounds take seconds; openssl's default is 2048, OWASP recommends 600,000.
 const MAX_ITERATIONS: u32 = 10_000_000;
 /// Memory for scrypt (128·N·r); openssl's default takes 16 MiB.
 const MAX_SCRYPT_MEMORY: u64 = 256 * 1024 * 1024;
 
-/// Decrypts it.
+/// Decrypts an encrypted PKCS#8 document.
 pub(super) fn open(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<Vec<u8>>, SignerError> {
     let passphrase = passphrase.ok_or(SignerError::PassphraseNeeded)?;
     let unread = || unread(der);
@@ -23,7 +23,7 @@ pub(super) fn open(der: &[u8], passphrase: Option<&[u8]>) -> Result<Zeroizing<Ve
         return Err(unread());
     };
     refuse_costly(&parameters.kdf)?;
-    // What was asked for is known to be supported, so what fails here is the padding.
+    // The algorithms are known to be supported here, so an error means that the padding is wrong.
     parameters
         .decrypt(passphrase, info.encrypted_data)
         .map(Zeroizing::new)
@@ -39,7 +39,7 @@ fn refuse_costly(kdf: &pbes2::Kdf<'_>) -> Result<(), SignerError> {
         pbes2::Kdf::Scrypt(scrypt) => {
             let (n, r, p) = (scrypt.cost_parameter, scrypt.block_size, scrypt.parallelization);
             if !n.is_power_of_two() || n < 2 || r == 0 || p == 0 {
-                return Err(unsupported("impossible scrypt parameters"));
+                return Err(unsupported("invalid scrypt parameters"));
             }
             let memory = n.saturating_mul(128 * u64::from(r));
             if memory > MAX_SCRYPT_MEMORY || memory.saturating_mul(p.into()) > 4 * MAX_SCRYPT_MEMORY {
@@ -52,11 +52,11 @@ fn refuse_costly(kdf: &pbes2::Kdf<'_>) -> Result<(), SignerError> {
 }
 
 const CONVERT: &str = "openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out converted.pem";
-/// What OpenSSL 3 opens only when it is told to.
+/// For algorithms that OpenSSL 3 supports only with its legacy provider.
 const CONVERT_LEGACY: &str =
     "openssl pkcs8 -topk8 -provider legacy -provider default -in FILE -out converted.pem";
 
-/// Object identifiers of what is not read, in DER, and the names of what they are of.
+/// Unsupported algorithms: the object identifier in DER, the name, and the command that converts the key.
 const UNREAD: [(&[u8], &str, &str); 15] = [
     (b"\x2a\x86\x48\x86\xf7\x0d\x02\x0c", "PBKDF2 with hmacWithSHA512-224", CONVERT),
     (b"\x2a\x86\x48\x86\xf7\x0d\x02\x0d", "PBKDF2 with hmacWithSHA512-256", CONVERT),
@@ -72,11 +72,11 @@ const UNREAD: [(&[u8], &str, &str); 15] = [
     (b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01", "PBES1 with RC2 or RC4", CONVERT_LEGACY),
     (b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", "a cipher other than AES in CBC mode", CONVERT),
     (b"\x2a\x86\x48\x86\xf7\x0d\x01\x05", "PBES1 with DES or RC2", CONVERT_LEGACY),
-    (b"", "by a scheme that is unknown here", CONVERT),
+    (b"", "an unknown scheme", CONVERT),
 ];
 
 fn unread(der: &[u8]) -> SignerError {
-    // The algorithms stand at the start.
+    // The algorithms are at the start of the document.
     let start = &der[..der.len().min(160)];
     let is_in = |oid: &[u8]| oid.is_empty() || start.windows(oid.len()).any(|window| window == oid);
     let (_, how, convert) = UNREAD.iter().find(|(oid, ..)| is_in(oid)).unwrap_or(&UNREAD[UNREAD.len() - 1]);

@@ -1,13 +1,13 @@
-//! Files that are no keys, or keys in forms that are not read: what each is, and how it is converted.
+//! Files that are not keys, and keys in unsupported forms: what each is, and how to convert it.
 
 use super::text::UTF8_MARK;
 use crate::signer::SignerError;
 
 const OPENSSH: SignerError = SignerError::Foreign {
-    form: "OpenSSH's own form",
+    form: "a key in OpenSSH format",
     convert: "install -m 600 FILE converted.pem && ssh-keygen -p -m PKCS8 -f converted.pem",
 };
-/// What is said about a key of OpenSSH, by the type that it names.
+/// The error for a key in OpenSSH format, by the key type that it names.
 pub(super) fn openssh(key: &[u8]) -> SignerError {
     let names = |name: &[u8]| key.windows(name.len()).any(|window| window == name);
     let other = [(&b"ssh-ed25519"[..], "Ed25519"), (b"ecdsa-sha2", "EC"), (b"ssh-dss", "DSA")];
@@ -19,7 +19,7 @@ const OPENPGP: SignerError = SignerError::NotPrivateKey("it is an OpenPGP key");
 const PKCS7: SignerError = SignerError::OnlyPublic("PKCS#7 file with certificates");
 const PUBLIC_KEY: SignerError = SignerError::OnlyPublic("public key");
 
-/// What a PEM block without a key that is read here stands for, by its label.
+/// The error for a PEM block that is not a supported private key, by its label.
 pub(super) fn label(label: &str) -> SignerError {
     match label {
         "PUBLIC KEY" | "RSA PUBLIC KEY" => PUBLIC_KEY,
@@ -32,7 +32,7 @@ pub(super) fn label(label: &str) -> SignerError {
         "DH PARAMETERS" | "X9.42 DH PARAMETERS" => {
             SignerError::OnlyPublic("file with Diffie-Hellman parameters")
         }
-        "TSS2 PRIVATE KEY" => SignerError::NotPrivateKey("it belongs to a TPM, which never gives it out"),
+        "TSS2 PRIVATE KEY" => SignerError::NotPrivateKey("it is held by a TPM, which does not export keys"),
         "PGP PRIVATE KEY BLOCK" => OPENPGP,
         "PGP PUBLIC KEY BLOCK" => SignerError::OnlyPublic("OpenPGP public key"),
         "PGP MESSAGE" => PGP_MESSAGE,
@@ -49,15 +49,15 @@ const PGP_MESSAGE: SignerError =
     SignerError::Foreign { form: "an OpenPGP message", convert: "gpg -o converted.pem -d FILE" };
 const PUTTYGEN: &str = "puttygen FILE -O private-openssh -o converted.pem --new-passphrase /dev/null";
 
-/// How files begin that are something else.
+/// The first bytes of other kinds of files, and the error for each.
 const STARTS: [(&[u8], SignerError); 25] = [
     (b"\xfe\xed\xfe\xed", foreign("a Java keystore (JKS)", KEYTOOL)),
     (b"\xce\xce\xce\xce", foreign("a Java keystore (JCEKS)", KEYTOOL_JCEKS)),
-    (b"PuTTY-User-Key-File-", foreign("PuTTY's form", PUTTYGEN)),
-    (b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY", foreign("SSH.com's form", PUTTYGEN)),
+    (b"PuTTY-User-Key-File-", foreign("a key in PuTTY format", PUTTYGEN)),
+    (b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY", foreign("a key in SSH.com format", PUTTYGEN)),
     (b"---- BEGIN SSH2 PUBLIC KEY", PUBLIC_KEY),
-    (b"SSH PRIVATE KEY FILE FORMAT 1", foreign("the form of SSH 1", PUTTYGEN)),
-    (b"openssh-key-v1\0", SignerError::NotPrivateKey("it is OpenSSH's own form without its first line")),
+    (b"SSH PRIVATE KEY FILE FORMAT 1", foreign("a key in SSH 1 format", PUTTYGEN)),
+    (b"openssh-key-v1\0", SignerError::NotPrivateKey("it is a key in OpenSSH format without its first line")),
     (b"ssh-rsa ", PUBLIC_KEY),
     (b"ssh-", PUBLIC_KEY),
     (b"ecdsa-", PUBLIC_KEY),
@@ -92,12 +92,12 @@ const KEYTOOL: &str =
 const KEYTOOL_JCEKS: &str = "keytool -importkeystore -srckeystore FILE -srcstoretype JCEKS -destkeystore converted.p12 \
                              -deststoretype PKCS12";
 
-/// A SEQUENCE of some length, which is no base64 of one.
+/// Whether the text is a DER SEQUENCE in hexadecimal. Base64 of a SEQUENCE does not begin with "30".
 fn is_hex(text: &[u8]) -> bool {
     text.starts_with(b"30") && text.iter().all(|byte| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace())
 }
 
-/// Whether it has a line of PEM, and no first line: some editors make other characters of the dashes.
+/// Whether the text mentions a private key. It has no valid PEM first line: some editors replace the dashes.
 fn is_headless(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| text.contains("PRIVATE KEY"))
 }
@@ -106,7 +106,7 @@ const fn foreign(form: &'static str, convert: &'static str) -> SignerError {
     SignerError::Foreign { form, convert }
 }
 
-/// Refuses what is known to be something else.
+/// Refuses files that are known not to be a supported key.
 pub(super) fn refuse_known(bytes: &[u8]) -> Result<(), SignerError> {
     let text = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes).trim_ascii_start();
     if let Some((_, error)) =
@@ -118,7 +118,7 @@ pub(super) fn refuse_known(bytes: &[u8]) -> Result<(), SignerError> {
     let start = text[..text.len().min(64)].to_ascii_lowercase();
     match text.first() {
         Some(b'<') if start.starts_with(b"<!doctype html") || start.starts_with(b"<html") => {
-            not_a_key("it is an HTML page: what should have fetched the key has failed")
+            not_a_key("it is an HTML page: the download of the key has failed")
         }
         Some(b'<') if std::str::from_utf8(text).is_ok() => {
             not_a_key("it is XML without an RSAKeyValue in it")
@@ -128,7 +128,7 @@ pub(super) fn refuse_known(bytes: &[u8]) -> Result<(), SignerError> {
         }
         _ if is_hex(text) => Err(foreign("hexadecimal", "xxd -r -p FILE converted.der")),
         _ if is_headless(text) => {
-            not_a_key("its first line is missing or damaged, which must be -----BEGIN PRIVATE KEY-----")
+            not_a_key("its first line is missing or damaged: it must be -----BEGIN PRIVATE KEY-----")
         }
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::signer::{KeyFlaw, PrivateKey, SignerError, numbers::Components};
 
-/// Its texts are borrowed, so that no copies are left behind.
+/// A JSON Web Key. Its fields are borrowed, so that no copies of the secret numbers are left behind.
 #[derive(Deserialize)]
 struct Jwk<'a> {
     kty: &'a str,
@@ -27,7 +27,7 @@ struct Jwk<'a> {
     oth: Option<serde::de::IgnoredAny>,
 }
 
-/// A set of keys, of which only their number matters.
+/// A set of keys. Only their number is used.
 #[derive(Deserialize)]
 struct Set {
     keys: Vec<serde::de::IgnoredAny>,
@@ -61,7 +61,7 @@ fn private_key(jwk: &Jwk<'_>) -> Result<PrivateKey, SignerError> {
         return Err(SignerError::OnlyPublic("public key"));
     }
     let may_sign = jwk.key_ops.as_ref().is_none_or(|operations| operations.contains(&"sign"));
-    // RSA1_5 and RSA-OAEP; those that sign are RS256, PS256 and the like.
+    // RSA1_5 and RSA-OAEP encrypt; the algorithms that sign are RS256, PS256 and the like.
     let encrypts = jwk.alg.is_some_and(|algorithm| algorithm.starts_with("RSA"));
     if !may_sign || encrypts || jwk.usage.is_some_and(|usage| usage != "sig") {
         return Err(SignerError::NotPrivateKey(
@@ -70,7 +70,7 @@ fn private_key(jwk: &Jwk<'_>) -> Result<PrivateKey, SignerError> {
     }
     if jwk.alg.is_some() {
         return Err(SignerError::Foreign {
-            form: "a JSON Web Key whose 'alg' allows one scheme only, which would be forgotten",
+            form: "a JSON Web Key whose 'alg' allows one scheme only, a restriction that an import would lose",
             convert: "jq 'del(.alg)' FILE > converted.jwk",
         });
     }
@@ -92,7 +92,7 @@ fn private_key(jwk: &Jwk<'_>) -> Result<PrivateKey, SignerError> {
 }
 
 fn number(text: &str) -> Result<BigUint, SignerError> {
-    // The standard wants no padding; some write it.
+    // The standard forbids padding, but some programs write it.
     let bytes = BASE64URL_NOPAD.decode(text.trim_end_matches('=').as_bytes()).map(Zeroizing::new);
     let bytes =
         bytes.map_err(|_| SignerError::NotPrivateKey("a number of its JSON Web Key is not base64url"))?;

@@ -1,4 +1,4 @@
-//! Private keys from outside: which forms are read, and what is said about all others.
+//! Imports private keys: which forms are supported, and the errors for all others.
 
 mod der;
 mod encrypted;
@@ -10,23 +10,23 @@ mod xml;
 
 use super::{PrivateKey, SignerError, check, pem};
 
-/// The most that is read: room for a key and all the certificates that a system trusts.
+/// The largest input: room for a key and all the certificates that a system trusts.
 const MAX_INPUT: usize = 1024 * 1024;
 
-/// Reads a private key, in any of the forms in which programs keep RSA keys that can be read safely here:
+/// Reads an RSA private key in any of the supported forms:
 ///
 /// - PKCS#1 or PKCS#8, in PEM or DER; PKCS#8 may be encrypted (PBES2 with PBKDF2 or scrypt, and AES in CBC
 ///   mode; RFC 8018, RFC 7914),
-/// - PEM with other things around it: certificates, bag attributes, JSON, base64 once more,
+/// - PEM among other data: certificates, bag attributes, JSON; also PEM or DER encoded in base64,
 /// - PKCS#12, encrypted like PKCS#8 (RFC 7292),
 /// - a JSON Web Key (RFC 7517), .NET's XML.
 ///
 /// Primes and CRT parameters that are missing are computed. A passphrase that is not needed is ignored.
 ///
 /// # Errors
-/// When it is not exactly one such key, does not open, or must not be used
-/// ([`Refused`](SignerError::Refused), with the reason). A form that is known and not read is named, with the
-/// command that converts it.
+/// When the input is not exactly one such key, when the key does not open, or when it must not be used
+/// ([`Refused`](SignerError::Refused), with the reason). The error for a known but unsupported form has the
+/// command that converts the file.
 pub fn import(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, SignerError> {
     if bytes.len() > MAX_INPUT {
         return Err(SignerError::InputTooLarge { limit: MAX_INPUT });
@@ -42,7 +42,7 @@ fn read(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, SignerErr
     }
     if let Some(decoded) = text::from_utf16(bytes) {
         return read_text(&decoded, passphrase).map_err(|error| match error {
-            // The commands of these are for the file as it is.
+            // The commands in these errors expect a file in UTF-8.
             SignerError::Foreign { .. }
             | SignerError::SeveralKeys { .. }
             | SignerError::TraditionalEncryption
@@ -74,7 +74,7 @@ fn read_text(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, Sign
     der::read(bytes, passphrase)
 }
 
-/// Whether one block of a private key begins on this line, and no other.
+/// Whether exactly one PEM block begins on this line, and it is a private key.
 fn is_first_line(line: &[u8]) -> bool {
     let first = b"-----BEGIN ";
     line.starts_with(first)
@@ -82,7 +82,7 @@ fn is_first_line(line: &[u8]) -> bool {
         && line.windows(11).any(|window| window == b"PRIVATE KEY")
 }
 
-/// Takes the one private key among the blocks; certificates, public keys and parameters may be beside it.
+/// Reads the only private key among the blocks. Certificates, public keys and parameters are ignored.
 fn from_pem(text: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, SignerError> {
     let malformed = SignerError::NotPrivateKey;
     let blocks = pem::blocks(text).map_err(malformed)?;

@@ -1,7 +1,7 @@
-//! PKCS#12 (RFC 7292), as far as it is a wrapping of encrypted PKCS#8: what OpenSSL 3 and Java write.
+//! PKCS#12 (RFC 7292) that wraps encrypted PKCS#8, as OpenSSL 3 and Java write it.
 //!
-//! The file's own checksum is not looked at: the padding tells whether the passphrase is right, and what
-//! came out is checked as every key is.
+//! The checksum of the file is not verified: the padding shows whether the passphrase is right, and the key is
+//! checked like every other key.
 
 use pkcs8::der::{self, Decode, Reader, SliceReader, asn1::AnyRef};
 
@@ -11,7 +11,7 @@ use crate::signer::SignerError;
 pub(super) fn only_key(file: &[u8]) -> Result<&[u8], SignerError> {
     let Some(Content { keys, encrypted_parts }) = content(file) else { return Err(unread(file)) };
     match keys.as_slice() {
-        // Some write the key into an encrypted part, among the certificates.
+        // Some programs put the key into an encrypted part, among the certificates.
         [] if encrypted_parts > 0 => Err(unread(file)),
         [] => Err(SignerError::OnlyPublic("PKCS#12 file with certificates only")),
         [key] => Ok(key),
@@ -22,9 +22,9 @@ pub(super) fn only_key(file: &[u8]) -> Result<&[u8], SignerError> {
 const SPLIT: &str = "openssl pkcs12 -in FILE -nodes -nocerts | csplit -z -f key- -b %02d.pem - \
                      '/-----BEGIN .*PRIVATE KEY/' '{*}'";
 
-/// What is said about a file that openssl reads, and this does not.
+/// The error for a file that openssl reads, but this module does not.
 pub(super) fn unread(file: &[u8]) -> SignerError {
-    // pbeWithSHAAnd128BitRC4 to pbeWithSHAAnd40BitRC2-CBC, but for triple DES.
+    // pbeWithSHAAnd128BitRC4 to pbeWithSHAAnd40BitRC2-CBC, except triple DES.
     let is_in = |last: u8| {
         let oid = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01, last];
         file.windows(oid.len()).any(|window| window == oid)
@@ -34,7 +34,7 @@ pub(super) fn unread(file: &[u8]) -> SignerError {
     } else {
         "openssl pkcs12 -in FILE -nodes -nocerts -out converted.pem"
     };
-    SignerError::Foreign { form: "PKCS#12 in a form that is not read here", convert }
+    SignerError::Foreign { form: "PKCS#12 in an unsupported form", convert }
 }
 
 struct Content<'a> {

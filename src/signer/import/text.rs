@@ -5,10 +5,10 @@ use zeroize::Zeroizing;
 
 use super::{der, pem};
 
-/// U+FEFF in UTF-8, with which editors on Windows begin a file.
+/// The byte order mark in UTF-8, which editors on Windows write at the start of a file.
 pub(super) const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// UTF-8 for what is UTF-16, as PowerShell writes it.
+/// Converts UTF-16, as PowerShell writes it, to UTF-8; `None` if the input is not UTF-16.
 pub(super) fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (rest, unit): (_, fn([u8; 2]) -> u16) = match bytes {
         [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
@@ -18,7 +18,7 @@ pub(super) fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         _ => return None,
     };
     let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    // Room for all of it, so that it is never moved, which would leave copies.
+    // Room for all of the text, because growing would move it and leave copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(3 * units.len()));
     for character in char::decode_utf16(units) {
         let mut buffer = [0; 4];
@@ -27,8 +27,8 @@ pub(super) fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(text)
 }
 
-/// The keys in a text that has them in base64 without the lines of PEM: the whole text, or values in it, as
-/// secret stores and Kubernetes give them.
+/// The keys in a text that contains base64 without PEM lines: either the whole text is base64, or some values in
+/// it are, as secret stores and Kubernetes write them.
 pub(super) fn encoded_keys(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     if text.iter().all(|byte| is_digit(byte) || byte.is_ascii_whitespace()) {
@@ -39,7 +39,7 @@ pub(super) fn encoded_keys(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     text.split(|byte| !is_digit(byte)).filter(|run| run.len() >= SHORTEST).filter_map(decode).collect()
 }
 
-/// No key of 2048 bits is shorter in base64.
+/// The base64 of a 2048-bit key is never shorter than this.
 const SHORTEST: usize = 700;
 
 fn decode(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

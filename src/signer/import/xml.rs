@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::signer::{PrivateKey, SignerError, numbers::Components};
 
-/// Reads such a key; `None` if it is something else.
+/// Reads such a key; `None` if the text is something else.
 pub(super) fn read(text: &[u8]) -> Option<Result<PrivateKey, SignerError>> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.starts_with('<'))?;
     text.contains("<Modulus>").then(|| private_key(text))
@@ -30,7 +30,7 @@ fn private_key(text: &str) -> Result<PrivateKey, SignerError> {
     PrivateKey::from_numbers(&numbers)
 }
 
-/// What is between the tags of an element without attributes.
+/// The content of an element without attributes.
 fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, begun) = text.split_once(&format!("<{name}>"))?;
     Some(begun.split_once(&format!("</{name}>"))?.0)

@@ -61,10 +61,10 @@ fn not_a_key(name: &str, file: Vec<u8>, reason: &'static str) -> Case {
 
 const EMPTY: &str = "it is empty";
 const ENDS: &str = "it ends too early";
-const GOES_ON: &str = "it goes on after its end";
-const HEADLESS: &str = "its first line is missing or damaged, which must be -----BEGIN PRIVATE KEY-----";
+const GOES_ON: &str = "it has trailing data after its end";
+const HEADLESS: &str = "its first line is missing or damaged: it must be -----BEGIN PRIVATE KEY-----";
 const NEITHER: &str = "it is neither PEM nor DER of a key";
-const SOMETHING_ELSE: &str = "it is DER of something else";
+const SOMETHING_ELSE: &str = "it is DER, but not of a key";
 
 /// `RSAPrivateKey` (RFC 8017, appendix A.1.2) with something wrong in its encoding.
 pub fn pkcs1() -> Vec<Case> {

@@ -1,4 +1,4 @@
-//! Each state, and each way from one to another.
+//! Tests each state and each transition.
 
 use super::{
     super::holdings::tests::{named, signed},
@@ -9,7 +9,7 @@ const NOW: Situation = Situation { is_running: true, node: Some(NodeId(7)), outa
 const STOPPING: Situation = Situation { is_running: false, ..NOW };
 const UNTRUSTED: Situation = Situation { node: None, ..NOW };
 
-/// What is done next, in a word each, until nothing is.
+/// The names of the next steps, until there is none.
 fn steps(state: &mut State, now: Situation) -> Vec<&'static str> {
     let mut steps = Vec::new();
     while let Some(step) = state.next(now) {
