@@ -1,14 +1,14 @@
--- Makes a copy by logical replication (see subscriber.sql) the database in which Sign Wave signs. The order matters:
--- two databases with the same keys would each sign the same records.
+-- Turns a copy by logical replication (see subscriber.sql) into the database in which Sign Wave signs. Keep to the
+-- order, because otherwise both databases, which have the same keys, could sign the same records.
 --
 --   1. stop every 'serve' and 'sign' at the origin, and every program that inserts records there
---   2. wait until the copy has all: SELECT pg_current_wal_lsn() at the origin is not above the confirmed_flush_lsn of
---      the subscription's slot in pg_replication_slots there
+--   2. wait until the copy has caught up: SELECT pg_current_wal_lsn() at the origin is not above the confirmed_flush_lsn
+--      of the subscription's slot in pg_replication_slots there
 --   3. in the copy: DROP SUBSCRIPTION signwave
 --   4. in the copy, as the owner of the tables or a superuser: psql -d NAME -f promote.sql
---   5. signwave verify; then serve. Nothing may sign at the origin again: take its keys or its server away
+--   5. run signwave verify, then serve. Nothing may sign at the origin again: remove its keys or its server
 --
--- If the tables are not in the schema public, say so first: PGOPTIONS='-c search_path=SCHEMA'.
+-- If the tables are not in the schema public, name their schema first: PGOPTIONS='-c search_path=SCHEMA'.
 \set ON_ERROR_STOP on
 BEGIN;
 DO $$
@@ -26,7 +26,7 @@ BEGIN
         RAISE EXCEPTION 'a node was at work at the origin when the copy ended, or its lease has not run out: '
             'stop it, let the copy catch up, and run this again';
     END IF;
-    -- All but those that are about statements made here: one wakes nodes, one looks at ids.
+    -- All guards but the two for local statements only: one wakes nodes, one checks new ids.
     FOR guard IN
         SELECT tgrelid::regclass AS relation, tgname
         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
@@ -35,7 +35,7 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.relation, guard.tgname);
     END LOOP;
-    -- Sequences are not replicated: no id may be given out twice, and none below the frontier.
+    -- Sequences are not replicated. Set them so that no id is given out twice, and none below the frontier.
     FOR sequence IN
         SELECT pg_get_serial_sequence('record', 'id')::regclass AS name,
             GREATEST((SELECT max(id) FROM record), (SELECT max(last_record) FROM batch)) AS highest

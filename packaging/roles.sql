@@ -1,5 +1,5 @@
--- Least privilege in PostgreSQL. Run it as a superuser, in the database, twice: before 'signwave migrate'
--- it makes the roles, after it (and after each later migration) it gives them their rights.
+-- Least privilege in PostgreSQL. Run this as a superuser, in the database, twice: before 'signwave migrate'
+-- it makes the roles, and after it (and after each later migration) it grants them their rights.
 --
 --   psql -d NAME -f roles.sql
 --   signwave --database postgres://signwave_owner@HOST/NAME migrate
@@ -24,12 +24,12 @@ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', name);
         END IF;
-        -- What the server says is in English then; only a superuser may choose. Nothing depends on it.
+        -- Makes the messages of the server English. Only a superuser may set this. Nothing depends on it.
         EXECUTE format('ALTER ROLE %I SET lc_messages = %L', name, 'C');
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', name);
     END LOOP;
-    -- Nobody else; and no temporary tables, which would stand before the real ones in a session.
+    -- No other role may connect. None may make temporary tables, because these would hide the real ones in a session.
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
 END
 $$;
@@ -42,8 +42,8 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     REVOKE ALL ON ALL TABLES IN SCHEMA public
         FROM PUBLIC, signwave_service, signwave_auditor, signwave_writer, signwave_reader;
 
-    -- It looks at everything, as 'verify' must. It adds batches and signatures, and never a record or a
-    -- key. Identity columns need no right to their sequences.
+    -- The service reads everything, because 'verify' must. It adds batches and signatures, but never a record
+    -- or a key. Identity columns need no right to their sequences.
     GRANT SELECT ON ALL TABLES IN SCHEMA public TO signwave_service;
     GRANT INSERT ON batch, signature, node, gap TO signwave_service;
     GRANT UPDATE (state, epoch, key_id, node_id, scheme, leased_at, signed_at) ON batch TO signwave_service;
@@ -52,18 +52,18 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap TO signwave_service;
     GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
-    -- To lock them: nobody else may hold up the turns of the nodes.
+    -- The right to lock them. No other role has it, because a lock holds up the turns of all nodes.
     GRANT UPDATE ON opening_turn, leasing_turn TO signwave_service;
 
     GRANT SELECT ON record, node, batch, signature, gap, signed_record, __diesel_schema_migrations TO signwave_auditor;
     GRANT SELECT (id, fingerprint, public_key, bits, custody, location, state, state_reason, last_leased,
         signature_count, created_at) ON signing_key TO signwave_auditor;
 
-    -- INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
+    -- For INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
     GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;
     REVOKE ALL ON FUNCTION signwave_submit(TEXT, TEXT), signwave_submit(TEXT, BYTEA) FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION signwave_submit(TEXT, TEXT), signwave_submit(TEXT, BYTEA) TO signwave_writer;
-    -- The trigger on record compares each new id with how far these two are.
+    -- The trigger on record compares each new id with the values of these two.
     GRANT SELECT ON SEQUENCE record_id_seq, signwave_frontier TO signwave_writer, signwave_service;
 
     GRANT SELECT ON signed_record TO signwave_reader;

@@ -1,11 +1,11 @@
 //! Sign Wave signs every record of a database exactly once, in batches, with a pool of RSA keys.
 //!
-//! The layers, from the ground up; each imports only from those before it (`tests/layers` holds that):
+//! The layers, from the bottom up. Each imports only from those before it, and `tests/layers` checks this:
 //!
 //! 1. [`domain`]: the rules, as pure code.
-//! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither knows the other.
-//! 3. [`config`] and [`actors`]: the motion, that is, what runs when; [`audit`]: the proof of what ran.
-//! 4. [`cli`]: the edge that a person touches.
+//! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither imports the other.
+//! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
+//! 4. [`cli`]: the command line.
 #![forbid(unsafe_code)]
 
 pub mod actors;

@@ -1,4 +1,4 @@
-//! A measured figure: its samples, and the goal that it is held against.
+//! A measured figure: its samples, and its goal.
 
 use std::io::{self, Write};
 
@@ -14,9 +14,9 @@ pub struct Figure {
 /// What a figure should reach.
 #[derive(Clone, Copy)]
 pub enum Goal {
-    /// At least that.
+    /// At least this value.
     AtLeast(f64),
-    /// At most that.
+    /// At most this value.
     AtMost(f64),
 }
 
@@ -27,7 +27,7 @@ impl Figure {
         Self { name: name.into(), goal, samples }
     }
 
-    /// The middle sample; the mean of the middle two.
+    /// The middle sample, or the mean of the middle two.
     fn median(&self) -> f64 {
         let (n, samples) = (self.samples.len(), &self.samples);
         (samples[(n - 1) / 2] + samples[n / 2]) / 2.0
@@ -94,7 +94,7 @@ pub fn as_json(figures: &[Figure]) -> Value {
     })
 }
 
-/// Ratios with three digits behind the point, large numbers with none.
+/// Ratios have three digits after the point, large numbers have none.
 fn number(value: f64) -> String {
     if value < 100.0 { format!("{value:.3}") } else { format!("{value:.0}") }
 }

@@ -1,4 +1,4 @@
-//! How one thing is measured: a run of the service over a copy of a database with keys and records.
+//! One measurement: a run of the service over a copy of a database with keys and records.
 
 use std::{
     panic::resume_unwind,
@@ -19,11 +19,11 @@ use signwave::{
 
 use crate::{noop::NoopOpener, scratch::Scratch};
 
-/// Databases, and what signs in them.
+/// The databases, and the engine that signs in them.
 pub struct Lab {
     /// The databases.
     pub scratch: Scratch,
-    /// What signs and verifies.
+    /// The engine that signs and verifies.
     pub engine: Engine,
 }
 
@@ -31,16 +31,16 @@ pub struct Lab {
 pub struct Template {
     name: String,
     keyring: Arc<Keyring>,
-    /// How many records there are.
+    /// The number of records.
     pub records: u64,
 }
 
-/// What signs in a measurement.
+/// The signer of a measurement.
 #[derive(Clone, Copy)]
 pub enum Signers {
     /// The engine.
     Real,
-    /// Nothing: signatures are zeros.
+    /// The no-op signer: signatures are zeros.
     Noop,
 }
 
@@ -50,14 +50,14 @@ pub struct Measured {
     pub seconds: f64,
     /// Processor time of this process during the run, in seconds.
     pub cpu_seconds: f64,
-    /// Processor time of the database's server during the run, if it is one on this host, in seconds.
+    /// Processor time of the database server during the run, in seconds, if the server is on this host.
     pub server_cpu_seconds: Option<f64>,
     /// The rate in its last tenth ÷ the rate in its first.
     pub last_to_first: f64,
 }
 
 impl Template {
-    /// What opens the keys.
+    /// The opener of the keys.
     pub fn opener(&self, signers: Signers) -> Arc<dyn OpenSigner> {
         match signers {
             Signers::Real => self.keyring.clone(),
@@ -71,7 +71,7 @@ impl Lab {
     pub fn template(&self, records: u64, keys: usize, bits: u32) -> Result<Template> {
         let (name, master) = (self.scratch.database(None)?, MasterKey::generate());
         store::migrate(&self.scratch.url(&name)?)?;
-        // The last connection to close writes an SQLite log back: the file alone is the database then.
+        // The last connection that closes writes the SQLite log back, so that the file alone is the database then.
         let store = self.open(&name)?;
         add_keys(store.as_ref(), &master, keys, bits)?;
         add_records(store.as_ref(), 1, records)?;
@@ -88,7 +88,7 @@ impl Lab {
         Ok(store::open(&self.scratch.url(name)?)?)
     }
 
-    /// Signs a copy of `template` to the end.
+    /// Signs all records of a copy of `template`.
     pub fn sign(&self, template: &Template, settings: &Settings, signers: Signers) -> Result<Measured> {
         let name = self.copy(template)?;
         let measured = self.sign_at(&name, template, template.records, settings, signers)?;
@@ -126,10 +126,10 @@ impl Lab {
     }
 }
 
-/// Signs all that waits.
+/// Signs all waiting records.
 ///
 /// # Errors
-/// Those of the run, and when a signal stopped it.
+/// The errors of the run, and a signal that stopped it.
 pub fn drain(parts: Parts, store: &Arc<dyn Store>) -> Result<()> {
     let stop = parts.stop.clone();
     let ending = actix_rt::System::new().block_on(async {
@@ -138,7 +138,7 @@ pub fn drain(parts: Parts, store: &Arc<dyn Store>) -> Result<()> {
         signals.abort();
         ending
     })?;
-    // The threads of the actors close the database a moment later, which may write much.
+    // The threads of the actors close the database shortly after the run. This may write much data.
     while Arc::strong_count(store) > 1 {
         thread::sleep(Duration::from_millis(1));
     }
@@ -190,7 +190,7 @@ fn watch(counters: &Counters, records: u64) -> f64 {
     let begun = Instant::now();
     let until = |tenths| {
         while counters.signed() * 10 < records * tenths {
-            // More often would take a measurable part of the machine.
+            // A shorter interval would use a measurable part of the processor.
             thread::sleep(Duration::from_millis(5));
         }
         (begun.elapsed().as_secs_f64(), counters.signed())

@@ -1,4 +1,4 @@
-//! Measures how near the whole comes to the raw speed of the machine. `scripts/bench` builds and runs it.
+//! Measures how near Sign Wave comes to the raw speed of the machine. `scripts/bench` builds and runs this program.
 
 mod figure;
 mod lab;
@@ -31,14 +31,14 @@ use scratch::Scratch;
     name = "scripts/bench",
     max_term_width = 100,
     after_help = "\
-Every rate is measured in turns with the raw rate of the same signer, keys and threads, on databases that
-are removed afterwards. All suites take about ten minutes.
+Each rate is measured in turns with the raw rate of the same signer, keys and threads. The databases are
+removed afterwards. All suites together take about ten minutes.
 
 Examples:
   scripts/bench
   scripts/bench batches --repeat 5
   scripts/bench ceiling verify --json
-  scripts/bench --postgres batches latency     on a server that is started for it"
+  scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
     /// What to measure [default: everything but large]
@@ -59,19 +59,19 @@ struct Bench {
     /// The signer to measure: aws-lc or rsa
     #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
     signer: Engine,
-    /// Where the SQLite databases to measure are made: a folder on the disk that matters
+    /// The folder for the SQLite databases, on the disk to be measured
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
-    /// Measure on the PostgreSQL server that has this database, in others that are made beside it
+    /// Measure on the PostgreSQL server that has this database, in new databases beside it
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// Records that are signed already, for the suite 'large'
+    /// Records that are already signed, for the suite 'large'
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     signed: u64,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-    /// Be one of several nodes: sign what waits in this database with the no-op signer
+    /// Run one of several nodes: sign the waiting records of this database with the no-op signer
     #[arg(long, hide = true, requires = "database")]
     node: Option<String>,
     /// Sign --records once with the no-op signer, and print the peak memory in KiB
@@ -96,10 +96,10 @@ enum Suite {
     Verify,
     /// One node and three, with a signer that does nothing; PostgreSQL only
     Nodes,
-    /// The time from an INSERT to its signature, while the service idles; PostgreSQL only
+    /// The time from an INSERT to its signature, while the service is idle; PostgreSQL only
     Latency,
-    /// The rate when 10,000,000 records are signed already ÷ the rate on an empty database; PostgreSQL
-    /// only, takes a quarter of an hour and 10 GB, and is measured only when asked for
+    /// The rate when 10,000,000 records are already signed ÷ the rate on an empty database; PostgreSQL
+    /// only, takes a quarter of an hour and 10 GB, and runs only if it is named
     Large,
 }
 
@@ -132,7 +132,7 @@ impl Bench {
         Ok(())
     }
 
-    /// What was asked for; otherwise everything that can be measured here, and does not take too long.
+    /// The named suites. By default all that this kind of database allows, but not the long one.
     fn suites(&self, lab: &Lab) -> Result<Vec<Suite>> {
         let is_server = lab.scratch.is_server();
         let measurable = |suite: &Suite| match suite {
@@ -141,7 +141,7 @@ impl Bench {
             _ => true,
         };
         if let Some(suite) = self.suites.iter().find(|suite| !measurable(suite)) {
-            bail!("{suite:?} cannot be measured on this kind of database");
+            bail!("the suite {suite:?} cannot run on this kind of database: add or leave out --postgres");
         }
         let quick = |suite: &Suite| measurable(suite) && *suite != Suite::Large;
         let all = Suite::value_variants().iter().copied().filter(quick);
@@ -173,7 +173,7 @@ impl Bench {
         Ok(figures)
     }
 
-    /// The command of a process that does a part of this: the same program, on the same databases and keys.
+    /// The command of a process that does a part of the work: this program, with the same databases and keys.
     fn again(&self, part: &[&str], records: u64) -> Result<Command> {
         let mut command = Command::new(env::current_exe().context("cannot find this program")?);
         command.args(part).arg("--folder").arg(&self.folder);

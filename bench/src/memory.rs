@@ -1,4 +1,4 @@
-//! Peak memory. Each measurement is a process apart: a peak never goes down again.
+//! Peak memory. Each measurement is a separate process, because the peak of a process never goes down.
 
 use std::{fs, process::Command};
 
@@ -10,8 +10,8 @@ use crate::{
     lab::{Lab, Signers, Template},
 };
 
-/// Peak memory at ten times `records`, and its ratio to that at `records`. `again` makes the command that
-/// prints the peak at some number of records.
+/// Peak memory at ten times `records`, and its ratio to the peak at `records`. `again` makes the command that
+/// prints the peak at a given number of records.
 pub fn memory(again: impl Fn(u64) -> Result<Command>, records: u64, repeat: u16) -> Result<Vec<Figure>> {
     let peak = |records: u64| -> Result<f64> {
         let output = again(records)?.output()?;

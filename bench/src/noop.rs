@@ -5,7 +5,7 @@ use signwave::{
     signer::{OpenSigner, PublicKey, Signer, SignerError},
 };
 
-/// Fills signatures with zeros, which verify nowhere.
+/// Fills signatures with zeros, which no key verifies.
 struct NoopSigner(PublicKey);
 
 impl Signer for NoopSigner {
@@ -13,7 +13,7 @@ impl Signer for NoopSigner {
         &self.0
     }
 
-    /// It claims to, because zeros would pass no check.
+    /// The signer claims to check itself, because zeros would pass no check.
     fn checks_itself(&self) -> bool {
         true
     }
@@ -24,7 +24,7 @@ impl Signer for NoopSigner {
     }
 }
 
-/// Opens every key as one that does nothing.
+/// Opens a no-op signer for every key.
 pub struct NoopOpener;
 
 impl OpenSigner for NoopOpener {

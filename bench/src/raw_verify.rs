@@ -15,7 +15,7 @@ use signwave::{
 
 /// A signed record in memory, with the place of its key's verifier.
 pub struct Signed {
-    /// Which verifier.
+    /// The index of the verifier.
     pub verifier: usize,
     /// The signed bytes.
     pub payload: Vec<u8>,

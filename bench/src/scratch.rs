@@ -13,7 +13,7 @@ use diesel::{
 use signwave::store::DatabaseUrl;
 use tempfile::TempDir;
 
-/// How the names of these databases begin. The no-op signer signs in no other.
+/// The prefix of the names of these databases. The no-op signer refuses any other database.
 const PREFIX: &str = "signwave_bench_";
 
 /// New databases, each with a name. They are removed when this is dropped.
@@ -24,30 +24,32 @@ pub struct Scratch {
 
 enum Place {
     Folder(TempDir),
-    /// The address of a database, beside which others are made.
+    /// The address of a database on the server. New databases are made beside it.
     Server(String),
 }
 
 impl Scratch {
-    /// In a new folder inside `folder`: on the device that is to be measured.
+    /// Databases in a new folder inside `folder`, on the device to be measured.
     pub fn in_folder(folder: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("signwave-bench-").tempdir_in(folder);
-        let place = Place::Folder(folder.context("cannot make a folder to measure in")?);
+        let place = Place::Folder(
+            folder.context("cannot make a folder for the databases: name another with --folder")?,
+        );
         Ok(Self { place, made: AtomicU32::new(0) })
     }
 
-    /// Beside the database that `address` names, whose user must be allowed to make others.
+    /// Databases beside the one that `address` names. Its user needs the right to make databases.
     pub fn on_server(address: String) -> Result<Self> {
         connect(&address)?;
         Ok(Self { place: Place::Server(address), made: AtomicU32::new(0) })
     }
 
-    /// Whether they are on a server.
+    /// Whether the databases are on a server.
     pub fn is_server(&self) -> bool {
         matches!(self.place, Place::Server(_))
     }
 
-    /// Makes an empty database, or a copy of one of these that nobody is connected to. Returns its name.
+    /// Makes an empty database, or a copy of one of these, which must have no connections. Returns its name.
     pub fn database(&self, template: Option<&str>) -> Result<String> {
         let name = name(self.made.fetch_add(1, Relaxed));
         match (&self.place, template) {
@@ -76,7 +78,7 @@ impl Scratch {
         match &self.place {
             Place::Folder(folder) => {
                 for suffix in ["", "-wal", "-shm"] {
-                    let _ = fs::remove_file(folder.path().join(format!("{name}{suffix}"))); // often it has no log
+                    let _ = fs::remove_file(folder.path().join(format!("{name}{suffix}"))); // often there is no log
                 }
             }
             Place::Server(address) => {
@@ -86,8 +88,8 @@ impl Scratch {
         Ok(())
     }
 
-    /// Processor seconds that the whole server has used so far, if it runs on this host: its main process,
-    /// those it has waited for, and its children.
+    /// Processor seconds that the whole server has used so far, if it runs on this host: its main process, the
+    /// processes that this has waited for, and its children.
     pub fn server_cpu_seconds(&self) -> Option<f64> {
         let Place::Server(address) = &self.place else { return None };
         let backend = sql::<Integer>("SELECT pg_backend_pid()").get_result(&mut connect(address).ok()?);
@@ -121,18 +123,21 @@ fn name(number: u32) -> String {
     format!("{PREFIX}{}_{number}", std::process::id())
 }
 
-/// Where one of these databases is on the server of `address`: libpq takes the last `dbname`.
+/// The address of one of these databases on the server of `address`. libpq uses the last `dbname`.
 ///
 /// # Errors
-/// When the name is not that of a database made here.
+/// When the name does not belong to a database made here.
 pub fn url_on(address: &str, name: &str) -> Result<DatabaseUrl> {
-    ensure!(name.starts_with(PREFIX), "'{name}' was not made to measure on");
+    ensure!(
+        name.starts_with(PREFIX),
+        "'{name}' was not made by scripts/bench: the no-op signer must not sign in it"
+    );
     let separator = if address.contains('?') { '&' } else { '?' };
     Ok(DatabaseUrl::parse(&format!("{address}{separator}dbname={name}"))?)
 }
 
 fn connect(address: &str) -> Result<PgConnection> {
-    PgConnection::establish(address).context("cannot reach the server")
+    PgConnection::establish(address).context("cannot reach the server: check --database")
 }
 
 /// A process' parent, its own processor time, and that of the children it has waited for, in ticks:

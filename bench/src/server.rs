@@ -1,4 +1,4 @@
-//! What only a database server can show: several nodes, notifications, and many records that are signed already.
+//! The suites for a database server: several nodes, notifications, and many signed records.
 
 use std::{
     process::{Child, Command},
@@ -22,17 +22,17 @@ use crate::{
     scratch::url_on,
 };
 
-/// What one of several nodes is: signs what waits with the no-op signer, and ends.
+/// Runs one of several nodes: signs all waiting records with the no-op signer, and ends.
 ///
 /// # Errors
-/// Those of the run. A database that was not made to measure on is refused.
+/// The errors of the run, and a database that was not made by this program.
 pub fn no_op_node(server: &str, name: &str) -> Result<()> {
     let store = store::open(&url_on(server, name)?)?;
     drain(Parts::new(Settings::default(), Arc::new(NoopOpener), Mode::Drain), &store)
 }
 
-/// One node, and three, each a process with the no-op signer. `node` makes the command that is a node of the
-/// database with some name.
+/// One node, and three, each a process with the no-op signer. `node` makes the command of a node for the database
+/// with the given name.
 pub fn nodes(
     lab: &Lab,
     template: &Template,
@@ -65,7 +65,7 @@ pub fn nodes(
     ])
 }
 
-/// The rate on a database with `signed` records that are signed already ÷ that on an empty one.
+/// The rate on a database with `signed` signed records ÷ the rate on an empty database.
 pub fn large(lab: &Lab, template: &Template, signed: u64, repeat: u16) -> Result<Vec<Figure>> {
     let (settings, full) = (Settings::default(), lab.copy(template)?);
     let fill = |first, last| add_records(lab.open(&full)?.as_ref(), first, last);
@@ -88,13 +88,13 @@ pub fn large(lab: &Lab, template: &Template, signed: u64, repeat: u16) -> Result
     )])
 }
 
-/// How often the time to a signature is taken.
+/// How many times are measured.
 const SAMPLES: usize = 300;
 
-/// The time from the commit of one record to the commit of its signature, on a service that idles.
+/// The time from the commit of one record to the commit of its signature, while the service is idle.
 pub fn latency(lab: &Lab, template: &Template) -> Result<Vec<Figure>> {
     let name = lab.copy(template)?;
-    // Signs what waits, so that every key is open and the service idles.
+    // The service signs all waiting records first, so that it has opened every key and is idle.
     let (store, other) = (lab.open(&name)?, lab.open(&name)?);
     let (settings, stop) = (Settings::default(), Stop::default());
     let opener = template.opener(Signers::Real);

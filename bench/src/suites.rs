@@ -1,4 +1,4 @@
-//! What can be measured on either database.
+//! The suites for either database.
 
 use std::{
     thread,
@@ -85,8 +85,8 @@ pub fn checking(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figur
     ])
 }
 
-/// Everything that is not RSA: records per second with a signer that does nothing. `large` is for the largest
-/// batches.
+/// Everything that is not RSA: records per second with a signer that does nothing. The largest batches are measured
+/// on `large`.
 pub fn ceiling(lab: &Lab, template: &Template, large: &Template, repeat: u16) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (batch_size, template) in [(1000, large), (100, template), (10, template), (1, template)] {

@@ -1,4 +1,4 @@
-//! The command line as types. What each flag means is said here, once, and `--help` shows it.
+//! The command line as types. The comment of each command and flag is its text in `--help`.
 
 use clap::{ArgAction, Parser, Subcommand};
 
@@ -8,10 +8,10 @@ use super::{given::Given, options::Options};
 #[derive(Debug, Parser)]
 #[command(name = "signwave", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What all commands share.
+    /// The options of every command.
     #[command(flatten)]
     pub common: Given<Options>,
-    /// Say more: the causes of an error (-v), what happens inside (-vv), everything (-vvv)
+    /// Print more: causes of errors (-v), debug log (-vv), trace log (-vvv)
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Common options")]
     pub verbose: u8,
     /// What to do.
@@ -21,27 +21,27 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  signwave demo                           the whole thing on a throw-away database
+  signwave demo                           try everything on a temporary database
   signwave migrate                        make signwave.db
-  signwave keys generate --count 10       ten keys to sign with
-  signwave import records.jsonl           records in
-  signwave sign                           sign what is waiting
-  signwave export -o signatures.jsonl     signatures out
+  signwave keys generate --count 10       make ten keys
+  signwave import records.jsonl           import records
+  signwave sign                           sign all waiting records
+  signwave export -o signatures.jsonl     export the signatures
   signwave verify                         check every signature and every promise
 
-Settings come from flags, then the environment (SIGNWAVE_BATCH_SIZE for --batch-size, and so on;
-DATABASE_URL too), then signwave.toml, then the defaults.
+A flag overrides its environment variable (SIGNWAVE_BATCH_SIZE for --batch-size), and the variable
+overrides signwave.toml. DATABASE_URL is read if neither --database nor SIGNWAVE_DATABASE is set.
 Exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 130 or 143 stopped by SIGINT or
-SIGTERM before the end ('serve' has no end: 0).";
+SIGTERM before the work was done ('serve' exits with 0 when stopped).";
 
 /// One variant per command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show it all: make keys and records, sign, verify, say how fast
+    /// Try everything: make keys and records, sign, verify, print the speed
     Demo(super::demo::Demo),
     /// Run the service: sign records as they come, until stopped
     Serve(super::serve::Serve),
-    /// Sign all that is waiting, then exit
+    /// Sign all waiting records, then exit
     Sign(super::sign::Sign),
     /// Make the database, or bring it up to this version
     Migrate(super::migrate::Migrate),
@@ -49,14 +49,14 @@ pub enum Command {
     Seed(super::seed::Seed),
     /// Read records from a file, or from standard input with '-'
     Import(super::import::Import),
-    /// Write the signatures that are stored
+    /// Write the stored signatures
     Export(super::export::Export),
     /// Manage the keys
     #[command(subcommand)]
     Keys(super::keys::Keys),
     /// Check every signature and every promise
     Verify(super::verify::Verify),
-    /// Show how far the work is
+    /// Show the progress of the work
     Status(super::status::Status),
     /// Print shell completions
     Completions(super::completions::Completions),

@@ -21,7 +21,7 @@ pub struct Completions {
 impl Completions {
     /// Runs the command, for the command line of `program`.
     pub fn run(&self, mut program: Command) -> Result<()> {
-        // Into memory first: the generator panics when its output goes away.
+        // Generate into memory first, because the generator panics when its output is closed.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut program, "signwave", &mut script);
         io::stdout().lock().write_all(&script)?;

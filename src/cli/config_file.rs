@@ -12,21 +12,21 @@ use clap::Command;
 
 use super::{failure::Usage, options::Options, shown::shown};
 
-/// The name of the file that is read when no other is named.
+/// The name of the settings file if --config names no other.
 const DEFAULT_FILE: &str = "signwave.toml";
 
-/// No settings file is larger; reading stops there.
+/// The largest settings file; reading stops there.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Variables that are read although no flag stands for them: a secret never is an argument.
+/// The master key. No flag takes it, because other users can see the arguments of a process.
 pub const MASTER_KEY: &str = "SIGNWAVE_MASTER_KEY";
-/// The passphrase of encrypted key files, for `keys import`.
+/// The passphrase of encrypted key files, for `keys import`. No flag takes it either.
 pub const PASSPHRASE: &str = "SIGNWAVE_PASSPHRASE";
 
-/// Reads the file that is named, or `signwave.toml` if there is one. What it does not say is as by default.
+/// Reads the file `named`, or `signwave.toml` if it exists. Settings that the file leaves out have their defaults.
 ///
 /// # Errors
-/// When a named file is missing, or a file has anything in it that is not understood.
+/// When the named file is missing, or the file has an unknown or invalid setting.
 pub fn read(named: Option<&Path>) -> Result<Options> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let read = || {
@@ -53,7 +53,7 @@ impl Options {
     /// Reads the text of a settings file called `path`.
     ///
     /// # Errors
-    /// Anything in it that is not understood, with its line.
+    /// Any unknown or invalid setting, with its line.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
@@ -62,7 +62,7 @@ impl Options {
     }
 }
 
-/// Refuses variables that look like settings but are none: a mistyped one would be ignored.
+/// Refuses unknown `SIGNWAVE_` variables, because a mistyped name would otherwise be ignored.
 pub fn check_environment(program: &Command) -> Result<()> {
     let mut known = vec![MASTER_KEY.to_owned(), PASSPHRASE.to_owned()];
     collect_variables(program, &mut known);
@@ -72,7 +72,7 @@ pub fn check_environment(program: &Command) -> Result<()> {
     match unknown {
         None => Ok(()),
         Some(name) => Err(Usage(format!(
-            "the environment variable {name} is no setting of signwave: unset it, or see 'signwave help' for the names"
+            "unknown environment variable {name}: unset it, or see 'signwave help' for the names"
         ))
         .into()),
     }

@@ -6,10 +6,10 @@ use anyhow::{Result, bail};
 
 use super::failure::Usage;
 
-/// Returns when `yes` was given, or a person at the terminal says so.
+/// Returns when `yes` is set, or the user at the terminal confirms.
 ///
 /// # Errors
-/// When the answer is no, or nobody can be asked.
+/// When the answer is no, or standard input is not a terminal.
 pub fn confirm(what: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
@@ -24,6 +24,6 @@ pub fn confirm(what: &str, yes: bool) -> Result<()> {
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         Ok(())
     } else {
-        bail!("nothing was changed: not confirmed")
+        bail!("not confirmed: nothing was changed")
     }
 }

@@ -19,24 +19,24 @@ use crate::{
     store::{self, DatabaseUrl, Store},
 };
 
-/// Everything that was said on the command line, in the environment and in the settings file.
+/// Everything given on the command line, in the environment and in the settings file.
 pub struct Context {
     options: Options,
     names_database: bool,
     bars: MultiProgress,
 }
 
-/// A database that is open.
+/// An open database.
 pub struct Database {
     /// Where it is.
     pub url: DatabaseUrl,
-    /// Its door.
+    /// Access to it.
     pub store: Arc<dyn Store>,
 }
 
 impl Context {
-    /// A context with `options` from all sources. `names_database` says whether a flag, or the variable of the
-    /// same name, says where the database is.
+    /// A context with `options` from all sources. `names_database` says whether `--database` or
+    /// `SIGNWAVE_DATABASE` names the database.
     pub fn new(options: Options, names_database: bool, bars: MultiProgress) -> Self {
         Self { options, names_database, bars }
     }
@@ -46,7 +46,7 @@ impl Context {
         let variable = match env::var("DATABASE_URL") {
             _ if self.names_database => None,
             Err(env::VarError::NotUnicode(_)) => {
-                bail!(Usage("DATABASE_URL is not UTF-8 text: set it anew".into()))
+                bail!(Usage("DATABASE_URL is not UTF-8 text: set it to the address of the database".into()))
             }
             variable => variable.ok(),
         };
@@ -55,24 +55,24 @@ impl Context {
         DatabaseUrl::parse(text).map_err(|error| Usage(error.to_string()).into())
     }
 
-    /// Opens the database that is there. Never makes one.
+    /// Opens the existing database. Never makes one.
     pub fn open(&self) -> Result<Database> {
         self.open_at(self.url()?)
     }
 
-    /// Opens the database that is there for a command that changes nothing in it. Never makes one.
+    /// Opens the existing database for a command that changes nothing in it. Never makes one.
     pub fn open_to_read(&self) -> Result<Database> {
         let url = self.url()?;
         Ok(Database { store: store::open_to_read(&url)?, url })
     }
 
-    /// Opens the database at `url`. Never makes one.
+    /// Opens the existing database at `url`. Never makes one.
     pub fn open_at(&self, url: DatabaseUrl) -> Result<Database> {
         let store = store::open_with(&url, self.connections(&url))?;
         Ok(Database { store, url })
     }
 
-    /// Whether a flag, or the variable of the same name, says where the database is.
+    /// Whether `--database` or `SIGNWAVE_DATABASE` names the database.
     pub fn names_database(&self) -> bool {
         self.names_database
     }
@@ -95,7 +95,7 @@ impl Context {
         self.master_key_source(database)?.master_key()
     }
 
-    /// What opens the keys of the database.
+    /// The keyring, which opens the keys of the database.
     pub fn keyring(&self, database: &Database, engine: Engine) -> Result<Keyring> {
         self.master_key_source(database)?.keyring(engine)
     }
@@ -104,16 +104,16 @@ impl Context {
         let text = match env::var(MASTER_KEY) {
             Ok(text) => Some(text.into()),
             Err(env::VarError::NotPresent) => None,
-            // The value is not shown: it may be the key, damaged.
+            // The value is not shown, because it may be a damaged master key.
             Err(env::VarError::NotUnicode(_)) => {
-                bail!(Usage(format!("{MASTER_KEY} is not text: set it anew")))
+                bail!(Usage(format!("{MASTER_KEY} is not UTF-8 text: set it to the master key in base64")))
             }
         };
         let (file, store) = (self.master_key_file(), database.store.as_ref());
         Ok(master_key::Source { file, text, url: &database.url, store })
     }
 
-    /// Whether standard input is taken by the master key.
+    /// Whether the master key is read from standard input.
     pub fn reads_master_key_from_stdin(&self) -> bool {
         self.master_key_file().is_some_and(|path| path == Path::new("-"))
     }
@@ -130,7 +130,7 @@ impl Context {
         }
     }
 
-    /// What a service does of the work.
+    /// The part of the work that a service does.
     pub fn roles(&self, given: &Given<ServeOptions>) -> Roles {
         given.over(self.options.serve.clone()).roles
     }
@@ -143,12 +143,12 @@ impl Context {
         Ok(settings)
     }
 
-    /// The largest payload that is taken.
+    /// The largest payload that an import accepts.
     pub fn max_payload(&self, given: &Given<ImportOptions>) -> usize {
         given.over(self.options.import.clone()).max_payload.get()
     }
 
-    /// Starts work that takes a while; `total` 0 means that nobody knows how much it is.
+    /// Shows the progress of work that takes a while. A `total` of 0 means that the amount is unknown.
     pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> ProgressDisplay {
         ProgressDisplay::start(&self.bars, what, total, unit)
     }

@@ -1,4 +1,4 @@
-//! `signwave demo`: the main job, from nothing to the proof.
+//! `signwave demo`: makes a database, signs its records and verifies them.
 
 use std::{
     env,
@@ -27,17 +27,17 @@ use crate::{
     store::DatabaseUrl,
 };
 
-/// Show it all: make keys and records, sign, verify, say how fast.
+/// Try everything: make keys and records, sign, verify, print the speed.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The database is made in the current folder and removed at the end. One that --database names
-must be empty, and is kept. The raw speed is that of the same keys and threads without any
-database; half of it is measured before signing, and half after.
+The database is made in the current folder and removed at the end. A database that --database names
+must be empty, and is kept. The raw speed is that of the same keys and threads without a database.
+It is measured before and after signing.
 
 Examples:
   signwave demo
   signwave demo --records 10000 --keys 10 --batch-size 100 --bits 4096
-  signwave demo --database demo.db         keeps the database, to look around in it")]
+  signwave demo --database demo.db         keeps the database")]
 pub struct Demo {
     /// Records to sign
     #[arg(long, value_name = "N", default_value = "100000")]
@@ -76,7 +76,10 @@ impl Demo {
         let engine = settings.signer;
         let store = database.store.as_ref();
         if store.status()?.records() > 0 || !store.keys()?.is_empty() {
-            bail!("the database {} is in use already: name a new one with --database", database.url);
+            bail!(
+                "the database {} has keys or records already: name an empty one with --database",
+                database.url
+            );
         }
         let (keys, records) = (self.keys.get(), self.records.get() as u64);
         add_keys(context, database, keys, self.bits)?;

@@ -1,22 +1,22 @@
-//! How an error reaches a person: one sentence, the causes under `-v`, and an exit code.
+//! How an error is reported: one sentence, its causes with `-v`, and an exit code.
 
 use std::process::ExitCode;
 
 use super::{limits, shown::plain};
 use crate::config::SettingsError;
 
-/// The command cannot mean what it says: exit code 2. The text says what to write instead.
+/// Wrong usage: exit code 2. The text says what to write instead.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// Something was found to be wrong, and has been printed already: exit code 1 and no more words.
+/// Problems were found, and have been printed already. The exit code is 1, and nothing more is printed.
 #[derive(Debug, thiserror::Error)]
 #[error("problems were found")]
 pub struct ProblemsFound;
 
-/// A signal stopped a command that was to do all there is to do, and something is left: exit code 128 + the
-/// signal's number, as a shell has it, and no more words.
+/// A signal stopped the command while work was left. The exit code is 128 + the signal's number, as in a shell,
+/// and nothing more is printed.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped by signal {0}")]
 pub struct StoppedBy(pub i32);
@@ -30,7 +30,7 @@ pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
         return u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from);
     }
     let mut causes: Vec<_> = error.chain().map(|cause| plain(&cause.to_string())).collect();
-    // A sentence that names its cause already need not be followed by it.
+    // Leave out a cause that the sentence before it contains.
     causes.dedup_by(|cause, sentence| sentence.contains(cause.as_str()));
     let text = if verbose { causes.join("\n  because: ") } else { causes.swap_remove(0) };
     let advice = limits::advice();
@@ -42,7 +42,7 @@ pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
     if error.is::<Usage>() || error.is::<SettingsError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
-/// Whether an output went away because its reader had enough: no error, as with `export | head`.
+/// Whether the reader of the output closed it, as in `export | head`. This is not an error.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

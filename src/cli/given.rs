@@ -1,11 +1,11 @@
-//! What was given by flags and by variables of the environment, to be laid over other settings.
+//! Settings that flags and environment variables give, to be applied over other settings.
 
 use std::{fmt, marker::PhantomData};
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
-/// What flags and variables say of the settings `T`. None is required. Each flag has its variable:
-/// `SIGNWAVE_BATCH_SIZE` for `--batch-size`.
+/// The settings `T` as far as flags and environment variables give them. No flag is required. Each flag has a
+/// variable: `SIGNWAVE_BATCH_SIZE` for `--batch-size`.
 pub struct Given<T> {
     matches: ArgMatches,
     settings: PhantomData<T>,
@@ -23,7 +23,7 @@ impl<T: Args> Given<T> {
 impl<T: Args> Args for Given<T> {
     fn augment_args(command: Command) -> Command {
         let others: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
-        // For an update nothing is required.
+        // In an update, no argument is required.
         T::augment_args_for_update(command)
             .mut_args(|arg| if others.contains(arg.get_id()) { arg } else { with_variable(arg) })
     }

@@ -1,34 +1,34 @@
-//! What the operating system allows this process, and what a command needs of it.
+//! The limits that the operating system sets for this process, and how many open files a command needs.
 
 use anyhow::{Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::SettingsError;
 
-/// More open files than this are never of use.
+/// The most open files that a command can need.
 const ENOUGH: u64 = 4096;
 
-/// What a process that signs has open besides its connections to the database.
+/// The files that a process that signs has open besides its connections to the database.
 const BESIDE_CONNECTIONS: u64 = 24;
 
-/// More of them than this would only wait for each other.
+/// More connections than this would only wait for each other.
 const CONNECTIONS_AT_MOST: u128 = 100;
 
 /// Files, sockets or pipes per connection: SQLite has the database, its log and its index.
 const PER_CONNECTION: u64 = 3;
 
-/// Allows this process as many open files as it may allow itself.
+/// Raises the limit of open files as far as this process may.
 pub fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.unwrap_or(ENOUGH).min(ENOUGH);
     if current.is_some_and(|current| current < wanted) {
-        // Where it is refused, whatever needs more says so.
+        // If this is refused, the operation that needs more files fails and reports it.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
     }
 }
 
-/// Checks how many connections a process that signs is to have. What would run out of open files in the middle,
-/// at a place that cannot say so, does not begin.
+/// Checks the number of connections of a process that signs. A process with too few open files must not start,
+/// because it could fail later in a place that cannot report the cause.
 pub fn check_connections(connections: usize) -> Result<()> {
     let (found, min, max) = (connections as u128, 1, CONNECTIONS_AT_MOST);
     if !(min..=max).contains(&found) {
@@ -37,20 +37,20 @@ pub fn check_connections(connections: usize) -> Result<()> {
     let needed = BESIDE_CONNECTIONS + PER_CONNECTION * connections as u64;
     match getrlimit(Resource::Nofile).current {
         Some(allowed) if allowed < needed => bail!(
-            "too few open files are allowed (RLIMIT_NOFILE is {allowed}, and {needed} are needed): raise it with \
-             'ulimit -n {}'",
+            "too few open files are allowed (RLIMIT_NOFILE is {allowed}, and {needed} are needed): raise the limit \
+             with 'ulimit -n {}'",
             (2 * needed).next_power_of_two()
         ),
         _ => Ok(()),
     }
 }
 
-/// What to add to an error that may be one of open files: those who report it do not always say so.
+/// A hint for an error that too few open files may have caused. The error itself does not always say so.
 pub fn advice() -> String {
     match getrlimit(Resource::Nofile).current {
         Some(allowed) if allowed < BESIDE_CONNECTIONS => {
             format!(
-                " (only {allowed} open files are allowed, which may be why: try again after 'ulimit -n 64')"
+                " (only {allowed} open files are allowed, which may be the cause: try again after 'ulimit -n 64')"
             )
         }
         _ => String::new(),

@@ -1,4 +1,4 @@
-//! Log lines on stderr, for people or for programs, that do not tear the progress bars.
+//! Log lines on stderr, as text or JSON, printed without breaking the progress bars.
 
 use std::io::{self, Write};
 
@@ -40,11 +40,11 @@ pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
             writeln!(out, "{}", json_line(&line))
         }),
     };
-    // It fails only when a logger is there already: tests that run commands in one process.
+    // This fails only if a logger is set already, as in tests that run several commands in one process.
     let _ = builder.try_init();
 }
 
-/// Standard error, written to while the progress bars stand aside.
+/// Standard error. The progress bars are hidden while it is written to.
 struct Beside(MultiProgress);
 
 impl Write for Beside {

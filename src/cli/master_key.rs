@@ -1,4 +1,4 @@
-//! Where the master key comes from, and that it is the right one.
+//! Where the master key comes from, and the check that it opens the sealed keys.
 
 use std::{
     io,
@@ -15,21 +15,21 @@ use crate::{
     store::{DatabaseUrl, Store},
 };
 
-/// What the master key of a database can be taken from.
+/// The possible sources of the master key of a database.
 pub struct Source<'a> {
     /// The file that a flag, the environment or the settings file names.
     pub file: Option<&'a Path>,
     /// The key itself, from the environment.
     pub text: Option<Zeroizing<String>>,
-    /// The address of the database: an SQLite database has a file beside it.
+    /// The address of the database. An SQLite database has its master key file beside it.
     pub url: &'a DatabaseUrl,
     /// The database, whose sealed keys must open.
     pub store: &'a dyn Store,
 }
 
 impl Source<'_> {
-    /// The keyring of the database. It needs a master key only where a key is sealed: if none is sealed and no
-    /// master key was given, the first sealed key that is added asks for it.
+    /// The keyring of the database. It needs a master key only for sealed keys. If no key is sealed and no master
+    /// key is given, the keyring reads the file beside the database when it opens the first sealed key.
     ///
     /// # Errors
     /// When the master key is missing, or does not open the sealed keys.
@@ -41,7 +41,7 @@ impl Source<'_> {
         Ok(Keyring::new(engine, self.master_key()?))
     }
 
-    /// The master key. That of an SQLite database is made on first use.
+    /// The master key. For an SQLite database it is made on first use.
     ///
     /// # Errors
     /// When it is missing, or does not open the sealed keys.
@@ -67,7 +67,7 @@ impl Source<'_> {
     fn read_or_make(&self) -> Result<MasterKey> {
         let Some(path) = beside(self.url) else {
             bail!(
-                "a PostgreSQL database has no master key of its own: make one with 'signwave keys init-master \
+                "no master key is given for the PostgreSQL database: make one with 'signwave keys init-master \
                  FILE' and name it with --master-key-file"
             )
         };
@@ -89,7 +89,7 @@ impl Source<'_> {
                 );
                 Ok(master)
             }
-            // Another process made it in this very moment.
+            // Another process has just made it.
             Err(SignerError::MasterKeyExists { .. }) => Ok(MasterKey::read(&path)?),
             Err(error) => Err(error.into()),
         }

@@ -1,4 +1,4 @@
-//! `signwave migrate`: the schema.
+//! `signwave migrate`: makes the schema or brings it up to date.
 
 use std::io::{self, Write};
 
@@ -14,9 +14,9 @@ use crate::store;
 Examples:
   signwave migrate                                  makes signwave.db, or brings it up to date
   signwave --database sqlite:///var/lib/sw.db migrate
-  signwave migrate --max-payload 1048576            and accepts payloads of up to 1 MiB")]
+  signwave migrate --max-payload 1048576            also limits payloads to 1 MiB")]
 pub struct Migrate {
-    /// Undo the last migration instead: deletes what it made, with all data in it
+    /// Undo the last migration instead: deletes what it made, including all data
     #[arg(long)]
     revert: bool,
     /// The largest payload that the database accepts, in bytes, up to 268435456 (256 MiB) [a new database: 16777216,
@@ -45,7 +45,10 @@ impl Migrate {
         writeln!(out, "database {url} is up to date")?;
         if let Some(bytes) = self.max_payload {
             store::set_payload_limit(&url, bytes)?;
-            writeln!(out, "payloads may have up to {bytes} bytes; larger payloads that are stored stay")?;
+            writeln!(
+                out,
+                "payloads may have up to {bytes} bytes; larger payloads that are already stored stay"
+            )?;
         }
         Ok(())
     }

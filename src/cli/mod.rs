@@ -1,6 +1,6 @@
-//! Layer 4, the command line: what a person types, and what a person reads.
+//! Layer 4, the command line: what users type and read.
 //!
-//! Results go to stdout, in JSON where a program asks for it; logs and progress go to stderr.
+//! Results go to stdout, as JSON if requested. Logs and progress go to stderr.
 //! `anyhow` is used here and nowhere else.
 
 mod args;
@@ -74,11 +74,11 @@ fn run_command_line() -> ExitCode {
 /// Reads a command line, the program's name first.
 ///
 /// # Errors
-/// When it is help that was asked for, or the usage is wrong. What it repeats of the arguments is fit to
-/// be shown: an address with a password is at times given where none belongs.
+/// When help is requested, or the usage is wrong. Arguments in the message are sanitised, because a user may have
+/// given an address with a password in the wrong place.
 pub fn parse(arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(arguments).map_err(|error| {
-        // What the parser of a value says of it is left out, together with all that is not shown.
+        // If an argument must be sanitised, the value parser's message is left out, because it may repeat the argument.
         let is_fit =
             |value: &ContextValue| !matches!(value, ContextValue::String(text) if shown(text) != *text);
         if error.context().all(|(_, value)| is_fit(value)) {
@@ -90,7 +90,7 @@ pub fn parse(arguments: impl IntoIterator<Item: Into<OsString> + Clone>) -> Resu
         for (kind, value) in error.context() {
             let value = match value {
                 ContextValue::String(text) => ContextValue::String(shown(text)),
-                ContextValue::StyledStrs(_) => continue, // advice, which repeats it
+                ContextValue::StyledStrs(_) => continue, // a suggestion, which repeats the argument
                 value => value.clone(),
             };
             fit.insert(kind, value);
@@ -119,7 +119,7 @@ fn run(context: &Context, command: &Command) -> Result<()> {
 
 /// Help and version go to stdout with exit code 0, wrong usage to stderr with 2: clap knows which.
 fn usage(error: &clap::Error) -> ExitCode {
-    // When even that cannot be written nobody is there to be told.
+    // If this cannot be written, neither can a report of the failure.
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

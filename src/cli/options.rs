@@ -10,7 +10,7 @@ use crate::{
     store,
 };
 
-/// What every command understands. The settings file has the same keys, and a section for each of the rest.
+/// The settings of every command. The settings file has the same keys, and a section for each nested group.
 #[derive(Args, Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[command(next_help_heading = "Common options")]
@@ -28,7 +28,7 @@ pub struct Options {
     /// The master key that seals the private keys [default: the database's path + '.master']
     #[arg(long, global = true, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
-    /// How log lines look: for people, or for programs [default: text]
+    /// The log format: text for people, json for programs [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: LogFormat,
     /// How to sign.
@@ -43,7 +43,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The database unless told otherwise.
+    /// The default database.
     pub const DATABASE: &str = "signwave.db";
     const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(store::CONNECTIONS).expect("it is at least one");
 }
@@ -63,7 +63,7 @@ impl Default for Options {
     }
 }
 
-/// Where the database is, as it was given. It may hold a password, and does not show in `Debug`.
+/// Where the database is, as it was given. `Debug` does not show it, because it may hold a password.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 pub struct Address(pub String);
 
@@ -79,7 +79,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// How log lines look: for people, or one JSON object a line for programs.
+/// The log format: text for people, or one JSON object per line for programs.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
@@ -93,7 +93,7 @@ pub enum LogFormat {
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeOptions {
-    /// What to do of the work: emit (form batches), sign, or both [default: emit,sign]
+    /// The part of the work to do: emit (form batches), sign, or both [default: emit,sign]
     #[arg(long, value_name = "ROLES")]
     #[serde(deserialize_with = "parsed")]
     pub roles: Roles,

@@ -1,4 +1,4 @@
-//! A panic is a mistake of ours, or of an operating system that has nothing left: one sentence, and exit code 1.
+//! Reports a panic, which is a bug or a lack of resources, in one sentence, and ends with exit code 1.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -8,7 +8,7 @@ use std::{
 
 use super::shown::plain;
 
-/// Runs `command`; panics in any thread are told in a sentence from now on, where there is a log in a line of it.
+/// Runs `command`. From now on a panic in any thread is reported in one sentence, in the log once there is one.
 pub fn guard(command: impl FnOnce() -> ExitCode) -> ExitCode {
     panic::set_hook(Box::new(say));
     panic::catch_unwind(AssertUnwindSafe(command)).unwrap_or(ExitCode::FAILURE)

@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar when a person watches, otherwise a line every few seconds.
+//! Progress on stderr: a bar on a terminal, otherwise a line every few seconds.
 
 use std::{
     io::IsTerminal,
@@ -8,13 +8,13 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-/// How often a line is printed when nobody watches.
+/// How often a line is printed if stderr is not a terminal.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// What is counted, which decides how numbers look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Pieces: records, keys.
+    /// Records or keys.
     Pieces,
     /// Bytes of a file.
     Bytes,
@@ -24,12 +24,12 @@ pub enum Unit {
 pub struct ProgressDisplay {
     what: &'static str,
     bar: ProgressBar,
-    /// When the last line was printed, and what it said was done; `None` while a bar is shown.
+    /// When the last line was printed, and the count in it. `None` if a bar is shown.
     lines: Option<Mutex<(Instant, u64)>>,
 }
 
 impl ProgressDisplay {
-    /// Starts work on `total` units (0: nobody knows how many), called `what`.
+    /// Starts work on `total` units (0: unknown), called `what`.
     pub fn start(bars: &MultiProgress, what: &'static str, total: u64, unit: Unit) -> Self {
         let watched = std::io::stderr().is_terminal();
         let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
@@ -44,30 +44,30 @@ impl ProgressDisplay {
         Self { what, bar, lines: (!watched).then(|| Mutex::new((Instant::now(), 0))) }
     }
 
-    /// `count` more units are done.
+    /// Adds `count` units to those done.
     pub fn add(&self, count: u64) {
         self.bar.inc(count);
         self.print_line();
     }
 
-    /// `count` units are done in all.
+    /// Sets the number of units done.
     pub fn set(&self, count: u64) {
         self.bar.set_position(count);
         self.print_line();
     }
 
-    /// Takes the bar away; what came of the work is for the caller to say.
+    /// Removes the bar. The caller reports the result.
     pub fn finish(self) {
         self.bar.finish_and_clear();
     }
 
-    /// Does what prints something, with no bar in its way.
+    /// Calls `print` while the bar is hidden.
     pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)
     }
 
     fn print_line(&self) {
-        // Whoever finds it locked leaves the line to the thread that holds it.
+        // If another thread holds the lock, that thread prints the line.
         let Some(mut last) = self.lines.as_ref().and_then(|last| last.try_lock().ok()) else { return };
         let (done, per_second) = (self.bar.position(), self.bar.per_sec());
         if last.0.elapsed() < EVERY || last.1 == done {
@@ -87,7 +87,7 @@ impl ProgressDisplay {
 }
 
 fn style(unit: Unit, bounded: bool) -> ProgressStyle {
-    // The templates are constants: one that does not parse is found by the test below.
+    // The templates are constants, and the test below parses each of them.
     let style = ProgressStyle::with_template(template(unit, bounded));
     style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key(
         "rate",

@@ -15,7 +15,7 @@ use crate::{
     store::Store,
 };
 
-/// Signers to measure with, and what was measured so far.
+/// The signers to measure, and the measurements so far.
 pub struct RawSpeed {
     signers: Vec<Box<dyn Signer>>,
     threads: usize,
@@ -24,11 +24,11 @@ pub struct RawSpeed {
     seconds: f64,
 }
 
-/// Signatures in a row with one key, between two looks at the clock.
+/// Signatures in a row with one key, between two reads of the clock.
 const IN_A_ROW: usize = 16;
 
 impl RawSpeed {
-    /// Opens every active key, to be dealt out to the signing threads.
+    /// Opens every active key. The signing threads share the keys.
     pub fn open(store: &dyn Store, opener: &dyn OpenSigner, settings: &Settings) -> Result<Self> {
         let mut signers = Vec::new();
         for key in store.keys()?.iter().filter(|key| key.state == KeyState::Active) {
@@ -37,12 +37,12 @@ impl RawSpeed {
             }
         }
         if signers.is_empty() {
-            bail!("there is no active key to measure with");
+            bail!("there is no active key to measure");
         }
         Ok(Self { signers, threads: settings.signers, scheme: settings.scheme, signatures: 0, seconds: 0.0 })
     }
 
-    /// Signs on all threads for `time`, and adds it to what was measured before.
+    /// Signs on all threads for `time`, and adds the result to the measurements.
     pub fn measure(&mut self, time: Duration) -> Result<()> {
         let (scheme, digests) = (self.scheme, [digest(self.scheme.digest(), b"signwave"); IN_A_ROW]);
         let share = self.signers.len().div_ceil(self.threads);
@@ -63,7 +63,7 @@ impl RawSpeed {
         Ok(())
     }
 
-    /// Signatures per second, over all that was measured.
+    /// Signatures per second over all measurements.
     pub fn per_second(&self) -> f64 {
         self.signatures as f64 / self.seconds
     }

@@ -1,4 +1,4 @@
-//! Running the actors from a command: signals stop them, a bar shows how far they are.
+//! Runs the actors for a command: signals stop them, and a bar shows their progress.
 
 use std::{
     sync::{
@@ -21,7 +21,7 @@ use crate::{
     store::Store,
 };
 
-/// What a run came to.
+/// The result of a run.
 pub struct Run {
     /// How it ended.
     pub ending: Ending,
@@ -39,8 +39,8 @@ impl Run {
         self.counters.signed() as f64 / self.took.as_secs_f64()
     }
 
-    /// The signal that stopped it before everything was signed. A database that does not say how much is
-    /// left within a second has something left.
+    /// The signal that stopped the run while work was left. If the database does not answer within a second, we
+    /// assume that work is left.
     pub fn stopped_by(&self, store: &Arc<dyn Store>) -> Option<StoppedBy> {
         let signal = self.signal.filter(|_| self.ending == Ending::Stopped)?;
         let (store, (answer, is_done)) = (Arc::clone(store), channel());
@@ -51,19 +51,19 @@ impl Run {
     }
 }
 
-/// How long a database may take to say whether anything is left.
+/// How long the database may take to say whether work is left.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// What the actors run on.
+/// The actix system that the actors run on.
 pub fn system() -> Result<actix_rt::SystemRunner> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
-        runtime.context("the operating system does not let the service begin: raise 'ulimit -n'")?;
+        runtime.context("the operating system does not let the service start: raise 'ulimit -n'")?;
     Ok(actix_rt::System::with_tokio_rt(move || runtime))
 }
 
-/// Signs until the run ends by itself, SIGINT or SIGTERM stops it, or its caller does. Others may watch its counters
-/// in the meantime.
+/// Signs until the work is done, or SIGINT, SIGTERM or the caller stops the run. Other threads may watch the
+/// counters.
 pub fn run(context: &Context, database: &Database, parts: Parts) -> Result<Run> {
     let (counters, stop) = (Arc::clone(&parts.counters), parts.stop.clone());
     let total = if parts.mode.drains() { database.store.status()?.waiting() } else { 0 };
@@ -90,8 +90,9 @@ pub fn run(context: &Context, database: &Database, parts: Parts) -> Result<Run> 
     Ok(Run { ending: ending?, signal: stop.signal(), counters, took })
 }
 
-/// The threads of the actors let go of the database a moment after the run. An SQLite database that is closed
-/// after them keeps no log: the file alone is all of it, for whoever copies it, or may only read.
+/// Waits until the threads of the actors have closed the database, which they do shortly after the run. If we close
+/// an SQLite database last, its log is written back and removed. Users can then copy the file alone, or open it
+/// with read permission only.
 fn outlast_threads(store: &Arc<dyn Store>, users: usize) {
     let deadline = Instant::now() + Duration::from_secs(1);
     while Arc::strong_count(store) > users && Instant::now() < deadline {

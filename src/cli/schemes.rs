@@ -1,4 +1,4 @@
-//! That every key may sign as the settings say.
+//! The check that every key may sign with the scheme in the settings.
 
 use anyhow::Result;
 
@@ -8,8 +8,8 @@ use crate::{
     signer::{PublicKey, SignerError},
 };
 
-/// Refuses to begin while a key is active that must not sign with `scheme`: its signer would refuse each batch
-/// until the key is suspended. A stored public key that is damaged is left to those who sign with it.
+/// Refuses to start while an active key must not sign with `scheme`, because its signer would refuse each batch
+/// until the key is suspended. A damaged public key is no error here: opening its signer reports it.
 pub fn check(database: &Database, scheme: Scheme) -> Result<()> {
     for key in database.store.keys()?.iter().filter(|key| key.state == KeyState::Active) {
         if let Ok(public_key) = PublicKey::from_spki(&key.public_key)

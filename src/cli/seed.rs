@@ -1,4 +1,4 @@
-//! `signwave seed`: keys and records to try things with.
+//! `signwave seed`: adds test keys and test records.
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -17,15 +17,15 @@ use crate::{
 /// Fill a database with test keys and test records.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Makes the database if there is none. The records are called seed-1, seed-2, ..; their payloads
-look random but are always the same, so running it again adds only what is not there. Keys are
-new each time.
+Makes the database if there is none. The records are called seed-1, seed-2, .. Their payloads look
+random but are always the same, so that a second run adds only the missing records. Keys are new
+each time.
 
 Examples:
   signwave seed --records 100000 --keys 100
   signwave seed --records 1000 --payload-size 1048576")]
 pub struct Seed {
-    /// How many records there shall be
+    /// How many test records the database should have
     #[arg(long, value_name = "N", default_value_t = 0)]
     records: u64,
     /// How many keys to add
@@ -67,7 +67,7 @@ pub fn add_records(
     (first, last): (u64, u64),
     payload_size: usize,
 ) -> Result<u64> {
-    // About 4 MiB, and 1000 records, at a time.
+    // At most about 4 MiB, and 1000 records, at a time.
     let chunk = ((4 << 20) / payload_size.max(1)).clamp(1, 1000) as u64;
     let progress = context.progress("adding records", last + 1 - first, Unit::Pieces);
     let mut added = 0;
@@ -81,7 +81,7 @@ pub fn add_records(
                 InsertVerdict::Inserted(_) => added += 1,
                 InsertVerdict::AlreadyThere => {}
                 InsertVerdict::Conflict => bail!(
-                    "record {id} is there with another payload: use the --payload-size that it was made with, or \
+                    "record {id} is there with another payload: use the --payload-size of the first run, or \
                      another database"
                 ),
             }

@@ -22,12 +22,15 @@ use crate::{
 /// Run the service: sign records as they come, until stopped.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Makes the database if there is none. Records that any program inserts into the table 'record'
-are signed within a second. SIGINT or SIGTERM stops it in order: the batches that are being
-signed are finished and stored (--stop-grace), the rest is given back, exit code 0. A second
-signal, a second later, gives back those too; a third ends it at once. Several processes
-may serve one database. With --roles some form batches and others, who have the master key, sign
-them. A PostgreSQL server that is not up yet is waited for.
+Makes the database if there is none, and waits for a PostgreSQL server that is not up yet. Records
+that any program inserts into the table 'record' are signed within a second.
+
+On SIGINT or SIGTERM, the service finishes and stores the batches that are being signed (see
+--stop-grace), gives back all others and exits with code 0. A second signal, at least a second
+later, gives back the unfinished batches, too. A third signal ends the process at once.
+
+Several processes may serve one database. With --roles, some processes form batches, and others,
+which have the master key, sign them.
 
 Examples:
   signwave serve
@@ -69,8 +72,8 @@ impl Serve {
     }
 }
 
-/// Makes `attempt` again and again while the server is not up, as when a machine boots, until a signal
-/// stops it: `None` then. Whatever else is wrong is an error at once, and so is a file that is not there.
+/// Retries `attempt` while the server is not up, as when a machine boots. Returns `None` if a signal ends the
+/// retries. Any other error is returned at once, and so is any error of an SQLite database.
 fn when_up<T>(url: &DatabaseUrl, stop: &Stop, mut attempt: impl FnMut() -> Result<T>) -> Result<Option<T>> {
     let (mut result, mut outage) = (attempt(), Outage::default());
     if matches!(url, DatabaseUrl::Sqlite(_)) || outage_in(&result).is_none() {
@@ -95,7 +98,7 @@ fn outage_in<T>(result: &Result<T>) -> Option<StoreError> {
     error.is_outage().then(|| error.clone())
 }
 
-/// What this process does, in words.
+/// What this process does, for the log.
 fn work(roles: Roles, settings: &Settings) -> String {
     let Settings { batch_size, scheme, signers, .. } = settings;
     let emits = roles.emits().then(|| format!("batches of {batch_size}"));

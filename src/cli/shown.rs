@@ -1,7 +1,7 @@
-//! What people gave, made fit to be shown to them.
+//! Sanitises text from users, files and databases before it is shown.
 
-/// The text up to the first address in it, which may hold a password; without control characters, which
-/// could move the cursor or look like another line; and no longer than anybody reads.
+/// Sanitises text from a user. The result ends at the first address, because it may hold a password. Control
+/// characters, which could move the cursor or look like another line, are escaped. Long text is cut.
 pub fn shown(text: &str) -> String {
     let (text, cut) = match address(text) {
         Some(at) => (&text[..at], true),
@@ -15,13 +15,13 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
-/// A sentence with text from outside in it, from a database or a file, as it may reach a terminal: what
-/// could move its cursor, change its colours, or turn the direction of the text around is named instead.
+/// Sanitises a sentence that contains text from a database or a file. Characters that could move the cursor of a
+/// terminal, change its colours or reverse the direction of text are escaped.
 pub fn plain(text: &str) -> String {
     text.chars().flat_map(printable).collect()
 }
 
-/// As [`plain`], and no longer than anybody reads: for a name, or a reason.
+/// As [`plain`], but long text is cut: for a name, or a reason.
 pub fn field(text: &str) -> String {
     let mut printable = text.chars().flat_map(printable);
     let mut shown: String = printable.by_ref().take(LONGEST).collect();
@@ -31,7 +31,7 @@ pub fn field(text: &str) -> String {
     shown
 }
 
-/// JSON, in which control characters are escaped already, but not those above ASCII, which a terminal obeys too.
+/// JSON with all control characters escaped. The serialiser leaves those above ASCII, which a terminal obeys, too.
 pub fn json(value: &serde_json::Value) -> String {
     named_in_json(&format!("{value:#}"))
 }
@@ -44,7 +44,7 @@ pub fn json_line(value: &serde_json::Value) -> String {
 fn named_in_json(json: &str) -> String {
     let mut named = String::with_capacity(json.len());
     for c in json.chars() {
-        // Outside of strings there are none of these but the ends of lines. All are below U+10000.
+        // Outside of strings, only line ends are such characters. All of them are below U+10000: four digits suffice.
         if is_obeyed(c) && c != '\n' {
             named.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
@@ -54,14 +54,14 @@ fn named_in_json(json: &str) -> String {
     named
 }
 
-/// Whether a terminal does something else with it than to show it.
+/// Whether a terminal obeys the character instead of showing it.
 fn is_obeyed(c: char) -> bool {
     let turns_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || turns_direction || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Behind the scheme of the first address, or behind the first half of what looks like `user:password@host`.
+/// The position after the scheme of the first address, or after the user in what looks like `user:password@host`.
 fn address(text: &str) -> Option<usize> {
     let behind_scheme = text.find("://").map(|at| at + 3);
     let behind_user = text.find('@').and_then(|at| {

@@ -1,4 +1,4 @@
-//! `signwave sign`: what is waiting, and no more.
+//! `signwave sign`: signs all waiting records, then exits.
 
 use std::{
     io::{self, Write},
@@ -15,19 +15,20 @@ use crate::{
     config::Settings,
 };
 
-/// Sign all that is waiting, then exit.
+/// Sign all waiting records, then exit.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   signwave sign
   signwave sign --scheme RS256 --batch-size 100
 
-Ctrl-C or SIGTERM stops it in order: the batches that are being signed are finished and stored
-(--stop-grace), the rest is given back. A second one, a second later, gives back those too; a third
-ends it at once.
-Exit codes: 0 when nothing is left, or only what other processes are signing (held_elsewhere in
-JSON says how many batches); 130 or 143 when SIGINT or SIGTERM stopped it and something is left;
-1 failed, 2 wrong usage.")]
+On Ctrl-C or SIGTERM, the command finishes and stores the batches that are being signed (see
+--stop-grace), and gives back all others. A second signal, at least a second later, gives back the
+unfinished batches, too. A third signal ends the process at once.
+
+Exit codes: 0 when no work is left, or only batches that other processes are signing (their number
+is held_elsewhere in JSON); 130 or 143 when SIGINT or SIGTERM stopped it and work is left; 1 failed,
+2 wrong usage.")]
 pub struct Sign {
     #[command(flatten)]
     signing: Given<Settings>,

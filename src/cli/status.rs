@@ -1,4 +1,4 @@
-//! `signwave status`: how far the work is.
+//! `signwave status`: shows the progress of the work.
 
 use std::{
     collections::VecDeque,
@@ -17,27 +17,27 @@ use super::{
 };
 use crate::store::{self, NodeRow, Reading};
 
-/// Show how far the work is.
+/// Show the progress of the work.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-While processes sign, it takes a second to measure how fast.
+While nodes are at work, the command takes a second to measure the rate.
 
 Examples:
   signwave status
   signwave status --watch
   signwave status --json | jq .records.waiting")]
 pub struct Status {
-    /// Show it again every second, until stopped
+    /// Print the status every second, until stopped
     #[arg(long)]
     watch: bool,
-    /// Print a JSON object (with --watch: one a line)
+    /// Print a JSON object (with --watch: one per line)
     #[arg(long)]
     json: bool,
 }
 
-/// Between two looks.
+/// The time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Looks over which the rate is measured.
+/// The number of looks over which the rate is measured.
 const WINDOW: usize = 10;
 
 impl Status {
@@ -72,7 +72,7 @@ impl Status {
     }
 }
 
-/// What was signed when: the rate is taken over the last few looks.
+/// How many records were signed, and when. The rate is measured over the last looks.
 #[derive(Default)]
 struct Looks(VecDeque<(Instant, u64)>);
 
@@ -103,7 +103,7 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
     writeln!(out, "records  {} signed of {}, {} waiting", status.signed, status.records(), status.waiting())?;
     writeln!(
         out,
-        "batches  {} signed, {} leased, {} open; {} records in none yet",
+        "batches  {} signed, {} leased, {} open; {} records not in a batch yet",
         batches.signed, batches.leased, batches.open, status.unbatched
     )?;
     writeln!(
@@ -122,7 +122,7 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
     Ok(())
 }
 
-/// A line for each, in columns, with what it holds.
+/// A line for each node, in columns, with the number of its batches.
 fn print_nodes(nodes: &[NodeRow], out: &mut impl Write) -> io::Result<()> {
     if nodes.is_empty() {
         return writeln!(out, "nodes    none at work");

@@ -1,4 +1,4 @@
-//! `signwave verify`: the proof, printed.
+//! `signwave verify`: checks the database and prints the result.
 
 use std::{
     io::{self, Write},
@@ -26,15 +26,16 @@ use crate::{
 /// Check every signature and every promise.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Checks every signature with the public key alone; that each record of a signed batch has exactly
-one signature, and no other record has any; that each record is in one batch; that no key is in
-use twice; that keys are what their fingerprints say; all counts; and that the schema's
-tables, constraints, triggers, functions and views are what the migrations made. It may run while
-others sign. Exit code 1 when anything is wrong.
+Checks every signature with the public key alone. Checks that each record of a signed batch has
+exactly one signature, and no other record has one; that each record is in one batch; that no key
+is in use twice; that each key has its fingerprint; that all counts are right; and that the
+schema's tables, constraints, triggers, functions and views are those of the migrations. Other
+processes may sign at the same time. The exit code is 1 when anything is wrong.
 
-It compares the database with itself. It cannot find consistent changes by somebody with full
-rights: records removed with their signatures, a batch signed again, changed external ids or
-times, the whole database replaced. Compare with a copy kept elsewhere, such as exported signatures.
+The database is compared only with itself. This cannot find consistent changes by a user with full
+rights: records removed with their signatures, a batch signed again, changed external ids or times,
+the whole database replaced. To find these, compare the database with a copy kept elsewhere, such
+as exported signatures.
 
 Examples:
   signwave verify
@@ -47,7 +48,7 @@ pub struct Verify {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-    /// What verifies: aws-lc, or rsa
+    /// The engine that verifies: aws-lc, or rsa
     #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
     verifier: Engine,
 }
@@ -94,7 +95,7 @@ impl Verify {
     }
 }
 
-/// Checks everything on all cores, with progress; also says how long it took.
+/// Checks everything on all cores, with progress. Returns the report and the time that it took.
 pub fn verify_all(context: &Context, store: &dyn Store, engine: Engine) -> Result<(Report, Duration)> {
     let begun = Instant::now();
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -105,7 +106,7 @@ pub fn verify_all(context: &Context, store: &dyn Store, engine: Engine) -> Resul
     Ok((report, begun.elapsed()))
 }
 
-/// Whoever has full rights can leave a database that fits together: a check of it alone must not claim more.
+/// The limits of the check. A user with full rights can change a database consistently, so we must not claim more.
 const BOUNDS: &str =
     "in this database; removed records and changed names or times show only against a copy kept elsewhere";
 

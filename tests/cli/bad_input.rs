@@ -178,6 +178,9 @@ fn signing_without_an_active_key_says_what_is_missing() {
 fn the_demo_does_not_touch_a_database_that_is_in_use() {
     let sandbox = signed();
     let error = sandbox.fails(1, &["demo", "--database", "signwave.db"]);
-    assert_eq!(error, "the database signwave.db is in use already: name a new one with --database");
+    assert_eq!(
+        error,
+        "the database signwave.db has keys or records already: name an empty one with --database"
+    );
     assert_eq!(sandbox.number("SELECT count(*) FROM record"), 65);
 }

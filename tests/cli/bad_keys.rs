@@ -57,7 +57,7 @@ fn an_encrypted_key_opens_with_its_passphrase_from_either_place() {
     let fingerprint = sandbox.ok(&[&import[..], &["--passphrase-file", "right"]].concat());
     let again = sandbox.command(&import).env("SIGNWAVE_PASSPHRASE", "sesame").output().unwrap();
     assert_eq!(succeeded(&again), "");
-    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already, as key 1: skipped"));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is already stored, as key 1: skipped"));
     assert!(sandbox.ok(&["keys", "show", "1"]).contains(fingerprint.trim()));
 }
 

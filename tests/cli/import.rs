@@ -27,10 +27,10 @@ fn each_format_brings_the_same_bytes_and_can_be_imported_again() {
         let sandbox = Sandbox::migrated();
         sandbox.write(name, content);
         let said = import(&sandbox, &[name]);
-        assert!(said.contains(&format!("{name}: 2 imported, 0 were there already")), "{said}");
+        assert!(said.contains(&format!("{name}: 2 imported, 0 already stored")), "{said}");
         assert_eq!(payloads(&sandbox), ["6F6E65", "00FF"]);
         let said = import(&sandbox, &[name]);
-        assert!(said.contains("0 imported, 2 were there already"), "{said}");
+        assert!(said.contains("0 imported, 2 already stored"), "{said}");
         assert_eq!(payloads(&sandbox).len(), 2);
     }
 }
@@ -67,11 +67,14 @@ fn many_chunks_are_imported_and_an_import_that_was_cut_off_is_finished_by_the_ne
     let error = sandbox.fails(1, &["import", "r.jsonl"]);
     let there = sandbox.number("SELECT count(*) FROM record");
     assert!(error.starts_with(&format!("r.jsonl:{}: ", there + 1)), "{error}");
-    assert!(error.ends_with(&format!("; {there} imported, 0 were there already, and stay")), "{error}");
+    assert!(
+        error.ends_with(&format!("; imported rows stay stored ({there} imported, 0 already stored)")),
+        "{error}"
+    );
     assert!(there > 1000, "whole chunks and a part of one: {there}");
     sandbox.write("r.jsonl", &lines);
     let said = import(&sandbox, &["r.jsonl"]);
-    assert!(said.contains(&format!("{} imported, {there} were there already", 2500 - there)), "{said}");
+    assert!(said.contains(&format!("{} imported, {there} already stored", 2500 - there)), "{said}");
     assert_eq!(sandbox.number("SELECT count(DISTINCT external_id) FROM record"), 2500);
 }
 
@@ -81,15 +84,15 @@ fn a_malformed_line_is_named_and_the_rows_before_it_stay() {
         ("r.jsonl", "{\"payload\": \"a\"}\n{\"payload\": 1}\n", "r.jsonl:2: ", "invalid type: integer `1`"),
         ("r.jsonl", "{\"payload\": \"a\"}\n\nnot json\n", "r.jsonl:3: ", "not an object"),
         ("r.jsonl", "{\"payload\": \"a\"}\n{\"paylod\": \"a\"}\n", "r.jsonl:2: ", "unknown field `paylod`"),
-        ("r.csv", "payload\na\nb,c\n", "r.csv:3: ", "it has more fields than the 1 of the header"),
-        ("r.csv", "payload\r\na\r\nb,c\r\n", "r.csv:3: ", "it has more fields than the 1 of the header"),
+        ("r.csv", "payload\na\nb,c\n", "r.csv:3: ", "the row has more fields than the 1 of the header"),
+        ("r.csv", "payload\r\na\r\nb,c\r\n", "r.csv:3: ", "the row has more fields than the 1 of the header"),
         ("r.csv", "payload_base64\nYQ==\n?\n", "r.csv:3: ", "not base64"),
     ] {
         let sandbox = Sandbox::migrated();
         sandbox.write(name, content);
         let error = sandbox.fails(1, &["import", name]);
         assert!(error.starts_with(place) && error.contains(reason), "{error}");
-        assert!(error.ends_with("; 1 imported, 0 were there already, and stay"), "{error}");
+        assert!(error.ends_with("; imported rows stay stored (1 imported, 0 already stored)"), "{error}");
         assert_eq!(payloads(&sandbox), ["61"], "{content}");
     }
 }
@@ -99,7 +102,7 @@ fn a_csv_header_that_is_not_understood_is_refused() {
     let sandbox = Sandbox::migrated();
     sandbox.write("r.csv", "id,payload\n1,a\n");
     let error = sandbox.fails(1, &["import", "r.csv"]);
-    assert!(error.starts_with("r.csv:1: the header names the column 'id'"), "{error}");
+    assert!(error.starts_with("r.csv:1: the header names the unknown column 'id'"), "{error}");
     assert!(payloads(&sandbox).is_empty());
 }
 
@@ -123,7 +126,7 @@ fn the_same_external_id_with_another_payload_is_refused_and_nothing_is_overwritt
             error.starts_with(&format!("{name}:{line}: external_id 'a' is there with another payload")),
             "{error}"
         );
-        assert!(error.ends_with("1 imported, 0 were there already, and stay"), "{error}");
+        assert!(error.ends_with("; imported rows stay stored (1 imported, 0 already stored)"), "{error}");
         assert_eq!(payloads(&sandbox), ["6F6E65", "00FF", "63"]);
     }
 }
@@ -141,7 +144,7 @@ fn a_payload_over_the_limit_is_refused_and_one_at_the_limit_is_taken() {
         let error = sandbox.fails(1, &["import", name, "--max-payload", "1000"]);
         let line = if header.is_empty() { 2 } else { 3 };
         assert!(
-            error.starts_with(&format!("{name}:{line}: its payload is larger than 1000 bytes")),
+            error.starts_with(&format!("{name}:{line}: the payload is larger than 1000 bytes")),
             "{error}"
         );
         assert_eq!(sandbox.number("SELECT sum(length(payload)) FROM record"), 1000);

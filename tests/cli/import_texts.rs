@@ -48,7 +48,10 @@ impl Refusing {
         assert_eq!(by_pipe.replace("standard input", &name), error);
         assert_eq!(payloads(&self.0)[before..], [rows, rows].concat(), "{error}");
         assert!(
-            error.ends_with(&format!("; {} imported, 0 were there already, and stay", rows.len())),
+            error.ends_with(&format!(
+                "; imported rows stay stored ({} imported, 0 already stored)",
+                rows.len()
+            )),
             "{error}"
         );
         error
@@ -61,12 +64,12 @@ fn a_quote_that_never_closes_is_named_and_the_rows_before_it_stay() {
     sandbox.write("stray.csv", fixture("stray.csv"));
     let error = sandbox.fails(1, &["import", "stray.csv"]);
     assert!(error.starts_with("stray.csv:4: the quote that opens here never closes"), "{error}");
-    assert!(error.ends_with("; 2 imported, 0 were there already, and stay"), "{error}");
+    assert!(error.ends_with("; imported rows stay stored (2 imported, 0 already stored)"), "{error}");
     assert_eq!(payloads(&sandbox), ["Pay 1 EUR", "Pay 2 EUR"]);
     // More than the largest payload follows.
     sandbox.write("r.csv", format!("payload\na\n\"b\n{}", "c\n".repeat(40_000)));
     let error = sandbox.fails(1, &["import", "r.csv", "--max-payload", "1000"]);
-    assert!(error.starts_with("r.csv:3: its payload is larger than 1000 bytes"), "{error}");
+    assert!(error.starts_with("r.csv:3: the payload is larger than 1000 bytes"), "{error}");
     assert!(error.contains("or close the quote that opens here"), "{error}");
 }
 
@@ -75,16 +78,16 @@ fn csv_of_another_dialect_is_refused_with_its_line() {
     let files = Refusing::new();
     let header = "external_id,payload\n,ok\n";
     for (content, line, reason) in [
-        (fixture("afterquote.csv"), 2, "something follows a closing quote"),
+        (fixture("afterquote.csv"), 2, "only a comma or a line end may follow a closing quote"),
         (fixture("backslash.csv"), 2, "a backslash does not escape a quote"),
         (format!("{header}a,\"b\\\"c\"\n").into(), 3, "a backslash does not escape a quote"),
         (format!("{header}a, \"b\"\n").into(), 3, "remove the space"),
         (format!("{header}a,b\"c\"\n").into(), 3, "does not begin with one"),
         (format!("{header}a,\"b\n\"c,\"d\"\n").into(), 4, "close the quote that opens on line 3"),
         (format!("{header}\u{feff}{header}").into(), 3, "byte order mark"),
-        (format!("{header}{header}").into(), 3, "the header again"),
+        (format!("{header}{header}").into(), 3, "repeats the header"),
         (format!("{header}a,b,c\n").into(), 3, "more fields than the 2"),
-        (format!("{header}a\n").into(), 3, "it has 1 of the header's 2 fields"),
+        (format!("{header}a\n").into(), 3, "the row has 1 of the header's 2 fields"),
         (format!("{header}a,b\rc,d\r").into(), 3, "CR without LF"),
         (format!("{header}a,\"b\nc\0\"\n").into(), 4, "NUL"),
     ] {
@@ -102,13 +105,13 @@ fn a_csv_header_of_another_tool_is_refused_with_the_way_out() {
         ("external_id\tpayload", "mlr --csv --ifs tab"),
         ("external_id|payload", "mlr --csv --ifs pipe"),
         ("sep=,\nexternal_id,payload", "only: remove it"),
-        ("inv-1,Pay 1 EUR", "names the column 'inv-1'"),
-        ("Payload", "names the column 'Payload'"),
+        ("inv-1,Pay 1 EUR", "names the unknown column 'inv-1'"),
+        ("Payload", "names the unknown column 'Payload'"),
         ("payload,payload", "twice"),
         ("payload,payload_base64", "must name one"),
         ("external_id", "must name one"),
-        ("{\"payload\": \"a\"}", "say '--format jsonl'"),
-        ("[{\"payload\": \"a\"}]", "say '--format jsonl'"),
+        ("{\"payload\": \"a\"}", "add --format jsonl"),
+        ("[{\"payload\": \"a\"}]", "add --format jsonl"),
     ] {
         let error = files.refused("csv", "csv", format!("{header}\na,b\n").as_bytes(), &[]);
         assert!(error.starts_with("r.csv:1: ") && error.contains(reason), "{error}");
@@ -127,7 +130,7 @@ fn csv_is_stored_byte_for_byte_in_every_form_that_the_rfc_allows() {
     assert_eq!(sandbox.number("SELECT count(*) FROM record WHERE external_id = 'c, d'"), 1);
 
     let error = files.refused("csv", "csv", b"payload\na\n\nb\n", &["a"]);
-    assert!(error.starts_with("r.csv:3: an empty line may mean an empty payload or nothing"), "{error}");
+    assert!(error.starts_with("r.csv:3: an empty line is ambiguous"), "{error}");
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn json_lines_are_objects_and_nothing_else() {
     assert!(error.starts_with("r.jsonl:1: not an object"), "{error}");
     for (line, reason) in [
         ("[{\"payload\": \"a\"}]", "jq -c '.[]' FILE"),
-        ("{\n\"payload\": \"a\"\n}", "write one whole object a line"),
+        ("{\n\"payload\": \"a\"\n}", "write one whole object per line"),
         ("{\"payload\": \"a\"}{\"payload\": \"b\"}", "trailing characters"),
         ("{\"payload\": \"a\", \"payl\\u006fad\": \"b\"}", "duplicate field `payload`"),
         ("{\"payload\": \"a\", \"note\": \"b\"}", "unknown field `note`"),

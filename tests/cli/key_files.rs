@@ -37,8 +37,8 @@ fn a_key_that_is_there_is_skipped_and_the_others_are_added() {
     let output = sandbox.run(&["keys", "import", "k1.pem", "k2.pem", "k2.pem"]);
     assert_eq!(succeeded(&output).lines().count(), 1, "the new one is printed");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("'k1.pem' is there already, as key 1: skipped"), "{said}");
-    assert!(said.contains("'k2.pem' is there already, as 'k2.pem': skipped"), "{said}");
+    assert!(said.contains("'k1.pem' is already stored, as key 1: skipped"), "{said}");
+    assert!(said.contains("'k2.pem' is already stored, as 'k2.pem': skipped"), "{said}");
     assert_eq!(keys(&sandbox), 2);
     sandbox.ok(&["keys", "retire", "1", "--yes"]);
     let output = sandbox.run(&["keys", "import", "k1.pem"]);
@@ -126,7 +126,7 @@ fn a_key_for_pss_signs_as_it_may_and_nothing_else() {
     // The same numbers without the restriction are not another key.
     let free = "openssl asn1parse -in pss_sha256.pem -strparse 74 -noout -out free.der";
     let error = failed(1, &shell(&sandbox, &format!("{free} && $0 keys import free.der")));
-    assert!(error.contains("it is there already, as key 1, which may sign PS256"), "{error}");
+    assert!(error.contains("it is already stored, as key 1, which may sign PS256"), "{error}");
 }
 
 #[test]

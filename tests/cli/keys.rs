@@ -61,7 +61,7 @@ fn a_key_is_disabled_enabled_and_retired_for_good() {
     sandbox.ok(&["keys", "disable", "1", "--reason", "on holiday"]);
     assert_eq!(state(&sandbox, 1), "disabled");
     assert!(sandbox.ok(&["keys", "list"]).contains("(on holiday)"));
-    assert!(sandbox.ok(&["keys", "show", "1"]).contains("because      on holiday"));
+    assert!(sandbox.ok(&["keys", "show", "1"]).contains("reason       on holiday"));
     sandbox.ok(&["keys", "enable", "1"]);
     assert_eq!(
         (state(&sandbox, 1), list(&sandbox)[0]["state_reason"].clone()),

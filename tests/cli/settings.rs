@@ -55,8 +55,8 @@ fn what_is_unknown_or_out_of_range_is_an_error_everywhere() {
     }
     sandbox.write("signwave.toml", "");
     for (name, value, error) in [
-        ("SIGNWAVE_BATCHSIZE", "1", "the environment variable SIGNWAVE_BATCHSIZE is no setting of signwave"),
-        ("SIGNWAVE_", "1", "the environment variable SIGNWAVE_ is no setting"),
+        ("SIGNWAVE_BATCHSIZE", "1", "unknown environment variable SIGNWAVE_BATCHSIZE: unset it"),
+        ("SIGNWAVE_", "1", "unknown environment variable SIGNWAVE_: unset it"),
         ("SIGNWAVE_BATCH_SIZE", "0", "batch-size is 0"),
     ] {
         let output = sandbox.command(&["sign"]).env(name, value).output().unwrap();

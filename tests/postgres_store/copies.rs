@@ -194,7 +194,7 @@ fn a_copy_by_logical_replication_to_a_newer_version_takes_over() {
     let refusal = || new.register_node("n", MINUTE).unwrap_err().to_string();
     assert!(refusal().contains("stop signing at its origin"), "{}", refusal());
     let error = script(&target, to_name, "subscriber.sql").unwrap_err();
-    assert!(error.contains("a copy begins empty"), "{error}");
+    assert!(error.contains("use an empty database for the copy"), "{error}");
     let error = script(&target, to_name, "promote.sql").unwrap_err();
     assert!(error.contains("DROP SUBSCRIPTION first"), "{error}");
     run(&mut target.admin(to_name), "DROP SUBSCRIPTION signwave");

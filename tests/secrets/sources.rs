@@ -120,7 +120,11 @@ fn a_master_key_that_is_refused_is_not_shown() {
         watched.fails(&both, &[("SIGNWAVE_MASTER_KEY", &master)], "unset one of them");
         // Where a file's name belongs: it is no file, and the key is not repeated.
         watched.fails(&["keys", "nonsense"], &[("SIGNWAVE_MASTER_KEY", &master)], "unrecognized subcommand");
-        watched.fails(command, &[("SIGNWAVE_MASTER_KEYS", &master)], "SIGNWAVE_MASTER_KEYS is no setting");
+        watched.fails(
+            command,
+            &[("SIGNWAVE_MASTER_KEYS", &master)],
+            "unknown environment variable SIGNWAVE_MASTER_KEYS",
+        );
         watched.fails(&[command, &["--config", "master"]].concat(), &[], "master:1: ");
     }
     watched.sandbox.program("chmod", &["644", "master"]).status().unwrap();

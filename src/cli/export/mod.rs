@@ -1,4 +1,4 @@
-//! `signwave export`: signatures out, streamed.
+//! `signwave export`: streams the signatures to a file or to standard output.
 
 mod output;
 mod sink;
@@ -25,22 +25,22 @@ use crate::{
     store::{BatchRow, Reading, SignedRow},
 };
 
-/// Write the signatures that are stored.
+/// Write the stored signatures.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Each row has record_id, external_id, fingerprint (of the key), scheme, signed_at and signature
-(in base64), with --with-payload also payload_base64. Records that wait for their signature are
-left out.
+(in base64), and payload_base64 if --with-payload is given. Records without a signature are left
+out.
 
-A file appears under its name only when it is complete. A new one can be read by its owner only,
-one that was there keeps its permissions. A symbolic link stays, and the file that it leads to is
-written. Devices, named pipes and /dev/fd/N are written to as they are.
+The output file appears under its name only when it is complete. Only its owner can read a new file.
+A file that existed before keeps its permissions. A symbolic link is followed. Devices, named pipes
+and /dev/fd/N are written to directly.
 
 Examples:
   signwave export -o signatures.jsonl
   signwave export --format csv | head")]
 pub struct Export {
-    /// How to write
+    /// The format of the output
     #[arg(long, default_value = "jsonl")]
     format: Format,
     /// The file to write, or '-' [default: standard output]
@@ -104,7 +104,7 @@ impl Export {
         })?;
         written.map_err(cannot_write)?;
         if rows != signed.batch.records.len() {
-            bail!("batch {} lacks signatures that it must have: run 'signwave verify'", signed.batch.id);
+            bail!("signatures of batch {} are missing: run 'signwave verify'", signed.batch.id);
         }
         Ok(())
     }
@@ -134,7 +134,7 @@ struct Signed<'a> {
     scheme: Scheme,
 }
 
-/// The keys' names, read when first needed.
+/// The keys' fingerprints, read when first needed.
 #[derive(Default)]
 struct Fingerprints(HashMap<KeyId, String>);
 

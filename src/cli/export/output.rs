@@ -1,5 +1,5 @@
-//! Where `export -o` writes. A regular file appears whole or not at all. Whatever else has the name (a device,
-//! a named pipe, an open descriptor) stays what it is, and is written to.
+//! Where `export -o` writes. A regular file appears complete or not at all. Anything else (a device, a named
+//! pipe, an open descriptor) is written to directly, and not replaced.
 
 use std::{
     fs::{self, File, Metadata, Permissions},
@@ -19,21 +19,21 @@ pub struct Output<'a> {
     target: Target,
 }
 
-/// What a name stands for, at the end of its symbolic links.
+/// What a path leads to, after its symbolic links.
 enum Target {
-    /// A regular file: the one that is there, or one to be made.
+    /// A regular file, with its metadata if it exists.
     File(PathBuf, Option<Metadata>),
     /// A device, a named pipe, a socket.
     Special,
-    /// A file that a process has open, such as `/dev/stdout` or `/dev/fd/3`; its number if it is this process.
+    /// A file that a process has open, such as `/dev/stdout` or `/dev/fd/3`. The number is for this process.
     Descriptor(Option<u32>),
 }
 
 impl<'a> Output<'a> {
-    /// Finds out what `path` is.
+    /// Finds out what `path` leads to.
     ///
     /// # Errors
-    /// When it is a folder or a file of the database, or cannot be looked at.
+    /// When `path` is a folder or a file of the database, or its metadata cannot be read.
     pub fn new(path: &'a Path, database: &DatabaseUrl) -> Result<Self> {
         let target = resolve(path).map_err(|error| cannot_write(path, error))?;
         if let Target::File(_, Some(old)) = &target {
@@ -47,12 +47,12 @@ impl<'a> Output<'a> {
         Ok(Self { path, target })
     }
 
-    /// Has `write` write the output. A regular file is left as it is if that fails.
+    /// Calls `write` with the output. If that fails, a regular file stays as it was.
     pub fn write(self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         match &self.target {
             Target::File(target, old) => self.replace(target, old.as_ref(), write),
             Target::Special => self.write_through(File::options().write(true).open(self.path), write),
-            // Opened anew, the file would be written over from its start.
+            // Opening the file again would overwrite it from its start.
             Target::Descriptor(Some(1)) => write(&mut io::stdout().lock()),
             Target::Descriptor(Some(2)) => write(&mut io::stderr().lock()),
             Target::Descriptor(_) => self.write_through(File::options().append(true).open(self.path), write),
@@ -68,7 +68,7 @@ impl<'a> Output<'a> {
     ) -> Result<()> {
         let failed = |error| cannot_write(self.path, error);
         if old.is_some() {
-            // A rename does not ask whether the file itself may be written.
+            // A rename would replace even a read-only file: check that we may write to it.
             File::options().write(true).open(target).map_err(failed)?;
         }
         let folder = parent(target);
@@ -76,7 +76,7 @@ impl<'a> Output<'a> {
         write(draft.as_file_mut())?;
         old.map_or(Ok(()), |old| be_as_open_as(draft.as_file(), old)).map_err(failed)?;
         draft.as_file().sync_all().map_err(failed)?;
-        // Die here and the old file is there, or the new one, whole either way.
+        // If we die here, the name leads to the old file or to the new one. Both are complete.
         draft.persist(target).map_err(|error| failed(error.error))?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
@@ -97,13 +97,13 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Follows symbolic links, also one whose target is not there yet.
+/// Follows symbolic links, even one whose target does not exist yet.
 fn resolve(path: &Path) -> io::Result<Target> {
     if path == Path::new("-") {
         return Ok(Target::Descriptor(Some(1)));
     }
     let mut path = path.to_owned();
-    // As many as the kernel follows. If there are more, it says so below.
+    // The kernel follows 40 links. If there are more, `metadata` fails below.
     for _ in 0..40 {
         if let Some(descriptor) = descriptor(&path) {
             return Ok(descriptor);
@@ -119,8 +119,8 @@ fn resolve(path: &Path) -> io::Result<Target> {
     }
 }
 
-/// `/proc/PID/fd/N` looks like a link to the file that is open. Replacing that file would not reach those who
-/// have it open.
+/// `/proc/PID/fd/N` looks like a link to the open file. The processes that have the file open would not see a
+/// file that replaced it.
 fn descriptor(path: &Path) -> Option<Target> {
     let number = path.file_name()?.to_str()?.parse().ok()?;
     let folder = parent(path).canonicalize().ok()?;
@@ -136,7 +136,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Whether the file is an SQLite database's own, by whatever name.
+/// Whether the file belongs to the SQLite database, under any name.
 fn is_of_database(file: &Metadata, database: &DatabaseUrl) -> bool {
     let DatabaseUrl::Sqlite(database) = database else { return false };
     ["", "-wal", "-shm", ".master"].into_iter().any(|ending| {
@@ -146,7 +146,7 @@ fn is_of_database(file: &Metadata, database: &DatabaseUrl) -> bool {
     })
 }
 
-/// Gives the new file the owner and permissions of the old one. If its group cannot be kept, no group may read it.
+/// Gives the new file the owner and permissions of the old one. If the group cannot be kept, its rights are dropped.
 fn be_as_open_as(new: &File, old: &Metadata) -> io::Result<()> {
     let is_kept = fchown(new, Some(old.uid()), Some(old.gid())).is_ok();
     let mode = old.mode() & if is_kept { 0o777 } else { 0o707 };
@@ -155,7 +155,7 @@ fn be_as_open_as(new: &File, old: &Metadata) -> io::Result<()> {
 
 fn cannot_write(path: &Path, error: io::Error) -> anyhow::Error {
     let text = format!(
-        "cannot write '{}': {error}; check the permissions and the room of its folder, or write with \
+        "cannot write '{}': {error}; check the permissions and the free space of its folder, or write with \
          'signwave export > FILE'",
         path.display()
     );

@@ -103,7 +103,7 @@ impl<W: Write> Sink<W> {
     }
 }
 
-/// The error below, whose kind tells a broken pipe from a full disk.
+/// The underlying I/O error. Its kind tells callers a broken pipe from a full disk.
 fn plain(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

@@ -24,7 +24,7 @@ struct Columns {
     count: usize,
 }
 
-/// More columns than any header needs, so that one with other names is named.
+/// More columns than any header needs, so that the error can name an unknown column.
 const HEADER: Limits = Limits { fields: 1000, bytes: 1 << 16 };
 
 impl<R: BufRead> Csv<R> {
@@ -38,7 +38,7 @@ impl<R: BufRead> Csv<R> {
             return Ok(columns);
         }
         let line = loop {
-            match self.fields.read(HEADER, || "the header is too long".to_owned())? {
+            match self.fields.read(HEADER, || TOO_LONG.to_owned())? {
                 Found::Row(line) => break line,
                 Found::Blank(_) => {}
                 Found::End => return Err(Malformed::new(1, NO_PAYLOAD)),
@@ -58,7 +58,7 @@ impl<R: BufRead> Csv<R> {
                 Found::Row(line) => return Ok(Some(line)),
                 Found::End => return Ok(None),
                 Found::Blank(line) if columns.count == 1 => return Err(Malformed::new(line, BLANK)),
-                // It has too few fields to be a row.
+                // An empty line has too few fields to be a row.
                 Found::Blank(_) => {}
             }
         }
@@ -67,19 +67,22 @@ impl<R: BufRead> Csv<R> {
     fn row(&self, columns: Columns, line: u64) -> Result<Row, String> {
         let fields = self.fields.row();
         if fields.len() < columns.count {
-            return Err(format!("it has {} of the header's {} fields", fields.len(), columns.count));
+            return Err(format!(
+                "the row has {} of the header's {} fields: write all, even if they are empty",
+                fields.len(),
+                columns.count
+            ));
         }
         let field = |column: Option<usize>| column.map(|i| fields[i].as_slice());
         let names = (field(columns.external_id), field(columns.plain).or(field(columns.base64)));
         if let (Some(b"external_id"), Some(b"payload" | b"payload_base64")) = names {
-            return Err("it is the header again, as where files were joined: remove it".to_owned());
+            return Err("the row repeats the header, as in joined files: remove the row".to_owned());
         }
         // CSV cannot tell an empty field from none.
         let external_id = match field(columns.external_id).filter(|id| !id.is_empty()) {
             None => None,
             Some(id) => {
-                let id =
-                    std::str::from_utf8(id).map_err(|_| "its external_id is not UTF-8 text".to_owned())?;
+                let id = std::str::from_utf8(id).map_err(|_| NOT_UTF8.to_owned())?;
                 check_external_id(id)?;
                 Some(id.to_owned())
             }
@@ -98,7 +101,9 @@ impl<R: BufRead> Rows for Csv<R> {
 }
 
 const NO_PAYLOAD: &str = "the header must name one of the columns payload and payload_base64";
-const BLANK: &str = "an empty line may mean an empty payload or nothing: write \"\", or remove the line";
+const BLANK: &str = "an empty line is ambiguous: write \"\" for an empty payload, or remove the line";
+const TOO_LONG: &str = "the header is too long: name external_id, and payload or payload_base64";
+const NOT_UTF8: &str = "the external_id is not UTF-8 text: convert it to UTF-8 (see iconv)";
 
 impl Columns {
     fn named(header: &[Vec<u8>]) -> Result<Self, String> {
@@ -121,7 +126,7 @@ impl Columns {
     }
 }
 
-/// Says that the header names a column that there is not, and what may be the matter with the file.
+/// The error for an unknown column, with what may be wrong with the file.
 fn unknown(name: &[u8], columns: usize) -> String {
     if name.starts_with(b"sep=") {
         return "the line 'sep=' is for Excel only: remove it, and separate the columns by commas".to_owned();
@@ -135,7 +140,7 @@ fn unknown(name: &[u8], columns: usize) -> String {
     }
     let name = String::from_utf8_lossy(&name[..name.len().min(64)]);
     format!(
-        "the header names the column '{}', which is unknown: use external_id, payload and payload_base64",
+        "the header names the unknown column '{}': use external_id, and payload or payload_base64",
         name.escape_debug()
     )
 }

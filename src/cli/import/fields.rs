@@ -1,7 +1,7 @@
-//! The grammar of CSV, strictly as in RFC 4180, section 2: a row of another dialect is refused, never guessed.
+//! The grammar of CSV, strictly as in RFC 4180, section 2. A row in another dialect is refused, and never guessed.
 //!
-//! The crate `csv` reads every input as some rows: an unclosed quote takes in the rest of the file, and what
-//! follows a closing quote becomes part of the field.
+//! The crate `csv` would accept any input: an unclosed quote takes in the rest of the file, and text after a
+//! closing quote becomes part of the field.
 
 use std::io::{BufRead, ErrorKind};
 
@@ -15,12 +15,12 @@ pub struct Fields<R> {
     input: R,
     /// The line of the byte that comes next, from 1.
     line: u64,
-    /// The row that was read last; buffers are used again.
+    /// The row that was read last. Its buffers are reused.
     fields: Vec<Vec<u8>>,
     count: usize,
 }
 
-/// What there was to read.
+/// The result of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
     /// A row, which begins on this line.
@@ -31,7 +31,7 @@ pub enum Found {
     End,
 }
 
-/// How much a row may take.
+/// The most that a row may have.
 #[derive(Clone, Copy)]
 pub struct Limits {
     /// Fields.
@@ -49,9 +49,9 @@ enum State {
     Plain,
     /// In a field whose quote opened on this line.
     Quoted(u64),
-    /// Behind a quote in such a field: its end, or the first half of a quote.
+    /// After a quote in a quoted field: the end of the field, or the first half of a doubled quote.
     Quote(u64),
-    /// Behind a CR at the end of a row.
+    /// After a CR at the end of a row.
     Cr,
 }
 
@@ -66,7 +66,7 @@ impl<R: BufRead> Fields<R> {
         &self.fields[..self.count]
     }
 
-    /// Reads the next row. `too_long` says that it takes more than its bytes.
+    /// Reads the next row. `too_long` makes the error for a row with too many bytes.
     pub fn read(&mut self, limits: Limits, too_long: impl Fn() -> String) -> Result<Found, Malformed> {
         let refuse = |line, reason: &str| Err(Malformed::new(line, reason));
         let begun = self.line;
@@ -165,8 +165,7 @@ impl<R: BufRead> Fields<R> {
     }
 
     fn behind_quote(&self, opened: u64) -> String {
-        let mut reason =
-            "something follows a closing quote, where only a comma or the line's end may stand".to_owned();
+        let mut reason = "only a comma or a line end may follow a closing quote".to_owned();
         if opened < self.line {
             reason.push_str(&format!(": close the quote that opens on line {opened}"));
         } else if self.field().ends_with(b"\\") {
@@ -184,7 +183,7 @@ const LONE_CR: &str = "a CR without LF is no line end in CSV: convert the line e
                        the field in quotes";
 
 fn too_many(fields: usize) -> String {
-    format!("it has more fields than the {fields} of the header: put a field with commas in quotes")
+    format!("the row has more fields than the {fields} of the header: put a field with commas in quotes")
 }
 
 #[cfg(test)]
@@ -237,9 +236,9 @@ mod tests {
             ("\"a\nb,\"c\"\n", 2, "close the quote that opens on line 1"),
             ("\"7\" pipe\n", 1, "write a quote within a field twice"),
             ("\"a\";\"b\"\n", 1, "separate the columns by commas"),
-            ("\"a\\\"b\"\n", 1, "closing quote, where only a comma or the line's end may stand: a backslash"),
-            ("\"a\" ,b\n", 1, "follows a closing quote"),
-            ("a,\"b\"c\n", 1, "follows a closing quote"),
+            ("\"a\\\"b\"\n", 1, "may follow a closing quote: a backslash"),
+            ("\"a\" ,b\n", 1, "may follow a closing quote"),
+            ("a,\"b\"c\n", 1, "may follow a closing quote"),
             ("a\\\"b\n", 1, "a backslash does not escape"),
             ("a, \"b\"\n", 1, "remove the space"),
             ("a\n7\" pipe\n", 2, "does not begin with one"),

@@ -1,4 +1,4 @@
-//! JSON lines: one object a line.
+//! JSON lines: one object per line.
 
 use std::{borrow::Cow, io::BufRead};
 
@@ -17,7 +17,7 @@ pub struct Jsonl<R> {
     line: u64,
 }
 
-/// One line. Unknown fields are errors: a mistyped one would be ignored.
+/// One line. Unknown fields are errors, because a mistyped name would otherwise be ignored.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Object<'a> {
@@ -41,20 +41,24 @@ impl<R: BufRead> Jsonl<R> {
 
     fn parse(&self, text: &[u8]) -> Result<Row, String> {
         check_no_nul(text)?;
-        // serde would take an array for the struct, its members by their places.
+        // serde would also accept an array, with the fields by position.
         match text.trim_ascii_start().first() {
             Some(b'{') => {}
             Some(b'[') => return Err(ARRAY.to_owned()),
-            _ => return Err("not an object: each line holds one, as in {\"payload\": \"text\"}".to_owned()),
+            _ => {
+                return Err(
+                    "not an object: write one object per line, as in {\"payload\": \"text\"}".to_owned()
+                );
+            }
         }
         let object: Object<'_> = serde_json::from_slice(text).map_err(|error| {
-            // The line that serde_json counts is always the first; the row's own is said elsewhere.
+            // serde_json always counts line 1. `Malformed` has the line in the file.
             let column = error.column();
             let (is_eof, error) = (error.is_eof(), error.to_string());
             let reason = error.rsplit_once(" at line").map_or(&*error, |(reason, _)| reason);
             let is_whole = !is_eof && !reason.starts_with("trailing characters");
-            let advice = if is_whole { "" } else { ": write one whole object a line, as 'jq -c .' does" };
-            format!("not an object of external_id and payload or payload_base64: {reason} (column {column}){advice}")
+            let advice = if is_whole { "" } else { ": write one whole object per line, as 'jq -c .' does" };
+            format!("not an object with external_id and payload or payload_base64: {reason} (column {column}){advice}")
         })?;
         if let Some(id) = &object.external_id {
             check_external_id(id)?;
@@ -83,7 +87,7 @@ impl<R: BufRead> Rows for Jsonl<R> {
     }
 }
 
-const ARRAY: &str = "not an object: each line holds one, and no array; for a file that is one array run \"jq -c '.[]' \
+const ARRAY: &str = "not an object but an array: if the file is one array, run \"jq -c '.[]' \
                      FILE | signwave import - --format jsonl\"";
 
 #[cfg(test)]
@@ -111,7 +115,7 @@ mod tests {
     fn each_malformed_line_says_what_is_wrong() {
         for (line, reason) in [
             ("{\"payload\": \"a\"", "EOF while parsing an object (column 15): write"),
-            ("{", "one whole object a line"),
+            ("{", "one whole object per line"),
             ("[]", "not an object"),
             ("[\"a\",\"x\",null]", "not an object"),
             (" [{\"payload\": \"a\"}]", "jq -c '.[]'"),
@@ -119,7 +123,7 @@ mod tests {
             ("null", "not an object"),
             ("external_id,payload", "not an object"),
             ("\u{feff}{\"payload\": \"a\"}", "not an object"),
-            ("{\"payload\": \"a\"} {\"payload\": \"b\"}", "one whole object a line"),
+            ("{\"payload\": \"a\"} {\"payload\": \"b\"}", "one whole object per line"),
             ("{\"payload\": \"a\"},", "trailing characters"),
             ("{\"payload\": \"a\",}", "trailing comma"),
             ("{\"payl\\u006fad\": \"a\", \"payload\": \"b\"}", "duplicate field `payload`"),

@@ -1,4 +1,4 @@
-//! Lines: each is a payload. Reading is bounded, whatever the file holds.
+//! Lines: each is a payload. No line fills the memory, whatever its length.
 
 use std::io::{BufRead, Read};
 
@@ -28,7 +28,7 @@ impl<R: BufRead> Lines<R> {
                 Err(MARK_WITHIN.to_owned())
             }
             Line::Whole(payload) => check_no_nul(&payload).map(|()| Some(payload)),
-            // Either all line ends are CR, as they once were on the Macintosh, or the last one was cut.
+            // Either all line ends are CR, as on the old Macintosh, or the last CR LF was cut.
             Line::Last(payload) if payload.ends_with(b"\r") || self.line == 1 && payload.contains(&b'\r') => {
                 Err(LONE_CR.to_owned())
             }
@@ -48,16 +48,16 @@ impl<R: BufRead> Rows for Lines<R> {
     }
 }
 
-const LONE_CR: &str = "it ends in CR without LF: convert the line ends with \"tr '\\r' '\\n'\", or give the payload in \
-                       jsonl";
+const LONE_CR: &str = "the line ends in CR without LF: convert the line ends with \"tr '\\r' '\\n'\", or give the \
+                       payload in jsonl";
 
-/// What there was to read.
+/// The result of a read.
 pub enum Line {
     /// A line without its end.
     Whole(Vec<u8>),
-    /// The end of the file, where no line end was.
+    /// The last line, which has no line end.
     Last(Vec<u8>),
-    /// More than the limit; nothing of it is kept.
+    /// A line over the limit. None of it is kept.
     TooLong,
     /// The end of the file.
     End,
@@ -66,7 +66,7 @@ pub enum Line {
 /// Reads a line of up to `max` bytes, not counting its end (LF or CR LF).
 pub fn read_line(input: &mut impl BufRead, max: usize) -> std::io::Result<Line> {
     let mut line = Vec::new();
-    // Two bytes more than the limit: the line's end.
+    // Two more bytes than the limit, for the line end.
     let count = input.by_ref().take(max as u64 + 2).read_until(b'\n', &mut line)?;
     if count == 0 {
         return Ok(Line::End);

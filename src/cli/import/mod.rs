@@ -1,4 +1,4 @@
-//! `signwave import`: records in, streamed.
+//! `signwave import`: streams records from a file or from standard input into the database.
 
 mod csv;
 mod fields;
@@ -38,27 +38,27 @@ use crate::{
 /// Read records from a file, or from standard input with '-'.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Formats, chosen by the file's extension unless --format says otherwise:
+Formats, chosen by the file's extension unless --format is given:
   jsonl   (.jsonl, .ndjson)  one object a line: {\"external_id\": \"a-1\", \"payload\": \"text\"}
-                             or \"payload_base64\" for bytes; external_id may be left out
+                             or \"payload_base64\" for bytes; external_id is optional
   csv     (.csv)             a header with the columns payload or payload_base64, and external_id;
                              strictly RFC 4180: commas, and \"\" for a quote within quotes
   lines   (.txt)             each line is a payload, without its line end (LF or CR LF)
 
-A byte order mark at the start is taken off. UTF-16 and compressed files are refused: convert them
-first. So are NUL bytes: what is not text is given as payload_base64.
+A byte order mark at the start is removed. UTF-16 and compressed files are refused: convert them
+first. NUL bytes are refused, too: give binary payloads as payload_base64.
 
-The payload is signed byte for byte. Rows are stored a thousand at a time, so that after an error
-those before it stay. With an external_id a row may be imported again: it is not added twice,
-and if its payload differs it is refused. Without one it is a new record each time.
+The payload is signed byte for byte. Rows are stored a thousand at a time, and the rows before an
+error stay stored. A row with an external_id can be imported again: it is not added twice, and it
+is refused if its payload differs. A row without an external_id is a new record each time.
 
 Examples:
   signwave import records.jsonl
   zcat records.csv.gz | signwave import - --format csv")]
 pub struct Import {
-    /// The file, or '-'
+    /// The file, or '-' for standard input
     file: PathBuf,
-    /// How the file is written
+    /// The format of the file
     #[arg(long)]
     format: Option<Format>,
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub struct Import {
 /// Reads the rows of `input`, none with more than `max_payload` bytes.
 ///
 /// # Errors
-/// When its first bytes show that it is no text, or of another format.
+/// When the first bytes show that the input is not text, or has another format.
 pub fn rows<'a>(
     format: Format,
     input: impl Read + 'a,
@@ -84,7 +84,7 @@ pub fn rows<'a>(
 
 /// Rows stored in one transaction, at most.
 const CHUNK_ROWS: usize = 1000;
-/// Bytes of payload after which a transaction is ended, so that memory does not grow with payloads.
+/// Bytes of payload after which a transaction ends, so that large payloads do not fill the memory.
 const CHUNK_BYTES: usize = 4 << 20;
 
 impl Import {
@@ -103,7 +103,7 @@ impl Import {
         };
         progress.finish();
         result.map_err(|error| {
-            let so_far = format!("{error:#}; {tally}, and stay");
+            let so_far = format!("{error:#}; imported rows stay stored ({tally})");
             error.context(so_far)
         })?;
         log::info!("{name}: {tally}");
@@ -113,7 +113,7 @@ impl Import {
     fn format(&self) -> Result<Format> {
         let packed = ["gz", "z", "zst", "xz", "bz2", "lz4", "lz", "zip"];
         let extension = match (extension(&self.file), self.file.file_stem()) {
-            // It cannot be read, but how to unpack it is said of its format.
+            // A packed file is refused later, with the command that unpacks it for this format.
             (Some(packer), Some(stem)) if packed.contains(&packer.as_str()) => extension(Path::new(stem)),
             (extension, _) => extension,
         };
@@ -123,13 +123,13 @@ impl Import {
             (None, Some("csv")) => Ok(Format::Csv),
             (None, Some("txt")) => Ok(Format::Lines),
             (None, _) => bail!(Usage(format!(
-                "the format of '{}' cannot be told by its name: add --format jsonl, csv or lines",
+                "cannot tell the format of '{}' from its name: add --format jsonl, csv or lines",
                 self.file.display()
             ))),
         }
     }
 
-    /// The name for messages, the input, and its size (0 when nobody knows).
+    /// The name for messages, the input, and its size (0 if unknown).
     fn open(&self) -> Result<(String, Box<dyn Read>, u64)> {
         if self.file == Path::new("-") {
             return Ok(("standard input".to_owned(), Box::new(io::stdin()), 0));
@@ -149,13 +149,14 @@ fn extension(file: &Path) -> Option<String> {
     Some(file.extension()?.to_str()?.to_ascii_lowercase())
 }
 
-/// The smaller one of the limit that was asked for and the database's own.
+/// The smaller of the requested limit and that of the database.
 fn max_payload(context: &Context, store: &dyn Store, reading: &Given<ImportOptions>) -> Result<usize> {
     let asked = context.max_payload(reading);
     let limit = usize::try_from(store.payload_limit()?)?;
     if limit < asked {
         log::info!(
-            "the database takes payloads of {limit} bytes at most: 'signwave migrate --max-payload' changes that"
+            "the database accepts payloads of at most {limit} bytes: raise its limit with 'signwave migrate \
+             --max-payload'"
         );
     }
     Ok(limit.min(asked))
@@ -181,8 +182,8 @@ impl Malformed {
     }
 }
 
-/// Reads rows until the chunk is full (false) or there is none left (true). What it has read before an
-/// error is in the chunk.
+/// Reads rows until the chunk is full (false) or the input ends (true). After an error, the chunk has the rows
+/// before it.
 fn fill(rows: &mut dyn Rows, chunk: &mut Vec<Row>) -> Result<bool, Malformed> {
     let mut bytes = 0;
     while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
@@ -198,7 +199,7 @@ fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) 
         .iter()
         .map(|row| NewRecord { external_id: row.external_id.as_deref(), payload: &row.payload })
         .collect();
-    // Die here and the chunk is stored whole or not at all; importing again adds what is missing.
+    // If we die here, the chunk is stored completely or not at all. Importing again adds what is missing.
     for (verdict, row) in store.insert_records(&records)?.into_iter().zip(chunk) {
         match verdict {
             InsertVerdict::Inserted(_) => tally.imported += 1,
@@ -214,7 +215,7 @@ fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) 
     Ok(())
 }
 
-/// What has become of the rows so far.
+/// How many rows were imported so far, and how many were stored before.
 #[derive(Default)]
 struct Tally {
     imported: u64,
@@ -223,11 +224,11 @@ struct Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} imported, {} were there already", self.imported, self.there)
+        write!(f, "{} imported, {} already stored", self.imported, self.there)
     }
 }
 
-/// Tells the progress bar how much was read.
+/// Reports to the progress bar how much was read.
 struct CountingReader<'a> {
     input: Box<dyn Read>,
     progress: &'a ProgressDisplay,

@@ -7,7 +7,7 @@ use crate::cli::shown::shown;
 /// A record as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The caller's own name for it.
+    /// The caller's name for it.
     pub external_id: Option<String>,
     /// The bytes to be signed.
     pub payload: Vec<u8>,
@@ -15,23 +15,23 @@ pub struct Row {
     pub line: u64,
 }
 
-/// A row that cannot be taken.
+/// A row that cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// The line on which it begins or, in a row of several lines, that is to be mended. From 1.
+    /// The line to correct, from 1: the first of the row or, in a row of several lines, the one with the error.
     pub line: u64,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and how to correct it.
     pub reason: String,
 }
 
 impl Malformed {
-    /// Refuses what is on `line`. What the reason repeats of it is made fit to be shown.
+    /// An error on `line`. The reason is sanitised, because it may repeat text of the file.
     pub fn new(line: u64, reason: &str) -> Self {
         Self { line, reason: shown(reason) }
     }
 }
 
-/// A file of rows, in whatever format.
+/// A file of rows, in any format.
 pub trait Rows {
     /// The next row; `None` at the end.
     fn next(&mut self) -> Result<Option<Row>, Malformed>;
@@ -43,11 +43,11 @@ const MAX_EXTERNAL_ID: usize = 1024;
 /// Checks an external id.
 pub fn check_external_id(id: &str) -> Result<(), String> {
     if id.is_empty() {
-        Err("its external_id is empty: leave it out, or give one".to_owned())
+        Err("the external_id is empty: leave it out, or give one".to_owned())
     } else if id.len() > MAX_EXTERNAL_ID {
-        Err(format!("its external_id has {} bytes: {MAX_EXTERNAL_ID} are the most", id.len()))
+        Err(format!("the external_id has {} bytes: use at most {MAX_EXTERNAL_ID}", id.len()))
     } else if id.contains('\0') {
-        Err("its external_id has a NUL character, which not every database can store".to_owned())
+        Err("the external_id has a NUL character, which not every database can store: remove it".to_owned())
     } else {
         Ok(())
     }
@@ -58,17 +58,19 @@ pub fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Resul
     let payload = match (plain, base64) {
         (Some(plain), None) => plain.to_vec(),
         (None, Some(base64)) => decode(base64).map_err(|error| {
-            format!("its payload_base64 is not base64 (RFC 4648, with padding, in one line): {error}")
+            format!("the payload_base64 is not base64 (RFC 4648, with padding, in one line): {error}")
         })?,
-        (None, None) => return Err("it has neither payload nor payload_base64: give one of them".to_owned()),
+        (None, None) => {
+            return Err("the row has neither payload nor payload_base64: give one of them".to_owned());
+        }
         (Some(_), Some(_)) => {
-            return Err("it has both payload and payload_base64: give one of them".to_owned());
+            return Err("the row has both payload and payload_base64: give one of them".to_owned());
         }
     };
     if payload.len() > max { Err(too_large(max)) } else { Ok(payload) }
 }
 
-/// Decodes one text: the decoder itself takes several in a row, each with its padding.
+/// Decodes one text. The decoder alone would accept several texts in a row, each with its padding.
 fn decode(base64: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let padding = |position| DecodeError { position, kind: DecodeKind::Padding };
     match base64.iter().position(|byte| *byte == b'=') {
@@ -77,9 +79,10 @@ fn decode(base64: &[u8]) -> Result<Vec<u8>, DecodeError> {
     }
 }
 
-/// Says that a payload is over the limit, and how to raise it.
+/// The error for a payload over the limit.
 pub fn too_large(max: usize) -> String {
     format!(
-        "its payload is larger than {max} bytes: raise the limits: --max-payload here, and 'signwave migrate --max-payload' for the database"
+        "the payload is larger than {max} bytes: raise both limits, --max-payload here and 'signwave migrate \
+         --max-payload' for the database"
     )
 }

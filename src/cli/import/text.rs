@@ -1,7 +1,7 @@
 //! Text, as every format needs it: UTF-8 or another encoding that keeps ASCII as it is. A byte order mark is
-//! taken off; what is no such text is refused, with the command that makes it one.
+//! removed. Other input is refused, with the command that converts it.
 //!
-//! The kinds are few and certain, where the crate `infer` goes by two bytes: a text may begin with "BM" or "MZ".
+//! The kinds below are few and certain. The crate `infer` needs two bytes only, but a text may begin with "BM" or "MZ".
 
 use std::io::{BufReader, Chain, Cursor, Read};
 
@@ -13,7 +13,7 @@ pub type Text<R> = BufReader<Chain<Cursor<Vec<u8>>, R>>;
 /// Looks at the first bytes of `input`.
 ///
 /// # Errors
-/// When they show that it is no text, or not text of this format.
+/// When they show that the input is not text, or not text in this format.
 pub fn text<R: Read>(mut input: R, format: Format) -> Result<Text<R>, Malformed> {
     let mut head = Vec::new();
     input
@@ -30,27 +30,27 @@ pub fn text<R: Read>(mut input: R, format: Format) -> Result<Text<R>, Malformed>
     }
 }
 
-/// Refuses a line with a NUL byte: no text has one, and what has may be UTF-16 that came in disguise.
+/// Refuses a line with a NUL byte. Text has none, and the line may be UTF-16 that was not recognised.
 pub fn check_no_nul(line: &[u8]) -> Result<(), String> {
     if line.contains(&0) { Err(NUL.to_owned()) } else { Ok(()) }
 }
 
-/// Says that there is a NUL byte, and how bytes are given.
-pub const NUL: &str = "it has a NUL byte, and text has none: convert UTF-16 text to UTF-8 (see iconv), or give \
-                       bytes as payload_base64, in jsonl or csv";
+/// The error for a NUL byte.
+pub const NUL: &str = "the text has a NUL byte: convert UTF-16 text to UTF-8 (see iconv), or give binary payloads \
+                       as payload_base64 in jsonl or csv";
 
 /// The byte order mark of UTF-8.
 pub const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Refuses a byte order mark within the input.
-pub const MARK_WITHIN: &str = "a byte order mark stands before it, as where files were joined: remove it";
+/// The error for a byte order mark within the input.
+pub const MARK_WITHIN: &str = "the line begins with a byte order mark, as in joined files: remove the mark";
 
-/// Says that the input cannot be read.
+/// The error for an input that cannot be read.
 pub fn unreadable(error: &std::io::Error) -> String {
-    format!("it cannot be read: {error}")
+    format!("cannot read the input: {error}")
 }
 
-/// Bytes that are looked at before anything is taken from them.
+/// How many bytes are examined before any row is read.
 const HEAD: u64 = 4096;
 
 /// How other files begin, what they are, and the program that turns them into text on its output.
@@ -88,7 +88,7 @@ const OTHER: [(&[u8], &str); 10] = [
 const ZIP: &str = "a ZIP archive or a spreadsheet: unpack it with 'unzip FILE', or save the spreadsheet as 'CSV \
                    UTF-8'";
 
-/// What the input is, if it is no text of this format.
+/// What the input is, if it is not text in this format.
 fn foreign(head: &[u8], format: Format) -> Option<String> {
     let command = |program: &str| format!("'{program} FILE | signwave import - --format {}'", format.name());
     if let Some((_, what, program)) = PACKED.iter().find(|(magic, ..)| begins(head, magic)) {
@@ -103,19 +103,21 @@ fn foreign(head: &[u8], format: Format) -> Option<String> {
     if let Some(encoding) = wide(head) {
         let command = command(&format!("iconv -f {encoding} -t UTF-8"));
         return Some(format!(
-            "the input has NUL bytes where {encoding} text has them: if it is such text, run {command}; otherwise give \
-             bytes as payload_base64, in jsonl or csv"
+            "the input looks like {encoding} text: if it is, run {command}; otherwise give binary payloads as \
+             payload_base64 in jsonl or csv"
         ));
     }
     let is_utf8 = std::str::from_utf8(head).err().is_none_or(|error| error.error_len().is_none());
     if head.contains(&0) && !is_utf8 {
-        return Some("the input is binary: give bytes as payload_base64, in jsonl or csv".to_owned());
+        return Some(
+            "the input is binary: give binary payloads as payload_base64 in jsonl or csv".to_owned(),
+        );
     }
     let is_json = matches!(head.trim_ascii_start().first(), Some(b'{' | b'['));
-    (format == Format::Csv && is_json).then(|| "the input is JSON: say '--format jsonl'".to_owned())
+    (format == Format::Csv && is_json).then(|| "the input is JSON: add --format jsonl".to_owned())
 }
 
-/// bzip2 says its block size, 1 to 9, in the fourth byte.
+/// The fourth byte of bzip2 is its block size, 1 to 9.
 fn begins(head: &[u8], magic: &[u8]) -> bool {
     match head.get(..magic.len()) {
         Some([b'B', b'Z', b'h', b'1'..=b'9', rest @ ..]) if magic.starts_with(b"BZh") => rest == &magic[4..],
@@ -123,8 +125,8 @@ fn begins(head: &[u8], magic: &[u8]) -> bool {
     }
 }
 
-/// The encoding of text in units of two or four bytes without a mark. Its ASCII characters have zeros, always
-/// in the same places. Where they are few, the line ends have them still.
+/// The encoding of text in units of two or four bytes without a byte order mark. ASCII characters have zeros,
+/// always in the same places. If the text has few ASCII characters, its line ends still have these zeros.
 fn wide(head: &[u8]) -> Option<&'static str> {
     let mut zeros = [0; 4];
     head.iter().enumerate().filter(|(_, byte)| **byte == 0).for_each(|(at, _)| zeros[at % 4] += 1);

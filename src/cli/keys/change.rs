@@ -16,15 +16,15 @@ struct Target {
     /// The key: its id, or 4 or more digits of its fingerprint
     #[arg(value_name = "ID|FINGERPRINT")]
     key: String,
-    /// Why, for people to read
+    /// The reason, which 'keys list' and 'keys show' print
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-/// Set a key aside.
+/// Stop signing with a key until it is enabled again.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "A batch that is being signed with it is finished. 'signwave keys enable' takes it back."
+    after_help = "A batch that is being signed with the key is finished. To use the key again: 'signwave keys enable'."
 )]
 pub struct Disable {
     #[command(flatten)]
@@ -41,12 +41,12 @@ pub struct Enable {
 /// Never sign with a key again; its signatures stay verifiable.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "This is final: a retired key cannot be enabled. To set it aside for a while: 'signwave keys disable'."
+    after_help = "This is final: a retired key cannot be enabled. To disable it for a while: 'signwave keys disable'."
 )]
 pub struct Retire {
     #[command(flatten)]
     target: Target,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -75,7 +75,7 @@ fn change(context: &Context, target: &Target, next: KeyState, sure: bool) -> Res
     confirm(&format!("key {} ({}) will be {next} for good", key.id, key.fingerprint), sure)?;
     match store.set_key_state(key.id, next, target.reason.as_deref())? {
         KeyStateVerdict::Changed(before) => {
-            log::info!("key {} ({}): {before}, now {next}", key.id, key.fingerprint)
+            log::info!("key {} ({}) was {before} and is now {next}", key.id, key.fingerprint)
         }
         KeyStateVerdict::Refused(state) => {
             bail!("key {} is {state}, which is final: use another key", key.id)

@@ -22,7 +22,7 @@ use crate::{
 /// Make new keys and print their fingerprints.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The keys are sealed under the master key, which for an SQLite database is made on first use.
+The keys are sealed under the master key. For an SQLite database, it is made on first use.
 
 Examples:
   signwave keys generate --count 100
@@ -48,8 +48,8 @@ impl Generate {
     }
 }
 
-/// Makes `count` keys on all cores, and stores and then shows each as soon as it is there: whoever stops it
-/// has seen what is stored, but for the one key at hand.
+/// Makes `count` keys on all cores. Each key is stored as soon as it is made, and then shown, so that after an
+/// interruption at most one stored key has not been shown.
 pub fn generate_keys(
     context: &Context,
     store: &dyn Store,
@@ -65,7 +65,7 @@ pub fn generate_keys(
     let generate = |to_store: Sender<NewKey>| -> Result<(), SignerError> {
         while begun.fetch_add(1, Ordering::Relaxed) < count {
             if to_store.send(sealed(master, &signer::generate(bits)?)?).is_err() {
-                break; // the store has failed, and says why
+                break; // the store has failed, and returns the error below
             }
         }
         Ok(())
@@ -77,13 +77,13 @@ pub fn generate_keys(
                 scope.spawn(move || generate(to_store))
             })
             .collect();
-        // From here on only workers can send: when all have ended there are no more keys.
+        // Only the workers can send from here on, so that `keys` ends when all of them have ended.
         drop(to_store);
         let stored = keys.iter().try_for_each(|key| {
             add(store, &key)?;
             progress.add(1);
             let shown = progress.aside(|| show(key.fingerprint));
-            shown.with_context(|| format!("key {} is stored, and could not be printed", key.fingerprint))
+            shown.with_context(|| format!("key {} is stored, but could not be printed", key.fingerprint))
         });
         drop(keys);
         for worker in workers {
@@ -110,6 +110,6 @@ pub fn sealed(master: &MasterKey, key: &PrivateKey) -> Result<NewKey, SignerErro
 pub fn add(store: &dyn Store, key: &NewKey) -> Result<()> {
     match store.add_key(key)? {
         AddKeyVerdict::Added(_) => Ok(()),
-        AddKeyVerdict::AlreadyThere(id) => bail!("key {} is there already, as key {id}", key.fingerprint),
+        AddKeyVerdict::AlreadyThere(id) => bail!("key {} is already stored, as key {id}", key.fingerprint),
     }
 }

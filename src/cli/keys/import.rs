@@ -20,14 +20,14 @@ use crate::{
 /// Read private keys from files.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Takes RSA keys of 2048 to 8192 bits in PKCS#1 or PKCS#8, PEM or DER, encrypted PKCS#8 too, with
-certificates or JSON around them, in PKCS#12, as a JSON Web Key or .NET's XML. Other forms are
-named, with the command that converts them.
+Reads RSA keys of 2048 to 8192 bits in PKCS#1 or PKCS#8 (also encrypted), PEM or DER, in PKCS#12, as
+a JSON Web Key or as .NET's XML. A key may stand among certificates or in JSON. For other forms, the
+error names the command that converts them.
 
-Every key is checked: that it is consistent, signs and shares no prime with a key that is there.
-When one of several files is refused, none is imported. A key that is there already is skipped.
-The fingerprints of the new keys are printed. Remove the files afterwards: the keys are in the
-database now, sealed under the master key.
+Every key is checked: it must be consistent, it must sign, and it must share no prime with a stored
+key. If one of several files is refused, none is imported. A key that is already stored is skipped.
+The fingerprints of the new keys are printed. Remove the files afterwards, because the keys are in
+the database then, sealed under the master key.
 
 Examples:
   signwave keys import key.pem
@@ -47,7 +47,9 @@ impl Import {
         let inputs = self.files.iter().chain(&self.passphrase_file);
         let inputs = inputs.filter(|path| secret_file::is_stdin(path)).count();
         if inputs + usize::from(context.reads_master_key_from_stdin()) > 1 {
-            bail!(Usage("'-' is given twice, and standard input can be read once: name a file".to_owned()));
+            bail!(Usage(
+                "'-' is given twice, but standard input can be read only once: name a file".to_owned()
+            ));
         }
         let database = context.open()?;
         let master = context.master_key(&database)?;
@@ -58,7 +60,7 @@ impl Import {
             let name = secret_file::name(file);
             let key = read(file, &passphrase).and_then(|key| Ok((find(&key, &there)?, key)));
             match key.map_err(|error| refused(file, error))? {
-                (Some(known), _) => log::info!("{name} is there already, as {known}: skipped"),
+                (Some(known), _) => log::info!("{name} is already stored, as {known}: skipped"),
                 (None, key) => {
                     there.push((name.clone(), key.public_key().clone()));
                     keys.push((name, sealed(&master, &key)?));
@@ -69,9 +71,9 @@ impl Import {
         for (name, key) in keys {
             match database.store.add_key(&key)? {
                 AddKeyVerdict::Added(_) => writeln!(out, "{}", key.fingerprint)?,
-                // Another process has added it since.
+                // Another process has added the key since.
                 AddKeyVerdict::AlreadyThere(id) => {
-                    log::info!("{name} is there already, as key {id}: skipped")
+                    log::info!("{name} is already stored, as key {id}: skipped")
                 }
             }
             out.flush()?;
@@ -92,7 +94,7 @@ fn refused(file: &Path, error: anyhow::Error) -> anyhow::Error {
     error.context(format!("{} was not imported: {reason}", secret_file::name(file)))
 }
 
-/// The name of a file as a word of a shell's command.
+/// The name of a file, quoted for a shell.
 fn in_a_shell(file: &Path) -> String {
     let name = file.to_string_lossy();
     let name = if name.starts_with('-') { Cow::from(format!("./{name}")) } else { name };
@@ -103,7 +105,7 @@ fn in_a_shell(file: &Path) -> String {
     }
 }
 
-/// What a key is called in messages, and its public half.
+/// The name of a key in messages, and its public half.
 type Named = (String, PublicKey);
 
 fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
@@ -121,19 +123,19 @@ fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
         .collect()
 }
 
-/// Finds a key among those that are there. Refuses one that shares a prime with another: whoever knows one
-/// of such a pair can compute the other.
+/// Finds a key among the known ones. Refuses a key that shares a prime with another, because each of the two
+/// private keys can be computed from the other.
 fn find<'a>(key: &PrivateKey, there: &'a [Named]) -> Result<Option<&'a str>> {
     let public_key = key.public_key();
     if let Some((name, other)) = there.iter().find(|(_, other)| public_key.has_the_numbers_of(other)) {
         if public_key.schemes() == other.schemes() {
             return Ok(Some(name));
         }
-        bail!("it is there already, as {name}, which may sign {}: a key is kept only once", other.schemes());
+        bail!("it is already stored, as {name}, which may sign {}: a key is kept only once", other.schemes());
     }
     if let Some((name, _)) = there.iter().find(|(_, other)| key.shares_prime_with(other)) {
         bail!(
-            "it shares a prime with {name}, so that each reveals the other: retire both, and make new ones"
+            "it shares a prime with {name}, so that each key reveals the other: retire both, and make new keys"
         );
     }
     Ok(None)

@@ -1,4 +1,4 @@
-//! `signwave keys`: the pool of keys.
+//! `signwave keys`: manages the pool of keys.
 
 mod change;
 pub(super) mod generate;
@@ -31,7 +31,7 @@ pub enum Keys {
     List(list::List),
     /// Show one key
     Show(show::Show),
-    /// Set a key aside
+    /// Stop signing with a key until it is enabled again
     Disable(change::Disable),
     /// Let a disabled or suspended key sign again
     Enable(change::Enable),
@@ -60,14 +60,14 @@ impl Keys {
 /// Make a master key file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The file holds 32 random bytes in base64 and can be read by its owner only. Whoever has it and
-the database has every private key; whoever loses it loses them all. Keep a copy, apart from the
-database.
+The file holds 32 random bytes in base64, and only its owner can read it. The file and the database
+together reveal every private key. If the file is lost, so are all private keys: keep a copy of it,
+apart from the database.
 
 Example:
   signwave keys init-master /etc/signwave/master")]
 pub struct InitMaster {
-    /// The new file; one that is there is never overwritten. '-' is standard output
+    /// The new file, or '-' for standard output. An existing file is never overwritten
     file: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! The passphrase of encrypted keys, as bytes: PKCS#5 knows no characters (RFC 8018, section 3).
+//! The passphrase of encrypted keys. It is bytes, because PKCS#5 defines no encoding (RFC 8018, section 3).
 
 use std::{env, os::unix::ffi::OsStringExt, path::Path};
 
@@ -11,11 +11,11 @@ use crate::{
     signer::{self, PrivateKey, SignerError},
 };
 
-/// The ways to read what was given, the likely one first.
+/// The bytes that the given text may stand for, the most likely ones first.
 pub struct Passphrase(Vec<Zeroizing<Vec<u8>>>);
 
 impl Passphrase {
-    /// Takes it from `file`, or else from the environment.
+    /// Reads the passphrase from `file`, or otherwise from the environment.
     pub fn obtain(file: Option<&Path>) -> Result<Self> {
         let text = env::var_os(PASSPHRASE).map(|text| Zeroizing::new(text.into_vec()));
         match (file, text) {
@@ -49,8 +49,8 @@ impl Passphrase {
     }
 }
 
-/// The first line without its end. An editor may have put a byte order mark before it; openssl takes that, and
-/// the CR of a CR LF, for a part of the passphrase, so that keys exist which want them.
+/// The first line without its end. An editor may have put a byte order mark before it. openssl takes the mark,
+/// and the CR of a CR LF, as part of the passphrase, so that some keys need them.
 fn first_line(bytes: &[u8]) -> Result<Passphrase, &'static str> {
     if bytes.is_empty() {
         return Err("is empty: put the passphrase into its first line");

@@ -1,4 +1,4 @@
-//! Files with secrets in them, read into memory that is wiped afterwards.
+//! Files that hold secrets, read into memory that is wiped afterwards.
 
 use std::{
     fs::File,
@@ -9,15 +9,15 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use zeroize::Zeroizing;
 
-/// No key file is larger; reading stops behind it.
+/// One byte more than the largest key file; reading stops there.
 const MAX_FILE: usize = (1 << 20) + 1;
 
-/// Whether standard input is meant.
+/// Whether the path stands for standard input.
 pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// What a file is called in messages.
+/// The name of a file in messages.
 pub fn name(path: &Path) -> String {
     if is_stdin(path) { "standard input".to_owned() } else { format!("'{}'", path.display()) }
 }
@@ -32,7 +32,7 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if metadata.is_dir() {
         bail!("it cannot be read: Is a directory (name the files in it)");
     }
-    // Only a regular file has a size that is known.
+    // Only a regular file has a known size.
     let size = usize::try_from(metadata.len()).unwrap_or(MAX_FILE).saturating_add(1);
     let size = if metadata.is_file() { size.min(MAX_FILE) } else { MAX_FILE };
     contents(file, size).map_err(unreadable)
@@ -42,7 +42,7 @@ fn unreadable(error: io::Error) -> anyhow::Error {
     anyhow!("it cannot be read: {error}")
 }
 
-/// Reads at most `size` bytes. The memory never grows, which would leave copies.
+/// Reads at most `size` bytes. The buffer never grows, because that would leave copies of the secret.
 fn contents(input: impl Read, size: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(size));
     input.take(size as u64).read_to_end(&mut bytes)?;

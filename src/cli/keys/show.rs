@@ -48,7 +48,7 @@ impl Show {
                 writeln!(out, "signs        {}", public_key.schemes())?;
             }
             writeln!(out, "state        {}", key.state)?;
-            key.state_reason.iter().try_for_each(|reason| writeln!(out, "because      {}", field(reason)))?;
+            key.state_reason.iter().try_for_each(|reason| writeln!(out, "reason       {}", field(reason)))?;
             key.leased_batch.iter().try_for_each(|batch| writeln!(out, "in use for   batch {batch}"))?;
             writeln!(out, "signatures   {}", key.signature_count)?;
             writeln!(out, "added        {}", field(&key.created_at))?;
