@@ -4,7 +4,7 @@
 pub const CHANGES: [(&str, &str); 36] = [
     (
         "DROP TRIGGER signature_no_update ON signature",
-        "trigger signature_no_update of signature is missing: make it",
+        "trigger signature_no_update of signature is missing: recreate it",
     ),
     (
         "ALTER TABLE signature DISABLE TRIGGER signature_no_delete",
@@ -136,5 +136,5 @@ pub const CHANGES: [(&str, &str); 36] = [
         "everybody has the right to TRUNCATE on signature: REVOKE TRUNCATE ON signature FROM PUBLIC",
     ),
     ("GRANT UPDATE (state) ON batch TO PUBLIC", "everybody has the right to UPDATE on batch"),
-    ("ALTER TABLE gap SET SCHEMA elsewhere", "table gap is missing: make it again"),
+    ("ALTER TABLE gap SET SCHEMA elsewhere", "table gap is missing: recreate it"),
 ];

@@ -91,10 +91,11 @@ fn go_on(site: &Site, seen: &BTreeMap<i64, Vec<u8>>) {
     let stored = site.signatures();
     assert!(seen.iter().all(|(record, value)| stored.get(record) == Some(value)), "a signature is gone");
     assert!(stored.len() < RECORDS as usize, "this proves nothing");
-    // Away from its lock file, what the process held is free when its lease has run out.
-    until("all is signed", SOON, || {
+    // Away from its lock file, the process and what it held are given up when its lease has run out.
+    until("all is signed, and the process is given up", SOON, || {
         site.ok(&["sign"]);
-        site.signatures().len() == RECORDS as usize
+        let nodes = number(&mut site.sql(), "SELECT count(*) FROM node");
+        site.signatures().len() == RECORDS as usize && nodes == 0
     });
     site.check_all_signed();
     let signed = site.signatures();
@@ -213,12 +214,12 @@ fn whoever_comes_by_another_name_or_with_another_log_is_refused_while_a_process_
     rename("other.db", "signwave.db");
     rename("signwave.db-wal", "wal");
     let error = failed(&site, &["status"]);
-    assert!(error.contains("one of which was moved, deleted or replaced"), "{error}");
+    assert!(error.contains("was moved, deleted or replaced: stop that process first"), "{error}");
     fs::rename(site.path("wal"), site.path("signwave.db-wal")).unwrap();
     rename("signwave.db", "kept.db");
     fs::copy(site.path("kept.db"), site.path("signwave.db")).unwrap();
     let error = failed(&site, &["status"]);
-    assert!(error.contains("one of which was moved, deleted or replaced"), "{error}");
+    assert!(error.contains("was moved, deleted or replaced: stop that process first"), "{error}");
     // And when all is as it was, nothing has happened.
     rename("kept.db", "signwave.db");
     process.signal(Signal::CONT);
