@@ -30,11 +30,14 @@ use signwave::{
         RecordId, Scheme,
     },
     signer,
-    store::{Audit, Intake, KeyPool, Listener, NewKey, NewRecord, Nodes, Reading},
+    store::{Audit, KeyPool, Listener, NewKey, Nodes, Reading},
 };
-use support::faulty::FaultyStore;
-use support::memory::MemoryStore;
-use support::promises::{Promises, Signed};
+use support::{
+    faulty::FaultyStore,
+    memory::MemoryStore,
+    promises::{Promises, Signed},
+    store::add_different_records,
+};
 
 use crate::{
     signers::{Opener, Signers, signature},
@@ -111,13 +114,7 @@ impl Rig {
     }
 
     pub fn insert(&self, records: usize) {
-        let there = self.memory.counts().unwrap().records as usize;
-        let payloads: Vec<_> = (there..there + records).map(|i| format!("record {i}")).collect();
-        let records: Vec<_> = payloads
-            .iter()
-            .map(|payload| NewRecord { external_id: None, payload: payload.as_bytes() })
-            .collect();
-        self.memory.insert_records(&records).unwrap();
+        add_different_records(&*self.memory, records);
     }
 
     /// Time passes, here and in the database.

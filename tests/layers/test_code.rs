@@ -1,4 +1,4 @@
-//! How tests are written: nothing in the support crate is there for nobody, and no test sleeps to wait.
+//! How tests are written: every item of the support crate is used, and no test sleeps to wait.
 
 use std::collections::HashMap;
 

@@ -8,9 +8,9 @@ use std::{
 use signwave::{
     actors::clock::Clock,
     domain::{Fingerprint, KeyMaterial},
-    store::{Audit, Intake, KeyPool, NewKey, NewRecord},
+    store::{KeyPool, NewKey},
 };
-use support::memory::MemoryStore;
+use support::{memory::MemoryStore, store::add_different_records};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -70,13 +70,7 @@ impl Shared {
 
     /// Somebody else adds records with plain SQL. No two are the same.
     pub fn insert(&self, records: usize) {
-        let there = self.memory.counts().unwrap().records as usize;
-        let payloads: Vec<_> = (there..there + records).map(|i| format!("record {i}")).collect();
-        let records: Vec<_> = payloads
-            .iter()
-            .map(|payload| NewRecord { external_id: None, payload: payload.as_bytes() })
-            .collect();
-        self.memory.insert_records(&records).unwrap();
+        add_different_records(&*self.memory, records);
     }
 
     pub fn weather(&self) -> Weather {

@@ -14,6 +14,13 @@ fn url(path: &Path) -> DatabaseUrl {
     DatabaseUrl::Sqlite(path.to_owned())
 }
 
+/// Makes a database with one record.
+fn make_with_a_record(path: &Path) {
+    store::migrate(&url(path)).unwrap();
+    let record = NewRecord { external_id: None, payload: b"a" };
+    store::open(&url(path)).unwrap().insert_records(&[record]).unwrap();
+}
+
 fn plain(path: &Path) -> SqliteConnection {
     SqliteConnection::establish(path.to_str().unwrap()).unwrap()
 }
@@ -99,11 +106,7 @@ fn an_older_schema_is_migrated_first_and_a_newer_one_refused() {
 fn everything_can_be_reverted_and_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
-    store::migrate(&url(&path)).unwrap();
-    store::open(&url(&path))
-        .unwrap()
-        .insert_records(&[NewRecord { external_id: None, payload: b"a" }])
-        .unwrap();
+    make_with_a_record(&path);
     store::revert(&url(&path)).unwrap();
     assert_eq!(store::revert(&url(&path)).unwrap(), "2026-11-22-090000_tables");
     assert!(matches!(store::revert(&url(&path)), Err(StoreError::Refused(_))));
@@ -162,11 +165,7 @@ fn a_folder_that_does_not_exist_is_not_made() {
 fn without_the_right_to_write_a_database_is_read_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
-    store::migrate(&url(&path)).unwrap();
-    store::open(&url(&path))
-        .unwrap()
-        .insert_records(&[NewRecord { external_id: None, payload: b"a" }])
-        .unwrap();
+    make_with_a_record(&path);
     let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for (folder_mode, file_mode) in [(0o755, 0o444), (0o777, 0o444), (0o555, 0o666), (0o755, 0o400)] {
         chmod(folder.path(), folder_mode);

@@ -41,6 +41,14 @@ pub fn add_records(store: &dyn Store, count: usize) -> Vec<RecordId> {
     store.insert_records(&records).unwrap().into_iter().map(id).collect()
 }
 
+/// Adds records of which no two are the same.
+pub fn add_different_records(store: &dyn Store, count: usize) {
+    let there = store.counts().unwrap().records as usize;
+    let payloads: Vec<_> = (there..there + count).map(|i| format!("record {i}")).collect();
+    let record = |payload| NewRecord { external_id: None, payload: str::as_bytes(payload) };
+    store.insert_records(&payloads.iter().map(|payload| record(payload)).collect::<Vec<_>>()).unwrap();
+}
+
 pub fn open(store: &dyn Store, batch_size: usize, keep_open: usize, partial: bool) -> OpenedBatches {
     store.open_batches(OpenBatches { batch_size, keep_open, partial }).unwrap()
 }
