@@ -12,6 +12,8 @@ mod convert;
 #[cfg(test)]
 mod fault;
 mod forty;
+#[cfg(test)]
+mod leak;
 mod modulus;
 mod power;
 mod private;
