@@ -12,6 +12,8 @@ mod convert;
 #[cfg(test)]
 mod fault;
 mod forty;
+#[cfg(any(feature = "fuzzing", test))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod leak;
 mod modulus;

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod faults;
+mod fuzzing;
 mod kernels;
 mod numbers;
 #[path = "../../../tests/common/random.rs"]
