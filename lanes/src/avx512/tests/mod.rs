@@ -1,6 +1,7 @@
 //! The kernels against a library of big numbers, and what happens when the machine computes wrongly.
 
 mod bounds;
+mod check;
 mod faults;
 mod fuzzing;
 mod kernels;
