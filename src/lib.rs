@@ -5,7 +5,7 @@
 //! 1. [`domain`]: the rules, as pure code.
 //! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither imports the other.
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
-//! 4. [`cli`]: the command line.
+//! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
 pub mod actors;
@@ -13,5 +13,6 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod signer;
 pub mod store;

@@ -15,6 +15,7 @@ mod given;
 pub mod import;
 mod keys;
 mod limits;
+mod listening;
 mod logging;
 mod master_key;
 mod migrate;

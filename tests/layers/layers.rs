@@ -6,25 +6,29 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
     ("config", &["domain", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
-    ("cli", &["domain", "store", "signer", "config", "actors", "audit"]),
+    ("http", &["domain", "store", "signer", "config", "actors", "audit"]),
+    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "http"]),
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.
-const BELONGS_TO: [(&str, &[&str]); 9] = [
+const BELONGS_TO: [(&str, &[&str]); 12] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
     ("aws_lc_rs", &["signer"]),
     ("rsa", &["signer"]),
     ("sha2", &["signer"]),
-    ("actix", &["actors"]),
+    ("actix", &["actors", "http"]),
+    ("actix_web", &["http"]),
+    ("rustls", &["http"]),
+    ("utoipa", &["http"]),
     ("anyhow", &["cli"]),
     ("clap", &["cli", "config"]),
 ];
