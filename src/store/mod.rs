@@ -12,9 +12,10 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, Audit, BatchesByState, Batching, Committing, Intake, Inventory, KeyPool, KeyRow,
-    KeyStateVerdict, KeysByState, Leasing, Listener, NewKey, NewRecord, News, NodeRow, Nodes, OpenBatches,
-    OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store,
+    AddKeyVerdict, Audit, BatchPage, BatchSummary, BatchesByState, Batching, Committing, Intake, Inventory,
+    KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, Listener, Lookup, NewKey,
+    NewRecord, News, NodeRow, Nodes, OldestUnsigned, OpenBatches, OpenedBatches, Reading, Reclaimed,
+    RecordName, RecordRow, RenewVerdict, SignedRow, Status, Store, Wanted,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

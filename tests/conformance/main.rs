@@ -7,6 +7,7 @@ mod commits;
 mod fault_plan;
 mod keys;
 mod leases;
+mod lookup;
 mod nodes;
 mod records;
 mod together;
@@ -91,6 +92,15 @@ in_every_store! {
         key_states_follow_the_rule_and_retired_is_final,
         only_active_keys_are_leased,
         a_stored_key_comes_back_as_it_was;
+    lookup:
+        a_record_is_found_by_its_id_and_by_its_name,
+        a_record_names_its_batch_and_shows_its_signature_once_that_is_signed,
+        a_record_is_only_in_the_batch_that_names_it,
+        a_batch_is_found_with_its_records,
+        batches_are_listed_newest_first_by_state_and_in_pages,
+        keys_are_listed_in_the_order_of_use_and_as_added,
+        a_key_is_found_by_its_fingerprint,
+        the_oldest_unsigned_record_is_found_wherever_it_waits;
     together:
         of_many_threads_exactly_one_leases_each_batch,
         many_that_form_batches_at_once_share_the_records_out,

@@ -6,6 +6,7 @@ mod batches;
 mod commits;
 mod keys;
 mod leases;
+mod lookup;
 mod news;
 mod nodes;
 mod reading;
@@ -17,6 +18,9 @@ pub use batches::{Batching, OpenBatches, OpenedBatches};
 pub use commits::Committing;
 pub use keys::{AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey};
 pub use leases::{Inventory, Leasing};
+pub use lookup::{
+    BatchPage, BatchSummary, KeyOrder, KeyPage, Lookup, OldestUnsigned, RecordName, RecordRow, Wanted,
+};
 pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
 pub use reading::{KeyRow, Reading, SignedRow};
@@ -29,11 +33,22 @@ pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 /// Methods take `&self`: an implementation keeps its own connections, writers apart from readers, so that a
 /// long read never delays a commit. Times are RFC 3339 texts in UTC, by the database's own clock.
 pub trait Store:
-    Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Audit + News + Send + Sync
+    Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Lookup + Audit + News + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Audit + News + Send + Sync
+    T: Intake
+        + Batching
+        + Leasing
+        + Committing
+        + Nodes
+        + KeyPool
+        + Reading
+        + Lookup
+        + Audit
+        + News
+        + Send
+        + Sync
 {
 }

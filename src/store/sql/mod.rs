@@ -3,6 +3,7 @@
 mod batches;
 mod checks;
 mod keys;
+mod lookup;
 mod migrations;
 mod reading;
 mod statement;
@@ -11,6 +12,10 @@ mod status;
 pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
 pub(super) use checks::{expect_rows, sql_limit};
 pub(super) use keys::set_key_state;
+pub(super) use lookup::{
+    OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,
+    record, summaries, with_records,
+};
 pub(super) use migrations::known;
 pub(super) use reading::{
     KeyColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page, read_pages,

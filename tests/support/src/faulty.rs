@@ -7,13 +7,14 @@ use std::{
 
 use signwave::{
     domain::{
-        BatchId, BatchRow, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome,
-        RecordId, Runs, Scheme, SignedBatch, StoredKey, promises::Counts,
+        BatchId, BatchRow, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState, Lease, NodeId,
+        Outcome, RecordId, Runs, Scheme, SignedBatch, StoredKey, promises::Counts,
     },
     store::{
-        AddKeyVerdict, Audit, Batching, Committing, Intake, Inventory, KeyPool, KeyRow, KeyStateVerdict,
-        Leasing, Listener, NewKey, NewRecord, News, Nodes, OpenBatches, OpenedBatches, Reading, Reclaimed,
-        RenewVerdict, SignedRow, Status, Store, StoreError,
+        AddKeyVerdict, Audit, BatchPage, BatchSummary, Batching, Committing, Intake, Inventory, KeyPage,
+        KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup, NewKey, NewRecord, News, Nodes,
+        OldestUnsigned, OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow, RenewVerdict,
+        SignedRow, Status, Store, StoreError, Wanted,
     },
 };
 
@@ -43,6 +44,12 @@ pub enum Method {
     Batches,
     BatchOf,
     ReadSigned,
+    Record,
+    OldestUnsigned,
+    Batch,
+    LatestBatches,
+    KeyNamed,
+    KeyPage,
     Counts,
     Audit,
 }
@@ -250,6 +257,32 @@ impl Reading for FaultyStore {
 
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
         self.call(Method::ReadSigned, |store| store.read_signed(records, visit))
+    }
+}
+
+impl Lookup for FaultyStore {
+    fn record(&self, name: RecordName<'_>, wanted: Wanted) -> Result<Option<RecordRow>, StoreError> {
+        self.call(Method::Record, |store| store.record(name, wanted))
+    }
+
+    fn oldest_unsigned(&self) -> Result<Option<OldestUnsigned>, StoreError> {
+        self.call(Method::OldestUnsigned, |store| store.oldest_unsigned())
+    }
+
+    fn batch(&self, batch: BatchId) -> Result<Option<(BatchSummary, Runs)>, StoreError> {
+        self.call(Method::Batch, |store| store.batch(batch))
+    }
+
+    fn latest_batches(&self, page: BatchPage) -> Result<Vec<BatchSummary>, StoreError> {
+        self.call(Method::LatestBatches, |store| store.latest_batches(page))
+    }
+
+    fn key_named(&self, fingerprint: &Fingerprint) -> Result<Option<KeyRow>, StoreError> {
+        self.call(Method::KeyNamed, |store| store.key_named(fingerprint))
+    }
+
+    fn key_page(&self, page: KeyPage) -> Result<Vec<KeyRow>, StoreError> {
+        self.call(Method::KeyPage, |store| store.key_page(page))
     }
 }
 
