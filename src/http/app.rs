@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 
 use super::{
     budget::Budget,
-    health::Failing,
-    metrics::Metrics,
+    failing::Failing,
+    meters::Meters,
     problem::{Kind, Problem},
     snapshot::Snapshot,
     stopping::Stopping,
@@ -30,7 +30,7 @@ struct Inner {
     budget: Budget,
     snapshot: Snapshot,
     failing: Failing,
-    metrics: Metrics,
+    meters: Meters,
     stopping: Stopping,
 }
 
@@ -50,7 +50,7 @@ impl App {
             budget: Budget::default(),
             snapshot: Snapshot::default(),
             failing: Failing::default(),
-            metrics: Metrics::default(),
+            meters: Meters::default(),
             stopping: Stopping::default(),
         }))
     }
@@ -92,7 +92,7 @@ impl App {
     /// # Errors
     /// As [`App::read`].
     pub async fn status(&self) -> Result<Arc<Status>, Problem> {
-        self.0.snapshot.status(self).await
+        self.0.snapshot.status(self.read(|store| store.status())).await
     }
 
     /// Since when each check of the health fails.
@@ -101,8 +101,8 @@ impl App {
     }
 
     /// The metrics that are kept from scrape to scrape.
-    pub fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
     }
 
     /// Notifications of stored batches.
