@@ -124,7 +124,7 @@ impl Service {
             pool: Arc::clone(&pool),
             standing: Arc::clone(&standing),
         };
-        let supervisor = Supervisor::new(tools).start();
+        let supervisor = Supervisor::new(settings.node_name.clone(), tools).start();
         let wakes = ingest.address().recipient();
         let outlet = Outlet {
             db: db.clone(),

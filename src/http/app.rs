@@ -10,8 +10,10 @@ use super::{
     failing::Failing,
     meters::Meters,
     problem::{Kind, Problem},
+    rates::Rates,
     snapshot::Snapshot,
     stopping::Stopping,
+    tokens::Tokens,
 };
 use crate::{
     actors::{Call, Commits, Counters, News, Parts, Vitals, db_executor::DbExecutor},
@@ -31,6 +33,8 @@ struct Inner {
     snapshot: Snapshot,
     failing: Failing,
     meters: Meters,
+    tokens: Tokens,
+    rates: Rates,
     stopping: Stopping,
 }
 
@@ -51,6 +55,8 @@ impl App {
             snapshot: Snapshot::default(),
             failing: Failing::default(),
             meters: Meters::default(),
+            tokens: Tokens::default(),
+            rates: Rates::default(),
             stopping: Stopping::default(),
         }))
     }
@@ -98,6 +104,16 @@ impl App {
     /// Since when each check of the health fails.
     pub fn failing(&self) -> &Failing {
         &self.0.failing
+    }
+
+    /// The tokens that were used lately.
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// How many requests clients may send.
+    pub fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     /// The metrics that are kept from scrape to scrape.

@@ -23,6 +23,7 @@ mod metrics;
 pub mod openapi;
 pub mod problem;
 mod problems;
+mod rates;
 mod request_id;
 mod route;
 pub mod routes;
@@ -32,6 +33,7 @@ mod snapshot;
 mod status;
 mod stopping;
 mod tls;
+mod tokens;
 
 pub use app::App;
 pub use edge::Hosts;

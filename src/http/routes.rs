@@ -1,13 +1,12 @@
 //! The table of everything that the service answers: from it the server is built, and tests walk it.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use actix_service::{IntoServiceFactory, ServiceFactory};
 use actix_web::{
     Route,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
-    guard,
     http::{Method, header::ALLOW},
     middleware::from_fn,
     web,
@@ -17,7 +16,7 @@ use super::{
     docs,
     edge::{Outside, edge},
     gate::gate,
-    health, metrics, openapi,
+    health, metrics,
     problem::{Kind, Problem},
     problems,
     route::{

@@ -12,9 +12,10 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, Audit, BatchesByState, Batching, Committing, Intake, Inventory, KeyPool, KeyRow,
-    KeyStateVerdict, KeysByState, Leasing, Listener, NewKey, NewRecord, News, NodeRow, Nodes, OpenBatches,
-    OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store,
+    Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchesByState, Batching, Committing,
+    Credential, Intake, Inventory, KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, Listener, NewKey,
+    NewRecord, NewToken, News, NodeRow, Nodes, OpenBatches, OpenedBatches, Reading, Reclaimed, RenewVerdict,
+    RevokeTokenVerdict, RotateTokenVerdict, Rotation, SignedRow, Status, Store, StoredToken, TokenRow,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

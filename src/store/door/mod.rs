@@ -1,6 +1,7 @@
 //! The door: everything that Sign Wave asks of a database, as one trait per subject. Each method is one
 //! short transaction.
 
+mod access;
 mod audit;
 mod batches;
 mod commits;
@@ -12,6 +13,10 @@ mod reading;
 mod records;
 mod status;
 
+pub use access::{
+    Access, AddTokenVerdict, AuditRow, Credential, NewToken, RevokeTokenVerdict, RotateTokenVerdict,
+    Rotation, StoredToken, TokenRow,
+};
 pub use audit::Audit;
 pub use batches::{Batching, OpenBatches, OpenedBatches};
 pub use commits::Committing;
@@ -29,11 +34,22 @@ pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 /// Methods take `&self`: an implementation keeps its own connections, writers apart from readers, so that a
 /// long read never delays a commit. Times are RFC 3339 texts in UTC, by the database's own clock.
 pub trait Store:
-    Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Audit + News + Send + Sync
+    Intake + Batching + Leasing + Committing + Nodes + KeyPool + Access + Reading + Audit + News + Send + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Audit + News + Send + Sync
+    T: Intake
+        + Batching
+        + Leasing
+        + Committing
+        + Nodes
+        + KeyPool
+        + Access
+        + Reading
+        + Audit
+        + News
+        + Send
+        + Sync
 {
 }
