@@ -125,7 +125,7 @@ transactions! {
     Remove => u64, |Remove(node), store| store.remove_node(node);
     Reclaim => Vec<Reclaimed>, |Reclaim { me, grace }, store| store.reclaim(me, grace);
     LoadKey => Option<StoredKey>, |LoadKey(key), store| store.stored_key(key);
-    Suspend => KeyStateVerdict, |Suspend { key, reason }, store|
-        store.set_key_state(key, KeyState::Suspended, Some(&reason));
+    Suspend => KeyStateVerdict, |Suspend { key, reason, by }, store|
+        store.set_key_state(key, KeyState::Suspended, Some(&reason), &by);
     ReadStatus => Status, |ReadStatus, store| store.status();
 }

@@ -6,7 +6,7 @@ use actix::Message;
 
 use super::standing::Interrupted;
 use crate::{
-    domain::{BatchId, CommitVerdict, Digest, Epoch, KeyId, Lease, NodeId, Outcome, Scheme, SignedBatch},
+    domain::{BatchId, By, CommitVerdict, Digest, Epoch, KeyId, Lease, NodeId, Outcome, Scheme, SignedBatch},
     signer::SignerError,
     store::{
         Inventory, KeyStateVerdict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status, StoreError,
@@ -114,6 +114,8 @@ pub struct Suspend {
     pub key: KeyId,
     /// Why.
     pub reason: String,
+    /// This node.
+    pub by: By,
 }
 
 /// To DbExecutor: read the progress of the work.

@@ -30,6 +30,7 @@ mod serve;
 mod shown;
 mod sign;
 mod status;
+mod user;
 mod verify;
 
 use std::{env, ffi::OsString, process::ExitCode};

@@ -12,10 +12,12 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, Audit, BatchPage, BatchSummary, BatchesByState, Batching, Committing, Intake, Inventory,
-    KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, Listener, Lookup, NewKey,
-    NewRecord, News, NodeRow, Nodes, OldestUnsigned, OpenBatches, OpenedBatches, Reading, Reclaimed,
-    RecordName, RecordRow, RenewVerdict, SignedRow, Status, Store, Wanted,
+    Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, BatchesByState,
+    Batching, Committing, Credential, Intake, Inventory, KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict,
+    KeysByState, Leasing, Listener, Lookup, NewKey, NewRecord, NewToken, News, NodeRow, Nodes,
+    OldestUnsigned, OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow, RenewVerdict,
+    RevokeTokenVerdict, RotateTokenVerdict, Rotation, SignedRow, Status, Store, StoredToken, TokenRow,
+    Wanted,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

@@ -7,7 +7,7 @@ use signwave::{
     store::{BatchPage, BatchSummary, KeyOrder, KeyPage, NewRecord, RecordName, RecordRow, Store, Wanted},
 };
 use support::{
-    store::{add_keys, add_records, lease, new_key, open, open_all, register, sign},
+    store::{add_keys, add_records, by, lease, new_key, open, open_all, register, sign},
     tested_store::TestedStore,
 };
 
@@ -143,7 +143,7 @@ pub fn batches_are_listed_newest_first_by_state_and_in_pages(tested: &TestedStor
 pub fn keys_are_listed_in_the_order_of_use_and_as_added(tested: &TestedStore) {
     let store = &*tested.store;
     add_keys(store, 4);
-    store.set_key_state(KeyId(4), KeyState::Retired, None).unwrap();
+    store.set_key_state(KeyId(4), KeyState::Retired, None, &by()).unwrap();
     add_records(store, 2);
     open_all(store, 1);
     lease(store, register(store), 1);

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
     ("config", &["domain", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
-    ("http", &["domain", "store", "signer", "config", "actors", "audit"]),
-    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "http"]),
+    ("access", &["domain", "store", "signer"]),
+    ("http", &["domain", "store", "signer", "config", "actors", "audit", "access"]),
+    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "access", "http"]),
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.

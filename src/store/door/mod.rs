@@ -1,6 +1,7 @@
 //! The door: everything that Sign Wave asks of a database, as one trait per subject. Each method is one
 //! short transaction.
 
+mod access;
 mod audit;
 mod batches;
 mod commits;
@@ -13,6 +14,10 @@ mod reading;
 mod records;
 mod status;
 
+pub use access::{
+    Access, AddTokenVerdict, AuditRow, Credential, NewToken, RevokeTokenVerdict, RotateTokenVerdict,
+    Rotation, StoredToken, TokenRow,
+};
 pub use audit::Audit;
 pub use batches::{Batching, OpenBatches, OpenedBatches};
 pub use commits::Committing;
@@ -33,7 +38,19 @@ pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 /// Methods take `&self`: an implementation keeps its own connections, writers apart from readers, so that a
 /// long read never delays a commit. Times are RFC 3339 texts in UTC, by the database's own clock.
 pub trait Store:
-    Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Lookup + Audit + News + Send + Sync
+    Intake
+    + Batching
+    + Leasing
+    + Committing
+    + Nodes
+    + KeyPool
+    + Access
+    + Reading
+    + Lookup
+    + Audit
+    + News
+    + Send
+    + Sync
 {
 }
 
@@ -44,6 +61,7 @@ impl<T> Store for T where
         + Committing
         + Nodes
         + KeyPool
+        + Access
         + Reading
         + Lookup
         + Audit

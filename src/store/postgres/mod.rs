@@ -1,7 +1,9 @@
 //! PostgreSQL: one server, any number of nodes.
 
+mod access;
 mod array;
 mod audit;
+mod audit_log;
 mod batches;
 mod commits;
 mod connection;

@@ -1,6 +1,8 @@
 //! SQLite: one file, one writing connection and several that read.
 
+mod access;
 mod audit;
+mod audit_log;
 mod batches;
 mod claim;
 mod commits;

@@ -7,14 +7,15 @@ use std::{
 
 use signwave::{
     domain::{
-        BatchId, BatchRow, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState, Lease, NodeId,
-        Outcome, RecordId, Runs, Scheme, SignedBatch, StoredKey, promises::Counts,
+        AuditId, BatchId, BatchRow, By, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState,
+        Lease, NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch, StoredKey, TokenId, promises::Counts,
     },
     store::{
-        AddKeyVerdict, Audit, BatchPage, BatchSummary, Batching, Committing, Intake, Inventory, KeyPage,
-        KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup, NewKey, NewRecord, News, Nodes,
-        OldestUnsigned, OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow, RenewVerdict,
-        SignedRow, Status, Store, StoreError, Wanted,
+        Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, Batching,
+        Committing, Intake, Inventory, KeyPage, KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup,
+        NewKey, NewRecord, NewToken, News, Nodes, OldestUnsigned, OpenBatches, OpenedBatches, Reading,
+        Reclaimed, RecordName, RecordRow, RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict, Rotation,
+        SignedRow, Status, Store, StoreError, StoredToken, TokenRow, Wanted,
     },
 };
 
@@ -38,6 +39,14 @@ pub enum Method {
     Key,
     StoredKey,
     SetKeyState,
+    AddToken,
+    Tokens,
+    Token,
+    TokenOfCertificate,
+    RotateToken,
+    RevokeToken,
+    NoteUse,
+    AuditLog,
     InsertRecords,
     PayloadLimit,
     Status,
@@ -216,8 +225,8 @@ impl Nodes for FaultyStore {
 }
 
 impl KeyPool for FaultyStore {
-    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
-        self.call(Method::AddKey, |store| store.add_key(key))
+    fn add_key(&self, key: &NewKey, by: &By) -> Result<AddKeyVerdict, StoreError> {
+        self.call(Method::AddKey, |store| store.add_key(key, by))
     }
 
     fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
@@ -229,8 +238,48 @@ impl KeyPool for FaultyStore {
         key: KeyId,
         state: KeyState,
         reason: Option<&str>,
+        by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
-        self.call(Method::SetKeyState, |store| store.set_key_state(key, state, reason))
+        self.call(Method::SetKeyState, |store| store.set_key_state(key, state, reason, by))
+    }
+}
+
+impl Access for FaultyStore {
+    fn add_token(&self, token: &NewToken, by: &By) -> Result<AddTokenVerdict, StoreError> {
+        self.call(Method::AddToken, |store| store.add_token(token, by))
+    }
+
+    fn tokens(&self, after: Option<TokenId>, limit: usize) -> Result<Vec<TokenRow>, StoreError> {
+        self.call(Method::Tokens, |store| store.tokens(after, limit))
+    }
+
+    fn token(&self, id: TokenId) -> Result<Option<StoredToken>, StoreError> {
+        self.call(Method::Token, |store| store.token(id))
+    }
+
+    fn token_of_certificate(&self, key: Fingerprint) -> Result<Option<TokenRow>, StoreError> {
+        self.call(Method::TokenOfCertificate, |store| store.token_of_certificate(key))
+    }
+
+    fn rotate_token(
+        &self,
+        id: TokenId,
+        rotation: &Rotation,
+        by: &By,
+    ) -> Result<RotateTokenVerdict, StoreError> {
+        self.call(Method::RotateToken, |store| store.rotate_token(id, rotation, by))
+    }
+
+    fn revoke_token(&self, id: TokenId, by: &By) -> Result<RevokeTokenVerdict, StoreError> {
+        self.call(Method::RevokeToken, |store| store.revoke_token(id, by))
+    }
+
+    fn note_use(&self, id: TokenId, every: Duration) -> Result<bool, StoreError> {
+        self.call(Method::NoteUse, |store| store.note_use(id, every))
+    }
+
+    fn audit_log(&self, after: AuditId, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+        self.call(Method::AuditLog, |store| store.audit_log(after, limit))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A store in memory, for tests: the same rules, and a clock that tests can move.
 
+mod access;
 mod batches;
 mod commits;
 mod keys;

@@ -5,9 +5,10 @@ use std::{
     time::Duration,
 };
 
+use super::access::Token;
 use signwave::{
     domain::{BatchId, BatchState, KeyId, KeyMaterial, NodeId, RecordId},
-    store::{BatchRow, KeyRow},
+    store::{AuditRow, BatchRow, KeyRow},
 };
 
 /// The tables.
@@ -25,6 +26,9 @@ pub(super) struct State {
     pub(super) nodes: BTreeMap<NodeId, Node>,
     /// Ids of nodes are never used twice.
     pub(super) last_node: i64,
+    /// In the order in which they were added.
+    pub(super) tokens: Vec<Token>,
+    pub(super) audit_log: Vec<AuditRow>,
 }
 
 #[derive(Clone)]
