@@ -5,6 +5,7 @@
 //! 1. [`domain`]: the rules, as pure code.
 //! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither imports the other.
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
+//!    [`formats`]: records in, signatures out, as text.
 //! 4. [`cli`]: the command line.
 #![forbid(unsafe_code)]
 
@@ -13,5 +14,6 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod formats;
 pub mod signer;
 pub mod store;

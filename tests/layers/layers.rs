@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
     ("config", &["domain", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
-    ("cli", &["domain", "store", "signer", "config", "actors", "audit"]),
+    ("formats", &["domain"]),
+    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "formats"]),
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.

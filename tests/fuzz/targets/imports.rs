@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use data_encoding::BASE64;
-use signwave::cli::import::{Format, Malformed, Row, rows};
+use signwave::formats::rows::{Format, Malformed, Row, rows};
 
 /// Small, so that inputs pass it.
 const MAX_PAYLOAD: usize = 100;

@@ -2,7 +2,7 @@
 
 use data_encoding::{BASE64, DecodeError, DecodeKind};
 
-use crate::cli::shown::shown;
+use crate::formats::shown::shown;
 
 /// A record as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

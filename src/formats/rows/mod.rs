@@ -1,0 +1,34 @@
+//! Records as files have them: JSON lines, CSV, or plain lines.
+
+mod csv;
+mod fields;
+mod format;
+mod jsonl;
+mod lines;
+mod row;
+mod text;
+
+use std::io::Read;
+
+use self::text::text;
+pub use self::{
+    format::Format,
+    row::{Malformed, Row, Rows},
+};
+
+/// Reads the rows of `input`, none with more than `max_payload` bytes.
+///
+/// # Errors
+/// When the first bytes show that the input is not text, or has another format.
+pub fn rows<'a>(
+    format: Format,
+    input: impl Read + 'a,
+    max_payload: usize,
+) -> Result<Box<dyn Rows + 'a>, Malformed> {
+    let input = text(input, format)?;
+    Ok(match format {
+        Format::Jsonl => Box::new(jsonl::Jsonl::new(input, max_payload)),
+        Format::Csv => Box::new(csv::Csv::new(input, max_payload)),
+        Format::Lines => Box::new(lines::Lines::new(input, max_payload)),
+    })
+}
