@@ -22,7 +22,7 @@ use crate::{
         rows::{Format, Malformed, Row, Rows, rows},
         shown::shown,
     },
-    store::{NewRecord, Store},
+    store::{NewRecord, OnConflict, Store},
 };
 
 /// Read records from a file, or from standard input with '-'.
@@ -171,10 +171,10 @@ fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) 
         .map(|row| NewRecord { external_id: row.external_id.as_deref(), payload: &row.payload })
         .collect();
     // If we die here, the chunk is stored completely or not at all. Importing again adds what is missing.
-    for (verdict, row) in store.insert_records(&records)?.into_iter().zip(chunk) {
+    for (verdict, row) in store.insert_records(&records, OnConflict::Stop)?.into_iter().zip(chunk) {
         match verdict {
             InsertVerdict::Inserted(_) => tally.imported += 1,
-            InsertVerdict::AlreadyThere => tally.there += 1,
+            InsertVerdict::AlreadyThere(_) => tally.there += 1,
             InsertVerdict::Conflict => bail!(
                 "{name}:{}: external_id '{}' is there with another payload, which is never overwritten: give the row \
                  another external_id",

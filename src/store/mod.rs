@@ -13,8 +13,8 @@ mod url;
 
 pub use door::{
     AddKeyVerdict, Audit, BatchesByState, Batching, Committing, Intake, Inventory, KeyPool, KeyRow,
-    KeyStateVerdict, KeysByState, Leasing, Listener, NewKey, NewRecord, News, NodeRow, Nodes, OpenBatches,
-    OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store,
+    KeyStateVerdict, KeysByState, Leasing, Listener, NewKey, NewRecord, News, NodeRow, Nodes, OnConflict,
+    OpenBatches, OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

@@ -12,8 +12,8 @@ use signwave::{
     },
     store::{
         AddKeyVerdict, Audit, Batching, Committing, Intake, Inventory, KeyPool, KeyRow, KeyStateVerdict,
-        Leasing, Listener, NewKey, NewRecord, News, Nodes, OpenBatches, OpenedBatches, Reading, Reclaimed,
-        RenewVerdict, SignedRow, Status, Store, StoreError,
+        Leasing, Listener, NewKey, NewRecord, News, Nodes, OnConflict, OpenBatches, OpenedBatches, Reading,
+        Reclaimed, RenewVerdict, SignedRow, Status, Store, StoreError,
     },
 };
 
@@ -139,8 +139,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Intake for FaultyStore {
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
-        self.call(Method::InsertRecords, |store| store.insert_records(records))
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
+        self.call(Method::InsertRecords, |store| store.insert_records(records, on_conflict))
     }
 
     fn payload_limit(&self) -> Result<u32, StoreError> {
