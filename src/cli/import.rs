@@ -159,7 +159,7 @@ fn fill(rows: &mut dyn Rows, chunk: &mut Vec<Row>) -> Result<bool, Malformed> {
     let mut bytes = 0;
     while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
         let Some(row) = rows.next()? else { return Ok(true) };
-        bytes += row.payload.len();
+        bytes += row.record.payload.len();
         chunk.push(row);
     }
     Ok(false)
@@ -168,7 +168,10 @@ fn fill(rows: &mut dyn Rows, chunk: &mut Vec<Row>) -> Result<bool, Malformed> {
 fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) -> Result<()> {
     let records: Vec<_> = chunk
         .iter()
-        .map(|row| NewRecord { external_id: row.external_id.as_deref(), payload: &row.payload })
+        .map(|Row { record, .. }| NewRecord {
+            external_id: record.external_id.as_deref(),
+            payload: &record.payload,
+        })
         .collect();
     // If we die here, the chunk is stored completely or not at all. Importing again adds what is missing.
     for (verdict, row) in store.insert_records(&records, OnConflict::Stop)?.into_iter().zip(chunk) {
@@ -179,7 +182,7 @@ fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) 
                 "{name}:{}: external_id '{}' is there with another payload, which is never overwritten: give the row \
                  another external_id",
                 row.line,
-                shown(row.external_id.as_deref().unwrap_or_default())
+                shown(row.record.external_id.as_deref().unwrap_or_default())
             ),
         }
     }

@@ -2,18 +2,24 @@
 
 mod csv;
 mod fields;
+mod flaw;
 mod format;
 mod jsonl;
 mod lines;
+mod object;
 mod row;
+mod splitter;
 mod text;
 
 use std::io::Read;
 
 use self::text::text;
 pub use self::{
+    flaw::Flaw,
     format::Format,
-    row::{Malformed, Row, Rows},
+    object::{max_object, object},
+    row::{Malformed, Record, Row, Rows, check_external_id},
+    splitter::{Splitter, TooLong},
 };
 
 /// Reads the rows of `input`, none with more than `max_payload` bytes.
