@@ -20,6 +20,7 @@ pub mod end;
 pub mod group_commit;
 pub mod heartbeat;
 pub mod ingest;
+pub mod intake;
 pub mod key_actor;
 pub mod listening;
 pub mod messages;
