@@ -10,6 +10,7 @@
 //!
 //! Start with [`service`], which connects the actors, and [`messages`], which they exchange.
 
+pub mod call;
 pub mod clock;
 pub mod commits;
 pub mod counters;
@@ -35,8 +36,11 @@ pub mod signing_pool;
 pub mod standing;
 pub mod stop;
 pub mod supervisor;
+pub mod timing;
+pub mod vitals;
 pub mod workload;
 
+pub use call::Call;
 pub use commits::{Commits, Committed};
 pub use counters::Counters;
 pub use end::RunError;
@@ -45,3 +49,5 @@ pub use news::News;
 pub use parts::Parts;
 pub use service::{Ending, run};
 pub use stop::Stop;
+pub use timing::{Timing, Timings};
+pub use vitals::Vitals;

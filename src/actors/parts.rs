@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{commits::Commits, counters::Counters, mode::Mode, news::News, stop::Stop};
+use super::{commits::Commits, counters::Counters, mode::Mode, news::News, stop::Stop, vitals::Vitals};
 use crate::{config::Settings, signer::OpenSigner};
 
-/// Everything that a run consists of, besides its database. The last four parts are shared with the caller, who can
+/// Everything that a run consists of, besides its database. The last five parts are shared with the caller, who can
 /// read or use them during the run and afterwards.
 #[derive(Clone)]
 pub struct Parts {
@@ -23,6 +23,8 @@ pub struct Parts {
     pub news: News,
     /// Notifies callers of stored batches.
     pub commits: Commits,
+    /// Shows how the run is.
+    pub vitals: Vitals,
 }
 
 impl Parts {
@@ -36,6 +38,7 @@ impl Parts {
             counters: Arc::default(),
             news: News::default(),
             commits: Commits::default(),
+            vitals: Vitals::default(),
         }
     }
 }

@@ -105,9 +105,10 @@ impl Service {
         clock: Clock,
         pool: impl FnOnce(usize) -> std::io::Result<SigningPool>,
     ) -> Result<Self, RunError> {
-        let Parts { settings, opener, mode, stop, counters, news, commits } = parts;
+        let Parts { settings, opener, mode, stop, counters, news, commits, vitals } = parts;
         settings.check()?;
         let standing = Standing::new(clock);
+        vitals.show(&standing);
         let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;

@@ -14,7 +14,7 @@ use super::{
     progress::{ProgressDisplay, Unit},
 };
 use crate::{
-    config::{Roles, Settings},
+    config::Settings,
     signer::{Engine, Keyring, MasterKey},
     store::{self, DatabaseUrl, Store},
 };
@@ -130,9 +130,9 @@ impl Context {
         }
     }
 
-    /// The part of the work that a service does.
-    pub fn roles(&self, given: &Given<ServeOptions>) -> Roles {
-        given.over(self.options.serve.clone()).roles
+    /// What a service does, and where it listens.
+    pub fn serve(&self, given: &Given<ServeOptions>) -> ServeOptions {
+        given.over(self.options.serve.clone())
     }
 
     /// The settings of the service, checked.

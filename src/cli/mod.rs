@@ -16,6 +16,7 @@ mod given;
 mod import;
 mod keys;
 mod limits;
+mod listening;
 mod logging;
 mod master_key;
 mod migrate;

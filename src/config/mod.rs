@@ -1,6 +1,7 @@
 //! Layer 3, the settings of the service: defaults, and the rules between them.
 
 mod checking;
+mod listen;
 mod roles;
 mod text;
 
@@ -10,9 +11,10 @@ use clap::Args;
 use serde::Deserialize;
 
 pub use checking::{Checking, UnknownChecking};
+pub use listen::{Listen, UnknownListen};
 pub use roles::{Roles, UnknownRole};
-pub use text::parsed;
 use text::{duration, parsed_duration};
+pub use text::{parsed, parsed_some};
 
 use crate::{
     domain::{BatchRow, Scheme},

@@ -10,6 +10,7 @@ mod lease;
 pub mod promises;
 mod runs;
 mod scheme;
+mod scope;
 mod verdict;
 
 pub use batch::{BatchRow, BatchState, UnknownBatchState};
@@ -23,4 +24,5 @@ pub use key::{
 pub use lease::{Lease, OpenBatch, SignatureBuf, SignedBatch, WrongCount};
 pub use runs::{Runs, RunsError};
 pub use scheme::{Scheme, UnknownScheme};
+pub use scope::{Scope, Scopes, UnknownScope};
 pub use verdict::{CommitVerdict, InsertVerdict, Outcome};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
@@ -14,18 +14,22 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
     ("formats", &["domain"]),
-    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "formats"]),
+    ("http", &["domain", "store", "signer", "config", "actors", "audit", "formats"]),
+    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "formats", "http"]),
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.
-const BELONGS_TO: [(&str, &[&str]); 9] = [
+const BELONGS_TO: [(&str, &[&str]); 12] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
     ("aws_lc_rs", &["signer"]),
     ("rsa", &["signer"]),
     ("sha2", &["signer"]),
-    ("actix", &["actors"]),
+    ("actix", &["actors", "http"]),
+    ("actix_web", &["http"]),
+    ("rustls", &["http"]),
+    ("utoipa", &["http"]),
     ("anyhow", &["cli"]),
     ("clap", &["cli", "config"]),
 ];

@@ -30,11 +30,12 @@ impl Ingest {
         let me = self.links.standing.registered();
         let mine = unsigned.iter().filter(|(node, ..)| Some(*node) == me);
         let given_back: Vec<_> = mine.map(|(_, batch, epoch)| (*batch, *epoch)).collect();
+        let began = self.links.standing.now();
         let settling = store(self.links.clone(), Arc::clone(&finished), given_back);
         ctx.spawn(settling.into_actor(self).map(move |result, actor, ctx| {
             actor.state.settled();
             match result {
-                Ok(settled) => actor.settled(&finished, &settled, ctx),
+                Ok(settled) => actor.settled(&finished, &settled, began, ctx),
                 // The outcome of these batches is unknown. The run ends, and they are released with the node.
                 Err(error) => actor.links.ends.end(End::Failed(error.into())),
             }
@@ -42,7 +43,13 @@ impl Ingest {
         }));
     }
 
-    fn settled(&mut self, finished: &[SignedBatch], settled: &[Settled], ctx: &mut Context<Self>) {
+    fn settled(
+        &mut self,
+        finished: &[SignedBatch],
+        settled: &[Settled],
+        began: Duration,
+        ctx: &mut Context<Self>,
+    ) {
         let (mut stored, mut records) = (Vec::new(), 0);
         for (lease, settled) in finished.iter().map(SignedBatch::lease).zip(settled) {
             match settled {
@@ -58,7 +65,7 @@ impl Ingest {
         }
         self.stored.add(&stored, records);
         if !finished.is_empty() {
-            self.links.counters.add_commit();
+            self.links.counters.add_commit(self.links.standing.now().saturating_sub(began));
         }
         if settled.contains(&Settled::Fenced) {
             self.state.compare_soon();

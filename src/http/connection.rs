@@ -1,0 +1,235 @@
+//! Connections with deadlines, because actix has one for the first head of a connection only: a client that stops
+//! in the middle of a later head, or does not read its answer, would stay for ever.
+
+use std::{
+    cell::Cell,
+    io,
+    net::IpAddr,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use rustls_pki_types::CertificateDer;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+    time::{Instant, Sleep, sleep_until},
+};
+use tokio_rustls::server::TlsStream;
+
+/// How long a head may take, from its first byte.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long a connection may be idle. Clients and load balancers close theirs earlier, mostly after 60 seconds.
+pub const IDLE: Duration = Duration::from_secs(75);
+/// How long a client may not take a byte of its answer.
+const STALL: Duration = Duration::from_secs(30);
+
+macro_rules! each {
+    ($stream:expr, $inner:ident => $call:expr) => {
+        match $stream {
+            Stream::Tcp(inner) => {
+                let $inner = Pin::new(inner);
+                $call
+            }
+            Stream::Unix(inner) => {
+                let $inner = Pin::new(inner);
+                $call
+            }
+            Stream::Tls(inner) => {
+                let $inner = Pin::new(inner.as_mut());
+                $call
+            }
+        }
+    };
+}
+
+/// A connection of a client.
+pub struct Connection {
+    stream: Stream,
+    client: Client,
+    head: Timer,
+    stall: Timer,
+}
+
+/// The bytes below HTTP.
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// A UNIX socket.
+    Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What is known of the client at the other end. Each request on the connection has it.
+#[derive(Clone)]
+pub struct Client {
+    /// Its address; `None` on a UNIX socket.
+    pub address: Option<IpAddr>,
+    /// The certificate that it proved to own.
+    pub certificate: Option<CertificateDer<'static>>,
+    phase: Rc<Cell<Phase>>,
+}
+
+/// What the connection is doing.
+#[derive(Clone, Copy)]
+enum Phase {
+    /// No byte of the next head has come since then.
+    Idle(Instant),
+    /// The first byte of a head came then.
+    Head(Instant),
+    /// A request is being answered. Its body and its handler have deadlines elsewhere.
+    Busy,
+}
+
+impl Client {
+    /// Notes that a head is complete. The request lasts until the guard is dropped.
+    pub fn begin(&self) -> Busy {
+        self.phase.set(Phase::Busy);
+        Busy(Rc::clone(&self.phase))
+    }
+}
+
+/// A request that is being answered.
+pub struct Busy(Rc<Cell<Phase>>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.set(Phase::Idle(Instant::now()));
+    }
+}
+
+impl Phase {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Idle(since) => Some(since + IDLE),
+            Self::Head(since) => Some(since + HEAD),
+            Self::Busy => None,
+        }
+    }
+}
+
+impl Connection {
+    /// A connection whose first head must come soon.
+    pub fn new(stream: Stream) -> Self {
+        let address = match &stream {
+            Stream::Tcp(tcp) => tcp.peer_addr().ok().map(|address| address.ip()),
+            Stream::Tls(tls) => tls.get_ref().0.peer_addr().ok().map(|address| address.ip()),
+            Stream::Unix(_) => None,
+        };
+        let certificate = match &stream {
+            Stream::Tls(tls) => tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned(),
+            Stream::Tcp(_) | Stream::Unix(_) => None,
+        };
+        let phase = Rc::new(Cell::new(Phase::Head(Instant::now())));
+        let client = Client { address, certificate: certificate.map(CertificateDer::into_owned), phase };
+        Self { stream, client, head: Timer::default(), stall: Timer::default() }
+    }
+
+    /// What is known of the client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Pending until a deadline for the next head passes, then an error.
+    fn late(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let phase = &self.client.phase;
+        // While a request is answered nothing is due. The timer still wakes us, because nothing else does when the
+        // request ends and the client is silent.
+        let due = |now: Instant| phase.get().deadline().unwrap_or(now + IDLE);
+        self.head
+            .until(due(Instant::now()), cx, || due(Instant::now()))
+            .map(|()| timed_out("no request came in time"))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        if let Poll::Ready(read) = each!(&mut self.stream, stream => stream.poll_read(cx, into)) {
+            let phase = &self.client.phase;
+            if let Phase::Idle(_) = phase.get()
+                && into.filled().len() > before
+            {
+                phase.set(Phase::Head(Instant::now()));
+            }
+            return Poll::Ready(read);
+        }
+        self.late(cx).map(Err)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = each!(&mut self.stream, stream => stream.poll_write(cx, bytes));
+        self.unless_stalled(written, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = each!(&mut self.stream, stream => stream.poll_flush(cx));
+        self.unless_stalled(flushed, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = each!(&mut self.stream, stream => stream.poll_shutdown(cx));
+        self.unless_stalled(shut, cx)
+    }
+}
+
+impl Connection {
+    /// The result of a write; an error when the client has not taken a byte for too long.
+    fn unless_stalled<T>(
+        &mut self,
+        result: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.stall.stop();
+            return result;
+        }
+        let began = self.stall.began.unwrap_or_else(Instant::now);
+        self.stall.began = Some(began);
+        let stalled = self.stall.until(began + STALL, cx, || began + STALL);
+        stalled.map(|()| Err(timed_out("the client does not read its answer")))
+    }
+}
+
+fn timed_out(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, why)
+}
+
+/// A timer that is only made when something must wait.
+#[derive(Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    began: Option<Instant>,
+}
+
+impl Timer {
+    /// Ready when a deadline has passed. `due` is the deadline as it is when the timer wakes.
+    fn until(&mut self, mut deadline: Instant, cx: &mut Context<'_>, due: impl Fn() -> Instant) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        loop {
+            if sleep.deadline() > deadline {
+                sleep.as_mut().reset(deadline);
+            }
+            ready!(sleep.as_mut().poll(cx));
+            deadline = due();
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.sleep = None;
+        self.began = None;
+    }
+}

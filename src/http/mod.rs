@@ -1,0 +1,41 @@
+//! Layer 4, the HTTP API, beside the command line: what other programs ask of the service.
+//!
+//! ```text
+//!  socket ──▶ connection (deadlines) ──▶ actix ──▶ edge (request id, host) ──▶ gate (token, scope) ──▶ handler
+//! ```
+//!
+//! Start with [`routes`], the table of everything that is answered, and [`problem`], the list of all errors.
+
+mod answer;
+mod app;
+mod body;
+mod budget;
+mod caller;
+mod connection;
+mod docs;
+mod edge;
+mod gate;
+mod health;
+mod listener;
+mod metrics;
+pub mod openapi;
+pub mod problem;
+mod problems;
+mod request_id;
+pub mod routes;
+mod running;
+mod server;
+mod snapshot;
+mod status;
+mod stopping;
+mod tls;
+
+pub use app::App;
+pub use edge::Hosts;
+pub use gate::Needs;
+pub use listener::{Access, ListenError, Listener};
+pub use problem::Problem;
+pub use routes::{ROUTES, Surface};
+pub use running::Running;
+pub use server::Server;
+pub use tls::{Files as TlsFiles, Identity, TlsError};

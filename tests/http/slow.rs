@@ -1,0 +1,44 @@
+//! Clients that are slow on purpose: each is cut off, and nobody else waits for them.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use support::{api::Api, sandbox::Sandbox};
+
+fn connect(api: &Api) -> TcpStream {
+    let stream = TcpStream::connect(api.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
+}
+
+/// How long the service keeps the connection, and what it sends.
+fn kept(mut stream: TcpStream) -> (Duration, String) {
+    let (began, mut sent) = (Instant::now(), Vec::new());
+    drop(stream.read_to_end(&mut sent)); // a reset ends it, too
+    (began.elapsed(), String::from_utf8_lossy(&sent).into_owned())
+}
+
+const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#[test]
+fn a_head_that_does_not_end_is_cut_off_be_it_the_first_or_a_later_one() {
+    let sandbox = Sandbox::migrated();
+    let api = Api::start(&sandbox, &[]);
+    let mut first = connect(&api);
+    first.write_all(b"GET /health/live HTTP/1.1\r\nHost: loc").unwrap();
+    let mut second = connect(&api);
+    second.write_all(LIVE.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    second.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    second.write_all(b"GET /health/live HTTP/1.1\r\nHost: loc").unwrap();
+    let mut silent = connect(&api);
+    silent.write_all(b"").unwrap();
+    for (name, stream) in [("first", first), ("second", second), ("silent", silent)] {
+        let (time, sent) = kept(stream);
+        assert!(time < Duration::from_secs(15), "{name}: {time:?}, {sent}");
+    }
+}
