@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// Takes the sockets that `options` name. If no address is named and the default one is taken, as by another
-/// process of this machine, the service works without an API.
-pub fn bind(options: &ServeOptions) -> Result<Server> {
+/// process of this machine, the service works without an API. `None` if it listens nowhere.
+pub fn bind(options: &ServeOptions) -> Result<Option<Server>> {
     let access = access(options)?;
     let bind = |place: &Listen| Listener::bind(place, access.clone(), options.plain_http);
     let api = match (&options.listen, bind(options.listen.as_ref().unwrap_or(&Listen::API))) {
@@ -24,10 +24,10 @@ pub fn bind(options: &ServeOptions) -> Result<Server> {
     };
     let admin = options.admin_listen.as_ref().map_or(Ok(None), bind)?;
     let listeners = [(api, Surface::Api), (admin, Surface::Admin)];
-    let listeners =
+    let listeners: Vec<_> =
         listeners.into_iter().filter_map(|(listener, surface)| Some((listener?, surface))).collect();
     let hosts = Hosts { names: options.allowed_hosts.clone(), origins: options.cors_origins.clone() };
-    Ok(Server { listeners, hosts })
+    Ok(Some(Server { listeners, hosts }).filter(|server| !server.listeners.is_empty()))
 }
 
 fn access(options: &ServeOptions) -> Result<Access> {

@@ -74,7 +74,7 @@ impl Serve {
         let work = work(roles, &settings);
         log::info!("serving {} as '{}': {work}; Ctrl-C stops", database.url, settings.node_name);
         let parts = Parts { stop, ..Parts::new(settings, keyring, Mode::Serve(roles)) };
-        let Run { counters, .. } = run_beside(context, &database, parts, Some(server))?;
+        let Run { counters, .. } = run_beside(context, &database, parts, server)?;
         log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{
-    Error, HttpMessage as _, HttpResponse,
+    Error, HttpMessage as _, HttpResponse, ResponseError as _,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -52,28 +52,25 @@ pub struct Outside {
 pub async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-    Outside { app, hosts, ids }: Outside,
+    outside: Outside,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = RequestId::of(request.headers(), &ids);
+    let id = RequestId::of(request.headers(), &outside.ids);
     request.extensions_mut().insert(id.clone());
-    let (began, requests) = (Instant::now(), Arc::clone(&app.metrics().requests));
+    let (began, requests) = (Instant::now(), Arc::clone(&outside.app.metrics().requests));
     let lasting = (request.request().conn_data::<Client>().map(Client::begin), requests.begin());
-    let (http, origin) = (request.request().clone(), request.headers().get(ORIGIN).cloned());
-    let answered = match hosts.check(&request) {
-        Err(problem) => Err(problem.into()),
-        Ok(Caller::Preflight) => Ok(request.into_response(HttpResponse::NoContent().finish())),
-        Ok(Caller::Ordinary) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-    };
-    let mut response = match answered {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::from_err(known(error), http),
+    let origin = request.headers().get(ORIGIN).cloned();
+    let mut response = match outside.hosts.check(&request) {
+        Err(problem) => request.into_response(problem.error_response()),
+        Ok(Caller::Preflight) => request.into_response(HttpResponse::NoContent().finish()),
+        // The request must not be cloned before, because the router changes it.
+        Ok(Caller::Ordinary) => next.call(request).await.map_err(known)?.map_into_boxed_body(),
     };
     complete(&mut response, &id);
     let matched = response.request().extensions().get::<Matched>().copied();
     let (route, method) = (matched.map_or("other", |matched| matched.0), method(response.request().method()));
     requests.answered(route, method, response.status().as_u16(), began.elapsed());
     if let Some(origin) = origin {
-        hosts.allow(response.response_mut(), &origin);
+        outside.hosts.allow(response.response_mut(), &origin);
     }
     Ok(response.map_body(|_, body| BoxBody::new(Lasting { body, _until_sent: lasting })))
 }
@@ -91,7 +88,7 @@ fn method(method: &Method) -> &'static str {
     }
 }
 
-/// The problem that an error of actix stands for.
+/// The problem that an error of actix stands for. Ours never come this way, because the gate answers them.
 fn known(error: Error) -> Error {
     let kind = match error.as_response_error().status_code() {
         _ if error.as_error::<Problem>().is_some() => return error,

@@ -1,16 +1,17 @@
 //! The gate: lets a request through to its handler if the client may make it.
 
 use actix_web::{
-    Error, HttpMessage as _,
+    Error, HttpMessage as _, HttpRequest, ResponseError as _,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
     middleware::Next,
+    web::Data,
 };
 
 use super::{
     app::App,
-    caller,
+    caller::{self, Caller},
     problem::{Kind, Problem},
     routes::{Entry, Surface},
 };
@@ -31,9 +32,10 @@ pub struct Matched(pub &'static str);
 
 /// Answers a request for one pattern if the client has what the entry for its method needs. Nothing of the body is
 /// read before.
+/// Otherwise the answer is a problem.
 ///
 /// # Errors
-/// [`Kind::InvalidToken`], [`Kind::InsufficientScope`], or [`Kind::TooManyRequests`].
+/// Those of the handler.
 pub async fn gate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -45,13 +47,20 @@ pub async fn gate(
     request.extensions_mut().insert(Matched(entries[0].pattern));
     // A method that is not listed is refused by the pattern's default service.
     if let Some(Needs::Scope(scope)) = needs {
-        let app = request.app_data::<actix_web::web::Data<App>>().expect("every application has its state");
-        let caller = caller::of(request.request(), app.get_ref()).await?;
-        if !caller.scopes().allows(scope) {
-            let detail = format!("This needs the scope '{scope}'.");
-            return Err(Problem::because(Kind::InsufficientScope, detail).into());
+        match admitted(request.request(), scope).await {
+            Ok(caller) => _ = request.extensions_mut().insert(caller),
+            Err(problem) => return Ok(request.into_response(problem.error_response())),
         }
-        request.extensions_mut().insert(caller);
     }
     next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+}
+
+/// Who sends the request, if it has the scope.
+async fn admitted(request: &HttpRequest, scope: Scope) -> Result<Caller, Problem> {
+    let app = request.app_data::<Data<App>>().expect("every application has its state");
+    let caller = caller::of(request, app.get_ref()).await?;
+    if caller.scopes().allows(scope) {
+        return Ok(caller);
+    }
+    Err(Problem::because(Kind::InsufficientScope, format!("This needs the scope '{scope}'.")))
 }

@@ -1,9 +1,14 @@
 //! What holds for every request, whatever it asks for.
 
+use std::time::Duration;
+
 use support::{
     api::{Api, json, text},
     sandbox::Sandbox,
+    waiting::until,
 };
+
+const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_answer_has_an_id_and_every_error_is_a_problem_with_a_page() {
@@ -16,7 +21,7 @@ fn every_answer_has_an_id_and_every_error_is_a_problem_with_a_page() {
     );
     assert_eq!(live.headers()["cache-control"], "no-store");
 
-    let missing = api.get("/v1/canary<script>", &[]);
+    let missing = api.get("/v1/canary%3Cscript%3E", &[]);
     assert_eq!(missing.headers()["content-type"], "application/problem+json");
     let id = missing.headers()["x-request-id"].clone();
     let problem = json(missing);
@@ -70,16 +75,13 @@ fn other_hosts_and_pages_of_other_origins_are_refused() {
 fn a_process_is_ready_once_it_has_a_key_and_says_what_is_missing() {
     let sandbox = Sandbox::migrated();
     let api = Api::start(&sandbox, &[]);
-    let answer = api.get("/health/ready", &[]);
-    assert_eq!(answer.status(), 503);
     let failing = |health: serde_json::Value| -> Vec<String> {
         let checks = health["checks"].as_array().unwrap().clone();
         let failed = checks.iter().filter(|check| check["ok"] == false);
         failed.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(failing(json(answer)), ["keys"]);
+    until("the node is registered", SOON, || failing(json(api.get("/health/ready", &[]))) == ["keys"]);
+    assert_eq!(api.get("/health/ready", &[]).status(), 503);
     sandbox.ok(&["keys", "generate"]);
-    support::waiting::until("ready", std::time::Duration::from_secs(10), || {
-        api.get("/health/ready", &[]).status() == 200
-    });
+    until("ready", SOON, || api.get("/health/ready", &[]).status() == 200);
 }
