@@ -47,7 +47,7 @@ pub use end::RunError;
 pub use mode::Mode;
 pub use news::News;
 pub use parts::Parts;
-pub use service::{Ending, run};
+pub use service::{Ending, run, run_beside, transactions};
 pub use stop::Stop;
 pub use timing::{Timing, Timings};
 pub use vitals::Vitals;

@@ -142,7 +142,7 @@ mod tests {
         for (text, expected) in [
             (
                 "{\"payload\": \"a\", \"canary\": 1}",
-                "The object has a field besides external_id, payload and payload_base64 (column 24).",
+                "The object has a field besides external_id, payload and payload_base64 (column 25).",
             ),
             (
                 "{\"payload\": \"a\", \"payload\": \"canary\"}",
