@@ -11,6 +11,7 @@ pub mod promises;
 mod runs;
 mod scheme;
 mod scope;
+mod token;
 mod verdict;
 
 pub use batch::{BatchRow, BatchState, UnknownBatchState};
@@ -25,4 +26,5 @@ pub use lease::{Lease, OpenBatch, SignatureBuf, SignedBatch, WrongCount};
 pub use runs::{Runs, RunsError};
 pub use scheme::{Scheme, UnknownScheme};
 pub use scope::{Scope, Scopes, UnknownScope};
+pub use token::{SecretHash, TokenId, TokenIdError, TokenName, TokenNameError, TokenState};
 pub use verdict::{CommitVerdict, InsertVerdict, Outcome};

@@ -4,6 +4,7 @@
 
 mod imports;
 mod keys;
+mod requests;
 mod settings;
 mod texts;
 
@@ -30,6 +31,9 @@ targets![
     imports::import_csv,
     imports::import_jsonl,
     imports::import_lines,
+    requests::prefer,
+    requests::idempotency_key,
+    requests::json_lines,
     settings::config_file,
     settings::arguments,
     settings::database_url,
