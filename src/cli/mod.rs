@@ -11,8 +11,9 @@ mod context;
 mod demo;
 mod export;
 mod failure;
+mod formats;
 mod given;
-pub mod import;
+mod import;
 mod keys;
 mod limits;
 mod listening;
@@ -27,7 +28,6 @@ mod run;
 mod schemes;
 mod seed;
 mod serve;
-mod shown;
 mod sign;
 mod status;
 mod user;
@@ -47,7 +47,8 @@ use args::Command;
 use context::Context;
 use options::LogFormat;
 pub use options::Options;
-use shown::shown;
+
+use crate::formats::shown::shown;
 
 /// Runs the command line of this process, errors included.
 pub fn main() -> ExitCode {

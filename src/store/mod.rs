@@ -15,9 +15,9 @@ pub use door::{
     Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, BatchesByState,
     Batching, Committing, Credential, Intake, Inventory, KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict,
     KeysByState, Leasing, Listener, Lookup, NewKey, NewRecord, NewToken, News, NodeRow, Nodes,
-    OldestUnsigned, OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow, RenewVerdict,
-    RevokeTokenVerdict, RotateTokenVerdict, Rotation, SignedRow, Status, Store, StoredToken, TokenRow,
-    Wanted,
+    OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow,
+    RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict, Rotation, SignedRow, Status, Store, StoredToken,
+    TokenRow, Wanted,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use signwave::{
     domain::{BatchId, BatchState, Epoch, Fingerprint, KeyId, KeyState, RecordId, Scheme},
-    store::{BatchPage, BatchSummary, KeyOrder, KeyPage, NewRecord, RecordName, RecordRow, Store, Wanted},
+    store::{
+        BatchPage, BatchSummary, KeyOrder, KeyPage, NewRecord, OnConflict, RecordName, RecordRow, Store,
+        Wanted,
+    },
 };
 use support::{
     store::{add_keys, add_records, by, lease, new_key, open, open_all, register, sign},
@@ -27,7 +30,8 @@ fn is_time(text: &str) -> bool {
 fn setup(store: &dyn Store) {
     add_keys(store, 2);
     let payload = [0xff, 0, b'x'];
-    store.insert_records(&[NewRecord { external_id: Some("é/../1"), payload: &payload }]).unwrap();
+    let named = NewRecord { external_id: Some("é/../1"), payload: &payload };
+    store.insert_records(&[named], OnConflict::Stop).unwrap();
     add_records(store, 4);
     open_all(store, 2);
     let node = store.register_node("its name", Duration::from_secs(60)).unwrap();

@@ -55,6 +55,7 @@ in_every_store! {
     records:
         records_get_rising_ids_and_named_ones_are_added_once,
         a_conflict_ends_the_insert_and_what_came_before_it_is_stored,
+        a_conflict_does_not_end_the_insert_if_the_caller_wants_the_rest,
         a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused,
         payloads_are_read_byte_for_byte_in_order,
         reading_a_payload_that_is_missing_is_an_error,

@@ -29,7 +29,7 @@ pub use lookup::{
 pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
 pub use reading::{KeyRow, Reading, SignedRow};
-pub use records::{Intake, NewRecord};
+pub use records::{Intake, NewRecord, OnConflict};
 pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 
 /// A database of records, keys, batches, signatures and nodes: the sum of all subjects. A caller that

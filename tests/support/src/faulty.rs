@@ -13,9 +13,9 @@ use signwave::{
     store::{
         Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, Batching,
         Committing, Intake, Inventory, KeyPage, KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup,
-        NewKey, NewRecord, NewToken, News, Nodes, OldestUnsigned, OpenBatches, OpenedBatches, Reading,
-        Reclaimed, RecordName, RecordRow, RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict, Rotation,
-        SignedRow, Status, Store, StoreError, StoredToken, TokenRow, Wanted,
+        NewKey, NewRecord, NewToken, News, Nodes, OldestUnsigned, OnConflict, OpenBatches, OpenedBatches,
+        Reading, Reclaimed, RecordName, RecordRow, RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict,
+        Rotation, SignedRow, Status, Store, StoreError, StoredToken, TokenRow, Wanted,
     },
 };
 
@@ -155,8 +155,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Intake for FaultyStore {
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
-        self.call(Method::InsertRecords, |store| store.insert_records(records))
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
+        self.call(Method::InsertRecords, |store| store.insert_records(records, on_conflict))
     }
 
     fn payload_limit(&self) -> Result<u32, StoreError> {
