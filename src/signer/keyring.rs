@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, sync::OnceLock};
 
-use super::{Engine, MasterKey, PublicKey, Signer, SignerError, unseal};
-use crate::domain::{KeyMaterial, StoredKey};
+use super::{Engine, MasterKey, PrivateKey, PublicKey, Signer, SignerError, seal, unseal};
+use crate::domain::{Fingerprint, KeyMaterial, StoredKey};
 
 /// Opens the signer of a stored key.
 pub trait OpenSigner: Send + Sync {
@@ -33,11 +33,20 @@ impl Keyring {
         Self { engine, master: OnceLock::new(), file }
     }
 
-    fn master(&self, key: &StoredKey) -> Result<&MasterKey, SignerError> {
+    /// Seals a new private key, for its row in the database.
+    ///
+    /// # Errors
+    /// [`SignerError::NoMasterKey`] when this process has no master key; those of reading the file and of sealing.
+    pub fn seal(&self, key: &PrivateKey) -> Result<KeyMaterial, SignerError> {
+        let master = self.master(key.public_key().fingerprint())?;
+        Ok(KeyMaterial::Sealed(seal(master, key)?))
+    }
+
+    fn master(&self, key: Fingerprint) -> Result<&MasterKey, SignerError> {
         if let Some(master) = self.master.get() {
             return Ok(master);
         }
-        let file = self.file.as_ref().ok_or(SignerError::NoMasterKey(key.fingerprint))?;
+        let file = self.file.as_ref().ok_or(SignerError::NoMasterKey(key))?;
         let master = MasterKey::read(file)?;
         Ok(self.master.get_or_init(|| master))
     }
@@ -51,7 +60,7 @@ impl OpenSigner for Keyring {
         }
         match &key.material {
             KeyMaterial::Sealed(sealed) => {
-                self.engine.signer(&unseal(self.master(key)?, &fingerprint, sealed)?)
+                self.engine.signer(&unseal(self.master(fingerprint)?, &fingerprint, sealed)?)
             }
             KeyMaterial::Elsewhere { custody, .. } => {
                 Err(SignerError::UnknownCustody { fingerprint, custody: custody.clone() })
