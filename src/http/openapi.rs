@@ -10,7 +10,9 @@ use utoipa::{
     },
 };
 
-use super::{bulk, health, metrics, problems, route::Needs, routes::ROUTES, status, submit};
+use super::{
+    bulk, events, health, keys, metrics, problems, reading, route::Needs, routes::ROUTES, status, submit,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +29,25 @@ use super::{bulk, health, metrics, problems, route::Needs, routes::ROUTES, statu
         problems::one,
         status::status,
         submit::submit,
-        bulk::bulk
+        bulk::bulk,
+        reading::records::by_id,
+        reading::records::by_name,
+        reading::signature::signature,
+        reading::history::history,
+        reading::export::export,
+        reading::verify::verify,
+        reading::batches::list,
+        reading::batches::one,
+        reading::nodes::list,
+        keys::list::list,
+        keys::list::one,
+        keys::generate::generate,
+        keys::change::change,
+        keys::public::pem,
+        keys::public::jwk,
+        keys::public::jwks,
+        keys::public::well_known,
+        events::stream::events,
     ),
     components(schemas(Problem))
 )]

@@ -85,6 +85,7 @@ tests! {
     database_url: 10_000,
     record_runs: 10_000,
     names: 10_000,
+    queries: 10_000,
     server_errors: 10_000,
     token: 10_000,
     certificate: 10_000,

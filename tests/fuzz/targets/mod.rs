@@ -40,6 +40,7 @@ targets![
     settings::database_url,
     texts::record_runs,
     texts::names,
+    texts::queries,
     texts::server_errors,
     access::token,
     access::certificate,
