@@ -8,7 +8,7 @@ use log::LevelFilter;
 
 use super::{
     options::LogFormat,
-    shown::{json_line, plain},
+    shown::{json_line, plain, without_tokens},
 };
 
 /// Starts logging. `verbose` counts the `-v` flags.
@@ -35,7 +35,7 @@ pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
                 "time": out.timestamp_millis().to_string(),
                 "level": record.level().as_str().to_lowercase(),
                 "target": record.target(),
-                "message": record.args().to_string(),
+                "message": without_tokens(&record.args().to_string()),
             });
             writeln!(out, "{}", json_line(&line))
         }),
