@@ -21,6 +21,7 @@ mod listener;
 mod meters;
 mod metrics;
 pub mod openapi;
+mod pace;
 pub mod problem;
 mod problems;
 mod rates;
