@@ -6,6 +6,7 @@
 //! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither imports the other.
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
 //!    [`access`]: who may call the API.
+//!    [`formats`]: records in, signatures out, as text.
 //! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod formats;
 pub mod http;
 pub mod signer;
 pub mod store;

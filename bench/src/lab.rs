@@ -14,7 +14,7 @@ use signwave::{
     config::Settings,
     domain::{By, KeyMaterial, Who},
     signer::{Engine, Keyring, MasterKey, OpenSigner, generate, seal},
-    store::{self, NewKey, NewRecord, Store},
+    store::{self, NewKey, NewRecord, OnConflict, Store},
 };
 
 use crate::{noop::NoopOpener, scratch::Scratch};
@@ -177,7 +177,7 @@ pub fn add_records(store: &dyn Store, first: u64, last: u64) -> Result<()> {
             .collect();
         let records: Vec<_> =
             rows.iter().map(|(name, payload)| NewRecord { external_id: Some(name), payload }).collect();
-        store.insert_records(&records)?;
+        store.insert_records(&records, OnConflict::Stop)?;
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ mod tests {
     use crate::{
         domain::{By, Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf, Who},
         signer::Engine,
-        store::{self, DatabaseUrl, NewKey, NewRecord, OpenBatches, Store},
+        store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
     };
 
     /// A store with open batches of `batch_size` records, one key with a damaged public half, and a node.
@@ -152,7 +152,9 @@ mod tests {
         let url = DatabaseUrl::Sqlite(folder.path().join("signwave.db"));
         store::migrate(&url).unwrap();
         let store = store::open(&url).unwrap();
-        store.insert_records(&vec![NewRecord { external_id: None, payload: b"" }; records]).unwrap();
+        store
+            .insert_records(&vec![NewRecord { external_id: None, payload: b"" }; records], OnConflict::Stop)
+            .unwrap();
         store.open_batches(OpenBatches { batch_size, keep_open: 2, partial: true }).unwrap();
         let key = NewKey {
             fingerprint: Fingerprint([0; 32]),

@@ -6,11 +6,12 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{
-    context::Context,
-    shown::{field, json_line},
+use super::context::Context;
+use crate::{
+    domain::AuditId,
+    formats::shown::{field, json_line},
+    store::AuditRow,
 };
-use crate::{domain::AuditId, store::AuditRow};
 
 /// Show who changed keys and tokens.
 #[derive(Args, Debug)]

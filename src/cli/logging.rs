@@ -6,10 +6,8 @@ use env_logger::{Builder, Target};
 use indicatif::MultiProgress;
 use log::LevelFilter;
 
-use super::{
-    options::LogFormat,
-    shown::{json_line, plain, without_tokens},
-};
+use super::options::LogFormat;
+use crate::formats::shown::{json_line, plain, without_tokens};
 
 /// Starts logging. `verbose` counts the `-v` flags.
 pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {

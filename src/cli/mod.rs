@@ -12,8 +12,9 @@ mod context;
 mod demo;
 mod export;
 mod failure;
+mod formats;
 mod given;
-pub mod import;
+mod import;
 mod keys;
 mod limits;
 mod listening;
@@ -28,7 +29,6 @@ mod run;
 mod schemes;
 mod seed;
 mod serve;
-mod shown;
 mod sign;
 mod status;
 mod tokens;
@@ -49,7 +49,8 @@ use args::Command;
 use context::Context;
 use options::LogFormat;
 pub use options::Options;
-use shown::shown;
+
+use crate::formats::shown::shown;
 
 /// Runs the command line of this process, errors included.
 pub fn main() -> ExitCode {

@@ -85,11 +85,13 @@ pub fn run_beside(
         let _watched = Watched::start(scope, context, total, Arc::clone(&counters))?;
         let run = async {
             let signals = actix_rt::spawn(stop.clone().on_signals());
+            let transactions = actors::transactions(&database.store);
             let answering = match server {
-                Some(server) => Some(server.start(&App::new(&parts, &database.store))?),
+                Some(server) => Some(server.start(&App::new(&parts, &database.store, &transactions))?),
                 None => None,
             };
-            let ended = beside(answering, &stop, actors::run(parts, Arc::clone(&database.store))).await;
+            let work = actors::run_beside(parts, Arc::clone(&database.store), transactions);
+            let ended = beside(answering, &stop, work).await;
             signals.abort();
             Ok::<_, Error>(ended)
         };

@@ -11,11 +11,11 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{
-    context::Context,
-    shown::{self, field, json_line},
+use super::context::Context;
+use crate::{
+    formats::shown::{self, field, json_line},
+    store::{self, NodeRow, Reading},
 };
-use crate::store::{self, NodeRow, Reading};
 
 /// Show the progress of the work.
 #[derive(Args, Debug)]

@@ -10,15 +10,11 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{
-    context::Context,
-    failure::ProblemsFound,
-    progress::Unit,
-    shown::{self, field, plain},
-};
+use super::{context::Context, failure::ProblemsFound, progress::Unit};
 use crate::{
     audit::{self, RecordVerdict, Report},
     domain::RecordId,
+    formats::shown::{self, field, plain},
     signer::Engine,
     store::Store,
 };

@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 
-use actix::Addr;
-use tokio::sync::Semaphore;
+use actix::{Actor as _, Addr, Recipient};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     budget::Budget,
     failing::Failing,
     meters::Meters,
+    payload_limit::PayloadLimit,
     problem::{Kind, Problem},
     rates::Rates,
     snapshot::Snapshot,
     stopping::Stopping,
     tokens::Tokens,
+    waits::Waits,
 };
 use crate::{
-    actors::{Call, Commits, Counters, News, Parts, Vitals, db_executor::DbExecutor},
+    actors::{
+        Call, Commits, Counters, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
+        messages::Insert,
+    },
     store::{Status, Store, StoreError},
 };
 
@@ -27,6 +32,11 @@ pub struct App(Arc<Inner>);
 struct Inner {
     reads: Addr<DbExecutor>,
     changes: Addr<DbExecutor>,
+    inserts: Recipient<Insert>,
+    intake: Addr<Intake>,
+    streams: Arc<Semaphore>,
+    payload_limit: PayloadLimit,
+    waits: Waits,
     waiting: Semaphore,
     parts: Parts,
     budget: Budget,
@@ -41,14 +51,27 @@ struct Inner {
 impl App {
     /// Threads that read for the API. They are apart from those of the actors, so that no request delays a commit.
     const READERS: usize = 2;
+    /// Bulk requests at a time.
+    const STREAMS: usize = 16;
     /// Calls that may wait for a database thread.
     const WAITING: usize = 1024;
 
     /// The state of the API beside a run with these `parts` over `store`. To be called inside an actix system.
-    pub fn new(parts: &Parts, store: &Arc<dyn Store>) -> Self {
+    ///
+    /// `transactions` are the run's database threads. The API writes by them, too, so that writers take turns: a
+    /// stream of records would otherwise keep commits and the renewal of the lease from an SQLite database.
+    pub fn new(parts: &Parts, store: &Arc<dyn Store>, transactions: &Addr<DbExecutor>) -> Self {
+        let inserts: Recipient<Insert> = transactions.clone().recipient();
+        let waits = Waits::default();
+        waits.listen(parts.commits.listen());
         Self(Arc::new(Inner {
             reads: DbExecutor::start(store, Self::READERS),
-            changes: DbExecutor::start(store, 1),
+            changes: transactions.clone(),
+            intake: Intake::new(inserts.clone(), parts.news.clone()).start(),
+            inserts,
+            streams: Arc::new(Semaphore::new(Self::STREAMS)),
+            payload_limit: PayloadLimit::default(),
+            waits,
             waiting: Semaphore::new(Self::WAITING),
             parts: parts.clone(),
             budget: Budget::default(),
@@ -144,6 +167,50 @@ impl App {
     /// The parts of the run beside which the API answers.
     pub fn parts(&self) -> &Parts {
         &self.0.parts
+    }
+
+    /// Stores single records.
+    pub fn intake(&self) -> &Addr<Intake> {
+        &self.0.intake
+    }
+
+    /// Stores many records in one transaction.
+    pub fn inserts(&self) -> &Recipient<Insert> {
+        &self.0.inserts
+    }
+
+    /// A place for one bulk request.
+    ///
+    /// # Errors
+    /// [`Kind::Overloaded`] when too many are at work.
+    pub fn bulk_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0.streams).try_acquire_owned().map_err(|_| Problem::overloaded())
+    }
+
+    /// The largest payload in bytes, as it was within the last seconds.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub async fn payload_limit(&self) -> Result<usize, Problem> {
+        match self.0.payload_limit.known() {
+            Some(limit) => Ok(limit),
+            None => self.fresh_payload_limit().await,
+        }
+    }
+
+    /// The largest payload in bytes, as the database has it now.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub async fn fresh_payload_limit(&self) -> Result<usize, Problem> {
+        let limit = self.read(|store| store.payload_limit()).await? as usize;
+        self.0.payload_limit.note(limit);
+        Ok(limit)
+    }
+
+    /// The requests that wait for signatures.
+    pub fn waits(&self) -> &Waits {
+        &self.0.waits
     }
 
     /// The memory that bodies may take.

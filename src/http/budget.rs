@@ -37,6 +37,11 @@ impl Budget {
 pub struct Share(OwnedSemaphorePermit);
 
 impl Share {
+    /// Gives so many bytes of this share back.
+    pub fn give_back(&mut self, bytes: usize) {
+        drop(self.0.split(bytes));
+    }
+
     /// Adds `more` to this share.
     pub fn join(&mut self, more: Self) {
         self.0.merge(more.0);
@@ -54,6 +59,8 @@ mod tests {
         assert!(budget.take(2).is_err());
         share.join(budget.take(1).unwrap());
         assert!(budget.take(1).is_err());
+        share.give_back(2);
+        assert!(budget.take(3).is_err() && budget.take(2).is_ok());
         drop(share);
         assert!(budget.take(Budget::BYTES).is_ok());
     }

@@ -25,7 +25,7 @@ use super::pace::Pace;
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may be idle. Clients and load balancers close theirs earlier, mostly after 60 seconds.
 pub const IDLE: Duration = Duration::from_secs(75);
-/// How long a client may not take a byte of its answer.
+/// How long a client may not take a byte of its answer, nor send one of a body that is answered while it comes.
 const STALL: Duration = Duration::from_secs(30);
 
 macro_rules! each {
@@ -54,6 +54,8 @@ pub struct Connection {
     head: Timer,
     stall: Timer,
     taking: Pace,
+    /// When the last bytes came.
+    read: Instant,
 }
 
 /// The bytes below HTTP.
@@ -85,6 +87,8 @@ enum Phase {
     Head(Instant),
     /// A request is being answered. Its body and its handler have deadlines elsewhere.
     Busy,
+    /// A body is being answered while it comes. As long as it comes, the client need not read.
+    Streaming,
 }
 
 impl Client {
@@ -92,6 +96,15 @@ impl Client {
     pub fn begin(&self) -> Busy {
         self.phase.set(Phase::Busy);
         Busy(Rc::clone(&self.phase))
+    }
+
+    /// Notes that the request is answered while its body comes. Clients may send all of it before they read.
+    pub fn stream(&self) {
+        self.phase.set(Phase::Streaming);
+    }
+
+    fn streams(&self) -> bool {
+        matches!(self.phase.get(), Phase::Streaming)
     }
 }
 
@@ -109,7 +122,7 @@ impl Phase {
         match self {
             Self::Idle(since) => Some(since + IDLE),
             Self::Head(since) => Some(since + HEAD),
-            Self::Busy => None,
+            Self::Busy | Self::Streaming => None,
         }
     }
 }
@@ -128,7 +141,8 @@ impl Connection {
         };
         let phase = Rc::new(Cell::new(Phase::Head(Instant::now())));
         let client = Client { address, certificate: certificate.map(CertificateDer::into_owned), phase };
-        Self { stream, client, head: Timer::default(), stall: Timer::default(), taking: Pace::default() }
+        let (head, stall, taking) = (Timer::default(), Timer::default(), Pace::default());
+        Self { stream, client, head, stall, taking, read: Instant::now() }
     }
 
     /// What is known of the client.
@@ -156,11 +170,11 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         if let Poll::Ready(read) = each!(&mut self.stream, stream => stream.poll_read(cx, into)) {
-            let phase = &self.client.phase;
-            if let Phase::Idle(_) = phase.get()
-                && into.filled().len() > before
-            {
-                phase.set(Phase::Head(Instant::now()));
+            if into.filled().len() > before {
+                self.read = Instant::now();
+                if let Phase::Idle(_) = self.client.phase.get() {
+                    self.client.phase.set(Phase::Head(self.read));
+                }
             }
             return Poll::Ready(read);
         }
@@ -197,11 +211,12 @@ impl Connection {
         if let Poll::Ready(written) = result {
             let waited = self.stall.stop();
             let bytes = written.as_ref().map_or(0, bytes);
-            let is_slow = self.taking.is_too_slow_after(waited, bytes, STALL);
+            let is_slow = !self.client.streams() && self.taking.is_too_slow_after(waited, bytes, STALL);
             return Poll::Ready(if is_slow { Err(slow()) } else { written });
         }
-        let deadline = self.stall.begin() + STALL;
-        self.stall.until(deadline, cx, || deadline).map(|()| Err(slow()))
+        let began = self.stall.begin();
+        let since = if self.client.streams() { began.max(self.read) } else { began };
+        self.stall.until(since + STALL, cx, || since + STALL).map(|()| Err(slow()))
     }
 }
 
@@ -242,5 +257,67 @@ impl Timer {
     fn stop(&mut self) -> Duration {
         self.sleep = None;
         self.began.take().map_or(Duration::ZERO, |began| began.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, pin::pin};
+
+    use tokio::{io::AsyncWriteExt as _, time::advance};
+
+    use super::*;
+
+    /// Writes until nothing more fits; the kind of the error, if there is one.
+    async fn write(connection: &mut Connection) -> Option<io::ErrorKind> {
+        let mut connection = pin!(connection);
+        poll_fn(|cx| {
+            loop {
+                match connection.as_mut().poll_write(cx, &[0; 1 << 16]) {
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(error.kind())),
+                    Poll::Pending => return Poll::Ready(None),
+                }
+            }
+        })
+        .await
+    }
+
+    async fn read(connection: &mut Connection) {
+        let (mut connection, mut bytes) = (pin!(connection), [0; 1]);
+        let mut into = ReadBuf::new(&mut bytes);
+        poll_fn(|cx| connection.as_mut().poll_read(cx, &mut into)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_a_streamed_body_need_not_read_and_any_other_must() {
+        let almost = STALL - Duration::from_secs(1);
+        for streams in [true, false] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let mut connection = Connection::new(Stream::Unix(ours));
+            let _busy = connection.client().begin();
+            if streams {
+                connection.client().stream();
+            }
+            assert_eq!(write(&mut connection).await, None);
+            for _ in 0..3 {
+                advance(almost).await;
+                theirs.write_all(b"x").await.unwrap();
+                read(&mut connection).await;
+                let written = write(&mut connection).await;
+                if streams {
+                    assert_eq!(written, None, "it still sends");
+                }
+            }
+            let stalled = Some(io::ErrorKind::TimedOut);
+            if streams {
+                advance(almost).await;
+                assert_eq!(write(&mut connection).await, None);
+            } else {
+                assert_eq!(write(&mut connection).await, stalled);
+            }
+            advance(STALL).await;
+            assert_eq!(write(&mut connection).await, stalled, "it does neither");
+        }
     }
 }

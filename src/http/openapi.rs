@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::{health, metrics, problems, route::Needs, routes::ROUTES, status};
+use super::{bulk, health, metrics, problems, route::Needs, routes::ROUTES, status, submit};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,7 +19,16 @@ use super::{health, metrics, problems, route::Needs, routes::ROUTES, status};
         description = "Signs records exactly once, in batches, with a pool of RSA keys. Errors are problems as RFC 9457 \
             has them. Ids are texts, because JavaScript rounds large numbers. Times are RFC 3339 in UTC.",
     ),
-    paths(health::live, health::ready, metrics::metrics, problems::list, problems::one, status::status,),
+    paths(
+        health::live,
+        health::ready,
+        metrics::metrics,
+        problems::list,
+        problems::one,
+        status::status,
+        submit::submit,
+        bulk::bulk
+    ),
     components(schemas(Problem))
 )]
 struct Handlers;

@@ -58,6 +58,9 @@ kinds! {
     /// The request breaks a rule of the API. The detail says which. Correct the request: the same request always
     /// fails.
     InvalidRequest = "invalid-request", BAD_REQUEST, "The request is not valid";
+    /// A line of the body is no record: the detail says which line, and what is wrong with it. The lines before it
+    /// are stored. Correct the line, and send the rest from there.
+    LineInvalid = "line-invalid", BAD_REQUEST, "A line is not valid";
     /// A record needs a name, so that sending it again is harmless. Set external_id or an Idempotency-Key, or
     /// set anonymous=true in the query if the record may be added twice.
     IdentityMissing = "identity-missing", BAD_REQUEST, "The record has no name";

@@ -13,7 +13,7 @@ use actix_web::{
 };
 
 use super::{
-    docs,
+    bulk, docs,
     edge::{Outside, edge},
     gate::gate,
     health, metrics,
@@ -23,7 +23,7 @@ use super::{
         Entry, Needs,
         Surface::{self, Admin, Api},
     },
-    status,
+    status, submit,
 };
 use crate::domain::Scope;
 
@@ -37,11 +37,17 @@ pub const ROUTES: &[Entry] = &[
     get("/openapi.json", Needs::Nothing, Api, |route| route.to(docs::openapi)),
     get("/problems", Needs::Nothing, Api, |route| route.to(problems::list)),
     get("/problems/{slug}", Needs::Nothing, Api, |route| route.to(problems::one)),
+    post("/v1/records", Needs::Scope(Scope::Submit), Api, |route| route.to(submit::submit)),
+    post("/v1/records/bulk", Needs::Scope(Scope::Submit), Api, |route| route.to(bulk::bulk)),
     get("/v1/status", Needs::Scope(Scope::Read), Api, |route| route.to(status::status)),
 ];
 
 const fn get(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
     Entry { method: Method::GET, pattern, needs, at, handler }
+}
+
+const fn post(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
+    Entry { method: Method::POST, pattern, needs, at, handler }
 }
 
 /// The application that answers on one group of listeners.

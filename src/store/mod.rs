@@ -12,10 +12,12 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchesByState, Batching, Committing,
-    Credential, Intake, Inventory, KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, Listener, NewKey,
-    NewRecord, NewToken, News, NodeRow, Nodes, OpenBatches, OpenedBatches, Reading, Reclaimed, RenewVerdict,
-    RevokeTokenVerdict, RotateTokenVerdict, Rotation, SignedRow, Status, Store, StoredToken, TokenRow,
+    Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, BatchesByState,
+    Batching, Committing, Credential, Intake, Inventory, KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict,
+    KeysByState, Leasing, Listener, Lookup, NewKey, NewRecord, NewToken, News, NodeRow, Nodes,
+    OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow,
+    RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict, Rotation, SignedRow, Status, Store, StoredToken,
+    TokenRow, Wanted,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

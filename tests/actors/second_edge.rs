@@ -11,7 +11,7 @@ use signwave::{
     actors::{self, Ending, Parts},
     config::Settings,
     domain::{InsertVerdict, KeyId, KeyState, RecordId},
-    store::{self, DatabaseUrl, KeyPool, NewRecord, Store},
+    store::{self, DatabaseUrl, KeyPool, NewRecord, OnConflict, Store},
 };
 use support::{
     faulty::{Fault, Method},
@@ -25,7 +25,7 @@ use crate::{
 
 fn insert(store: &dyn Store, payload: &str) -> RecordId {
     let record = NewRecord { external_id: None, payload: payload.as_bytes() };
-    match store.insert_records(&[record]).unwrap()[..] {
+    match store.insert_records(&[record], OnConflict::Stop).unwrap()[..] {
         [InsertVerdict::Inserted(id)] => id,
         ref verdicts => panic!("{verdicts:?}"),
     }

@@ -9,6 +9,7 @@ mod commits;
 mod fault_plan;
 mod keys;
 mod leases;
+mod lookup;
 mod nodes;
 mod records;
 mod together;
@@ -54,6 +55,7 @@ in_every_store! {
     records:
         records_get_rising_ids_and_named_ones_are_added_once,
         a_conflict_ends_the_insert_and_what_came_before_it_is_stored,
+        a_conflict_does_not_end_the_insert_if_the_caller_wants_the_rest,
         a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused,
         payloads_are_read_byte_for_byte_in_order,
         reading_a_payload_that_is_missing_is_an_error,
@@ -93,6 +95,15 @@ in_every_store! {
         key_states_follow_the_rule_and_retired_is_final,
         only_active_keys_are_leased,
         a_stored_key_comes_back_as_it_was;
+    lookup:
+        a_record_is_found_by_its_id_and_by_its_name,
+        a_record_names_its_batch_and_shows_its_signature_once_that_is_signed,
+        a_record_is_only_in_the_batch_that_names_it,
+        a_batch_is_found_with_its_records,
+        batches_are_listed_newest_first_by_state_and_in_pages,
+        keys_are_listed_in_the_order_of_use_and_as_added,
+        a_key_is_found_by_its_fingerprint,
+        the_oldest_unsigned_record_is_found_wherever_it_waits;
     access:
         a_token_is_stored_as_a_hash_and_shown_without_it,
         an_id_is_taken_for_ever,

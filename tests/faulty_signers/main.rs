@@ -13,7 +13,7 @@ use signwave::{
     config::{Checking, Settings},
     domain::{InsertVerdict, KeyMaterial, KeyState, Scheme},
     signer::{self, Engine, PublicKey},
-    store::{self, DatabaseUrl, NewKey, NewRecord, Store},
+    store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, Store},
 };
 use tempfile::TempDir;
 
@@ -49,7 +49,7 @@ impl Database {
             .iter()
             .map(|payload| NewRecord { external_id: None, payload: payload.as_bytes() })
             .collect();
-        let inserted = store.insert_records(&payloads).unwrap();
+        let inserted = store.insert_records(&payloads, OnConflict::Stop).unwrap();
         assert!(inserted.iter().all(|verdict| matches!(verdict, InsertVerdict::Inserted(_))));
         Self { store, _folder: folder }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
@@ -14,8 +14,9 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
     ("access", &["domain", "store", "signer"]),
-    ("http", &["domain", "store", "signer", "config", "actors", "audit", "access"]),
-    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "access", "http"]),
+    ("formats", &["domain"]),
+    ("http", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats"]),
+    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats", "http"]),
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.

@@ -10,11 +10,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{
-        context::Context,
-        shown::{self, field},
-    },
+    cli::context::Context,
     domain::Scope,
+    formats::shown::{self, field},
     store::{Access, TokenRow},
 };
 

@@ -7,6 +7,7 @@ mod batches;
 mod commits;
 mod keys;
 mod leases;
+mod lookup;
 mod news;
 mod nodes;
 mod reading;
@@ -22,10 +23,13 @@ pub use batches::{Batching, OpenBatches, OpenedBatches};
 pub use commits::Committing;
 pub use keys::{AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey};
 pub use leases::{Inventory, Leasing};
+pub use lookup::{
+    BatchPage, BatchSummary, KeyOrder, KeyPage, Lookup, OldestUnsigned, RecordName, RecordRow, Wanted,
+};
 pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
 pub use reading::{KeyRow, Reading, SignedRow};
-pub use records::{Intake, NewRecord};
+pub use records::{Intake, NewRecord, OnConflict};
 pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 
 /// A database of records, keys, batches, signatures and nodes: the sum of all subjects. A caller that
@@ -34,7 +38,19 @@ pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 /// Methods take `&self`: an implementation keeps its own connections, writers apart from readers, so that a
 /// long read never delays a commit. Times are RFC 3339 texts in UTC, by the database's own clock.
 pub trait Store:
-    Intake + Batching + Leasing + Committing + Nodes + KeyPool + Access + Reading + Audit + News + Send + Sync
+    Intake
+    + Batching
+    + Leasing
+    + Committing
+    + Nodes
+    + KeyPool
+    + Access
+    + Reading
+    + Lookup
+    + Audit
+    + News
+    + Send
+    + Sync
 {
 }
 
@@ -47,6 +63,7 @@ impl<T> Store for T where
         + KeyPool
         + Access
         + Reading
+        + Lookup
         + Audit
         + News
         + Send

@@ -15,6 +15,7 @@ mod keys;
 mod leases;
 mod limit;
 mod listener;
+mod lookup;
 mod migrations;
 mod nodes;
 mod pool;

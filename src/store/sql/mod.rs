@@ -5,6 +5,7 @@ mod audit_log;
 mod batches;
 mod checks;
 mod keys;
+mod lookup;
 mod migrations;
 mod reading;
 mod statement;
@@ -18,6 +19,10 @@ pub(super) use audit_log::{AuditColumns, Change, RawAudit, note};
 pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
 pub(super) use checks::{expect_rows, sql_limit};
 pub(super) use keys::{note_added_key, set_key_state};
+pub(super) use lookup::{
+    OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,
+    record, summaries, with_records,
+};
 pub(super) use migrations::known;
 pub(super) use reading::{
     KeyColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page, read_pages,

@@ -14,6 +14,7 @@ mod leases;
 mod limit;
 mod locks;
 mod look;
+mod lookup;
 mod migrations;
 mod nodes;
 mod opening;

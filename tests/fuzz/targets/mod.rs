@@ -5,6 +5,7 @@
 mod access;
 mod imports;
 mod keys;
+mod requests;
 mod settings;
 mod texts;
 
@@ -31,6 +32,9 @@ targets![
     imports::import_csv,
     imports::import_jsonl,
     imports::import_lines,
+    requests::prefer,
+    requests::idempotency_key,
+    requests::json_lines,
     settings::config_file,
     settings::arguments,
     settings::database_url,

@@ -11,10 +11,11 @@ use signwave::{
         Lease, NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch, StoredKey, TokenId, promises::Counts,
     },
     store::{
-        Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, Batching, Committing, Intake, Inventory,
-        KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, NewKey, NewRecord, NewToken, News, Nodes,
-        OpenBatches, OpenedBatches, Reading, Reclaimed, RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict,
-        Rotation, SignedRow, Status, Store, StoreError, StoredToken, TokenRow,
+        Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, Batching,
+        Committing, Intake, Inventory, KeyPage, KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup,
+        NewKey, NewRecord, NewToken, News, Nodes, OldestUnsigned, OnConflict, OpenBatches, OpenedBatches,
+        Reading, Reclaimed, RecordName, RecordRow, RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict,
+        Rotation, SignedRow, Status, Store, StoreError, StoredToken, TokenRow, Wanted,
     },
 };
 
@@ -52,6 +53,12 @@ pub enum Method {
     Batches,
     BatchOf,
     ReadSigned,
+    Record,
+    OldestUnsigned,
+    Batch,
+    LatestBatches,
+    KeyNamed,
+    KeyPage,
     Counts,
     Audit,
 }
@@ -148,8 +155,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Intake for FaultyStore {
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
-        self.call(Method::InsertRecords, |store| store.insert_records(records))
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
+        self.call(Method::InsertRecords, |store| store.insert_records(records, on_conflict))
     }
 
     fn payload_limit(&self) -> Result<u32, StoreError> {
@@ -299,6 +310,32 @@ impl Reading for FaultyStore {
 
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
         self.call(Method::ReadSigned, |store| store.read_signed(records, visit))
+    }
+}
+
+impl Lookup for FaultyStore {
+    fn record(&self, name: RecordName<'_>, wanted: Wanted) -> Result<Option<RecordRow>, StoreError> {
+        self.call(Method::Record, |store| store.record(name, wanted))
+    }
+
+    fn oldest_unsigned(&self) -> Result<Option<OldestUnsigned>, StoreError> {
+        self.call(Method::OldestUnsigned, |store| store.oldest_unsigned())
+    }
+
+    fn batch(&self, batch: BatchId) -> Result<Option<(BatchSummary, Runs)>, StoreError> {
+        self.call(Method::Batch, |store| store.batch(batch))
+    }
+
+    fn latest_batches(&self, page: BatchPage) -> Result<Vec<BatchSummary>, StoreError> {
+        self.call(Method::LatestBatches, |store| store.latest_batches(page))
+    }
+
+    fn key_named(&self, fingerprint: &Fingerprint) -> Result<Option<KeyRow>, StoreError> {
+        self.call(Method::KeyNamed, |store| store.key_named(fingerprint))
+    }
+
+    fn key_page(&self, page: KeyPage) -> Result<Vec<KeyRow>, StoreError> {
+        self.call(Method::KeyPage, |store| store.key_page(page))
     }
 }
 

@@ -7,7 +7,7 @@ use signwave::{
         BatchId, By, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, OpenBatch,
         RecordId, Scheme, SignatureBuf, SignedBatch, Who,
     },
-    store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, Store},
+    store::{AddKeyVerdict, NewKey, NewRecord, OnConflict, OpenBatches, OpenedBatches, Store},
 };
 
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -43,7 +43,7 @@ pub fn add_records(store: &dyn Store, count: usize) -> Vec<RecordId> {
         InsertVerdict::Inserted(id) => id,
         other => panic!("{other:?}"),
     };
-    store.insert_records(&records).unwrap().into_iter().map(id).collect()
+    store.insert_records(&records, OnConflict::Stop).unwrap().into_iter().map(id).collect()
 }
 
 /// Adds records of which no two are the same.
@@ -51,7 +51,9 @@ pub fn add_different_records(store: &dyn Store, count: usize) {
     let there = store.counts().unwrap().records as usize;
     let payloads: Vec<_> = (there..there + count).map(|i| format!("record {i}")).collect();
     let record = |payload| NewRecord { external_id: None, payload: str::as_bytes(payload) };
-    store.insert_records(&payloads.iter().map(|payload| record(payload)).collect::<Vec<_>>()).unwrap();
+    store
+        .insert_records(&payloads.iter().map(|payload| record(payload)).collect::<Vec<_>>(), OnConflict::Stop)
+        .unwrap();
 }
 
 pub fn open(store: &dyn Store, batch_size: usize, keep_open: usize, partial: bool) -> OpenedBatches {

@@ -9,7 +9,7 @@ use diesel::{
 };
 use signwave::{
     domain::{AuditId, BatchId, Fingerprint, KeyMaterial, Scheme, SignatureBuf},
-    store::{self, DatabaseUrl, NewKey, NewRecord, OpenBatches, Store},
+    store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
 };
 use tempfile::TempDir;
 
@@ -35,8 +35,12 @@ impl Database {
         let mut plain = SqliteConnection::establish(folder.path().join("s.db").to_str().unwrap()).unwrap();
         plain.batch_execute("INSERT INTO record (payload) VALUES ('old')").unwrap();
         drop(plain);
-        store.insert_records(&[NewRecord { external_id: None, payload: b"old" }; 7]).unwrap();
-        store.insert_records(&[NewRecord { external_id: Some("name"), payload: b"old" }]).unwrap();
+        store
+            .insert_records(&[NewRecord { external_id: None, payload: b"old" }; 7], OnConflict::Stop)
+            .unwrap();
+        store
+            .insert_records(&[NewRecord { external_id: Some("name"), payload: b"old" }], OnConflict::Stop)
+            .unwrap();
         store.open_batches(OpenBatches { batch_size: 2, keep_open: 3, partial: false }).unwrap();
         let node = store.register_node("node", Duration::from_secs(60)).unwrap();
         let mut leases = store.lease(node, Scheme::Ps256, 2).unwrap();

@@ -5,6 +5,7 @@ mod batches;
 mod commits;
 mod keys;
 mod leases;
+mod lookup;
 mod nodes;
 mod reading;
 mod records;

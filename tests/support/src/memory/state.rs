@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) by_external_id: HashMap<String, RecordId>,
     pub(super) keys: BTreeMap<KeyId, Key>,
     pub(super) batches: BTreeMap<BatchId, BatchRow>,
+    /// When each batch was formed, and when it was leased last.
+    pub(super) times: BTreeMap<BatchId, (Duration, Option<Duration>)>,
     pub(super) signatures: BTreeMap<RecordId, (BatchId, Vec<u8>)>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     /// Ids of nodes are never used twice.
@@ -33,6 +35,7 @@ pub(super) struct State {
 pub(super) struct Record {
     pub(super) external_id: Option<String>,
     pub(super) payload: Vec<u8>,
+    pub(super) added: Duration,
 }
 
 #[derive(Clone)]

@@ -2,15 +2,23 @@
 
 use data_encoding::{BASE64, DecodeError, DecodeKind};
 
-use crate::cli::shown::shown;
+use super::flaw::{Flaw, MAX_EXTERNAL_ID};
+use crate::formats::shown::shown;
 
 /// A record as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct Record {
     /// The caller's name for it.
     pub external_id: Option<String>,
     /// The bytes to be signed.
     pub payload: Vec<u8>,
+}
+
+/// A record, and where it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The record.
+    pub record: Record,
     /// The line on which it begins, from 1.
     pub line: u64,
 }
@@ -37,37 +45,31 @@ pub trait Rows {
     fn next(&mut self) -> Result<Option<Row>, Malformed>;
 }
 
-/// The longest external id.
-const MAX_EXTERNAL_ID: usize = 1024;
-
 /// Checks an external id.
-pub fn check_external_id(id: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_external_id(id: &str) -> Result<(), Flaw> {
     if id.is_empty() {
-        Err("the external_id is empty: leave it out, or give one".to_owned())
+        Err(Flaw::EmptyExternalId)
     } else if id.len() > MAX_EXTERNAL_ID {
-        Err(format!("the external_id has {} bytes: use at most {MAX_EXTERNAL_ID}", id.len()))
+        Err(Flaw::LongExternalId(id.len()))
     } else if id.contains('\0') {
-        Err("the external_id has a NUL character, which not every database can store: remove it".to_owned())
+        Err(Flaw::NulInExternalId)
     } else {
         Ok(())
     }
 }
 
 /// The payload, given as text or in base64, and no longer than `max` bytes.
-pub fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Result<Vec<u8>, String> {
+pub(super) fn payload(plain: Option<&[u8]>, base64: Option<&[u8]>, max: usize) -> Result<Vec<u8>, Flaw> {
     let payload = match (plain, base64) {
         (Some(plain), None) => plain.to_vec(),
-        (None, Some(base64)) => decode(base64).map_err(|error| {
-            format!("the payload_base64 is not base64 (RFC 4648, with padding, in one line): {error}")
-        })?,
-        (None, None) => {
-            return Err("the row has neither payload nor payload_base64: give one of them".to_owned());
-        }
-        (Some(_), Some(_)) => {
-            return Err("the row has both payload and payload_base64: give one of them".to_owned());
-        }
+        (None, Some(base64)) => decode(base64).map_err(Flaw::NotBase64)?,
+        (None, None) => return Err(Flaw::NoPayload),
+        (Some(_), Some(_)) => return Err(Flaw::TwoPayloads),
     };
-    if payload.len() > max { Err(too_large(max)) } else { Ok(payload) }
+    if payload.len() > max { Err(Flaw::TooLarge(max)) } else { Ok(payload) }
 }
 
 /// Decodes one text. The decoder alone would accept several texts in a row, each with its padding.
@@ -77,12 +79,4 @@ fn decode(base64: &[u8]) -> Result<Vec<u8>, DecodeError> {
         Some(position) if position + 2 < base64.len() => Err(padding(position)),
         _ => BASE64.decode(base64),
     }
-}
-
-/// The error for a payload over the limit.
-pub fn too_large(max: usize) -> String {
-    format!(
-        "the payload is larger than {max} bytes: raise both limits, --max-payload here and 'signwave migrate \
-         --max-payload' for the database"
-    )
 }

@@ -2,28 +2,48 @@
 
 use std::io::{self, Write};
 
-use clap::ValueEnum;
 use data_encoding::BASE64;
 use serde::Serialize;
 
 use crate::domain::{RecordId, Scheme};
 
 /// How to write signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    // No doc comments: clap would show them, and --help would be three times as long.
+    /// JSON lines: one object a line.
     Jsonl,
+    /// CSV as in RFC 4180, with a header.
     Csv,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 2] = [Self::Jsonl, Self::Csv];
+
+    /// The name, as the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+        }
+    }
 }
 
 /// A signed record.
 pub struct Row<'a> {
+    /// The record.
     pub record_id: RecordId,
+    /// Its owner's name for it.
     pub external_id: Option<&'a str>,
+    /// The fingerprint of the key, in hexadecimal.
     pub fingerprint: &'a str,
+    /// The scheme of the signature.
     pub scheme: Scheme,
+    /// When the batch was signed (RFC 3339).
     pub signed_at: &'a str,
+    /// The signature's bytes.
     pub signature: &'a [u8],
+    /// The payload, if it is to be written.
     pub payload: Option<&'a [u8]>,
 }
 

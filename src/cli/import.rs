@@ -1,13 +1,5 @@
 //! `signwave import`: streams records from a file or from standard input into the database.
 
-mod csv;
-mod fields;
-mod format;
-mod jsonl;
-mod lines;
-mod row;
-mod text;
-
 use std::{
     fs::File,
     io::{self, Read},
@@ -17,22 +9,20 @@ use std::{
 use anyhow::{Context as _, Error, Result, anyhow, bail};
 use clap::Args;
 
-use self::text::text;
-pub use self::{
-    format::Format,
-    row::{Malformed, Row, Rows},
-};
 use super::{
     context::Context,
     failure::Usage,
     given::Given,
     options::ImportOptions,
     progress::{ProgressDisplay, Unit},
-    shown::shown,
 };
 use crate::{
     domain::InsertVerdict,
-    store::{NewRecord, Store},
+    formats::{
+        rows::{Format, Malformed, Row, Rows, rows},
+        shown::shown,
+    },
+    store::{NewRecord, OnConflict, Store},
 };
 
 /// Read records from a file, or from standard input with '-'.
@@ -65,23 +55,6 @@ pub struct Import {
     reading: Given<ImportOptions>,
 }
 
-/// Reads the rows of `input`, none with more than `max_payload` bytes.
-///
-/// # Errors
-/// When the first bytes show that the input is not text, or has another format.
-pub fn rows<'a>(
-    format: Format,
-    input: impl Read + 'a,
-    max_payload: usize,
-) -> Result<Box<dyn Rows + 'a>, Malformed> {
-    let input = text(input, format)?;
-    Ok(match format {
-        Format::Jsonl => Box::new(jsonl::Jsonl::new(input, max_payload)),
-        Format::Csv => Box::new(csv::Csv::new(input, max_payload)),
-        Format::Lines => Box::new(lines::Lines::new(input, max_payload)),
-    })
-}
-
 /// Rows stored in one transaction, at most.
 const CHUNK_ROWS: usize = 1000;
 /// Bytes of payload after which a transaction ends, so that large payloads do not fill the memory.
@@ -99,7 +72,7 @@ impl Import {
         let mut tally = Tally::default();
         let result = match rows(format, input, max_payload) {
             Ok(mut rows) => import(rows.as_mut(), store.as_ref(), &name, &mut tally),
-            Err(malformed) => Err(malformed.in_file(&name)),
+            Err(malformed) => Err(in_file(malformed, &name)),
         };
         progress.finish();
         result.map_err(|error| {
@@ -171,15 +144,13 @@ fn import(rows: &mut dyn Rows, store: &dyn Store, name: &str, tally: &mut Tally)
         match ended {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            Err(malformed) => return Err(malformed.in_file(name)),
+            Err(malformed) => return Err(in_file(malformed, name)),
         }
     }
 }
 
-impl Malformed {
-    fn in_file(self, name: &str) -> Error {
-        anyhow!("{name}:{}: {}", self.line, self.reason)
-    }
+fn in_file(malformed: Malformed, name: &str) -> Error {
+    anyhow!("{name}:{}: {}", malformed.line, malformed.reason)
 }
 
 /// Reads rows until the chunk is full (false) or the input ends (true). After an error, the chunk has the rows
@@ -188,7 +159,7 @@ fn fill(rows: &mut dyn Rows, chunk: &mut Vec<Row>) -> Result<bool, Malformed> {
     let mut bytes = 0;
     while chunk.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
         let Some(row) = rows.next()? else { return Ok(true) };
-        bytes += row.payload.len();
+        bytes += row.record.payload.len();
         chunk.push(row);
     }
     Ok(false)
@@ -197,18 +168,21 @@ fn fill(rows: &mut dyn Rows, chunk: &mut Vec<Row>) -> Result<bool, Malformed> {
 fn store_chunk(chunk: &[Row], store: &dyn Store, name: &str, tally: &mut Tally) -> Result<()> {
     let records: Vec<_> = chunk
         .iter()
-        .map(|row| NewRecord { external_id: row.external_id.as_deref(), payload: &row.payload })
+        .map(|Row { record, .. }| NewRecord {
+            external_id: record.external_id.as_deref(),
+            payload: &record.payload,
+        })
         .collect();
     // If we die here, the chunk is stored completely or not at all. Importing again adds what is missing.
-    for (verdict, row) in store.insert_records(&records)?.into_iter().zip(chunk) {
+    for (verdict, row) in store.insert_records(&records, OnConflict::Stop)?.into_iter().zip(chunk) {
         match verdict {
             InsertVerdict::Inserted(_) => tally.imported += 1,
-            InsertVerdict::AlreadyThere => tally.there += 1,
+            InsertVerdict::AlreadyThere(_) => tally.there += 1,
             InsertVerdict::Conflict => bail!(
                 "{name}:{}: external_id '{}' is there with another payload, which is never overwritten: give the row \
                  another external_id",
                 row.line,
-                shown(row.external_id.as_deref().unwrap_or_default())
+                shown(row.record.external_id.as_deref().unwrap_or_default())
             ),
         }
     }

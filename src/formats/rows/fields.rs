@@ -6,8 +6,9 @@
 use std::io::{BufRead, ErrorKind};
 
 use super::{
+    flaw::NUL,
     row::Malformed,
-    text::{MARK_WITHIN, NUL, UTF8_MARK, unreadable},
+    text::{MARK_WITHIN, UTF8_MARK, unreadable},
 };
 
 /// Reads rows of fields. Lines are counted by their LF, also within quotes.

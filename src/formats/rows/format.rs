@@ -1,19 +1,22 @@
 //! The formats of files with records.
 
-use clap::ValueEnum;
-
 /// How a file of records is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "clap would show it, and --help would be three times as long")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// JSON lines: one object a line.
     Jsonl,
+    /// CSV as in RFC 4180, with a header.
     Csv,
+    /// Each line is a payload.
     Lines,
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Jsonl, Self::Csv, Self::Lines];
+
     /// The name, as the command line has it.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",

@@ -5,7 +5,7 @@
 
 use std::io::{BufReader, Chain, Cursor, Read};
 
-use super::{format::Format, row::Malformed};
+use super::{flaw::Flaw, format::Format, row::Malformed};
 
 /// An input that is text as far as its first bytes tell, without its byte order mark.
 pub type Text<R> = BufReader<Chain<Cursor<Vec<u8>>, R>>;
@@ -31,13 +31,9 @@ pub fn text<R: Read>(mut input: R, format: Format) -> Result<Text<R>, Malformed>
 }
 
 /// Refuses a line with a NUL byte. Text has none, and the line may be UTF-16 that was not recognised.
-pub fn check_no_nul(line: &[u8]) -> Result<(), String> {
-    if line.contains(&0) { Err(NUL.to_owned()) } else { Ok(()) }
+pub fn check_no_nul(line: &[u8]) -> Result<(), Flaw> {
+    if line.contains(&0) { Err(Flaw::Nul) } else { Ok(()) }
 }
-
-/// The error for a NUL byte.
-pub const NUL: &str = "the text has a NUL byte: convert UTF-16 text to UTF-8 (see iconv), or give binary payloads \
-                       as payload_base64 in jsonl or csv";
 
 /// The byte order mark of UTF-8.
 pub const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";

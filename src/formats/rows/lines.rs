@@ -3,7 +3,8 @@
 use std::io::{BufRead, Read};
 
 use super::{
-    row::{Malformed, Row, Rows, too_large},
+    flaw::Flaw,
+    row::{Malformed, Record, Row, Rows},
     text::{MARK_WITHIN, UTF8_MARK, check_no_nul, unreadable},
 };
 
@@ -23,16 +24,16 @@ impl<R: BufRead> Lines<R> {
     fn payload(&self, line: Line) -> Result<Option<Vec<u8>>, String> {
         match line {
             Line::End => Ok(None),
-            Line::TooLong => Err(too_large(self.max_payload)),
+            Line::TooLong => Err(Flaw::TooLarge(self.max_payload).to_string()),
             Line::Whole(payload) | Line::Last(payload) if payload.starts_with(UTF8_MARK) => {
                 Err(MARK_WITHIN.to_owned())
             }
-            Line::Whole(payload) => check_no_nul(&payload).map(|()| Some(payload)),
+            Line::Whole(payload) => without_nul(payload),
             // Either all line ends are CR, as on the old Macintosh, or the last CR LF was cut.
             Line::Last(payload) if payload.ends_with(b"\r") || self.line == 1 && payload.contains(&b'\r') => {
                 Err(LONE_CR.to_owned())
             }
-            Line::Last(payload) => check_no_nul(&payload).map(|()| Some(payload)),
+            Line::Last(payload) => without_nul(payload),
         }
     }
 }
@@ -42,10 +43,17 @@ impl<R: BufRead> Rows for Lines<R> {
         self.line += 1;
         let line = read_line(&mut self.input, self.max_payload).map_err(|error| unreadable(&error));
         match line.and_then(|line| self.payload(line)) {
-            Ok(payload) => Ok(payload.map(|payload| Row { external_id: None, payload, line: self.line })),
+            Ok(payload) => {
+                let record = |payload| Record { external_id: None, payload };
+                Ok(payload.map(|payload| Row { record: record(payload), line: self.line }))
+            }
             Err(reason) => Err(Malformed::new(self.line, &reason)),
         }
     }
+}
+
+fn without_nul(payload: Vec<u8>) -> Result<Option<Vec<u8>>, String> {
+    check_no_nul(&payload).map(|()| Some(payload)).map_err(|flaw| flaw.to_string())
 }
 
 const LONE_CR: &str = "the line ends in CR without LF: convert the line ends with \"tr '\\r' '\\n'\", or give the \
@@ -88,7 +96,7 @@ mod tests {
 
     fn read(text: &[u8], max: usize) -> Result<Vec<Vec<u8>>, Malformed> {
         let mut lines = Lines::new(text, max);
-        std::iter::from_fn(|| lines.next().transpose()).map(|row| row.map(|row| row.payload)).collect()
+        std::iter::from_fn(|| lines.next().transpose()).map(|row| row.map(|row| row.record.payload)).collect()
     }
 
     #[test]
@@ -122,6 +130,6 @@ mod tests {
             assert_eq!(read(format!("x\nabcd{end}").as_bytes(), 3).unwrap_err().line, 2);
         }
         let endless = std::io::BufReader::new(std::io::repeat(b'x'));
-        assert_eq!(Lines::new(endless, 1000).next().unwrap_err().reason, too_large(1000));
+        assert_eq!(Lines::new(endless, 1000).next().unwrap_err().reason, Flaw::TooLarge(1000).to_string());
     }
 }

@@ -4,7 +4,8 @@ use std::io::BufRead;
 
 use super::{
     fields::{Fields, Found, Limits},
-    row::{Malformed, Row, Rows, check_external_id, payload, too_large},
+    flaw::Flaw,
+    row::{Malformed, Record, Row, Rows, check_external_id, payload},
 };
 
 /// A CSV file.
@@ -54,7 +55,10 @@ impl<R: BufRead> Csv<R> {
         // The largest payload in base64, and room for the external id.
         let bytes = max.saturating_add(max / 3).saturating_add(1 << 16);
         loop {
-            match self.fields.read(Limits { fields: columns.count, bytes }, || too_large(max))? {
+            match self
+                .fields
+                .read(Limits { fields: columns.count, bytes }, || Flaw::TooLarge(max).to_string())?
+            {
                 Found::Row(line) => return Ok(Some(line)),
                 Found::End => return Ok(None),
                 Found::Blank(line) if columns.count == 1 => return Err(Malformed::new(line, BLANK)),
@@ -83,12 +87,13 @@ impl<R: BufRead> Csv<R> {
             None => None,
             Some(id) => {
                 let id = std::str::from_utf8(id).map_err(|_| NOT_UTF8.to_owned())?;
-                check_external_id(id)?;
+                check_external_id(id).map_err(|flaw| flaw.to_string())?;
                 Some(id.to_owned())
             }
         };
-        let payload = payload(field(columns.plain), field(columns.base64), self.max_payload)?;
-        Ok(Row { external_id, payload, line })
+        let payload = payload(field(columns.plain), field(columns.base64), self.max_payload);
+        let payload = payload.map_err(|flaw| flaw.to_string())?;
+        Ok(Row { record: Record { external_id, payload }, line })
     }
 }
 
@@ -159,8 +164,7 @@ mod tests {
     #[test]
     fn fields_become_rows_with_their_lines() {
         let row = |id: Option<&str>, payload: &[u8], line| Row {
-            external_id: id.map(str::to_owned),
-            payload: payload.to_vec(),
+            record: Record { external_id: id.map(str::to_owned), payload: payload.to_vec() },
             line,
         };
         for end in ["\n", "\r\n"] {
@@ -205,7 +209,7 @@ mod tests {
         for (quote, advice) in [("", ""), ("\"", ", or close the quote that opens here")] {
             let begun = format!("payload\n{quote}");
             let endless = begun.as_bytes().chain(std::io::BufReader::new(std::io::repeat(b'x')));
-            let reason = too_large(1000) + advice;
+            let reason = Flaw::TooLarge(1000).to_string() + advice;
             assert_eq!(Csv::new(endless, 1000).next().unwrap_err(), Malformed { line: 2, reason });
         }
     }
