@@ -30,6 +30,7 @@ mod media_type;
 mod meters;
 mod metrics;
 pub mod openapi;
+mod pace;
 mod payload_limit;
 pub mod prefer;
 pub mod problem;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{api::Api, sandbox::Sandbox};
+use support::{api::Api, sandbox::Sandbox, waiting::until};
 
 fn connect(api: &Api) -> TcpStream {
     let stream = TcpStream::connect(api.url.strip_prefix("http://").unwrap()).unwrap();
@@ -41,4 +41,25 @@ fn a_head_that_does_not_end_is_cut_off_be_it_the_first_or_a_later_one() {
         let (time, sent) = kept(stream);
         assert!(time < Duration::from_secs(15), "{name}: {time:?}, {sent}");
     }
+}
+
+#[test]
+fn a_client_that_does_not_take_its_answer_is_cut_off_and_others_are_answered_meanwhile() {
+    let sandbox = Sandbox::migrated();
+    let api = Api::start(&sandbox, &[]);
+    // The largest file of the reference, several times, so that it does not fit into the buffers of the sockets.
+    let request = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(12);
+    let mut deaf = connect(&api);
+    deaf.write_all(request.as_bytes()).unwrap();
+    until("it is connected", Duration::from_secs(10), || api.service.open_sockets() == 1);
+    let began = Instant::now();
+    until("the deaf client is cut off", Duration::from_secs(90), || {
+        let asked = Instant::now();
+        assert_eq!(api.get("/health/live", &[("connection", "close")]).status(), 200);
+        assert!(asked.elapsed() < Duration::from_secs(5), "another client waits");
+        api.service.open_sockets() == 0
+    });
+    assert!(began.elapsed() > Duration::from_secs(20), "a client may pause");
+    let (_, sent) = kept(deaf);
+    assert!(sent.len() < 12 * 1_000_000, "{}", sent.len());
 }

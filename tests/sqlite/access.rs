@@ -41,6 +41,12 @@ fn a_token_is_never_deleted_or_replaced() {
             &format!("{} {same_certificate}", CERTIFICATE.replace("INSERT", "REPLACE")),
         ],
     );
+    // The index holds it alone, should the trigger be gone.
+    database.allows("DROP TRIGGER api_token_no_replace");
+    database.refuses(
+        "UNIQUE constraint failed: api_token.certificate_sha256",
+        &[&format!("{CERTIFICATE} {same_certificate}")],
+    );
     // The certificate of a revoked token is free again.
     database.allows(&format!("{CERTIFICATE} VALUES ('eeeeeeeeee', 'next', 'submit', '{}')", "8".repeat(64)));
 }

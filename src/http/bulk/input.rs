@@ -10,7 +10,7 @@ use crate::{
     actors::messages::Incoming,
     formats::rows::{Flaw, Record, Splitter, TooLong, max_object, object},
     http::{
-        body,
+        body::Arriving,
         budget::{Budget, Share},
         idempotency_key,
         problem::{Kind, Problem},
@@ -25,7 +25,7 @@ const PIECE: usize = 256 << 10;
 
 /// A body of JSON lines.
 pub struct Input {
-    body: Payload,
+    body: Arriving,
     splitter: Splitter,
     max_payload: usize,
     takes_anonymous: bool,
@@ -58,7 +58,16 @@ impl Input {
     ) -> Result<Self, Problem> {
         let splitter = Splitter::new(max_object(max_payload));
         let (share, budget) = (budget.take(PIECE)?, budget.clone());
-        Ok(Self { body, splitter, max_payload, takes_anonymous, budget, share, held: PIECE, end: None })
+        Ok(Self {
+            body: Arriving::new(body),
+            splitter,
+            max_payload,
+            takes_anonymous,
+            budget,
+            share,
+            held: PIECE,
+            end: None,
+        })
     }
 
     /// Why no more records come; `None` while more may come.
@@ -92,7 +101,7 @@ impl Input {
 
     /// The next piece of the body, for [`Input::add`]. Dropping this future loses nothing.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
-        body::next(&mut self.body, Instant::now() + WHOLE).await
+        self.body.next(Instant::now() + WHOLE).await
     }
 
     /// Adds a piece, or notes the end of the body.
@@ -136,7 +145,7 @@ impl Input {
     /// Reads the rest of the body and drops it, so that a client that sends everything before it reads can read why.
     pub async fn discard(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        while let Ok(Some(_)) = body::next(&mut self.body, end).await {}
+        while let Ok(Some(_)) = self.body.next(end).await {}
     }
 }
 
