@@ -257,11 +257,13 @@ mod tests {
     /// Writes until nothing more fits; the kind of the error, if there is one.
     async fn write(connection: &mut Connection) -> Option<io::ErrorKind> {
         let mut connection = pin!(connection);
-        poll_fn(|cx| loop {
-            match connection.as_mut().poll_write(cx, &[0; 1 << 16]) {
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Some(error.kind())),
-                Poll::Pending => return Poll::Ready(None),
+        poll_fn(|cx| {
+            loop {
+                match connection.as_mut().poll_write(cx, &[0; 1 << 16]) {
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(error.kind())),
+                    Poll::Pending => return Poll::Ready(None),
+                }
             }
         })
         .await
