@@ -12,7 +12,7 @@ use signwave::{
     actors::{self, Counters, Ending, Mode, Parts},
     cli::raw::RawSpeed,
     config::Settings,
-    domain::KeyMaterial,
+    domain::{By, KeyMaterial, Who},
     signer::{Engine, Keyring, MasterKey, OpenSigner, generate, seal},
     store::{self, NewKey, NewRecord, OnConflict, Store},
 };
@@ -154,15 +154,17 @@ fn add_keys(store: &dyn Store, master: &MasterKey, count: usize, bits: u32) -> R
         let made = making.into_iter().map(|keys| keys.join().unwrap_or_else(|panic| resume_unwind(panic)));
         made.flatten().collect()
     });
+    let by = By::without_request(Who::CommandLine("bench".to_owned()));
     for key in keys {
         let key = key?;
         let public_key = key.public_key();
-        store.add_key(&NewKey {
+        let row = NewKey {
             fingerprint: public_key.fingerprint(),
             public_key: public_key.spki().to_vec(),
             bits: public_key.bits(),
             material: KeyMaterial::Sealed(seal(master, &key)?),
-        })?;
+        };
+        store.add_key(&row, &by)?;
     }
     Ok(())
 }

@@ -136,8 +136,8 @@ transactions! {
     Remove => u64, |Remove(node), store| store.remove_node(node);
     Reclaim => Vec<Reclaimed>, |Reclaim { me, grace }, store| store.reclaim(me, grace);
     LoadKey => Option<StoredKey>, |LoadKey(key), store| store.stored_key(key);
-    Suspend => KeyStateVerdict, |Suspend { key, reason }, store|
-        store.set_key_state(key, KeyState::Suspended, Some(&reason));
+    Suspend => KeyStateVerdict, |Suspend { key, reason, by }, store|
+        store.set_key_state(key, KeyState::Suspended, Some(&reason), &by);
     Insert => Vec<InsertVerdict>, |request, store| insert(store, &request);
     ReadStatus => Status, |ReadStatus, store| store.status();
 }

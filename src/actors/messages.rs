@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::standing::Interrupted;
 use crate::{
     domain::{
-        BatchId, CommitVerdict, Digest, Epoch, InsertVerdict, KeyId, Lease, NodeId, Outcome, Scheme,
+        BatchId, By, CommitVerdict, Digest, Epoch, InsertVerdict, KeyId, Lease, NodeId, Outcome, Scheme,
         SignedBatch,
     },
     signer::SignerError,
@@ -118,6 +118,8 @@ pub struct Suspend {
     pub key: KeyId,
     /// Why.
     pub reason: String,
+    /// This node.
+    pub by: By,
 }
 
 /// To DbExecutor: read the progress of the work.

@@ -124,8 +124,7 @@ impl Service {
     ) -> Result<Self, RunError> {
         let Parts { settings, opener, mode, stop, counters, news, commits, vitals } = parts;
         settings.check()?;
-        let standing = Standing::new(clock);
-        vitals.show(&standing);
+        let standing = vitals.show(Standing::new(clock));
         let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
@@ -142,7 +141,7 @@ impl Service {
             pool: Arc::clone(&pool),
             standing: Arc::clone(&standing),
         };
-        let supervisor = Supervisor::new(tools).start();
+        let supervisor = Supervisor::new(settings.node_name.clone(), tools).start();
         let wakes = ingest.address().recipient();
         let outlet = Outlet {
             db: db.clone(),

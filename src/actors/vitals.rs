@@ -37,8 +37,9 @@ impl Vitals {
         self.look(|standing| standing.workload().per_record().read())
     }
 
-    pub(super) fn show(&self, standing: &Arc<Standing>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(standing));
+    pub(super) fn show(&self, standing: Arc<Standing>) -> Arc<Standing> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&standing));
+        standing
     }
 
     fn look<T>(&self, at: impl FnOnce(&Standing) -> T) -> Option<T> {

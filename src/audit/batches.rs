@@ -141,7 +141,7 @@ mod tests {
         *,
     };
     use crate::{
-        domain::{Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf},
+        domain::{By, Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf, Who},
         signer::Engine,
         store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
     };
@@ -162,7 +162,7 @@ mod tests {
             bits: 2048,
             material: KeyMaterial::Sealed(vec![0]),
         };
-        store.add_key(&key).unwrap();
+        store.add_key(&key, &By::without_request(Who::CommandLine("tester".to_owned()))).unwrap();
         let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();
         (folder, store, node)
     }

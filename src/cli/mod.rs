@@ -30,6 +30,7 @@ mod seed;
 mod serve;
 mod sign;
 mod status;
+mod user;
 mod verify;
 
 use std::{env, ffi::OsString, process::ExitCode};

@@ -1,6 +1,7 @@
 //! Layer 1, the rules: pure code, without I/O, clocks, actors or databases.
 
 mod batch;
+mod change;
 mod digest;
 mod fence;
 mod fingerprint;
@@ -15,10 +16,11 @@ mod token;
 mod verdict;
 
 pub use batch::{BatchRow, BatchState, UnknownBatchState};
+pub use change::{Action, By, UnknownWho, Who};
 pub use digest::{Digest, DigestAlgorithm};
 pub use fence::{Holding, fence, outcomes};
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use ids::{BatchId, Epoch, KeyId, NodeId, RecordId};
+pub use ids::{AuditId, BatchId, Epoch, KeyId, NodeId, RecordId};
 pub use key::{
     ContradictoryCustody, KeyMaterial, KeyState, KeyUse, StoredKey, UnknownKeyState, least_recently_used,
 };

@@ -7,12 +7,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     budget::Budget,
-    health::Failing,
-    metrics::Metrics,
+    failing::Failing,
+    meters::Meters,
     payload_limit::PayloadLimit,
     problem::{Kind, Problem},
+    rates::Rates,
     snapshot::Snapshot,
     stopping::Stopping,
+    tokens::Tokens,
     waits::Waits,
 };
 use crate::{
@@ -40,7 +42,9 @@ struct Inner {
     budget: Budget,
     snapshot: Snapshot,
     failing: Failing,
-    metrics: Metrics,
+    meters: Meters,
+    tokens: Tokens,
+    rates: Rates,
     stopping: Stopping,
 }
 
@@ -73,7 +77,9 @@ impl App {
             budget: Budget::default(),
             snapshot: Snapshot::default(),
             failing: Failing::default(),
-            metrics: Metrics::default(),
+            meters: Meters::default(),
+            tokens: Tokens::default(),
+            rates: Rates::default(),
             stopping: Stopping::default(),
         }))
     }
@@ -115,7 +121,7 @@ impl App {
     /// # Errors
     /// As [`App::read`].
     pub async fn status(&self) -> Result<Arc<Status>, Problem> {
-        self.0.snapshot.status(self).await
+        self.0.snapshot.status(self.read(|store| store.status())).await
     }
 
     /// Since when each check of the health fails.
@@ -123,9 +129,19 @@ impl App {
         &self.0.failing
     }
 
+    /// The tokens that were used lately.
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// How many requests clients may send.
+    pub fn rates(&self) -> &Rates {
+        &self.0.rates
+    }
+
     /// The metrics that are kept from scrape to scrape.
-    pub fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
     }
 
     /// Notifications of stored batches.

@@ -1,48 +1,137 @@
-//! The caller: who sends a request.
+//! The caller: who sends a request, by its token or by its certificate.
 
-use std::future::{Ready, ready};
+use std::net::IpAddr;
 
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::AUTHORIZATION};
+use rustls_pki_types::CertificateDer;
+use tokio::time::Instant;
 
 use super::{
     app::App,
+    connection::Client,
     problem::{Kind, Problem},
+    request_id::RequestId,
+    tokens::NOTED,
 };
-use crate::domain::{Scopes, TokenId};
+use crate::{
+    access::{Refusal, Token, authorize, authorize_certificate},
+    domain::{By, Scopes, TokenId, Who},
+    signer::certificate_key_of_der,
+};
 
-/// Who sends a request, and what it may do.
+/// Who sends a request, and what it may do. It is known before a handler runs.
 #[derive(Clone, Debug)]
 pub struct Caller {
     token: TokenId,
     scopes: Scopes,
+    address: Option<IpAddr>,
+    request: String,
 }
 
 impl Caller {
-    /// The token that it has shown.
-    pub fn token(&self) -> &TokenId {
-        &self.token
+    /// The id of its token.
+    pub fn token(&self) -> TokenId {
+        self.token
     }
 
     /// What it may do.
     pub fn scopes(&self) -> Scopes {
         self.scopes
     }
+
+    /// Who makes a change, for the audit log.
+    pub fn by(&self) -> By {
+        By {
+            who: Who::Token(self.token),
+            address: self.address.map(|address| address.to_string()),
+            request: Some(self.request.clone()),
+        }
+    }
 }
 
 impl FromRequest for Caller {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = std::future::Ready<Result<Self, Problem>>;
 
-    /// The caller whom the gate has let through.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.extensions().get::<Self>().cloned().ok_or(Problem::new(Kind::InvalidToken)))
+        // A route that asks for nothing has no caller.
+        let caller = request.extensions().get::<Self>().cloned();
+        std::future::ready(caller.ok_or(Problem::new(Kind::InvalidToken)))
     }
 }
 
-/// Who sends `request`.
+/// Who sends `request`. A token goes before a certificate.
 ///
 /// # Errors
-/// [`Kind::InvalidToken`].
-pub async fn of(_request: &HttpRequest, _app: &App) -> Result<Caller, Problem> {
-    Err(Problem::new(Kind::InvalidToken))
+/// [`Kind::InvalidToken`], [`Kind::TooManyRequests`], or an error of the database.
+pub async fn of(request: &HttpRequest, app: &App) -> Result<Caller, Problem> {
+    let client = request.conn_data::<Client>();
+    let address = client.and_then(|client| client.address);
+    let (token, scopes) = match (bearer(request), client.and_then(|client| client.certificate.as_ref())) {
+        (Some(text), _) => by_token(&text?, address, app).await?,
+        (None, Some(certificate)) => by_certificate(certificate, app).await?,
+        (None, None) => return Err(Problem::new(Kind::InvalidToken)),
+    };
+    app.rates().of_token(token)?;
+    note_use(token, app);
+    let request =
+        request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
+    Ok(Caller { token, scopes, address, request })
+}
+
+/// The token in the header Authorization (RFC 6750, section 2.1), if there is such a header.
+fn bearer(request: &HttpRequest) -> Option<Result<Token, Problem>> {
+    let header = request.headers().get(AUTHORIZATION)?;
+    let token = header.to_str().ok().and_then(|text| text.split_once(' ')).and_then(|(scheme, token)| {
+        if scheme.eq_ignore_ascii_case("bearer") { Token::parse(token.trim()).ok() } else { None }
+    });
+    Some(token.ok_or(Problem::new(Kind::InvalidToken)))
+}
+
+async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<(TokenId, Scopes), Problem> {
+    let (id, kept) = (token.id(), &app.tokens().by_id);
+    let found = match kept.fresh(&id) {
+        Some(found) => Some(found),
+        None => {
+            app.rates().of_unknown(address)?;
+            let asked = Instant::now();
+            kept.keep(id, app.read(move |store| store.token(id)).await?, asked)
+        }
+    };
+    let Some((stored, age)) = found else { return Err(Problem::new(Kind::InvalidToken)) };
+    let scopes = authorize(&stored, token, age).map_err(|refusal| refused(&refusal))?;
+    Ok((id, scopes))
+}
+
+async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<(TokenId, Scopes), Problem> {
+    let invalid = || Problem::new(Kind::InvalidToken);
+    // A client that renews its certificate keeps its key.
+    let (key, kept) =
+        (certificate_key_of_der(certificate).map_err(|_| invalid())?, &app.tokens().by_certificate);
+    let found = match kept.fresh(&key) {
+        Some(found) => Some(found),
+        None => {
+            let asked = Instant::now();
+            kept.keep(key, app.read(move |store| store.token_of_certificate(key)).await?, asked)
+        }
+    };
+    let (row, age) = found.ok_or_else(invalid)?;
+    Ok((row.id, authorize_certificate(&row, age).map_err(|refusal| refused(&refusal))?))
+}
+
+/// A client without the right secret is told no more than that.
+fn refused(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Wrong => Problem::new(Kind::InvalidToken),
+        refusal => Problem::because(Kind::InvalidToken, refusal.to_string()),
+    }
+}
+
+/// Notes in the database that a token was used, while its request is answered. A note that fails is lost; the next
+/// one comes within a minute.
+fn note_use(token: TokenId, app: &App) {
+    if app.tokens().is_due(token) {
+        let app = app.clone();
+        actix_rt::spawn(async move { drop(app.change(move |store| store.note_use(token, NOTED)).await) });
+    }
 }

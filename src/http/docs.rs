@@ -5,11 +5,15 @@ use std::sync::{Arc, LazyLock};
 use actix_web::{
     HttpResponse,
     http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
-    web::Path,
+    web::{Data, Path},
 };
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use super::problem::{Kind, Problem};
+use super::{
+    answer,
+    problem::{Kind, Problem},
+};
 
 /// A page that other programs' addresses cannot change, and that keeps no token.
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
@@ -36,4 +40,9 @@ pub async fn file(file: Path<String>) -> Result<HttpResponse, Problem> {
         .insert_header((CONTENT_TYPE, file.content_type))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY));
     Ok(response.body(file.bytes.into_owned()))
+}
+
+/// `GET /openapi.json`: the document that the page shows.
+pub async fn openapi(document: Data<OpenApi>) -> HttpResponse {
+    answer::ok(&document)
 }

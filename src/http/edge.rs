@@ -15,17 +15,18 @@ use actix_web::{
         },
     },
     middleware::Next,
-    web::Bytes,
+    web::{Bytes, Data},
 };
 use tokio::time::Instant;
+use utoipa::openapi::OpenApi;
 
 use super::{
     app::App,
     connection::{Busy, Client},
-    gate::Matched,
-    metrics::InFlight,
+    meters::InFlight,
     problem::{Kind, Problem},
     request_id::{HEADER, Ids, RequestId},
+    route::Matched,
 };
 
 /// The names by which the service may be called, and the pages that may call it.
@@ -46,6 +47,8 @@ pub struct Outside {
     pub hosts: Arc<Hosts>,
     /// Makes the ids of requests.
     pub ids: Arc<Ids>,
+    /// Describes the API.
+    pub document: Data<OpenApi>,
 }
 
 /// Answers a request: gives it an id, checks its host and origin, and completes problems.
@@ -56,8 +59,8 @@ pub async fn edge(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = RequestId::of(request.headers(), &outside.ids);
     request.extensions_mut().insert(id.clone());
-    let (began, requests) = (Instant::now(), Arc::clone(&outside.app.metrics().requests));
-    let lasting = (request.request().conn_data::<Client>().map(Client::begin), requests.begin());
+    let (began, app) = (Instant::now(), outside.app.clone());
+    let lasting = (request.request().conn_data::<Client>().map(Client::begin), app.meters().begin());
     let origin = request.headers().get(ORIGIN).cloned();
     let mut response = match outside.hosts.check(&request) {
         Err(problem) => request.into_response(problem.error_response()),
@@ -68,7 +71,7 @@ pub async fn edge(
     complete(&mut response, &id);
     let matched = response.request().extensions().get::<Matched>().copied();
     let (route, method) = (matched.map_or("other", |matched| matched.0), method(response.request().method()));
-    requests.answered(route, method, response.status().as_u16(), began.elapsed());
+    app.meters().answered(route, method, response.status().as_u16(), began.elapsed());
     if let Some(origin) = origin {
         outside.hosts.allow(response.response_mut(), &origin);
     }

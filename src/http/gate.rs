@@ -13,22 +13,9 @@ use super::{
     app::App,
     caller::{self, Caller},
     problem::{Kind, Problem},
-    routes::{Entry, Surface},
+    route::{Entry, Matched, Needs, Surface},
 };
 use crate::domain::Scope;
-
-/// What a client needs to be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// Nothing: anybody is answered.
-    Nothing,
-    /// A token or a client certificate with this scope.
-    Scope(Scope),
-}
-
-/// The pattern that a request's path matches.
-#[derive(Clone, Copy)]
-pub struct Matched(pub &'static str);
 
 /// Answers a request for one pattern if the client has what the entry for its method needs. Nothing of the body is
 /// read before.

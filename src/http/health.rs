@@ -1,10 +1,9 @@
 //! Health: whether the process lives, and whether it can do its work.
 
-use std::{collections::BTreeMap, sync::Mutex, sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web::Data};
 use serde::Serialize;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::{answer, app::App};
@@ -12,22 +11,6 @@ use super::{answer, app::App};
 /// For how long the database may be away before the process is not ready. A shorter time would take every node out
 /// of a load balancer whenever the database restarts.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Since when each check fails.
-#[derive(Default)]
-pub struct Failing(Mutex<BTreeMap<&'static str, Instant>>);
-
-impl Failing {
-    /// For how many seconds the check `name` has failed; `None` if it is `ok`.
-    fn note(&self, name: &'static str, ok: bool) -> Option<u64> {
-        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if ok {
-            failing.remove(name);
-            return None;
-        }
-        Some(failing.entry(name).or_insert_with(Instant::now).elapsed().as_secs())
-    }
-}
 
 /// What was checked.
 #[derive(Serialize, ToSchema)]

@@ -1,6 +1,6 @@
 //! The OpenAPI document, made from the handlers and the table of routes.
 
-use actix_web::{HttpResponse, http::Method};
+use actix_web::http::Method;
 use utoipa::{
     OpenApi, ToSchema,
     openapi::{
@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::{answer, bulk, gate::Needs, health, metrics, problems, routes::ROUTES, status, submit};
+use super::{bulk, health, metrics, problems, route::Needs, routes::ROUTES, status, submit};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -87,11 +87,6 @@ pub fn operation<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut 
         Method::DELETE => item.delete.as_mut(),
         _ => None,
     }
-}
-
-/// `GET /openapi.json`: the document.
-pub async fn openapi() -> HttpResponse {
-    answer::ok(&document())
 }
 
 #[cfg(test)]

@@ -53,7 +53,10 @@ impl Rates {
     }
 }
 
-fn check<K: std::hash::Hash + Eq + Clone>(rates: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Problem> {
+fn check<K: std::hash::Hash + Eq + Clone>(
+    rates: &DefaultKeyedRateLimiter<K>,
+    key: &K,
+) -> Result<(), Problem> {
     rates.check_key(key).map_err(|until| {
         let wait = until.wait_time_from(DefaultClock::default().now());
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);

@@ -1,13 +1,12 @@
 //! The table of everything that the service answers: from it the server is built, and tests walk it.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use actix_service::{IntoServiceFactory, ServiceFactory};
 use actix_web::{
     Route,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
-    guard,
     http::{Method, header::ALLOW},
     middleware::from_fn,
     web,
@@ -16,46 +15,17 @@ use actix_web::{
 use super::{
     bulk, docs,
     edge::{Outside, edge},
-    gate::{Needs, gate},
-    health, metrics, openapi,
+    gate::gate,
+    health, metrics,
     problem::{Kind, Problem},
-    problems, status, submit,
+    problems,
+    route::{
+        Entry, Needs,
+        Surface::{self, Admin, Api},
+    },
+    status, submit,
 };
 use crate::domain::Scope;
-
-/// One thing that the service answers.
-pub struct Entry {
-    /// The method. HEAD is answered where GET is.
-    pub method: Method,
-    /// The path, with `{name}` for its variable parts.
-    pub pattern: &'static str,
-    /// What a client needs to be answered by the API. The other listener is for the operator's own programs, and
-    /// asks for nothing.
-    pub needs: Needs,
-    /// Where it is answered.
-    pub at: Surface,
-    handler: fn(Route) -> Route,
-}
-
-/// The two groups of listeners.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
-    /// The API.
-    Api,
-    /// Health and metrics, which must answer while the API is overloaded. They are part of the API, too.
-    Admin,
-}
-
-impl fmt::Display for Surface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Api => "the API answers",
-            Self::Admin => "health and metrics answer",
-        })
-    }
-}
-
-use Surface::{Admin, Api};
 
 /// Everything that the service answers.
 pub const ROUTES: &[Entry] = &[
@@ -64,7 +34,7 @@ pub const ROUTES: &[Entry] = &[
     get("/health/live", Needs::Nothing, Admin, |route| route.to(health::live)),
     get("/health/ready", Needs::Nothing, Admin, |route| route.to(health::ready)),
     get("/metrics", Needs::Scope(Scope::Read), Admin, |route| route.to(metrics::metrics)),
-    get("/openapi.json", Needs::Nothing, Api, |route| route.to(openapi::openapi)),
+    get("/openapi.json", Needs::Nothing, Api, |route| route.to(docs::openapi)),
     get("/problems", Needs::Nothing, Api, |route| route.to(problems::list)),
     get("/problems/{slug}", Needs::Nothing, Api, |route| route.to(problems::one)),
     post("/v1/records", Needs::Scope(Scope::Submit), Api, |route| route.to(submit::submit)),
@@ -78,21 +48,6 @@ const fn get(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route
 
 const fn post(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
     Entry { method: Method::POST, pattern, needs, at, handler }
-}
-
-impl Entry {
-    /// What a client needs to be answered at `surface`.
-    pub fn needs_at(&self, surface: Surface) -> Needs {
-        if surface == Admin { Needs::Nothing } else { self.needs }
-    }
-
-    fn route(&self) -> Route {
-        let route = Route::new();
-        (self.handler)(match self.method {
-            Method::GET => route.guard(guard::Any(guard::Get()).or(guard::Head())),
-            ref method => route.method(method.clone()),
-        })
-    }
 }
 
 /// The application that answers on one group of listeners.
@@ -127,6 +82,7 @@ pub fn answers(
     };
     let app = actix_web::App::new()
         .app_data(web::Data::new(outside.app.clone()))
+        .app_data(outside.document.clone())
         .configure(configure)
         .default_service(web::to(async || Err::<&str, _>(Problem::new(Kind::NotFound))))
         .wrap(from_fn(move |request: ServiceRequest, next| edge(request, next, outside.clone())));

@@ -6,7 +6,7 @@ use actix_http::{HttpService, error::DispatchError};
 use actix_rt::time::{interval, timeout};
 use actix_server::{GracefulShutdownSignal, ServerBuilder};
 use actix_service::{ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::dev::AppConfig;
+use actix_web::{dev::AppConfig, web::Data};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -15,8 +15,10 @@ use super::{
     connection::{Connection, IDLE, Stream},
     edge::{Hosts, Outside},
     listener::{Access, Listener, Socket},
+    openapi,
     request_id::Ids,
-    routes::{self, Surface},
+    route::Surface,
+    routes,
     running::Running,
     tls::{self, Identity},
 };
@@ -46,7 +48,12 @@ impl Server {
             .shutdown_timeout(Running::LAST_ANSWERS)
             .disable_signals();
         let stops = builder.graceful_shutdown_signal();
-        let outside = Outside { app: app.clone(), hosts: Arc::new(self.hosts), ids: Arc::new(Ids::new()?) };
+        let outside = Outside {
+            app: app.clone(),
+            hosts: Arc::new(self.hosts),
+            ids: Arc::new(Ids::new()?),
+            document: Data::new(openapi::document()),
+        };
         let front = Front { outside, stops };
         let (mut helpers, mut sockets) = (Vec::new(), Vec::new());
         for (listener, surface) in self.listeners {

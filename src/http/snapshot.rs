@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{app::App, problem::Problem};
+use super::problem::Problem;
 use crate::store::Status;
 
 /// The last status that was read, and when.
@@ -18,15 +18,18 @@ impl Snapshot {
     /// The status as it was within the last second. Others who ask meanwhile wait for the same answer.
     ///
     /// # Errors
-    /// As [`App::read`].
-    pub async fn status(&self, app: &App) -> Result<Arc<Status>, Problem> {
+    /// Those of `read`, which reads it.
+    pub async fn status(
+        &self,
+        read: impl Future<Output = Result<Status, Problem>>,
+    ) -> Result<Arc<Status>, Problem> {
         let mut last = self.0.lock().await;
         if let Some((at, status)) = &*last
             && at.elapsed() < Self::AGE
         {
             return Ok(Arc::clone(status));
         }
-        let status = Arc::new(app.read(|store| store.status()).await?);
+        let status = Arc::new(read.await?);
         *last = Some((Instant::now(), Arc::clone(&status)));
         Ok(status)
     }

@@ -143,7 +143,7 @@ pub async fn submit(
     // A place is taken before the record is stored, so that a client that is refused has stored nothing.
     let place = wait.map(|wait| app.waits().place().map(|place| (place, wait))).transpose()?;
     let (record, body) = read(&app, &request, &options, payload).await?;
-    let record = named(record, caller.token(), &request, &options)?;
+    let record = named(record, &caller.token(), &request, &options)?;
     let external_id = record.external_id.clone();
     let is_keyed = external_id.as_deref().is_some_and(idempotency_key::is_reserved);
     let (id, verdict) = match store(&app, record).await? {

@@ -10,10 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, aws_lc_rs},
-    server::WebPkiClientVerifier,
-    sign::CertifiedKey,
+    RootCertStore, ServerConfig, crypto::CryptoProvider, server::WebPkiClientVerifier, sign::CertifiedKey,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
@@ -108,7 +105,7 @@ impl Current {
     fn read(files: &Files) -> Result<Self, TlsError> {
         let modified = files.modified(); // before reading, so that a change in between is seen later
         let unfit = |error: rustls::Error| TlsError::Unfit(error.to_string());
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError::File {
             path: files.key.clone(),
             what: "is no private key in PEM",

@@ -2,119 +2,79 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use super::{app::App, problem::Problem};
 use crate::{
     domain::{Fingerprint, TokenId},
     store::{StoredToken, TokenRow},
 };
 
-/// How old the row of a token may be: a token that was revoked is refused after that time at the latest.
-const KEPT: Duration = Duration::from_secs(5);
 /// How often the use of a token is noted in the database, because each note is a write.
-const NOTED: Duration = Duration::from_secs(60);
+pub const NOTED: Duration = Duration::from_secs(60);
 
-/// Rows of tokens that were used lately. Only tokens that exist are kept, so their number is bounded by that of the
-/// tokens.
+/// Rows of tokens that were used lately, and when the use of each was noted.
 #[derive(Default)]
 pub struct Tokens {
-    by_id: Mutex<HashMap<TokenId, (Arc<StoredToken>, Instant)>>,
-    by_certificate: Mutex<HashMap<Fingerprint, (Arc<TokenRow>, Instant)>>,
+    /// By the id in the token.
+    pub by_id: Kept<TokenId, StoredToken>,
+    /// By the key of a client certificate.
+    pub by_certificate: Kept<Fingerprint, TokenRow>,
     noted: Mutex<HashMap<TokenId, Instant>>,
 }
 
 impl Tokens {
-    /// A token and the age of its row; `None` if there is no such token.
-    ///
-    /// # Errors
-    /// As [`App::read`], and [`Kind::TooManyRequests`](super::problem::Kind::TooManyRequests) when `address` sends too
-    /// many tokens that must be looked up.
-    pub async fn token(
-        &self,
-        id: TokenId,
-        address: Option<IpAddr>,
-        app: &App,
-    ) -> Result<Option<(Arc<StoredToken>, Duration)>, Problem> {
-        if let Some(found) = fresh(&self.by_id, &id) {
-            return Ok(Some(found));
-        }
-        app.rates().of_unknown(address)?;
-        let asked = Instant::now();
-        let found = app.read(move |store| store.token(id)).await?.map(Arc::new);
-        Ok(keep(&self.by_id, id, found, asked))
-    }
-
-    /// The token of a client certificate, by its key, and the age of its row; `None` if there is none.
-    ///
-    /// # Errors
-    /// As [`App::read`].
-    pub async fn of_certificate(
-        &self,
-        key: Fingerprint,
-        app: &App,
-    ) -> Result<Option<(Arc<TokenRow>, Duration)>, Problem> {
-        if let Some(found) = fresh(&self.by_certificate, &key) {
-            return Ok(Some(found));
-        }
-        let asked = Instant::now();
-        let found = app.read(move |store| store.token_of_certificate(key)).await?.map(Arc::new);
-        Ok(keep(&self.by_certificate, key, found, asked))
-    }
-
     /// Forgets a token that was changed here, so that the change takes effect at once.
     pub fn forget(&self, id: TokenId) {
-        lock(&self.by_id).remove(&id);
-        lock(&self.by_certificate).retain(|_, (row, _)| row.id != id);
+        lock(&self.by_id.0).remove(&id);
+        lock(&self.by_certificate.0).retain(|_, (row, _)| row.id != id);
     }
 
-    /// Notes in the database that a token was used, at most once a minute, while its request is answered.
-    pub fn note_use(&self, id: TokenId, app: &App) {
-        let is_due = |at: &mut Instant| at.elapsed() >= NOTED;
+    /// Whether the use of a token must be noted now, which is once a minute.
+    pub fn is_due(&self, id: TokenId) -> bool {
         let mut noted = lock(&self.noted);
-        if noted.get_mut(&id).is_some_and(|at| !is_due(at)) {
-            return;
+        let is_due = noted.get(&id).is_none_or(|at| at.elapsed() >= NOTED);
+        if is_due {
+            noted.insert(id, Instant::now());
         }
-        noted.insert(id, Instant::now());
-        let app = app.clone();
-        actix_rt::spawn(async move {
-            // A note that fails is lost. The next one comes within a minute.
-            drop(app.change(move |store| store.note_use(id, NOTED)).await);
-        });
+        is_due
     }
 }
 
-fn fresh<K: Eq + std::hash::Hash, V>(
-    kept: &Mutex<HashMap<K, (Arc<V>, Instant)>>,
-    key: &K,
-) -> Option<(Arc<V>, Duration)> {
-    let kept = lock(kept);
-    let (row, asked) = kept.get(key)?;
-    let age = asked.elapsed();
-    (age < KEPT).then(|| (Arc::clone(row), age))
+/// Rows that were read lately. Only rows that exist are kept, so their number is bounded by that of the tokens.
+pub struct Kept<K, V>(Mutex<HashMap<K, (Arc<V>, Instant)>>);
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
 }
 
-fn keep<K: Eq + std::hash::Hash, V>(
-    kept: &Mutex<HashMap<K, (Arc<V>, Instant)>>,
-    key: K,
-    found: Option<Arc<V>>,
-    asked: Instant,
-) -> Option<(Arc<V>, Duration)> {
-    let mut kept = lock(kept);
-    match found {
-        None => {
+/// How old a row may be: a token that was revoked is refused after that time at the latest.
+const KEPT: Duration = Duration::from_secs(5);
+
+impl<K: Eq + Hash, V> Kept<K, V> {
+    /// A row that was read lately, and its age.
+    pub fn fresh(&self, key: &K) -> Option<(Arc<V>, Duration)> {
+        let kept = lock(&self.0);
+        let (row, asked) = kept.get(key)?;
+        let age = asked.elapsed();
+        (age < KEPT).then(|| (Arc::clone(row), age))
+    }
+
+    /// Keeps what the database answered to a question that was asked at `asked`.
+    pub fn keep(&self, key: K, found: Option<V>, asked: Instant) -> Option<(Arc<V>, Duration)> {
+        let mut kept = lock(&self.0);
+        let Some(row) = found.map(Arc::new) else {
             kept.remove(&key);
-            None
-        }
-        Some(row) => {
-            kept.insert(key, (Arc::clone(&row), asked));
-            Some((row, asked.elapsed()))
-        }
+            return None;
+        };
+        kept.insert(key, (Arc::clone(&row), asked));
+        Some((row, asked.elapsed()))
     }
 }
 

@@ -23,6 +23,10 @@ pub enum SignerError {
     #[error("this is not the DER SubjectPublicKeyInfo of an RSA key: {0}")]
     MalformedPublicKey(&'static str),
 
+    /// Bytes that are not a certificate.
+    #[error("this is not an X.509 certificate: {0}")]
+    MalformedCertificate(&'static str),
+
     /// The input is larger than any key.
     #[error("the input has more than {limit} bytes, more than any key: give a file with one private key")]
     InputTooLarge {

@@ -5,9 +5,11 @@
 //! - [`Engine`]: the two libraries, each of which opens a [`Signer`] or a [`Verifier`].
 //! - [`MasterKey`], [`seal()`], [`unseal`]: private keys as stored in the database.
 //! - [`Keyring`]: opens a stored key as a signer, in one step.
+//! - [`random_secret`], [`is_same_secret`]: secrets that are not keys. [`certificate_key`]: whose certificate it is.
 //! - [`digest`]: computes the digest of a payload, which is what is signed.
 
 mod aws_lc;
+mod certificate;
 mod check;
 mod each;
 mod engine;
@@ -25,7 +27,9 @@ mod restriction;
 mod roca;
 mod rustcrypto;
 mod seal;
+mod secret;
 
+pub use certificate::{certificate_key, certificate_key_of_der};
 pub use engine::{Engine, UnknownEngine};
 pub use error::{KeyFlaw, SignerError};
 pub use generate::generate;
@@ -36,6 +40,7 @@ pub use master_key::MasterKey;
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use seal::{seal, unseal};
+pub use secret::{is_same_secret, random_secret};
 
 use crate::domain::{Digest, Scheme, SignatureBuf};
 

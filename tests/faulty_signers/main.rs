@@ -19,7 +19,10 @@ use tempfile::TempDir;
 
 use faults::Fault;
 use signers::{BadResults, Opener, Pool};
-use support::random::{Random, count};
+use support::{
+    random::{Random, count},
+    store::by,
+};
 
 const BATCH: usize = 40;
 const BATCHES: usize = 60;
@@ -39,7 +42,7 @@ impl Database {
         store::migrate(&url).unwrap();
         let store = store::open(&url).unwrap();
         for key in keys {
-            store.add_key(&row(key)).unwrap();
+            store.add_key(&row(key), &by()).unwrap();
         }
         let payloads: Vec<_> = (0..records).map(|i| format!("record {i}")).collect();
         let payloads: Vec<_> = payloads
@@ -167,7 +170,7 @@ fn a_public_key_that_is_stored_under_the_name_of_another_checks_nothing() {
     let [key, other] = [pool.public_keys().next().unwrap(), pool.other()];
     let database = Database::new([], BATCH);
     let row = NewKey { public_key: other.spki().to_vec(), ..row(key) };
-    database.store.add_key(&row).unwrap();
+    database.store.add_key(&row, &by()).unwrap();
     let opener = Opener::new(&pool, 1, false, Random::new(), Arc::default());
     let ended = database.sign(opener, Scheme::Ps256, Checking::Always);
     assert_eq!(ended, Err(RunError::NoActiveKey { waiting: BATCH as u64 }));

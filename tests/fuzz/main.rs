@@ -86,4 +86,6 @@ tests! {
     record_runs: 10_000,
     names: 10_000,
     server_errors: 10_000,
+    token: 10_000,
+    certificate: 10_000,
 }

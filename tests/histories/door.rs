@@ -14,7 +14,7 @@ use signwave::{
 
 use support::{
     promises::{Promises, Signed},
-    store::{copy, new_key},
+    store::{by, copy, new_key},
     tested_store::TestedStore,
 };
 
@@ -140,7 +140,7 @@ impl<'a> Door<'a> {
                 Reply::Done
             }
             Step::SetKeyState(key, state) => {
-                Reply::KeyState(self.store().set_key_state(KeyId(*key as i64), *state, None).unwrap())
+                Reply::KeyState(self.store().set_key_state(KeyId(*key as i64), *state, None, &by()).unwrap())
             }
         }
     }
@@ -169,7 +169,7 @@ impl<'a> Door<'a> {
     }
 
     fn add_key(&mut self, key: usize) {
-        let added = self.store().add_key(&new_key(key as u8)).unwrap();
+        let added = self.store().add_key(&new_key(key as u8), &by()).unwrap();
         assert_eq!(added, AddKeyVerdict::Added(KeyId(key as i64)));
     }
 

@@ -6,16 +6,17 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
     ("config", &["domain", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
+    ("access", &["domain", "store", "signer"]),
     ("formats", &["domain"]),
-    ("http", &["domain", "store", "signer", "config", "actors", "audit", "formats"]),
-    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "formats", "http"]),
+    ("http", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats"]),
+    ("cli", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats", "http"]),
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.

@@ -3,6 +3,7 @@
 
 mod bad_keys;
 mod bounds;
+mod certificates;
 mod forms;
 mod import;
 mod public_keys;

@@ -1,10 +1,7 @@
 //! `GET /metrics`: what Prometheus scrapes.
 
-mod requests;
 mod sample;
 mod scrape;
-
-use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,31 +13,13 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use requests::{InFlight, Requests};
 use sample::Samples;
 
 use super::{
     app::App,
+    meters::PREFIX,
     problem::{Kind, Problem},
 };
-
-/// The beginning of each metric's name.
-const PREFIX: &str = "signwave";
-
-/// The metrics that are kept from scrape to scrape.
-pub struct Metrics {
-    registry: Registry,
-    /// The metrics of requests.
-    pub requests: Arc<Requests>,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        let (mut registry, requests) = (Registry::with_prefix(PREFIX), Arc::new(Requests::default()));
-        requests.register(&mut registry);
-        Self { registry, requests }
-    }
-}
 
 /// The media type of OpenMetrics, which Prometheus asks for.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -54,7 +33,7 @@ pub async fn metrics(request: HttpRequest, app: Data<App>) -> Result<HttpRespons
     let mut now = Registry::with_prefix(PREFIX);
     now.register_collector(Box::new(Samples(scrape::samples(&app).await)));
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let (kept, mut body) = (&app.metrics().registry, String::new());
+    let (kept, mut body) = (&app.meters().registry, String::new());
     let (written, media_type) = if accept.contains("application/openmetrics-text") {
         let written = text::encode_registry(&mut body, kept)
             .and_then(|()| text::encode_registry(&mut body, &now))

@@ -2,6 +2,7 @@
 //!
 //! `tests/fuzz` runs them on kept corpora and seeded mutations, `fuzz/` guided by coverage.
 
+mod access;
 mod imports;
 mod keys;
 mod requests;
@@ -40,6 +41,8 @@ targets![
     texts::record_runs,
     texts::names,
     texts::server_errors,
+    access::token,
+    access::certificate,
 ];
 
 /// The bytes as text; what is none never reaches a parser of texts.

@@ -4,7 +4,7 @@ use std::{fmt::Debug, fmt::Display, str::FromStr};
 
 use signwave::{
     config::Roles,
-    domain::{BatchState, Fingerprint, KeyState, RecordId, Runs, Scheme},
+    domain::{BatchState, Fingerprint, KeyState, RecordId, Runs, Scheme, Scopes, TokenId, Who},
     signer::Engine,
     store::{StoreError, postgres_error, sqlite_error},
 };
@@ -52,6 +52,9 @@ pub fn names(bytes: &[u8]) {
     read_back::<Roles>(text);
     read_back::<Engine>(text);
     read_back::<Fingerprint>(text);
+    read_back::<Scopes>(text);
+    read_back::<TokenId>(text);
+    read_back::<Who>(text);
 }
 
 fn read_back<T: FromStr + Display + PartialEq + Debug>(text: &str) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use signwave::{
     domain::{
-        BatchId, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, OpenBatch, RecordId,
-        Scheme, SignatureBuf, SignedBatch,
+        BatchId, By, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, OpenBatch,
+        RecordId, Scheme, SignatureBuf, SignedBatch, Who,
     },
     store::{AddKeyVerdict, NewKey, NewRecord, OnConflict, OpenBatches, OpenedBatches, Store},
 };
@@ -14,6 +14,11 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 
 /// Length of the made-up signatures.
 pub const WIDTH: usize = 256;
+
+/// Who changes keys and tokens in tests.
+pub fn by() -> By {
+    By::without_request(Who::CommandLine("tester".to_owned()))
+}
 
 pub fn new_key(number: u8) -> NewKey {
     NewKey {
@@ -25,7 +30,7 @@ pub fn new_key(number: u8) -> NewKey {
 }
 
 pub fn add_keys(store: &dyn Store, count: u8) -> Vec<KeyId> {
-    let add = |number| match store.add_key(&new_key(number)).unwrap() {
+    let add = |number| match store.add_key(&new_key(number), &by()).unwrap() {
         AddKeyVerdict::Added(id) => id,
         AddKeyVerdict::AlreadyThere(id) => panic!("key {id} is there already"),
     };

@@ -58,7 +58,8 @@ impl State {
         if let Some(name) = &external_id {
             self.by_external_id.insert(name.clone(), id);
         }
-        self.records.insert(id, Record { external_id, payload: record.payload.to_vec() });
+        let record = Record { external_id, payload: record.payload.to_vec(), added: self.now };
+        self.records.insert(id, record);
         InsertVerdict::Inserted(id)
     }
 
@@ -66,7 +67,7 @@ impl State {
         if id <= self.frontier() || self.records.contains_key(&id) {
             return Err(StoreError::Refused(format!("record {id} is below the frontier or there already")));
         }
-        self.records.insert(id, Record { external_id: None, payload: payload.to_vec() });
+        self.records.insert(id, Record { external_id: None, payload: payload.to_vec(), added: self.now });
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The metrics of requests. A route is its pattern, never a path, so that their number is bounded.
+//! Meters: the metrics of requests, which are kept from scrape to scrape. A route is its pattern, never a path, so that their number is bounded.
 
 use std::time::Duration;
 
@@ -12,8 +12,13 @@ use prometheus_client::{
     registry::Registry,
 };
 
+/// The beginning of each metric's name.
+pub const PREFIX: &str = "signwave";
+
 /// What is counted of requests.
-pub struct Requests {
+pub struct Meters {
+    /// The same, as Prometheus reads it.
+    pub registry: Registry,
     answered: Family<Answered, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
@@ -22,31 +27,21 @@ pub struct Requests {
 type Route = [(&'static str, &'static str); 2];
 type Answered = Vec<(&'static str, String)>;
 
-impl Default for Requests {
+impl Default for Meters {
     fn default() -> Self {
-        Self {
-            answered: Family::default(),
-            seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0005, 2.0, 16))),
-            in_flight: Gauge::default(),
-        }
+        let answered = Family::<Answered, Counter>::default();
+        let histogram = || Histogram::new(exponential_buckets(0.0005, 2.0, 16));
+        let seconds = Family::<Route, Histogram, fn() -> Histogram>::new_with_constructor(histogram);
+        let (mut registry, in_flight) = (Registry::with_prefix(PREFIX), Gauge::default());
+        registry.register("http_requests", "Requests that were answered", answered.clone());
+        let help = "Time from the head of a request to the head of its answer";
+        registry.register("http_request_seconds", help, seconds.clone());
+        registry.register("http_requests_in_flight", "Requests that are being answered", in_flight.clone());
+        Self { registry, answered, seconds, in_flight }
     }
 }
 
-impl Requests {
-    pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register("http_requests", "Requests that were answered", self.answered.clone());
-        registry.register(
-            "http_request_seconds",
-            "Time from the head of a request to the head of its answer",
-            self.seconds.clone(),
-        );
-        registry.register(
-            "http_requests_in_flight",
-            "Requests that are being answered",
-            self.in_flight.clone(),
-        );
-    }
-
+impl Meters {
     /// Counts a request as being answered until the guard is dropped.
     pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
