@@ -4,6 +4,7 @@
 //! `anyhow` is used here and nowhere else.
 
 mod args;
+mod audit_log;
 mod completions;
 mod config_file;
 mod confirm;
@@ -30,6 +31,7 @@ mod seed;
 mod serve;
 mod sign;
 mod status;
+mod tokens;
 mod user;
 mod verify;
 
@@ -114,6 +116,8 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Import(import) => import.run(context),
         Command::Export(export) => export.run(context),
         Command::Keys(keys) => keys.run(context),
+        Command::Tokens(tokens) => tokens.run(context),
+        Command::AuditLog(audit_log) => audit_log.run(context),
         Command::Verify(verify) => verify.run(context),
         Command::Status(status) => status.run(context),
         Command::Completions(completions) => completions.run(program),

@@ -1,6 +1,7 @@
 //! Sanitises text from users, files and databases before it is shown.
 
-/// Sanitises text from a user. The result ends at the first address, because it may hold a password. Control
+/// Sanitises text from a user. The result ends at the first address, because it may hold a password, and at the first
+/// token. Control
 /// characters, which could move the cursor or look like another line, are escaped. Long text is cut.
 pub fn shown(text: &str) -> String {
     let (text, cut) = match address(text) {
@@ -16,10 +17,26 @@ pub fn shown(text: &str) -> String {
 }
 
 /// Sanitises a sentence that contains text from a database or a file. Characters that could move the cursor of a
-/// terminal, change its colours or reverse the direction of text are escaped.
+/// terminal, change its colours or reverse the direction of text are escaped. Tokens are left out.
 pub fn plain(text: &str) -> String {
-    text.chars().flat_map(printable).collect()
+    without_tokens(text).chars().flat_map(printable).collect()
 }
+
+/// Leaves out what follows `swt_`, with which every token begins: a user may have given a token in the wrong place.
+pub fn without_tokens(text: &str) -> String {
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.to_ascii_lowercase().find(TOKEN) {
+        let (before, token) = rest.split_at(at + TOKEN.len());
+        let end = token.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(token.len());
+        kept.push_str(before);
+        kept.push_str(if end > 0 { ".." } else { "" });
+        rest = &token[end..];
+    }
+    kept + rest
+}
+
+/// With what every token begins.
+const TOKEN: &str = "swt_";
 
 /// As [`plain`], but long text is cut: for a name, or a reason.
 pub fn field(text: &str) -> String {
@@ -61,7 +78,8 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || turns_direction || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// The position after the scheme of the first address, or after the user in what looks like `user:password@host`.
+/// The position after the scheme of the first address, after the user in what looks like `user:password@host`, or after
+/// the first characters of a token.
 fn address(text: &str) -> Option<usize> {
     let behind_scheme = text.find("://").map(|at| at + 3);
     let behind_user = text.find('@').and_then(|at| {
@@ -69,7 +87,8 @@ fn address(text: &str) -> Option<usize> {
         let colon = at - word.len() + word.find(':')?;
         Some(if text[colon..].starts_with("://") { colon + 3 } else { colon + 1 })
     });
-    behind_scheme.into_iter().chain(behind_user).min()
+    let in_token = text.to_ascii_lowercase().find(TOKEN).map(|at| at + TOKEN.len());
+    behind_scheme.into_iter().chain(behind_user).chain(in_token).min()
 }
 
 const LONGEST: usize = 200;
@@ -97,6 +116,23 @@ mod tests {
     }
 
     #[test]
+    fn tokens_are_left_out_wherever_they_stand() {
+        for (text, expected) in [
+            ("'swt_abcdefghij_aaaq' cannot be read: swt_b7", "'swt_..' cannot be read: swt_.."),
+            (
+                "a token begins with swt_ and has 74 characters",
+                "a token begins with swt_ and has 74 characters",
+            ),
+            ("é SWT_ABC.é", "é SWT_...é"),
+            ("swt_swt_swt_", "swt_.."),
+            ("", ""),
+        ] {
+            assert_eq!(without_tokens(text), expected);
+        }
+        assert_eq!(plain("swt_a\n"), "swt_..\\n");
+    }
+
+    #[test]
     fn addresses_end_control_characters_are_named_and_long_texts_are_cut() {
         for (text, expected) in [
             ("unknown field `a`", "unknown field `a`"),
@@ -109,6 +145,7 @@ mod tests {
             ("invalid type: string \"a@b\"", "invalid type: string \"a@b\""),
             ("secret:\u{2000}user@host", "secret:\u{2000}user@host"),
             ("\u{2000}user:secret@host", "\u{2000}user:.."),
+            ("unexpected 'swt_abcdefghij_secret'", "unexpected 'swt_.."),
             ("é", "é"),
         ] {
             assert_eq!(shown(text), expected);

@@ -14,4 +14,5 @@ mod keys;
 mod readme;
 mod settings;
 mod tamper;
+mod tokens;
 mod verify;

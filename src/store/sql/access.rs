@@ -115,8 +115,8 @@ pub(in crate::store) fn token_in_words(row: &TokenRow) -> String {
 /// A new secret in words.
 pub(in crate::store) fn rotation_in_words(row: &TokenRow) -> String {
     match &row.previous_until {
-        Some(until) => format!("{}; the secret before until {until}", end_in_words(row)),
-        None => format!("{}; the secret before ended", end_in_words(row)),
+        Some(until) => format!("{}; the previous secret until {until}", end_in_words(row)),
+        None => format!("{}; the previous secret ended", end_in_words(row)),
     }
 }
 
