@@ -1,6 +1,11 @@
 //! The HTTP API of real processes, asked over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bulk;
+mod client;
 mod edges;
+mod kill;
 mod listening;
+mod place;
 mod slow;
+mod submit;
