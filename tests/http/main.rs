@@ -2,6 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;
+mod bulk;
+mod client;
 mod edges;
+mod kill;
 mod listening;
+mod place;
 mod slow;
+mod submit;
