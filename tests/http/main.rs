@@ -9,4 +9,5 @@ mod kill;
 mod listening;
 mod place;
 mod slow;
+mod stop;
 mod submit;
