@@ -4,6 +4,7 @@
 mod access;
 mod bulk;
 mod client;
+mod crowd;
 mod edges;
 mod kill;
 mod listening;
