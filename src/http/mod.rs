@@ -7,6 +7,7 @@
 //! Start with [`routes`], the table of everything that is answered, and [`problem`], the list of all errors.
 
 mod accept;
+mod admin;
 mod answer;
 mod app;
 mod body;

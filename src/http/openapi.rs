@@ -11,7 +11,8 @@ use utoipa::{
 };
 
 use super::{
-    bulk, events, health, keys, metrics, problems, reading, route::Needs, routes::ROUTES, status, submit,
+    admin, bulk, events, health, keys, metrics, problems, reading, route::Needs, routes::ROUTES, status,
+    submit,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +49,12 @@ use super::{
         keys::public::jwks,
         keys::public::well_known,
         events::stream::events,
+        admin::tokens::list,
+        admin::tokens::one,
+        admin::change::create,
+        admin::change::rotate,
+        admin::change::revoke,
+        admin::audit::list,
     ),
     components(schemas(Problem))
 )]

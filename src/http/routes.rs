@@ -13,7 +13,7 @@ use actix_web::{
 };
 
 use super::{
-    bulk, docs,
+    admin, bulk, docs,
     edge::{Outside, edge},
     events,
     gate::gate,
@@ -30,6 +30,7 @@ use crate::domain::Scope;
 
 /// Everything that the service answers.
 pub const ROUTES: &[Entry] = &[
+    get("/.well-known/jwks.json", Needs::Nothing, Api, |route| route.to(keys::public::well_known)),
     get("/docs", Needs::Nothing, Api, |route| route.to(docs::index)),
     get("/docs/{file}", Needs::Nothing, Api, |route| route.to(docs::file)),
     get("/health/live", Needs::Nothing, Admin, |route| route.to(health::live)),
@@ -38,9 +39,7 @@ pub const ROUTES: &[Entry] = &[
     get("/openapi.json", Needs::Nothing, Api, |route| route.to(docs::openapi)),
     get("/problems", Needs::Nothing, Api, |route| route.to(problems::list)),
     get("/problems/{slug}", Needs::Nothing, Api, |route| route.to(problems::one)),
-    post("/v1/records", Needs::Scope(Scope::Submit), Api, |route| route.to(submit::submit)),
-    post("/v1/records/bulk", Needs::Scope(Scope::Submit), Api, |route| route.to(bulk::bulk)),
-    get("/.well-known/jwks.json", Needs::Nothing, Api, |route| route.to(keys::public::well_known)),
+    get("/v1/audit", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::audit::list)),
     get("/v1/batches", Needs::Scope(Scope::Read), Api, |route| route.to(reading::batches::list)),
     get("/v1/batches/{id}", Needs::Scope(Scope::Read), Api, |route| route.to(reading::batches::one)),
     get("/v1/events", Needs::Scope(Scope::Read), Api, |route| route.to(events::stream::events)),
@@ -55,6 +54,8 @@ pub const ROUTES: &[Entry] = &[
     get("/v1/keys/{fingerprint}.pem", Needs::Nothing, Api, |route| route.to(keys::public::pem)),
     get("/v1/nodes", Needs::Scope(Scope::Read), Api, |route| route.to(reading::nodes::list)),
     get("/v1/records", Needs::Scope(Scope::Read), Api, |route| route.to(reading::records::by_name)),
+    post("/v1/records", Needs::Scope(Scope::Submit), Api, |route| route.to(submit::submit)),
+    post("/v1/records/bulk", Needs::Scope(Scope::Submit), Api, |route| route.to(bulk::bulk)),
     get("/v1/records/{id}", Needs::Scope(Scope::Read), Api, |route| route.to(reading::records::by_id)),
     get("/v1/records/{id}/history", Needs::Scope(Scope::Read), Api, |route| {
         route.to(reading::history::history)
@@ -63,8 +64,13 @@ pub const ROUTES: &[Entry] = &[
         route.to(reading::signature::signature)
     }),
     get("/v1/signatures", Needs::Scope(Scope::Read), Api, |route| route.to(reading::export::export)),
-    post("/v1/verify", Needs::Scope(Scope::Read), Api, |route| route.to(reading::verify::verify)),
     get("/v1/status", Needs::Scope(Scope::Read), Api, |route| route.to(status::status)),
+    get("/v1/tokens", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::tokens::list)),
+    post("/v1/tokens", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::create)),
+    get("/v1/tokens/{id}", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::tokens::one)),
+    delete("/v1/tokens/{id}", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::revoke)),
+    post("/v1/tokens/{id}/rotate", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::rotate)),
+    post("/v1/verify", Needs::Scope(Scope::Read), Api, |route| route.to(reading::verify::verify)),
 ];
 
 const fn get(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
@@ -77,6 +83,10 @@ const fn post(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Rout
 
 const fn patch(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
     Entry { method: Method::PATCH, pattern, needs, at, handler }
+}
+
+const fn delete(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
+    Entry { method: Method::DELETE, pattern, needs, at, handler }
 }
 
 /// The application that answers on one group of listeners.

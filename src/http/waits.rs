@@ -216,6 +216,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_commit_during_a_look_that_came_too_early_is_not_missed() {
+        let (waits, looks, begun) = (waits(), Cell::new(0), Instant::now());
+        let look = async || {
+            looks.set(looks.get() + 1);
+            // The first look reads the database just before the commit.
+            let seen = (looks.get() > 1).then_some(());
+            waits.0.wake(&runs("7"));
+            Ok(seen)
+        };
+        let waited = waits.place().unwrap().wait(RecordId(7), Duration::from_secs(30), pending(), look).await;
+        assert_eq!((waited, looks.get(), begun.elapsed()), (Ok(Some(())), 2, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_another_process_signs_is_seen_within_a_second() {
         let (waits, signed, looks, begun) = (waits(), Cell::new(false), Cell::new(0), Instant::now());
         let other = async {

@@ -135,7 +135,7 @@ fn json_sentence(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::object, *};
+    use super::super::object;
 
     #[test]
     fn a_client_learns_what_is_wrong_and_where_and_reads_nothing_of_what_it_sent() {
