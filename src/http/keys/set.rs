@@ -48,7 +48,10 @@ pub struct JwkSet {
 
 /// All public keys, built once a second at most, because anybody may ask for them.
 #[derive(Default)]
-pub struct KeySet(Mutex<Option<(Instant, Arc<[(KeyState, Jwk)]>)>>);
+pub struct KeySet(Mutex<Option<(Instant, All)>>);
+
+/// Every public key with its state.
+type All = Arc<[(KeyState, Jwk)]>;
 
 impl KeySet {
     const AGE: Duration = Duration::from_secs(1);
@@ -60,14 +63,14 @@ impl KeySet {
     pub async fn keys(
         &self,
         read: impl Future<Output = Result<Vec<(KeyState, Jwk)>, Problem>>,
-    ) -> Result<Arc<[(KeyState, Jwk)]>, Problem> {
+    ) -> Result<All, Problem> {
         let mut last = self.0.lock().await;
         if let Some((at, keys)) = &*last
             && at.elapsed() < Self::AGE
         {
             return Ok(Arc::clone(keys));
         }
-        let keys: Arc<[_]> = read.await?.into();
+        let keys: All = read.await?.into();
         *last = Some((Instant::now(), Arc::clone(&keys)));
         Ok(keys)
     }

@@ -1,7 +1,7 @@
 //! Pages of an export: as much of all signatures as is read and sent at a time.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     io::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -127,11 +127,13 @@ impl Export {
     fn signed<'a>(&mut self, store: &dyn Reading, batch: &'a BatchRow) -> Result<Signed<'a>, StoreError> {
         let damaged = || StoreError::Corrupt(format!("batch {} lacks its key or scheme", batch.id));
         let (key, scheme) = batch.key.zip(batch.scheme).ok_or_else(damaged)?;
-        if !self.fingerprints.contains_key(&key) {
-            let row = store.key(key)?.ok_or_else(damaged)?;
-            self.fingerprints.insert(key, row.fingerprint.to_string());
-        }
-        let fingerprint = self.fingerprints[&key].clone();
+        let fingerprint = match self.fingerprints.entry(key) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                let row = store.key(key)?.ok_or_else(damaged)?;
+                unknown.insert(row.fingerprint.to_string()).clone()
+            }
+        };
         Ok(Signed { batch, fingerprint, scheme, with_payload: self.with_payload })
     }
 }
