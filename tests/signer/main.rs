@@ -5,6 +5,7 @@ mod bad_keys;
 mod bounds;
 mod forms;
 mod import;
+mod lanes;
 mod public_keys;
 mod sealing;
 mod signatures;
