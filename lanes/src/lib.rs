@@ -25,6 +25,8 @@
 mod components;
 mod emsa;
 mod error;
+#[cfg(all(target_arch = "x86_64", any(feature = "fuzzing", test)))]
+pub mod fuzzing;
 mod private_key;
 mod public_key;
 mod scheme;

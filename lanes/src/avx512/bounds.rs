@@ -1,63 +1,63 @@
 //! How large columns get: a column must stay below 2^63, because it is a signed 64-bit number.
 //!
-//! One `vpmadd52` adds less than w = 2^52. Columns may become larger than that or negative in between; additions modulo 2^64 do no
-//! harm, so only what a column is at the end counts. Let `e` be the position of a column in a half of a product.
+//! One `vpmadd52` adds a number from 0 to w = 2^52. Sums are computed modulo 2^64, so it does no harm if a column leaves the range
+//! in between: only what is carried or stored at the end counts. A column is therefore bounded by an interval, to which each
+//! term adds its least and its greatest value. Let `e` be the position of a column in a block's half of a product, 0 to 9.
 //!
 //! # Products
-//! - Ten by ten digits: column `c` of the low half has c + 1 low and c high halves, below (2e + 1)·w. The high half mirrors it:
-//!   (19 - 2e)·w. A square has the same columns.
-//! - Twenty by Karatsuba: the middle is z0h + s_l - z0l - z2l, and z2l + s_h + carries - z0h - z2h. All terms are positive, so the
-//!   absolute value is at most that of the positive or of the negative terms: 20 or 38 times w, and 22 or 38 times w, because the
-//!   two carries add at most 2·w. Therefore **38·w**; the carries' product adds 1 to one column.
-//! - Thirty: the columns in the middle of `combine` have positive terms of at most 41·w and negative ones of 40·w: **41·w**.
-//! - Forty: z0h + u_l - z0l - z2l has four terms of at most 38·w, with any sign: 152·w. Carries add 2·w: **154·w**.
-//! - Sixty and eighty: a pair of blocks adds three terms of at most 38·w and carries, 116·w. Two pairs meet in a column of sixty
-//!   digits, three in a column of eighty, with a block's product of 38·w: **270·w** and **386·w**.
+//! - Ten by ten digits: a column of the low half has e + 1 low and e high halves of products, 0 to (2e + 1)·w. The high half
+//!   mirrors it: 0 to (19 - 2e)·w. A square has the same columns.
+//! - Twenty digits by Karatsuba: the middle is z0h + s_l - z0l - z2l, from -2·(2e + 1)·w to 20·w, and z2l + s_h + carries - z0h - z2h,
+//!   from -2·(19 - 2e)·w to 22·w, because the carries of two sums add 2·w at most. In all **38·w**.
+//! - Thirty digits: the same with all pairs of three blocks, of which two meet in a column: **41·w**.
+//! - Forty, sixty and eighty digits: the same with blocks of twenty, whose columns have the signs that are given above: **101·w**,
+//!   **123·w** and **202·w**.
 //!
 //! # Reductions
-//! Twenty rows add 40·w to a column: a high and a low half for each row. A product of twenty quotient digits and a block of the
-//! modulus adds 38·w in each half. What is handed on is below 2^11.
-//! - Twenty: 38 + 40 = **78·w**.
-//! - Thirty: 41, twenty rows with 40, ten rows with 20, and at most two halves of products of ten digits, which are 20·w
-//!   together: **121·w**.
-//! - Forty: 154, 40 for its rows, and 2·38 for two products: **270·w**.
-//! - Sixty: 270, and 38 + 76 + 78 for the three steps: **462·w**.
-//! - Eighty: 386, and 38 + 76 + 76 + 78 + 40 at most for the four steps and the rows of its own: **694·w**.
+//! A row adds the high and the low half of a product to each column, 0 to 2·w. What a column hands on is below 2^11. The products of
+//! the quotient and the rest of the modulus are products as above. The columns that remain are below **61·w**, **100·w**, **163·w**,
+//! **208·w** and **310·w**.
+//!
+//! A test computes these intervals from the same formulas, column by column, and another one searches for operands that
+//! reach the bounds within a factor of two. Debug builds look after each product and reduction.
 //!
 //! # No final subtraction
-//! A modulus m has 16 bits fewer than R or less: R/m > 16. For a, b < 3m the reduction of a·b is (a·b + q·m)/R with q < R, below
-//! m·(9·m/R + 1) < 2m. Results go in again as they are, and so does the sum of one with 2m.
+//! A modulus m has at least 16 bits fewer than R, so R > 2^16·m. For a, b < 3m the reduction of a·b is (a·b + k·m)/R with k < R,
+//! which is below m·(9·m/R + 1) < 2m. Results go in again as they are.
 
-/// The unit of the bounds.
-const W: u64 = 1 << 52;
+use super::vector::{Lanes, RADIX};
 
 /// What the columns of a product of `n` digits stay below, in absolute value.
 pub(super) const fn product(n: usize) -> u64 {
-    match n {
-        20 => 38 * W + 2,
-        30 => 41 * W + 2,
-        40 => 154 * W + 4,
-        60 => 270 * W + 8,
-        _ => 386 * W + 8,
-    }
+    in_units(match n {
+        20 => 38,
+        30 => 41,
+        40 => 101,
+        60 => 123,
+        _ => 202,
+    })
 }
 
-/// What the columns of a reduction by a modulus of `n` digits stay below.
+/// What the columns of a reduction by a modulus of `n` digits stay below, in absolute value.
 pub(super) const fn reduction(n: usize) -> u64 {
-    let rows_and_products = match n {
-        20 => 78,
-        30 => 121,
-        40 => 270,
-        60 => 462,
-        _ => 694,
-    };
-    rows_and_products * W + (1 << 12)
+    in_units(match n {
+        20 => 61,
+        30 => 100,
+        40 => 163,
+        60 => 208,
+        _ => 310,
+    })
 }
 
-// The rows add 2^52 - 1 to a column before they hand it on.
-const _: () = assert!(reduction(80) + W < 1 << 62 && reduction(40) < 1 << 61);
+/// One `vpmadd52` adds less than w, so there is room below the bound for what columns hand on, and for carries' products.
+const fn in_units(count: u64) -> u64 {
+    count << RADIX
+}
 
-/// Whether all columns are below a bound, in absolute value. Debug builds look after every product and reduction.
-pub(super) fn holds(columns: &[super::vector::Lanes], bound: u64) -> bool {
+// A row adds 2^52 - 1 to its column before it hands it on.
+const _: () = assert!(reduction(80) + in_units(1) < 1 << 63);
+
+/// Whether all columns are below a bound, in absolute value.
+pub(super) fn holds(columns: &[Lanes], bound: u64) -> bool {
     columns.iter().flat_map(|column| column.0).all(|column| column.cast_signed().unsigned_abs() < bound)
 }

@@ -5,6 +5,11 @@ use super::{
     vector::{DIGIT, Lanes, RADIX},
 };
 
+/// Bytes of a key's modulus with `n` digits: 512 bits for every ten digits.
+pub(super) const fn modulus_len(n: usize) -> usize {
+    n / 10 * 64
+}
+
 /// The digits of a big-endian number.
 pub(super) fn digits<const N: usize>(bytes: &[u8]) -> [u64; N] {
     let mut digits = [0; N];

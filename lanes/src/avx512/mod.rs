@@ -12,6 +12,10 @@ mod convert;
 #[cfg(test)]
 mod fault;
 mod forty;
+#[cfg(any(feature = "fuzzing", test))]
+pub(crate) mod fuzzing;
+#[cfg(test)]
+mod leak;
 mod modulus;
 mod power;
 mod private;
@@ -66,14 +70,16 @@ impl Private {
     /// Takes components of which the lengths have been checked.
     pub(crate) fn new(cpu: Cpu, components: &Components<'_>, e: u64) -> Result<Self, Refused> {
         let numbers = PrivateSize::new(cpu, components, e);
-        wipe_stack(cpu);
+        // 128 KiB: numbers are moved several times until they are in their place.
+        wipe_stack::<2048>(cpu);
         Ok(Self { cpu, numbers: numbers? })
     }
 
     /// Raises eight numbers to the private exponent.
     pub(crate) fn exponentiate(&self, input: &[u8], output: &mut [u8]) -> Result<(), SignError> {
         let result = self.numbers.exponentiate(self.cpu, input, output);
-        wipe_stack(self.cpu);
+        // 32 KiB: everything large is in the work space.
+        wipe_stack::<512>(self.cpu);
         result
     }
 }

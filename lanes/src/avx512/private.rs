@@ -7,12 +7,12 @@ use zeroize::{Zeroize, Zeroizing};
 use super::fault::{self, Place};
 use super::{
     Cpu,
-    convert::{digits, lane, set_lane, write},
+    convert::{digits, lane, modulus_len, set_lane, write},
     modulus::{Modulus, Number, multiply_shared, spread},
     power::{Chain, Exponent, Table, powers},
     public::{PublicNumbers, PublicSpace},
     reduce::reduce,
-    vector::{LANES, Lanes, add, all, carry, differences, digit, nonzero, sub, zero},
+    vector::{Lanes, add, all, carry, differences, digit, nonzero, sub, zero},
     wipe::{Zeroed, wipe, zeroed},
 };
 use crate::{Components, Refused, SignError};
@@ -81,7 +81,7 @@ impl<const N: usize, const NN: usize, const D: usize, const P: usize> PrivateNum
         input: &[u8],
         output: &mut [u8],
     ) -> Result<(), SignError> {
-        let len = input.len() / LANES;
+        let len = modulus_len(NN);
         for (lane, number) in input.chunks_exact(len).enumerate() {
             set_lane(&mut space.input, lane, number);
         }

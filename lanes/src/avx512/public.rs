@@ -2,7 +2,7 @@
 
 use super::{
     Cpu,
-    convert::{digits, lane, set_lane, write},
+    convert::{digits, lane, modulus_len, set_lane, write},
     modulus::{Modulus, Number},
     vector::{LANES, V, differences, nonzero, zero},
     wipe::{Zeroed, zeroed},
@@ -70,7 +70,7 @@ impl<const N: usize> PublicNumbers<N> {
         input: &[u8],
         output: &mut [u8],
     ) -> [bool; LANES] {
-        let len = input.len() / LANES;
+        let len = modulus_len(N);
         for (lane, number) in input.chunks_exact(len).enumerate() {
             set_lane(base, lane, number);
         }

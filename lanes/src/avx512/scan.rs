@@ -20,7 +20,7 @@ pub(super) type Part<const D: usize> = [[Lanes; D]; ENTRIES];
 pub(super) type Wanted = [u64; ENTRIES];
 
 /// The masks of a secret index.
-#[inline]
+#[inline(always)]
 pub(super) fn wanted(index: u64) -> Wanted {
     let mut masks = [0; ENTRIES];
     for (entry, mask) in (0_u64..).zip(&mut masks) {

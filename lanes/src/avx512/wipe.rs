@@ -34,15 +34,12 @@ pub(super) fn wipe(memory: &mut [Lanes]) {
     unsafe { asm!("/* {0} */", in(reg) begin, options(nostack, preserves_flags, readonly)) };
 }
 
-/// Bytes of stack below the caller that [`wipe_stack`] overwrites. The kernels' frames together are smaller; a test looks.
-const STACK: usize = 32 * 1024;
-
-/// Overwrites what kernels left in the stack below this call (spilled registers), and in the vector registers.
+/// Overwrites `VECTORS` vectors of stack below this call, with what kernels left in them (spilled registers), and the registers.
 ///
-/// This is best effort: Rust gives no promise about where a compiler leaves copies.
+/// This is best effort: Rust gives no promise about where a compiler leaves copies. A test looks how far the copies reach.
 #[inline(never)]
-pub(super) fn wipe_stack(_cpu: Cpu) {
-    let mut below = [Lanes::ZERO; STACK / 64];
+pub(super) fn wipe_stack<const VECTORS: usize>(_cpu: Cpu) {
+    let mut below = [Lanes::ZERO; VECTORS];
     wipe(&mut below);
     // SAFETY: only registers are written, all of which are declared, and `Cpu` says that they exist.
     unsafe {

@@ -9,6 +9,7 @@ use crate::{
         private::PrivateNumbers,
         vector::{DIGIT, LANES, RADIX},
     },
+    self_test::KNOWN_ANSWERS,
 };
 
 type Numbers = PrivateNumbers<20, 40, 4, 5>;
@@ -54,10 +55,7 @@ impl Subject {
 }
 
 fn open(cpu: Cpu) -> Numbers {
-    let (n, rest) = include_bytes!("../../known_answers/2048.bin").split_at(LEN);
-    let mut halves = rest.chunks(LEN / 2);
-    let [p, q, dp, dq, qinv] = [(); 5].map(|()| halves.next().unwrap());
-    Numbers::new(cpu, &Components { n, e: &[], p, q, dp, dq, qinv }, 65537).unwrap()
+    Numbers::new(cpu, &KNOWN_ANSWERS[0].components(), 65537).unwrap()
 }
 
 #[test]
@@ -108,14 +106,13 @@ fn a_bit_that_flips_during_the_computation_gives_no_wrong_signature() {
 fn a_key_with_a_wrong_number_gives_no_signature() {
     let mut random = Random::new();
     let subject = Subject::new(&mut random);
-    let (n, rest) = include_bytes!("../../known_answers/2048.bin").split_at(LEN);
+    let Components { n, e, p, q, dp, dq, qinv } = KNOWN_ANSWERS[0].components();
     for round in 0..count("TEST_FAULTS", 100) {
-        let mut halves = rest.chunks(LEN / 2);
-        let mut secrets = [(); 5].map(|()| halves.next().unwrap().to_vec());
+        let mut secrets = [p, q, dp, dq, qinv].map(<[u8]>::to_vec);
         secrets[round % 5][random.below(LEN / 2)] ^= 1 << random.below(8);
         let [p, q, dp, dq, qinv] = secrets.each_ref().map(|number| &number[..]);
         // A wrong prime is noticed here, because the modulus is not the product.
-        let opened = Numbers::new(subject.cpu, &Components { n, e: &[], p, q, dp, dq, qinv }, 65537);
+        let opened = Numbers::new(subject.cpu, &Components { n, e, p, q, dp, dq, qinv }, 65537);
         assert!(
             opened.map_or(round % 5 < 2, |numbers| subject.notices(&numbers, "in the file")),
             "{}",

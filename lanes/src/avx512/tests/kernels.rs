@@ -18,7 +18,7 @@ use crate::engine::{
 };
 
 /// Runs what needs the processor's features.
-fn supported() {
+pub(super) fn supported() {
     assert!(Cpu::detect().is_some(), "these tests need a processor with AVX-512 IFMA");
 }
 
