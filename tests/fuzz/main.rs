@@ -83,4 +83,6 @@ tests! {
     record_runs: 10_000,
     names: 10_000,
     server_errors: 10_000,
+    lanes_kernels: 2000,
+    lanes_keys: 200,
 }

@@ -4,6 +4,7 @@
 
 mod imports;
 mod keys;
+mod lanes;
 mod settings;
 mod texts;
 
@@ -36,6 +37,8 @@ targets![
     texts::record_runs,
     texts::names,
     texts::server_errors,
+    lanes::lanes_kernels,
+    lanes::lanes_keys,
 ];
 
 /// The bytes as text; what is none never reaches a parser of texts.
