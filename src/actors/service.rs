@@ -122,9 +122,9 @@ impl Service {
         clock: Clock,
         pool: impl FnOnce(usize) -> std::io::Result<SigningPool>,
     ) -> Result<Self, RunError> {
-        let Parts { settings, opener, mode, stop, counters, news, commits, vitals } = parts;
+        let Parts { settings, opener, mode, stop, counters, news, commits, events, vitals } = parts;
         settings.check()?;
-        let standing = vitals.show(Standing::new(clock));
+        let standing = vitals.show(Standing::telling(clock, events));
         let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     clock::Clock,
+    events::{Event, Events},
     workload::{Ticket, Workload},
 };
 use crate::{domain::NodeId, store::StoreError};
@@ -43,6 +44,7 @@ pub struct Standing {
     away_since: AtomicU64,
     outages: AtomicU64,
     workload: Arc<Workload>,
+    events: Events,
 }
 
 /// Why a batch was not completely signed although nothing failed.
@@ -59,6 +61,11 @@ pub enum Interrupted {
 impl Standing {
     /// The standing of a process that is not registered yet.
     pub fn new(clock: Clock) -> Arc<Self> {
+        Self::telling(clock, Events::default())
+    }
+
+    /// The same, with the memory of the run's events.
+    pub fn telling(clock: Clock, events: Events) -> Arc<Self> {
         Arc::new(Self {
             clock,
             node: AtomicI64::new(NOBODY),
@@ -67,6 +74,7 @@ impl Standing {
             away_since: AtomicU64::new(HERE),
             outages: AtomicU64::new(0),
             workload: Arc::default(),
+            events,
         })
     }
 
@@ -115,13 +123,24 @@ impl Standing {
     /// Notes the result of a database operation.
     pub fn heard<T>(&self, result: &Result<T, StoreError>) {
         match result {
-            Ok(_) => self.away_since.store(HERE, SeqCst),
+            Ok(_) => {
+                if self.away_since.swap(HERE, SeqCst) != HERE {
+                    self.tell(Event::DatabaseBack);
+                }
+            }
             Err(StoreError::Unavailable(_) | StoreError::UnknownOutcome(_)) => {
-                _ = self.away_since.compare_exchange(HERE, nanos(self.now()), SeqCst, SeqCst);
+                if self.away_since.compare_exchange(HERE, nanos(self.now()), SeqCst, SeqCst).is_ok() {
+                    self.tell(Event::DatabaseAway);
+                }
                 self.outages.fetch_add(1, SeqCst);
             }
             Err(_) => {}
         }
+    }
+
+    /// Notes an event of the run.
+    pub fn tell(&self, event: Event) {
+        self.events.tell(event);
     }
 
     /// Whether the database could not be reached at the last operation.

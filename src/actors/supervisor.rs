@@ -1,13 +1,15 @@
 //! Supervisor: owns one KeyActor per private key, replaces failed actors, and suspends bad keys.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, ActorFutureExt, Addr, Context, Handler, Recipient, ResponseActFuture, WrapFuture};
 
 use super::{
     db::ask,
+    events::Event,
     key_actor::{KeyActor, KeyTools},
     messages::{Sign, SignFailed, Suspend},
+    standing::Standing,
 };
 use crate::domain::{By, KeyId, SignedBatch, Who};
 
@@ -65,10 +67,13 @@ impl Supervisor {
 }
 
 /// Suspends a key. Callers must await this before the batch is released, so that the key is not leased again.
-async fn suspend(to: Recipient<Suspend>, suspend: Suspend) {
+async fn suspend(to: Recipient<Suspend>, suspend: Suspend, standing: Arc<Standing>) {
     let (key, reason) = (suspend.key, suspend.reason.clone());
     match ask(&to, suspend).await {
-        Ok(_) => log::error!("key {key} is suspended: {reason}"),
+        Ok(_) => {
+            log::error!("key {key} is suspended: {reason}");
+            standing.tell(Event::KeySuspended { key, reason });
+        }
         // The next suspension is tried after as many failures.
         Err(error) => log::error!("key {key} cannot be suspended: {error}"),
     }
@@ -89,10 +94,10 @@ impl Handler<Sign> for Supervisor {
             let bad = actor.judge(key, result.as_ref().err());
             let by = By::without_request(Who::Node(actor.node.clone()));
             let bad = bad.map(|reason| Suspend { key, reason, by });
-            let to = actor.tools.db.suspend.clone();
+            let (to, standing) = (actor.tools.db.suspend.clone(), Arc::clone(&actor.tools.standing));
             async move {
                 if let Some(bad) = bad {
-                    suspend(to, bad).await;
+                    suspend(to, bad, standing).await;
                 }
                 result
             }

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     actors::{self, Counters, Ending, Parts, RunError, Stop},
     http::{App, Running, Server},
+    signer::Keyring,
     store::Store,
 };
 
@@ -75,7 +76,7 @@ pub fn run_beside(
     context: &Context,
     database: &Database,
     parts: Parts,
-    server: Option<Server>,
+    api: Option<(Server, Arc<Keyring>)>,
 ) -> Result<Run> {
     let (counters, stop) = (Arc::clone(&parts.counters), parts.stop.clone());
     let total = if parts.mode.drains() { database.store.status()?.waiting() } else { 0 };
@@ -86,8 +87,10 @@ pub fn run_beside(
         let run = async {
             let signals = actix_rt::spawn(stop.clone().on_signals());
             let transactions = actors::transactions(&database.store);
-            let answering = match server {
-                Some(server) => Some(server.start(&App::new(&parts, &database.store, &transactions))?),
+            let answering = match api {
+                Some((server, keyring)) => {
+                    Some(server.start(&App::new(&parts, &database.store, &transactions, keyring))?)
+                }
                 None => None,
             };
             let work = actors::run_beside(parts, Arc::clone(&database.store), transactions);

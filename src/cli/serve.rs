@@ -73,8 +73,9 @@ impl Serve {
         };
         let work = work(roles, &settings);
         log::info!("serving {} as '{}': {work}; Ctrl-C stops", database.url, settings.node_name);
-        let parts = Parts { stop, ..Parts::new(settings, keyring, Mode::Serve(roles)) };
-        let Run { counters, .. } = run_beside(context, &database, parts, server)?;
+        let parts = Parts { stop, ..Parts::new(settings, Arc::clone(&keyring) as _, Mode::Serve(roles)) };
+        let Run { counters, .. } =
+            run_beside(context, &database, parts, server.map(|server| (server, keyring)))?;
         log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }

@@ -114,6 +114,14 @@ impl<W: Write> Sink<W> {
         }
     }
 
+    /// Hands on what was written so far.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match &mut self.out {
+            Out::Jsonl(out) => out.flush(),
+            Out::Csv(csv) => csv.flush(),
+        }
+    }
+
     /// Writes what is still in memory.
     pub fn finish(self) -> io::Result<()> {
         match self.out {

@@ -7,22 +7,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     budget::Budget,
+    events::viewers::Viewers,
     failing::Failing,
+    keys::set::KeySet,
+    limits::Limits,
     meters::Meters,
     payload_limit::PayloadLimit,
     problem::{Kind, Problem},
     rates::Rates,
-    snapshot::Snapshot,
+    snapshot::{Look, Snapshot},
     stopping::Stopping,
     tokens::Tokens,
     waits::Waits,
 };
 use crate::{
     actors::{
-        Call, Commits, Counters, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
+        Call, Commits, Counters, Events, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
         messages::Insert,
     },
-    store::{Status, Store, StoreError},
+    signer::Keyring,
+    store::{Store, StoreError},
 };
 
 /// What every handler works with.
@@ -45,6 +49,10 @@ struct Inner {
     meters: Meters,
     tokens: Tokens,
     rates: Rates,
+    limits: Limits,
+    viewers: Viewers,
+    keyring: Arc<Keyring>,
+    key_set: KeySet,
     stopping: Stopping,
 }
 
@@ -60,7 +68,13 @@ impl App {
     ///
     /// `transactions` are the run's database threads. The API writes by them, too, so that writers take turns: a
     /// stream of records would otherwise keep commits and the renewal of the lease from an SQLite database.
-    pub fn new(parts: &Parts, store: &Arc<dyn Store>, transactions: &Addr<DbExecutor>) -> Self {
+    /// `keyring` seals new keys, if it has a master key.
+    pub fn new(
+        parts: &Parts,
+        store: &Arc<dyn Store>,
+        transactions: &Addr<DbExecutor>,
+        keyring: Arc<Keyring>,
+    ) -> Self {
         let inserts: Recipient<Insert> = transactions.clone().recipient();
         let waits = Waits::default();
         waits.listen(parts.commits.listen());
@@ -80,6 +94,10 @@ impl App {
             meters: Meters::default(),
             tokens: Tokens::default(),
             rates: Rates::default(),
+            limits: Limits::default(),
+            viewers: Viewers::default(),
+            keyring,
+            key_set: KeySet::default(),
             stopping: Stopping::default(),
         }))
     }
@@ -120,8 +138,9 @@ impl App {
     ///
     /// # Errors
     /// As [`App::read`].
-    pub async fn status(&self) -> Result<Arc<Status>, Problem> {
-        self.0.snapshot.status(self.read(|store| store.status())).await
+    pub async fn status(&self) -> Result<Arc<Look>, Problem> {
+        let read = self.read(|store| Ok((store.status()?, store.oldest_unsigned()?)));
+        self.0.snapshot.look(read, || self.vitals().signing_time()).await
     }
 
     /// Since when each check of the health fails.
@@ -216,6 +235,31 @@ impl App {
     /// The memory that bodies may take.
     pub fn budget(&self) -> &Budget {
         &self.0.budget
+    }
+
+    /// Places for what is expensive.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Who looks at the events.
+    pub fn viewers(&self) -> &Viewers {
+        &self.0.viewers
+    }
+
+    /// What happened in the run.
+    pub fn events(&self) -> &Events {
+        &self.0.parts.events
+    }
+
+    /// Seals new keys.
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.0.keyring
+    }
+
+    /// The public keys.
+    pub fn key_set(&self) -> &KeySet {
+        &self.0.key_set
     }
 
     /// Whether the service stops.

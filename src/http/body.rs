@@ -13,10 +13,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     budget::{Budget, Share},
+    pace::Pace,
     problem::{Kind, Problem},
 };
 
-/// How long a body may be silent.
+/// How long a body may be silent, and for how long it may be slow in all.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long a whole body may take, unless it is streamed.
 const WHOLE: Duration = Duration::from_secs(30);
@@ -35,13 +36,14 @@ pub struct Body {
 /// [`Kind::Overloaded`] when the budget is used up, [`Kind::InvalidRequest`] when the body ends too early.
 pub async fn whole(
     request: &HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     limit: usize,
     budget: &Budget,
 ) -> Result<Body, Problem> {
     check(request, limit)?;
+    let mut arriving = Arriving::new(payload);
     let (mut bytes, mut share, end) = (BytesMut::new(), budget.take(0)?, Instant::now() + WHOLE);
-    while let Some(chunk) = next(&mut payload, end).await? {
+    while let Some(chunk) = arriving.next(end).await? {
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(limit));
         }
@@ -64,18 +66,35 @@ pub fn check(request: &HttpRequest, limit: usize) -> Result<(), Problem> {
     if length.is_some_and(|length| length > limit as u64) { Err(too_large(limit)) } else { Ok(()) }
 }
 
-/// The next part of a body; `None` at its end. It must come before `end`, and soon.
-///
-/// # Errors
-/// [`Kind::RequestTimeout`], or [`Kind::InvalidRequest`] when the body ends too early.
-pub async fn next(payload: &mut Payload, end: Instant) -> Result<Option<Bytes>, Problem> {
-    let soon = end.min(Instant::now() + SILENCE);
-    match timeout_at(soon, payload.next()).await {
-        Err(_) => Err(Problem::new(Kind::RequestTimeout)),
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(PayloadError::Overflow))) => Err(Problem::new(Kind::ContentTooLarge)),
-        Ok(Some(Err(_))) => Err(Problem::because(Kind::InvalidRequest, "The body ended before its end.")),
+/// A body that comes piece by piece.
+pub struct Arriving {
+    payload: Payload,
+    pace: Pace,
+}
+
+impl Arriving {
+    /// The body of a request.
+    pub fn new(payload: Payload) -> Self {
+        Self { payload, pace: Pace::default() }
+    }
+
+    /// The next piece; `None` at the end of the body. It must come before `end`, and soon, and the client must not be
+    /// slow on the whole. Dropping this future loses nothing.
+    ///
+    /// # Errors
+    /// [`Kind::RequestTimeout`], or [`Kind::InvalidRequest`] when the body ends too early.
+    pub async fn next(&mut self, end: Instant) -> Result<Option<Bytes>, Problem> {
+        let began = Instant::now();
+        match timeout_at(end.min(began + SILENCE), self.payload.next()).await {
+            Err(_) => Err(Problem::new(Kind::RequestTimeout)),
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(bytes))) if self.pace.is_too_slow_after(began.elapsed(), bytes.len(), SILENCE) => {
+                Err(Problem::new(Kind::RequestTimeout))
+            }
+            Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+            Ok(Some(Err(PayloadError::Overflow))) => Err(Problem::new(Kind::ContentTooLarge)),
+            Ok(Some(Err(_))) => Err(Problem::because(Kind::InvalidRequest, "The body ended before its end.")),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The caller: who sends a request, by its token or by its certificate.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::AUTHORIZATION};
 use rustls_pki_types::CertificateDer;
@@ -17,6 +17,7 @@ use crate::{
     access::{Refusal, Token, authorize, authorize_certificate},
     domain::{By, Scopes, TokenId, Who},
     signer::certificate_key_of_der,
+    store::TokenRow,
 };
 
 /// Who sends a request, and what it may do. It is known before a handler runs.
@@ -26,6 +27,7 @@ pub struct Caller {
     scopes: Scopes,
     address: Option<IpAddr>,
     request: String,
+    expires_at: Option<Instant>,
 }
 
 impl Caller {
@@ -37,6 +39,11 @@ impl Caller {
     /// What it may do.
     pub fn scopes(&self) -> Scopes {
         self.scopes
+    }
+
+    /// When its token expires; `None` is never.
+    pub fn expires_at(&self) -> Option<Instant> {
+        self.expires_at
     }
 
     /// Who makes a change, for the audit log.
@@ -67,16 +74,17 @@ impl FromRequest for Caller {
 pub async fn of(request: &HttpRequest, app: &App) -> Result<Caller, Problem> {
     let client = request.conn_data::<Client>();
     let address = client.and_then(|client| client.address);
-    let (token, scopes) = match (bearer(request), client.and_then(|client| client.certificate.as_ref())) {
-        (Some(text), _) => by_token(&text?, address, app).await?,
-        (None, Some(certificate)) => by_certificate(certificate, app).await?,
-        (None, None) => return Err(Problem::new(Kind::InvalidToken)),
-    };
+    let Known { token, scopes, expires_at } =
+        match (bearer(request), client.and_then(|client| client.certificate.as_ref())) {
+            (Some(text), _) => by_token(&text?, address, app).await?,
+            (None, Some(certificate)) => by_certificate(certificate, app).await?,
+            (None, None) => return Err(Problem::new(Kind::InvalidToken)),
+        };
     app.rates().of_token(token)?;
     note_use(token, app);
     let request =
         request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
-    Ok(Caller { token, scopes, address, request })
+    Ok(Caller { token, scopes, address, request, expires_at })
 }
 
 /// The token in the header Authorization (RFC 6750, section 2.1), if there is such a header.
@@ -88,7 +96,22 @@ fn bearer(request: &HttpRequest) -> Option<Result<Token, Problem>> {
     Some(token.ok_or(Problem::new(Kind::InvalidToken)))
 }
 
-async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<(TokenId, Scopes), Problem> {
+/// A token that may be used.
+struct Known {
+    token: TokenId,
+    scopes: Scopes,
+    expires_at: Option<Instant>,
+}
+
+impl Known {
+    /// The token of `row`, which was read `age` ago.
+    fn new(row: &TokenRow, scopes: Scopes, age: Duration) -> Self {
+        let left = row.remaining.map(|remaining| remaining.saturating_sub(age));
+        Self { token: row.id, scopes, expires_at: left.and_then(|left| Instant::now().checked_add(left)) }
+    }
+}
+
+async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<Known, Problem> {
     let (id, kept) = (token.id(), &app.tokens().by_id);
     let found = match kept.fresh(&id) {
         Some(found) => Some(found),
@@ -100,10 +123,10 @@ async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<(
     };
     let Some((stored, age)) = found else { return Err(Problem::new(Kind::InvalidToken)) };
     let scopes = authorize(&stored, token, age).map_err(|refusal| refused(&refusal))?;
-    Ok((id, scopes))
+    Ok(Known::new(&stored.row, scopes, age))
 }
 
-async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<(TokenId, Scopes), Problem> {
+async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<Known, Problem> {
     let invalid = || Problem::new(Kind::InvalidToken);
     // A client that renews its certificate keeps its key.
     let (key, kept) =
@@ -116,7 +139,8 @@ async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<(
         }
     };
     let (row, age) = found.ok_or_else(invalid)?;
-    Ok((row.id, authorize_certificate(&row, age).map_err(|refusal| refused(&refusal))?))
+    let scopes = authorize_certificate(&row, age).map_err(|refusal| refused(&refusal))?;
+    Ok(Known::new(&row, scopes, age))
 }
 
 /// A client without the right secret is told no more than that.

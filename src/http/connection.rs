@@ -19,6 +19,8 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use super::pace::Pace;
+
 /// How long a head may take, from its first byte.
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may be idle. Clients and load balancers close theirs earlier, mostly after 60 seconds.
@@ -51,6 +53,7 @@ pub struct Connection {
     client: Client,
     head: Timer,
     stall: Timer,
+    taking: Pace,
     /// When the last bytes came.
     read: Instant,
 }
@@ -99,6 +102,10 @@ impl Client {
     pub fn stream(&self) {
         self.phase.set(Phase::Streaming);
     }
+
+    fn streams(&self) -> bool {
+        matches!(self.phase.get(), Phase::Streaming)
+    }
 }
 
 /// A request that is being answered.
@@ -134,7 +141,8 @@ impl Connection {
         };
         let phase = Rc::new(Cell::new(Phase::Head(Instant::now())));
         let client = Client { address, certificate: certificate.map(CertificateDer::into_owned), phase };
-        Self { stream, client, head: Timer::default(), stall: Timer::default(), read: Instant::now() }
+        let (head, stall, taking) = (Timer::default(), Timer::default(), Pace::default());
+        Self { stream, client, head, stall, taking, read: Instant::now() }
     }
 
     /// What is known of the client.
@@ -177,38 +185,38 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = each!(&mut self.stream, stream => stream.poll_write(cx, bytes));
-        self.unless_stalled(written, cx)
+        self.unless_slow(written, |bytes| *bytes, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = each!(&mut self.stream, stream => stream.poll_flush(cx));
-        self.unless_stalled(flushed, cx)
+        self.unless_slow(flushed, |()| 0, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = each!(&mut self.stream, stream => stream.poll_shutdown(cx));
-        self.unless_stalled(shut, cx)
+        self.unless_slow(shut, |()| 0, cx)
     }
 }
 
 impl Connection {
-    /// The result of a write; an error when the client has not taken a byte for too long.
-    fn unless_stalled<T>(
+    /// The result of a write of `bytes` bytes; an error when the client takes its answer too slowly.
+    fn unless_slow<T>(
         &mut self,
         result: Poll<io::Result<T>>,
+        bytes: impl FnOnce(&T) -> usize,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.stall.stop();
-            return result;
+        let slow = || timed_out("the client takes its answer too slowly");
+        if let Poll::Ready(written) = result {
+            let waited = self.stall.stop();
+            let bytes = written.as_ref().map_or(0, bytes);
+            let is_slow = !self.client.streams() && self.taking.is_too_slow_after(waited, bytes, STALL);
+            return Poll::Ready(if is_slow { Err(slow()) } else { written });
         }
-        let began = *self.stall.began.get_or_insert_with(Instant::now);
-        let since = match self.client.phase.get() {
-            Phase::Streaming => began.max(self.read),
-            _ => began,
-        };
-        let stalled = self.stall.until(since + STALL, cx, || since + STALL);
-        stalled.map(|()| Err(timed_out("the client does not read its answer")))
+        let began = self.stall.begin();
+        let since = if self.client.streams() { began.max(self.read) } else { began };
+        self.stall.until(since + STALL, cx, || since + STALL).map(|()| Err(slow()))
     }
 }
 
@@ -240,9 +248,15 @@ impl Timer {
         }
     }
 
-    fn stop(&mut self) {
+    /// When the waiting began: now, unless it has begun.
+    fn begin(&mut self) -> Instant {
+        *self.began.get_or_insert_with(Instant::now)
+    }
+
+    /// Ends the waiting, and returns how long it took.
+    fn stop(&mut self) -> Duration {
         self.sleep = None;
-        self.began = None;
+        self.began.take().map_or(Duration::ZERO, |began| began.elapsed())
     }
 }
 

@@ -6,6 +6,8 @@
 //!
 //! Start with [`routes`], the table of everything that is answered, and [`problem`], the list of all errors.
 
+mod accept;
+mod admin;
 mod answer;
 mod app;
 mod body;
@@ -15,26 +17,34 @@ mod caller;
 mod connection;
 mod docs;
 mod edge;
+mod etag;
+mod events;
 mod failing;
 mod gate;
 mod health;
 pub mod idempotency_key;
+mod json;
+mod keys;
+mod limits;
 mod listener;
 mod media_type;
 mod meters;
 mod metrics;
 pub mod openapi;
+mod pace;
 mod payload_limit;
 pub mod prefer;
 pub mod problem;
 mod problems;
-mod query;
+pub mod query;
 mod rates;
+mod reading;
 mod request_id;
 mod route;
 pub mod routes;
 mod running;
 mod server;
+mod shapes;
 mod signature;
 mod snapshot;
 mod status;

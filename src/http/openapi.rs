@@ -10,7 +10,10 @@ use utoipa::{
     },
 };
 
-use super::{bulk, health, metrics, problems, route::Needs, routes::ROUTES, status, submit};
+use super::{
+    admin, bulk, events, health, keys, metrics, problems, reading, route::Needs, routes::ROUTES, status,
+    submit,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +30,31 @@ use super::{bulk, health, metrics, problems, route::Needs, routes::ROUTES, statu
         problems::one,
         status::status,
         submit::submit,
-        bulk::bulk
+        bulk::bulk,
+        reading::records::by_id,
+        reading::records::by_name,
+        reading::signature::signature,
+        reading::history::history,
+        reading::export::export,
+        reading::verify::verify,
+        reading::batches::list,
+        reading::batches::one,
+        reading::nodes::list,
+        keys::list::list,
+        keys::list::one,
+        keys::generate::generate,
+        keys::change::change,
+        keys::public::pem,
+        keys::public::jwk,
+        keys::public::jwks,
+        keys::public::well_known,
+        events::stream::events,
+        admin::tokens::list,
+        admin::tokens::one,
+        admin::change::create,
+        admin::change::rotate,
+        admin::change::revoke,
+        admin::audit::list,
     ),
     components(schemas(Problem))
 )]

@@ -82,6 +82,10 @@ kinds! {
     ExternalIdConflict = "external-id-conflict", CONFLICT, "The external_id belongs to another payload";
     /// A retired key stays retired.
     RetiredIsFinal = "retired-is-final", CONFLICT, "A retired key stays retired";
+    /// A revoked token stays revoked. Make another one.
+    RevokedIsFinal = "revoked-is-final", CONFLICT, "A revoked token stays revoked";
+    /// Another token, which is not revoked, belongs to the key of this client certificate.
+    CertificateTaken = "certificate-taken", CONFLICT, "The certificate's key belongs to another token";
     /// This process has no master key, so it cannot seal a new private key. Ask a process that signs, or use
     /// 'signwave keys generate'.
     NoMasterKey = "no-master-key", CONFLICT, "This process has no master key";

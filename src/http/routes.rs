@@ -1,6 +1,6 @@
 //! The table of everything that the service answers: from it the server is built, and tests walk it.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use actix_service::{IntoServiceFactory, ServiceFactory};
 use actix_web::{
@@ -13,12 +13,13 @@ use actix_web::{
 };
 
 use super::{
-    bulk, docs,
+    admin, bulk, docs,
     edge::{Outside, edge},
+    events,
     gate::gate,
-    health, metrics,
+    health, keys, metrics,
     problem::{Kind, Problem},
-    problems,
+    problems, reading,
     route::{
         Entry, Needs,
         Surface::{self, Admin, Api},
@@ -29,6 +30,7 @@ use crate::domain::Scope;
 
 /// Everything that the service answers.
 pub const ROUTES: &[Entry] = &[
+    get("/.well-known/jwks.json", Needs::Nothing, Api, |route| route.to(keys::public::well_known)),
     get("/docs", Needs::Nothing, Api, |route| route.to(docs::index)),
     get("/docs/{file}", Needs::Nothing, Api, |route| route.to(docs::file)),
     get("/health/live", Needs::Nothing, Admin, |route| route.to(health::live)),
@@ -37,9 +39,38 @@ pub const ROUTES: &[Entry] = &[
     get("/openapi.json", Needs::Nothing, Api, |route| route.to(docs::openapi)),
     get("/problems", Needs::Nothing, Api, |route| route.to(problems::list)),
     get("/problems/{slug}", Needs::Nothing, Api, |route| route.to(problems::one)),
+    get("/v1/audit", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::audit::list)),
+    get("/v1/batches", Needs::Scope(Scope::Read), Api, |route| route.to(reading::batches::list)),
+    get("/v1/batches/{id}", Needs::Scope(Scope::Read), Api, |route| route.to(reading::batches::one)),
+    get("/v1/events", Needs::Scope(Scope::Read), Api, |route| route.to(events::stream::events)),
+    get("/v1/jwks.json", Needs::Nothing, Api, |route| route.to(keys::public::jwks)),
+    get("/v1/keys", Needs::Scope(Scope::Read), Api, |route| route.to(keys::list::list)),
+    post("/v1/keys", Needs::Scope(Scope::Operate), Api, |route| route.to(keys::generate::generate)),
+    get("/v1/keys/{fingerprint}", Needs::Scope(Scope::Read), Api, |route| route.to(keys::list::one)),
+    patch("/v1/keys/{fingerprint}", Needs::Scope(Scope::Operate), Api, |route| {
+        route.to(keys::change::change)
+    }),
+    get("/v1/keys/{fingerprint}.jwk", Needs::Nothing, Api, |route| route.to(keys::public::jwk)),
+    get("/v1/keys/{fingerprint}.pem", Needs::Nothing, Api, |route| route.to(keys::public::pem)),
+    get("/v1/nodes", Needs::Scope(Scope::Read), Api, |route| route.to(reading::nodes::list)),
+    get("/v1/records", Needs::Scope(Scope::Read), Api, |route| route.to(reading::records::by_name)),
     post("/v1/records", Needs::Scope(Scope::Submit), Api, |route| route.to(submit::submit)),
     post("/v1/records/bulk", Needs::Scope(Scope::Submit), Api, |route| route.to(bulk::bulk)),
+    get("/v1/records/{id}", Needs::Scope(Scope::Read), Api, |route| route.to(reading::records::by_id)),
+    get("/v1/records/{id}/history", Needs::Scope(Scope::Read), Api, |route| {
+        route.to(reading::history::history)
+    }),
+    get("/v1/records/{id}/signature", Needs::Scope(Scope::Read), Api, |route| {
+        route.to(reading::signature::signature)
+    }),
+    get("/v1/signatures", Needs::Scope(Scope::Read), Api, |route| route.to(reading::export::export)),
     get("/v1/status", Needs::Scope(Scope::Read), Api, |route| route.to(status::status)),
+    get("/v1/tokens", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::tokens::list)),
+    post("/v1/tokens", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::create)),
+    get("/v1/tokens/{id}", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::tokens::one)),
+    delete("/v1/tokens/{id}", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::revoke)),
+    post("/v1/tokens/{id}/rotate", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::rotate)),
+    post("/v1/verify", Needs::Scope(Scope::Read), Api, |route| route.to(reading::verify::verify)),
 ];
 
 const fn get(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
@@ -48,6 +79,14 @@ const fn get(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route
 
 const fn post(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
     Entry { method: Method::POST, pattern, needs, at, handler }
+}
+
+const fn patch(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
+    Entry { method: Method::PATCH, pattern, needs, at, handler }
+}
+
+const fn delete(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {
+    Entry { method: Method::DELETE, pattern, needs, at, handler }
 }
 
 /// The application that answers on one group of listeners.
@@ -67,6 +106,10 @@ pub fn answers(
     for entry in ROUTES.iter().filter(|entry| surface == Api || entry.at == surface) {
         patterns.entry(entry.pattern).or_default().push(entry);
     }
+    // The first pattern that fits answers, and a variable part fits almost everything: the pattern with more fixed
+    // characters comes first.
+    let mut patterns: Vec<_> = patterns.into_iter().collect();
+    patterns.sort_by_key(|(pattern, _)| Reverse(fixed(pattern)));
     let configure = move |config: &mut web::ServiceConfig| {
         for (pattern, entries) in patterns {
             let allow = entries.iter().map(|entry| entry.method.as_str()).collect::<Vec<_>>().join(", ");
@@ -89,6 +132,16 @@ pub fn answers(
     app.into_factory()
 }
 
+/// How many characters of a pattern stand for themselves.
+fn fixed(pattern: &str) -> usize {
+    let mut is_variable = false;
+    let is_fixed = |c: &char| {
+        is_variable = *c == '{' || is_variable && *c != '}';
+        !is_variable && *c != '}'
+    };
+    pattern.chars().filter(is_fixed).count()
+}
+
 async fn not_allowed(allow: String) -> actix_web::HttpResponse {
     use actix_web::ResponseError as _;
     let mut response = Problem::new(Kind::MethodNotAllowed).error_response();
@@ -102,6 +155,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn the_variable_parts_of_a_pattern_are_not_fixed() {
+        assert!(fixed("/v1/records/bulk") > fixed("/v1/records/{identifier}"));
+        assert!(fixed("/v1/keys/{fingerprint}.pem") > fixed("/v1/keys/{fingerprint}"));
+        assert_eq!(fixed("/a/{b}.c"), 5);
+    }
 
     #[test]
     fn each_method_and_path_is_listed_once() {

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web::Data};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{answer, app::App, problem::Problem};
+use super::{answer, app::App, problem::Problem, snapshot::Look};
 use crate::store::Status;
 
 /// How far the work is.
@@ -18,6 +18,15 @@ pub struct StatusBody {
     keys: Keys,
     /// Nodes at work.
     nodes: usize,
+    /// Records that all nodes together signed per second, over the last ten seconds at most, if that is known.
+    records_per_second: Option<f64>,
+    /// How long the waiting records take at that rate, in seconds, if that is known.
+    seconds_left: Option<f64>,
+    /// The part of the time for which this process' signing threads were signing, over the same seconds: 1 is all of
+    /// it. `null` where nothing is signed.
+    busy_share: Option<f64>,
+    /// The record that has waited longest.
+    oldest_unsigned: Option<Oldest>,
     /// The version of the service.
     version: &'static str,
 }
@@ -28,6 +37,17 @@ struct Records {
     leased: u64,
     open: u64,
     unbatched: u64,
+}
+
+/// A record that waits.
+#[derive(Serialize, ToSchema)]
+struct Oldest {
+    /// The record.
+    record_id: String,
+    /// When it was added (RFC 3339).
+    created_at: String,
+    /// How long ago that was.
+    age_seconds: f64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -45,9 +65,12 @@ struct Keys {
     retired: u64,
 }
 
-impl From<&Status> for StatusBody {
-    fn from(status: &Status) -> Self {
-        let Status { signed, leased, open, unbatched, batches, keys, nodes } = status;
+impl StatusBody {
+    /// What was seen, by a process with so many signing threads.
+    pub fn new(look: &Look, threads: usize) -> Self {
+        let Status { signed, leased, open, unbatched, batches, keys, nodes } = &**look;
+        let busy_share =
+            look.signing_threads.filter(|_| threads > 0).map(|busy| (busy / threads as f64).min(1.0));
         Self {
             records: Records { signed: *signed, leased: *leased, open: *open, unbatched: *unbatched },
             batches: Batches { open: batches.open, leased: batches.leased, signed: batches.signed },
@@ -58,14 +81,31 @@ impl From<&Status> for StatusBody {
                 retired: keys.retired,
             },
             nodes: nodes.len(),
+            records_per_second: look.records_per_second,
+            seconds_left: look.seconds_left(),
+            busy_share,
+            oldest_unsigned: look.oldest.as_ref().map(|oldest| Oldest {
+                record_id: oldest.record.to_string(),
+                created_at: oldest.created_at.clone(),
+                age_seconds: oldest.age.as_secs_f64(),
+            }),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
+
+    /// How far the work is, as it was within the last second.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn now(app: &App) -> Result<Self, Problem> {
+        let parts = app.parts();
+        let threads = if parts.mode.roles().signs() { parts.settings.signers } else { 0 };
+        Ok(Self::new(&*app.status().await?, threads))
+    }
 }
 
-/// How far the work is.
+/// How far the work is, as it was within the last second.
 #[utoipa::path(get, path = "/v1/status", tag = "status", responses((status = 200, body = StatusBody)))]
 pub async fn status(app: Data<App>) -> Result<HttpResponse, Problem> {
-    let status = app.status().await?;
-    Ok(answer::ok(&StatusBody::from(&*status)))
+    Ok(answer::ok(&StatusBody::now(&app).await?))
 }

@@ -19,7 +19,7 @@ use signwave::{
     },
     config::Settings,
     domain::{InsertVerdict, RecordId},
-    store::{self, Audit, DatabaseUrl, KeyPool, StoreError},
+    store::{self, Audit, DatabaseUrl, StoreError},
 };
 use support::faulty::{Fault, Method};
 
@@ -224,7 +224,7 @@ async fn a_submitted_record_is_signed_at_once() {
     let url = DatabaseUrl::Sqlite(folder.path().join("s.db"));
     store::migrate(&url).unwrap();
     let store = store::open(&url).unwrap();
-    store.add_key(&scripted_key(1)).unwrap();
+    store.add_key(&scripted_key(1), &support::store::by()).unwrap();
     // Nothing else makes the run look before the test gives up.
     let (poll_interval, lease_ttl) = (Duration::from_secs(60), Duration::from_secs(600));
     let settings = Settings { poll_interval, lease_ttl, signers: 1, ..Settings::default() };

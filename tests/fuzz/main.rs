@@ -85,7 +85,10 @@ tests! {
     database_url: 10_000,
     record_runs: 10_000,
     names: 10_000,
+    queries: 10_000,
     server_errors: 10_000,
     token: 10_000,
     certificate: 10_000,
+    lanes_kernels: 2000,
+    lanes_keys: 200,
 }

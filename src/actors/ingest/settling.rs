@@ -12,6 +12,7 @@ use super::{
 use crate::{
     actors::{
         end::End,
+        events::Event,
         group_commit::{self, Settled},
     },
     domain::{BatchId, Epoch, Lease, SignedBatch},
@@ -59,7 +60,11 @@ impl Ingest {
                     stored.push((lease.batch(), lease.epoch()));
                     records += lease.records().len();
                 }
-                Settled::Fenced => self.links.counters.add_fenced(),
+                Settled::Fenced => {
+                    self.links.counters.add_fenced();
+                    let (batch, epoch) = (lease.batch(), lease.epoch());
+                    self.links.standing.tell(Event::Fenced { batch, epoch });
+                }
                 Settled::Refused(error) => self.set_aside(lease, error, ctx),
             }
         }
@@ -82,6 +87,7 @@ impl Ingest {
         if let Some(draining) = &mut self.draining {
             draining.refused(error.clone());
         }
+        self.links.standing.tell(Event::Refused { batch });
         let name = name(lease);
         self.state.holdings.set_aside(name);
         ctx.run_later(SET_ASIDE, move |actor, ctx| {

@@ -10,7 +10,7 @@ use crate::{
     actors::messages::Incoming,
     formats::rows::{Flaw, Record, Splitter, TooLong, max_object, object},
     http::{
-        body,
+        body::Arriving,
         budget::{Budget, Share},
         idempotency_key,
         problem::{Kind, Problem},
@@ -29,7 +29,7 @@ const LEAST: usize = 4 * PIECE;
 
 /// A body of JSON lines.
 pub struct Input {
-    body: Payload,
+    body: Arriving,
     splitter: Splitter,
     max_payload: usize,
     takes_anonymous: bool,
@@ -62,7 +62,16 @@ impl Input {
     ) -> Result<Self, Problem> {
         let splitter = Splitter::new(max_object(max_payload));
         let (share, budget) = (budget.take(LEAST)?, budget.clone());
-        Ok(Self { body, splitter, max_payload, takes_anonymous, budget, share, held: LEAST, end: None })
+        Ok(Self {
+            body: Arriving::new(body),
+            splitter,
+            max_payload,
+            takes_anonymous,
+            budget,
+            share,
+            held: LEAST,
+            end: None,
+        })
     }
 
     /// Why no more records come; `None` while more may come.
@@ -96,7 +105,7 @@ impl Input {
 
     /// The next piece of the body, for [`Input::add`]. Dropping this future loses nothing.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
-        body::next(&mut self.body, Instant::now() + WHOLE).await
+        self.body.next(Instant::now() + WHOLE).await
     }
 
     /// Adds a piece, or notes the end of the body.
@@ -140,7 +149,7 @@ impl Input {
     /// Reads the rest of the body and drops it.
     pub async fn discard(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        while let Ok(Some(_)) = body::next(&mut self.body, end).await {}
+        while let Ok(Some(_)) = self.body.next(end).await {}
     }
 }
 

@@ -5,6 +5,7 @@
 mod access;
 mod imports;
 mod keys;
+mod lanes;
 mod requests;
 mod settings;
 mod texts;
@@ -40,9 +41,12 @@ targets![
     settings::database_url,
     texts::record_runs,
     texts::names,
+    texts::queries,
     texts::server_errors,
     access::token,
     access::certificate,
+    lanes::lanes_kernels,
+    lanes::lanes_keys,
 ];
 
 /// The bytes as text; what is none never reaches a parser of texts.

@@ -3,8 +3,9 @@
 use std::{path::PathBuf, process::Command, time::Duration};
 
 use serde_json::Value;
-use ureq::{
-    Agent, Body, SendBody,
+use ureq::Agent;
+pub use ureq::{
+    Body, SendBody,
     http::{Request, Response},
 };
 
@@ -81,5 +82,5 @@ pub fn json(response: Response<Body>) -> Value {
 
 /// The body of an answer as text.
 pub fn text(mut response: Response<Body>) -> String {
-    response.body_mut().read_to_string().unwrap()
+    response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap()
 }
