@@ -9,6 +9,7 @@
 --
 -- signwave_owner    owns the tables: 'migrate', 'keys', 'tokens', 'import'
 -- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
+-- signwave_api      the same, and an HTTP API that takes records and generates keys
 -- signwave_auditor  'status', 'verify', 'export', 'keys list', 'tokens list', 'audit-log': reads everything but the sealed
 --                   private keys and the hashes of the tokens
 -- signwave_writer   adds records with signwave_submit() or plain SQL
@@ -20,7 +21,7 @@ DO $$
 DECLARE
     name TEXT;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['signwave_owner', 'signwave_service', 'signwave_auditor', 'signwave_writer',
+    FOREACH name IN ARRAY ARRAY['signwave_owner', 'signwave_service', 'signwave_api', 'signwave_auditor', 'signwave_writer',
                                 'signwave_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', name);
@@ -41,7 +42,7 @@ GRANT CREATE ON SCHEMA public TO signwave_owner;
 SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
 \if :migrated
     REVOKE ALL ON ALL TABLES IN SCHEMA public
-        FROM PUBLIC, signwave_service, signwave_auditor, signwave_writer, signwave_reader;
+        FROM PUBLIC, signwave_service, signwave_api, signwave_auditor, signwave_writer, signwave_reader;
 
     -- The service reads everything, because 'verify' must. It adds batches and signatures, but never a record
     -- or a key. Identity columns need no right to their sequences.
@@ -59,6 +60,11 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
     -- The right to lock them. No other role has it, because a lock holds up the turns of all nodes.
     GRANT UPDATE ON opening_turn, leasing_turn, auditing_turn TO signwave_service;
+
+    -- What the HTTP API adds. A record or a key is never changed by it, except for a key's state.
+    GRANT signwave_service TO signwave_api;
+    GRANT INSERT (external_id, payload) ON record TO signwave_api;
+    GRANT INSERT ON signing_key TO signwave_api;
 
     GRANT SELECT ON record, node, batch, signature, gap, api_audit, signed_record, __diesel_schema_migrations
         TO signwave_auditor;

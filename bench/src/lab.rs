@@ -38,8 +38,10 @@ pub struct Template {
 /// The signer of a measurement.
 #[derive(Clone, Copy)]
 pub enum Signers {
-    /// The engine.
+    /// The engine of the lab.
     Real,
+    /// This engine.
+    Of(Engine),
     /// The no-op signer: signatures are zeros.
     Noop,
 }
@@ -57,10 +59,16 @@ pub struct Measured {
 }
 
 impl Template {
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The opener of the keys.
     pub fn opener(&self, signers: Signers) -> Arc<dyn OpenSigner> {
         match signers {
             Signers::Real => self.keyring.clone(),
+            Signers::Of(engine) => Arc::new(self.keyring.with_engine(engine)),
             Signers::Noop => Arc::new(NoopOpener),
         }
     }
@@ -120,9 +128,10 @@ impl Lab {
         Ok(Measured { seconds, cpu_seconds, server_cpu_seconds: server, last_to_first })
     }
 
-    /// The raw speed of a template's keys.
-    pub fn raw_speed(&self, template: &Template, settings: &Settings) -> Result<RawSpeed> {
-        RawSpeed::open(self.open(&template.name)?.as_ref(), template.keyring.as_ref(), settings)
+    /// The raw speed of a template's keys with an engine.
+    pub fn raw_speed(&self, template: &Template, settings: &Settings, engine: Engine) -> Result<RawSpeed> {
+        let opener = template.opener(Signers::Of(engine));
+        RawSpeed::open(self.open(&template.name)?.as_ref(), opener.as_ref(), settings)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         BatchId, BatchState, Runs,
         promises::{Batches, Breach},
     },
+    signer::LANES,
     store::{BatchRow, StoreError},
 };
 
@@ -21,8 +22,9 @@ use crate::{
 const PAGE: usize = 500;
 /// How many ids are tried one by one where batches cannot be read, before the check gives up on the rest.
 const STEPS: usize = 10_000;
-/// Records that one thread checks at a time: enough to hide the cost of the queue, few enough to spread evenly.
-const PIECE: usize = 500;
+/// Records that one thread checks at a time: enough to hide the cost of the queue, few enough to spread evenly, and whole
+/// groups of signatures.
+const PIECE: usize = 63 * LANES;
 
 impl Scan<'_> {
     /// Reads all batches and checks their records on `threads` threads. Returns how many signatures verified.

@@ -22,6 +22,7 @@ mod logging;
 mod master_key;
 mod migrate;
 mod options;
+mod other_engine;
 mod panicking;
 mod progress;
 pub mod raw;

@@ -35,12 +35,13 @@ pub struct Settings {
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "parsed")]
     pub scheme: Scheme,
-    /// What signs: aws-lc, or rsa (many times slower) where aws-lc is not wanted [default: aws-lc]
+    /// What signs: aws-lc, lanes (eight at once, on processors with AVX-512 IFMA), or rsa (many times
+    /// slower) [default: aws-lc]
     #[arg(long, value_name = "ENGINE")]
     #[serde(deserialize_with = "parsed")]
     pub signer: Engine,
     /// Which signatures to verify before they are stored: needed (those of signers that do not check
-    /// their results; aws-lc and rsa do) or always (all) [default: needed]
+    /// their results; aws-lc, lanes and rsa do) or always (all) [default: needed]
     #[arg(long = "check-signatures", value_name = "WHEN")]
     #[serde(rename = "check-signatures", deserialize_with = "parsed")]
     pub checking: Checking,

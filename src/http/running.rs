@@ -1,19 +1,30 @@
-//! A running server, and how it stops.
+//! Running servers, and how they stop.
 
 use std::{io, time::Duration};
 
-use actix_rt::{task::JoinHandle, time::timeout};
+use actix_rt::{
+    task::{JoinError, JoinHandle},
+    time::timeout,
+};
 use actix_server::ServerHandle;
+use futures_util::future::{join_all, select_all};
 
 use super::{listener::Unlink, stopping::Stopping};
 
-/// A server that answers.
+/// Servers that answer.
 pub struct Running {
+    pub(super) servers: Vec<Answering>,
+    pub(super) stopping: Stopping,
+}
+
+/// One of them. Each has its own connections, so that health and metrics answer when the API can take no more.
+pub(super) struct Answering {
     pub(super) handle: ServerHandle,
     pub(super) server: JoinHandle<io::Result<()>>,
-    pub(super) helpers: Vec<JoinHandle<()>>,
-    pub(super) stopping: Stopping,
-    pub(super) sockets: Vec<Unlink>,
+    /// Looks whether the certificate was replaced.
+    pub(super) refreshing: Option<JoinHandle<()>>,
+    /// The name of its socket, which goes with it.
+    pub(super) _socket: Option<Unlink>,
 }
 
 impl Running {
@@ -22,30 +33,27 @@ impl Running {
 
     /// Waits until `until` returns, then stops: waits and streams end first, then every accepted request gets its
     /// answer.
-    pub async fn run(self, until: impl Future<Output = ()>) {
-        let Self { handle, server, helpers, stopping, sockets } = self;
-        tokio::pin!(server);
+    pub async fn run(mut self, until: impl Future<Output = ()>) {
+        tokio::pin!(until);
+        let servers = self.servers.iter_mut().map(|answering| &mut answering.server);
         tokio::select! {
-            ended = &mut server => {
-                log::error!("the API has ended: {}", describe(ended));
-                return;
+            (ended, _, _) = select_all(servers) => {
+                log::error!("a listener has ended: {}", describe(ended));
+                until.await;
             }
-            () = until => {}
+            () = &mut until => {}
         }
-        stopping.begin();
-        let stopped = timeout(Duration::from_secs(Self::LAST_ANSWERS + 1), async {
-            handle.stop(true).await;
-            drop(server.await);
-        });
-        if stopped.await.is_err() {
+        self.stopping.begin();
+        let stops = self.servers.iter().map(|answering| answering.handle.stop(true));
+        let limit = Duration::from_secs(Self::LAST_ANSWERS + 1);
+        if timeout(limit, join_all(stops)).await.is_err() {
             log::warn!("the API did not stop in time");
         }
-        helpers.iter().for_each(JoinHandle::abort);
-        drop(sockets);
+        self.servers.iter().filter_map(|answering| answering.refreshing.as_ref()).for_each(JoinHandle::abort);
     }
 }
 
-fn describe(ended: Result<io::Result<()>, actix_rt::task::JoinError>) -> String {
+fn describe(ended: Result<io::Result<()>, JoinError>) -> String {
     match ended {
         Ok(Ok(())) => "without an error".to_owned(),
         Ok(Err(error)) => error.to_string(),

@@ -19,14 +19,12 @@ use super::{
     request_id::Ids,
     route::Surface,
     routes,
-    running::Running,
+    running::{Answering, Running},
     tls::{self, Identity},
 };
 
 /// How long a TLS handshake, or the first head of a connection, may take.
 const FIRST: Duration = Duration::from_secs(5);
-/// Connections at a time. More wait to be accepted.
-const CONNECTIONS: usize = 10_000;
 
 /// Where the API answers, and to whom.
 pub struct Server {
@@ -34,6 +32,8 @@ pub struct Server {
     pub listeners: Vec<(Listener, Surface)>,
     /// The names by which the service may be called.
     pub hosts: Hosts,
+    /// Connections at a time, at each socket. More wait to be accepted.
+    pub connections: usize,
 }
 
 impl Server {
@@ -42,40 +42,41 @@ impl Server {
     /// # Errors
     /// When the operating system refuses a thread or random numbers.
     pub fn start(self, app: &App) -> io::Result<Running> {
-        let mut builder = actix_server::Server::build()
-            .workers(workers())
-            .max_concurrent_connections(CONNECTIONS)
-            .shutdown_timeout(Running::LAST_ANSWERS)
-            .disable_signals();
-        let stops = builder.graceful_shutdown_signal();
         let outside = Outside {
             app: app.clone(),
             hosts: Arc::new(self.hosts),
             ids: Arc::new(Ids::new()?),
             document: Data::new(openapi::document()),
         };
-        let front = Front { outside, stops };
-        let (mut helpers, mut sockets) = (Vec::new(), Vec::new());
-        for (listener, surface) in self.listeners {
-            log::info!("{surface} at {}", listener.url());
-            if let Access::Tls(identity) = &listener.access {
-                helpers.push(actix_rt::spawn(refresh(identity.clone())));
-            }
-            match listener.socket {
-                Socket::Tcp(socket) => {
-                    builder = front.clone().listen(builder, socket, listener.access, surface)?
-                }
-                Socket::Unix(socket, unlink) => {
-                    builder = front.clone().listen_unix(builder, socket, surface)?;
-                    sockets.push(unlink);
-                }
-            }
-        }
-        let server = builder.run();
-        let handle = server.handle();
-        let stopping = app.stopping().clone();
-        Ok(Running { handle, server: actix_rt::spawn(server), helpers, stopping, sockets })
+        let start = |(listener, surface)| start(listener, surface, self.connections, outside.clone());
+        let servers = self.listeners.into_iter().map(start).collect::<io::Result<_>>()?;
+        Ok(Running { servers, stopping: app.stopping().clone() })
     }
+}
+
+fn start(
+    listener: Listener,
+    surface: Surface,
+    connections: usize,
+    outside: Outside,
+) -> io::Result<Answering> {
+    log::info!("{surface} at {}", listener.url());
+    let builder = actix_server::Server::build()
+        .workers(workers())
+        .max_concurrent_connections(connections.div_ceil(workers()))
+        .shutdown_timeout(Running::LAST_ANSWERS)
+        .disable_signals();
+    let front = Front { outside, stops: builder.graceful_shutdown_signal() };
+    let refreshing = match &listener.access {
+        Access::Tls(identity) => Some(actix_rt::spawn(refresh(identity.clone()))),
+        Access::Plain => None,
+    };
+    let (builder, socket) = match listener.socket {
+        Socket::Tcp(socket) => (front.listen(builder, socket, listener.access, surface)?, None),
+        Socket::Unix(socket, unlink) => (front.listen_unix(builder, socket, surface)?, Some(unlink)),
+    };
+    let server = builder.run();
+    Ok(Answering { handle: server.handle(), server: actix_rt::spawn(server), refreshing, _socket: socket })
 }
 
 /// Threads that answer: few, because the cores are there to sign.

@@ -1,6 +1,9 @@
 //! Opens stored keys as signers.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use super::{Engine, MasterKey, PrivateKey, PublicKey, Signer, SignerError, seal, unseal};
 use crate::domain::{Fingerprint, KeyMaterial, StoredKey};
@@ -18,19 +21,25 @@ pub trait OpenSigner: Send + Sync {
 #[derive(Debug)]
 pub struct Keyring {
     engine: Engine,
-    master: OnceLock<MasterKey>,
+    /// Shared by the keyrings of a process, which differ in their engines.
+    master: OnceLock<Arc<MasterKey>>,
     file: Option<PathBuf>,
 }
 
 impl Keyring {
     /// A keyring whose signers use `engine`.
     pub fn new(engine: Engine, master: MasterKey) -> Self {
-        Self { engine, master: master.into(), file: None }
+        Self { engine, master: Arc::new(master).into(), file: None }
     }
 
     /// A keyring that reads its master key from `file` when it opens the first sealed key.
     pub fn locked(engine: Engine, file: Option<PathBuf>) -> Self {
         Self { engine, master: OnceLock::new(), file }
+    }
+
+    /// A keyring for the same keys whose signers use `engine`.
+    pub fn with_engine(&self, engine: Engine) -> Self {
+        Self { engine, master: self.master.clone(), file: self.file.clone() }
     }
 
     /// Seals a new private key, for its row in the database.
@@ -48,7 +57,7 @@ impl Keyring {
         }
         let file = self.file.as_ref().ok_or(SignerError::NoMasterKey(key))?;
         let master = MasterKey::read(file)?;
-        Ok(self.master.get_or_init(|| master))
+        Ok(self.master.get_or_init(|| Arc::new(master)))
     }
 }
 

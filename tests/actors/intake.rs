@@ -19,7 +19,7 @@ use signwave::{
     },
     config::Settings,
     domain::{InsertVerdict, RecordId},
-    store::{self, Audit, DatabaseUrl, KeyPool, StoreError},
+    store::{self, Audit, DatabaseUrl, StoreError},
 };
 use support::faulty::{Fault, Method};
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod faults;
+mod lanes;
 mod signers;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -12,7 +13,7 @@ use signwave::{
     audit,
     config::{Checking, Settings},
     domain::{InsertVerdict, KeyMaterial, KeyState, Scheme},
-    signer::{self, Engine, PublicKey},
+    signer::{self, Engine, OpenSigner, PublicKey},
     store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, Store},
 };
 use tempfile::TempDir;
@@ -55,9 +56,14 @@ impl Database {
     }
 
     /// Signs all that waits, as `signwave sign` does.
-    fn sign(&self, opener: Opener, scheme: Scheme, checking: Checking) -> Result<Ending, RunError> {
+    fn sign(
+        &self,
+        opener: Arc<dyn OpenSigner>,
+        scheme: Scheme,
+        checking: Checking,
+    ) -> Result<Ending, RunError> {
         let settings = Settings { batch_size: BATCH, scheme, checking, signers: 2, ..Settings::default() };
-        let parts = Parts::new(settings, Arc::new(opener), Mode::Drain);
+        let parts = Parts::new(settings, opener, Mode::Drain);
         actix_rt::System::new().block_on(actors::run(parts, Arc::clone(&self.store)))
     }
 
@@ -105,7 +111,7 @@ fn nothing_that_a_faulty_signer_makes_is_stored() {
         let bad = Arc::new(BadResults::default());
         let opener =
             Opener::new(&pool, rate, checking == Checking::Always, random.another(), Arc::clone(&bad));
-        let ended = database.sign(opener, scheme, checking);
+        let ended = database.sign(Arc::new(opener), scheme, checking);
         assert_eq!(ended, Ok(Ending::Drained { held_elsewhere: 0 }));
 
         assert_eq!(database.stored(&bad, scheme), 0, "a bad result is stored");
@@ -151,7 +157,7 @@ fn a_signer_that_says_it_checks_itself_is_believed_unless_all_are_checked() {
     let sign = |checking| {
         let database = Database::new(pool.public_keys(), 2 * BATCH);
         let opener = Opener::new(&pool, 1, true, Random::new(), Arc::clone(&bad));
-        (database.sign(opener, Scheme::Ps256, checking), database)
+        (database.sign(Arc::new(opener), Scheme::Ps256, checking), database)
     };
     // That is a lie, which shows that the checkers of these tests find what is bad.
     let (ended, database) = sign(Checking::Needed);
@@ -172,7 +178,7 @@ fn a_public_key_that_is_stored_under_the_name_of_another_checks_nothing() {
     let row = NewKey { public_key: other.spki().to_vec(), ..row(key) };
     database.store.add_key(&row, &by()).unwrap();
     let opener = Opener::new(&pool, 1, false, Random::new(), Arc::default());
-    let ended = database.sign(opener, Scheme::Ps256, Checking::Always);
+    let ended = database.sign(Arc::new(opener), Scheme::Ps256, Checking::Always);
     assert_eq!(ended, Err(RunError::NoActiveKey { waiting: BATCH as u64 }));
     let reason = database.store.keys().unwrap()[0].state_reason.clone().unwrap();
     let expected = format!("the stored public key of key {} belongs to another key", key.fingerprint());

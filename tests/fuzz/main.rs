@@ -89,4 +89,6 @@ tests! {
     server_errors: 10_000,
     token: 10_000,
     certificate: 10_000,
+    lanes_kernels: 2000,
+    lanes_keys: 200,
 }

@@ -36,16 +36,27 @@ struct Body {
 impl Exchange {
     /// Sends the head of a POST, with `headers` besides `Host` and the token.
     pub fn post(to: SocketAddr, token: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(to)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.set_nodelay(true)?;
         let mut head = format!("POST {path} HTTP/1.1\r\nhost: {to}\r\nauthorization: Bearer {token}\r\n");
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
         }
-        stream.write_all((head + "\r\n").as_bytes())?;
+        let mut exchange = Self::connect(to)?;
+        exchange.send((head + "\r\n").as_bytes())?;
+        Ok(exchange)
+    }
+
+    /// Connects, and sends nothing.
+    pub fn connect(to: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(to)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
         Ok(Self { stream })
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
     }
 
     /// Begins a bulk request, the body of which comes in chunks.

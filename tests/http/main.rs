@@ -4,6 +4,7 @@
 mod access;
 mod bulk;
 mod client;
+mod crowd;
 mod edges;
 mod exports;
 mod keys;
@@ -13,6 +14,7 @@ mod place;
 mod records;
 mod site;
 mod slow;
+mod stop;
 mod submit;
 mod verifying;
 mod viewers;

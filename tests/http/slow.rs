@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{api::Api, sandbox::Sandbox, waiting::until};
+use support::{api::Api, random::count, sandbox::Sandbox, waiting::until};
 
 fn connect(api: &Api) -> TcpStream {
     let stream = TcpStream::connect(api.url.strip_prefix("http://").unwrap()).unwrap();
@@ -62,4 +62,47 @@ fn a_client_that_does_not_take_its_answer_is_cut_off_and_others_are_answered_mea
     assert!(began.elapsed() > Duration::from_secs(20), "a client may pause");
     let (_, sent) = kept(deaf);
     assert!(sent.len() < 12 * 1_000_000, "{}", sent.len());
+}
+
+/// The time that 99 of 100 requests of a client take at most.
+fn p99(api: &Api) -> Duration {
+    let mut times: Vec<_> = (0..200)
+        .map(|_| {
+            let asked = Instant::now();
+            assert_eq!(api.get("/health/live", &[("connection", "close")]).status(), 200);
+            asked.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[197]
+}
+
+#[test]
+fn crowds_of_slow_heads_bodies_and_readers_are_all_cut_off() {
+    let crowd = count("TEST_SLOW_CLIENTS", 150);
+    let sandbox = Sandbox::migrated();
+    let api = Api::start(&sandbox, &[]);
+    let token = sandbox.ok(&["tokens", "create", "--name", "slow", "--scope", "submit"]);
+    let body = format!(
+        "POST /v1/records HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n{{",
+        token.trim()
+    );
+    let reader = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(12);
+    let alone = p99(&api);
+    let beginnings = ["GET /health/live HTTP/1.1\r\nHost: loc", &body, &reader];
+    let crowds: Vec<_> = (0..crowd)
+        .flat_map(|_| beginnings)
+        .map(|beginning| {
+            let mut stream = connect(&api);
+            stream.write_all(beginning.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let beside = p99(&api);
+    until("all are cut off", Duration::from_secs(90), || api.service.open_sockets() == 0);
+    println!(
+        "measured: {} slow clients; p99 of another: {alone:?} alone, {beside:?} beside them",
+        crowds.len()
+    );
 }

@@ -49,7 +49,11 @@ impl Site {
             actix_rt::System::new().block_on(async move {
                 let transactions = actors::transactions(&shared);
                 let app = App::new(&parts, &shared, &transactions, keyring);
-                let server = Server { listeners: vec![(listener, Surface::Api)], hosts: Hosts::default() };
+                let server = Server {
+                    listeners: vec![(listener, Surface::Api)],
+                    hosts: Hosts::default(),
+                    connections: 100,
+                };
                 server.start(&app).unwrap().run(async { drop(stopped.await) }).await;
             });
         });

@@ -159,6 +159,20 @@ fn the_audit_log_is_append_only_and_has_no_gaps() {
     run(&mut database.stranger(), &row(3, "cli:other", "key.add"));
 }
 
+#[test]
+fn verify_notices_a_row_of_the_audit_log_that_is_gone() {
+    let database = database();
+    assert_eq!(database.store.audit().unwrap(), Vec::<String>::new());
+    let delete = "ALTER TABLE api_audit DISABLE TRIGGER api_audit_no_delete; DELETE FROM api_audit WHERE id = 1; \
+                  ALTER TABLE api_audit ENABLE ALWAYS TRIGGER api_audit_no_delete";
+    run(&mut database.admin(), delete);
+    let missing = ["the audit log ends with row 2, but has 1 rows: rows were deleted from it"];
+    assert_eq!(database.store.audit().unwrap(), missing);
+    run(&mut database.admin(), "DROP TABLE api_audit");
+    let problems = database.store.audit().unwrap();
+    assert!(problems.iter().any(|problem| problem.starts_with("table api_audit is missing")), "{problems:?}");
+}
+
 /// The row of the log is refused by somebody's trigger, for a reason that no check could foresee.
 #[test]
 fn a_change_whose_row_is_refused_is_undone() {

@@ -6,6 +6,7 @@ mod bounds;
 mod certificates;
 mod forms;
 mod import;
+mod lanes;
 mod public_keys;
 mod sealing;
 mod signatures;

@@ -209,3 +209,19 @@ fn the_audit_log_is_append_only_and_has_no_gaps() {
     );
     database.allows("INSERT INTO api_audit (who, action, object) VALUES ('node:n', 'key.state', 'x')");
 }
+
+#[test]
+fn verify_notices_a_row_of_the_audit_log_that_is_gone() {
+    let database = database();
+    assert_eq!(database.store.audit().unwrap(), Vec::<String>::new());
+    database.allows("DROP TRIGGER api_audit_no_delete; DELETE FROM api_audit WHERE id = 2");
+    let problems = database.store.audit().unwrap();
+    assert!(
+        problems
+            .contains(&"the audit log ends with row 3, but has 2 rows: rows were deleted from it".to_owned()),
+        "{problems:?}"
+    );
+    database.allows("DROP TABLE api_audit");
+    let problems = database.store.audit().unwrap();
+    assert!(problems.contains(&"table 'api_audit' is missing".to_owned()), "{problems:?}");
+}

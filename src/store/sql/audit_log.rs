@@ -82,3 +82,17 @@ impl TryFrom<RawAudit> for AuditRow {
         })
     }
 }
+
+/// How many rows the audit log has, and the highest of their ids.
+pub(in crate::store) struct AuditSpan;
+impl Sql for AuditSpan {
+    const TEXT: &'static str = "SELECT count(*), coalesce(max(id), 0) FROM api_audit";
+    type Columns = (BigInt, BigInt);
+}
+
+/// A sentence when rows are missing: they are numbered from 1 without gaps.
+pub(in crate::store) fn missing_rows((rows, highest): (i64, i64)) -> Option<String> {
+    (rows != highest).then(|| {
+        format!("the audit log ends with row {highest}, but has {rows} rows: rows were deleted from it")
+    })
+}

@@ -15,7 +15,7 @@ pub(super) use access::{
     RawStoredToken, RawToken, StoredTokenColumns, TokenColumns, credential_columns, end_in_words,
     rotation_in_words, stored_token, token_in_words,
 };
-pub(super) use audit_log::{AuditColumns, Change, RawAudit, note};
+pub(super) use audit_log::{AuditColumns, AuditSpan, Change, RawAudit, missing_rows, note};
 pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
 pub(super) use checks::{expect_rows, sql_limit};
 pub(super) use keys::{note_added_key, set_key_state};

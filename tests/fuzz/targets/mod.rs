@@ -5,6 +5,7 @@
 mod access;
 mod imports;
 mod keys;
+mod lanes;
 mod requests;
 mod settings;
 mod texts;
@@ -44,6 +45,8 @@ targets![
     texts::server_errors,
     access::token,
     access::certificate,
+    lanes::lanes_kernels,
+    lanes::lanes_keys,
 ];
 
 /// The bytes as text; what is none never reaches a parser of texts.
