@@ -186,6 +186,16 @@ fn a_stream_ends_when_its_token_expires_and_when_the_service_stops() {
     ends_within(&long, Duration::from_secs(2));
 }
 
+#[test]
+fn a_stream_ends_soon_after_its_token_was_revoked() {
+    let site = Site::start();
+    let token = site.token(None);
+    let seen = site.look(&token, "/v1/events", "");
+    next(&seen, "event: status");
+    site.store.revoke_token(Token::parse(&token).unwrap().id(), &by()).unwrap();
+    ends_within(&seen, Duration::from_secs(15));
+}
+
 #[track_caller]
 fn ends_within(seen: &mpsc::Receiver<String>, time: Duration) {
     let until = Instant::now() + time;
