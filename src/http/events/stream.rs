@@ -57,9 +57,11 @@ pub struct Filter {
 #[utoipa::path(
     get,
     path = "/v1/events",
+    operation_id = "events",
+    tag = "status",
     params(
         Filter,
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client saw"),
+        ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "The id of the last event that the client saw"),
     ),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),

@@ -55,6 +55,8 @@ const CSV: &str = "text/csv";
 #[utoipa::path(
     get,
     path = "/v1/signatures",
+    operation_id = "export_signatures",
+    tag = "records",
     params(Options),
     responses(
         (status = 200, description = "One line for each signature", content(
