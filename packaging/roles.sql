@@ -7,9 +7,11 @@
 --
 -- Nobody can log in with a password until one is set: \password signwave_service
 --
--- signwave_owner    owns the tables: 'migrate', 'keys', 'import'
+-- signwave_owner    owns the tables: 'migrate', 'keys', 'tokens', 'import'
 -- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
--- signwave_auditor  'status', 'verify', 'export', 'keys list': reads everything but the sealed private keys
+-- signwave_api      the same, and an HTTP API that takes records and generates keys
+-- signwave_auditor  'status', 'verify', 'export', 'keys list', 'tokens list', 'audit-log': reads everything but the sealed
+--                   private keys and the hashes of the tokens
 -- signwave_writer   adds records with signwave_submit() or plain SQL
 -- signwave_reader   reads signatures with plain SQL
 \set ON_ERROR_STOP on
@@ -19,7 +21,7 @@ DO $$
 DECLARE
     name TEXT;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['signwave_owner', 'signwave_service', 'signwave_auditor', 'signwave_writer',
+    FOREACH name IN ARRAY ARRAY['signwave_owner', 'signwave_service', 'signwave_api', 'signwave_auditor', 'signwave_writer',
                                 'signwave_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN', name);
@@ -40,7 +42,7 @@ GRANT CREATE ON SCHEMA public TO signwave_owner;
 SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
 \if :migrated
     REVOKE ALL ON ALL TABLES IN SCHEMA public
-        FROM PUBLIC, signwave_service, signwave_auditor, signwave_writer, signwave_reader;
+        FROM PUBLIC, signwave_service, signwave_api, signwave_auditor, signwave_writer, signwave_reader;
 
     -- The service reads everything, because 'verify' must. It adds batches and signatures, but never a record
     -- or a key. Identity columns need no right to their sequences.
@@ -49,15 +51,27 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE (state, epoch, key_id, node_id, scheme, leased_at, signed_at) ON batch TO signwave_service;
     GRANT UPDATE (state, state_reason, last_leased, signature_count) ON signing_key TO signwave_service;
     GRANT UPDATE (lease_until, lease_ttl) ON node TO signwave_service;
+    -- Tokens of the API, which are never deleted, and the log of every change of a key or a token.
+    GRANT INSERT ON api_token, api_audit TO signwave_service;
+    GRANT UPDATE (secret_sha256, previous_sha256, previous_until, expires_at, revoked_at, last_used_at) ON api_token
+        TO signwave_service;
     GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap TO signwave_service;
     GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
     -- The right to lock them. No other role has it, because a lock holds up the turns of all nodes.
-    GRANT UPDATE ON opening_turn, leasing_turn TO signwave_service;
+    GRANT UPDATE ON opening_turn, leasing_turn, auditing_turn TO signwave_service;
 
-    GRANT SELECT ON record, node, batch, signature, gap, signed_record, __diesel_schema_migrations TO signwave_auditor;
+    -- What the HTTP API adds. A record or a key is never changed by it, except for a key's state.
+    GRANT signwave_service TO signwave_api;
+    GRANT INSERT (external_id, payload) ON record TO signwave_api;
+    GRANT INSERT ON signing_key TO signwave_api;
+
+    GRANT SELECT ON record, node, batch, signature, gap, api_audit, signed_record, __diesel_schema_migrations
+        TO signwave_auditor;
     GRANT SELECT (id, fingerprint, public_key, bits, custody, location, state, state_reason, last_leased,
         signature_count, created_at) ON signing_key TO signwave_auditor;
+    GRANT SELECT (id, name, scopes, previous_until, certificate_sha256, created_at, expires_at, revoked_at, last_used_at)
+        ON api_token TO signwave_auditor;
 
     -- For INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
     GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;

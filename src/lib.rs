@@ -5,13 +5,18 @@
 //! 1. [`domain`]: the rules, as pure code.
 //! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither imports the other.
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
-//! 4. [`cli`]: the command line.
+//!    [`access`]: who may call the API.
+//!    [`formats`]: records in, signatures out, as text.
+//! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod actors;
 pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod formats;
+pub mod http;
 pub mod signer;
 pub mod store;

@@ -11,6 +11,9 @@ pub struct Figure {
     samples: Vec<f64>,
 }
 
+/// From how many samples on percentiles stand for the extremes.
+const MANY: usize = 20;
+
 /// What a figure should reach.
 #[derive(Clone, Copy)]
 pub enum Goal {
@@ -33,8 +36,11 @@ impl Figure {
         (samples[(n - 1) / 2] + samples[n / 2]) / 2.0
     }
 
+    /// The lowest and the highest sample, or the 10th and 90th percentile of many samples.
     fn range(&self) -> (f64, f64) {
-        (self.samples[0], self.samples[self.samples.len() - 1])
+        let last = self.samples.len() - 1;
+        let cut = if self.samples.len() >= MANY { self.samples.len() / 10 } else { 0 };
+        (self.samples[cut], self.samples[last - cut])
     }
 
     fn verdict(&self) -> &'static str {
@@ -55,29 +61,30 @@ impl Figure {
     }
 
     fn as_json(&self) -> Value {
-        let (min, max) = self.range();
+        let (low, high) = self.range();
+        let (min, max) = (self.samples[0], self.samples[self.samples.len() - 1]);
         let goal = match self.goal {
             None => Value::Null,
             Some(Goal::AtLeast(least)) => json!({"at_least": least}),
             Some(Goal::AtMost(most)) => json!({"at_most": most}),
         };
-        json!({"name": self.name, "median": self.median(), "min": min, "max": max, "goal": goal, "samples": self.samples})
+        json!({"name": self.name, "median": self.median(), "low": low, "high": high, "min": min, "max": max, "goal": goal, "samples": self.samples})
     }
 }
 
 /// Prints a table for people.
 pub fn print_table(figures: &[Figure], out: &mut impl Write) -> io::Result<()> {
     let wide = figures.iter().map(|figure| figure.name.chars().count()).max().unwrap_or(0);
-    writeln!(out, "{:wide$}  {:>10}  {:>10}  {:>10}  {:>10}", "", "median", "min", "max", "goal")?;
+    writeln!(out, "{:wide$}  {:>10}  {:>10}  {:>10}  {:>10}", "", "median", "low", "high", "goal")?;
     for figure in figures {
-        let (min, max) = figure.range();
+        let (low, high) = figure.range();
         writeln!(
             out,
             "{:wide$}  {:>10}  {:>10}  {:>10}  {:>10}  {}",
             figure.name,
             number(figure.median()),
-            number(min),
-            number(max),
+            number(low),
+            number(high),
             figure.goal(),
             figure.verdict(),
         )?;
@@ -110,5 +117,11 @@ mod tests {
         assert_eq!(figure(Goal::AtLeast(0.98)).verdict(), "missed");
         assert_eq!(figure(Goal::AtMost(0.96)).verdict(), "missed");
         assert_eq!(Figure::new("x", None, vec![1.0, 2.0]).median(), 1.5);
+    }
+
+    #[test]
+    fn extremes_of_a_few_samples_are_shown_and_percentiles_of_many() {
+        let range = |count: u8| Figure::new("x", None, (0..count).map(f64::from).collect()).range();
+        assert_eq!((range(19), range(100)), ((0.0, 18.0), (10.0, 89.0)));
     }
 }

@@ -12,9 +12,9 @@ use signwave::{
     actors::{self, Counters, Ending, Mode, Parts},
     cli::raw::RawSpeed,
     config::Settings,
-    domain::KeyMaterial,
+    domain::{By, KeyMaterial, Who},
     signer::{Engine, Keyring, MasterKey, OpenSigner, generate, seal},
-    store::{self, NewKey, NewRecord, Store},
+    store::{self, NewKey, NewRecord, OnConflict, Store},
 };
 
 use crate::{noop::NoopOpener, scratch::Scratch};
@@ -38,8 +38,10 @@ pub struct Template {
 /// The signer of a measurement.
 #[derive(Clone, Copy)]
 pub enum Signers {
-    /// The engine.
+    /// The engine of the lab.
     Real,
+    /// This engine.
+    Of(Engine),
     /// The no-op signer: signatures are zeros.
     Noop,
 }
@@ -57,10 +59,16 @@ pub struct Measured {
 }
 
 impl Template {
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The opener of the keys.
     pub fn opener(&self, signers: Signers) -> Arc<dyn OpenSigner> {
         match signers {
             Signers::Real => self.keyring.clone(),
+            Signers::Of(engine) => Arc::new(self.keyring.with_engine(engine)),
             Signers::Noop => Arc::new(NoopOpener),
         }
     }
@@ -120,9 +128,10 @@ impl Lab {
         Ok(Measured { seconds, cpu_seconds, server_cpu_seconds: server, last_to_first })
     }
 
-    /// The raw speed of a template's keys.
-    pub fn raw_speed(&self, template: &Template, settings: &Settings) -> Result<RawSpeed> {
-        RawSpeed::open(self.open(&template.name)?.as_ref(), template.keyring.as_ref(), settings)
+    /// The raw speed of a template's keys with an engine.
+    pub fn raw_speed(&self, template: &Template, settings: &Settings, engine: Engine) -> Result<RawSpeed> {
+        let opener = template.opener(Signers::Of(engine));
+        RawSpeed::open(self.open(&template.name)?.as_ref(), opener.as_ref(), settings)
     }
 }
 
@@ -154,15 +163,17 @@ fn add_keys(store: &dyn Store, master: &MasterKey, count: usize, bits: u32) -> R
         let made = making.into_iter().map(|keys| keys.join().unwrap_or_else(|panic| resume_unwind(panic)));
         made.flatten().collect()
     });
+    let by = By::without_request(Who::CommandLine("bench".to_owned()));
     for key in keys {
         let key = key?;
         let public_key = key.public_key();
-        store.add_key(&NewKey {
+        let row = NewKey {
             fingerprint: public_key.fingerprint(),
             public_key: public_key.spki().to_vec(),
             bits: public_key.bits(),
             material: KeyMaterial::Sealed(seal(master, &key)?),
-        })?;
+        };
+        store.add_key(&row, &by)?;
     }
     Ok(())
 }
@@ -175,7 +186,7 @@ pub fn add_records(store: &dyn Store, first: u64, last: u64) -> Result<()> {
             .collect();
         let records: Vec<_> =
             rows.iter().map(|(name, payload)| NewRecord { external_id: Some(name), payload }).collect();
-        store.insert_records(&records)?;
+        store.insert_records(&records, OnConflict::Stop)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod figure;
 mod lab;
+mod lanes;
 mod memory;
 mod noop;
 mod raw_verify;
@@ -32,12 +33,14 @@ use scratch::Scratch;
     max_term_width = 100,
     after_help = "\
 Each rate is measured in turns with the raw rate of the same signer, keys and threads. The databases are
-removed afterwards. All suites together take about ten minutes.
+removed afterwards. All suites together take about a quarter of an hour. Low and high are the lowest
+and the highest measurement, or the 10th and 90th percentile where there are 20 or more.
 
 Examples:
   scripts/bench
   scripts/bench batches --repeat 5
   scripts/bench ceiling verify --json
+  scripts/bench lanes                          the engine lanes beside aws-lc
   scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
@@ -56,7 +59,7 @@ struct Bench {
     /// How often to measure each figure
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
-    /// The signer to measure: aws-lc or rsa
+    /// The signer to measure: aws-lc, lanes or rsa
     #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
     signer: Engine,
     /// The folder for the SQLite databases, on the disk to be measured
@@ -94,6 +97,9 @@ enum Suite {
     Memory,
     /// The rate of `verify` ÷ the raw verification rate
     Verify,
+    /// The engine lanes ÷ aws-lc: one core, two threads, whole runs at batch sizes 1000, 100 and 10, opening a
+    /// key, verifying; only where the CPU has AVX-512 IFMA
+    Lanes,
     /// One node and three, with a signer that does nothing; PostgreSQL only
     Nodes,
     /// The time from an INSERT to its signature, while the service is idle; PostgreSQL only
@@ -138,10 +144,13 @@ impl Bench {
         let measurable = |suite: &Suite| match suite {
             Suite::Nodes | Suite::Latency | Suite::Large => is_server,
             Suite::Memory => !is_server,
+            Suite::Lanes => Engine::Lanes.is_supported(),
             _ => true,
         };
         if let Some(suite) = self.suites.iter().find(|suite| !measurable(suite)) {
-            bail!("the suite {suite:?} cannot run on this kind of database: add or leave out --postgres");
+            bail!(
+                "the suite {suite:?} cannot run here: add or leave out --postgres (lanes: the CPU needs AVX-512 IFMA)"
+            );
         }
         let quick = |suite: &Suite| measurable(suite) && *suite != Suite::Large;
         let all = Suite::value_variants().iter().copied().filter(quick);
@@ -162,6 +171,7 @@ impl Bench {
                     memory::memory(|records| self.again(&["--peak-memory"], records), self.records, repeat)?
                 }
                 Suite::Verify => suites::verify(lab, &template, repeat)?,
+                Suite::Lanes => lanes::lanes(lab, &template, repeat)?,
                 Suite::Nodes => {
                     let node = |name: &str| self.again(&["--node", name], self.records);
                     server::nodes(lab, &make(self.records * 10)?, node, repeat)?

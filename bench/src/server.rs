@@ -12,7 +12,7 @@ use signwave::{
     actors::{self, Mode, Parts, Stop},
     config::{Roles, Settings},
     domain::InsertVerdict,
-    store::{self, NewRecord, Store},
+    store::{self, NewRecord, OnConflict, Store},
 };
 
 use crate::{
@@ -128,7 +128,7 @@ fn samples(store: &dyn Store) -> Result<Vec<f64>> {
     for _ in 0..SAMPLES {
         thread::sleep(Duration::from_millis(20));
         let record = NewRecord { external_id: None, payload: b"latency" };
-        let inserted = store.insert_records(&[record])?;
+        let inserted = store.insert_records(&[record], OnConflict::Stop)?;
         let begun = Instant::now();
         let Some(InsertVerdict::Inserted(id)) = inserted.first().copied() else {
             bail!("the record was not inserted")

@@ -10,7 +10,7 @@ use signwave::{
     audit,
     config::{Checking, Settings},
     domain::{BatchId, Scheme},
-    signer::PublicKey,
+    signer::{Engine, PublicKey},
 };
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a raw rate is measured on each side of an end-to-end run.
-const SLICE: Duration = Duration::from_secs(4);
+pub const SLICE: Duration = Duration::from_secs(4);
 
 /// The rate ÷ the raw signing rate, by batch size.
 pub fn batches(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
@@ -32,7 +32,7 @@ pub fn batches(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure
         let settings = Settings { batch_size, ..Settings::default() };
         let (mut rates, mut ratios) = (Vec::new(), Vec::new());
         for round in 1..=repeat {
-            let mut raw = lab.raw_speed(template, &settings)?;
+            let mut raw = lab.raw_speed(template, &settings, lab.engine)?;
             raw.measure(SLICE)?;
             let rate = template.records as f64 / lab.sign(template, &settings, Signers::Real)?.seconds;
             raw.measure(SLICE)?;
@@ -118,12 +118,23 @@ pub fn ceiling(lab: &Lab, template: &Template, large: &Template, repeat: u16) ->
 
 /// The rate of `verify` ÷ the raw verification rate.
 pub fn verify(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
+    verify_with(lab, template, repeat, [lab.engine; 2], Goal::AtLeast(0.9))
+}
+
+/// The rate of `verify` with the first engine ÷ the raw verification rate of the second.
+pub fn verify_with(
+    lab: &Lab,
+    template: &Template,
+    repeat: u16,
+    [engine, raw_engine]: [Engine; 2],
+    goal: Goal,
+) -> Result<Vec<Figure>> {
     let name = lab.copy(template)?;
     lab.sign_at(&name, template, template.records, &Settings::default(), Signers::Real)?;
     let store = lab.open(&name)?;
     let (keys, mut verifiers, mut records) = (store.keys()?, Vec::new(), Vec::new());
     for key in &keys {
-        verifiers.push(lab.engine.verifier(&PublicKey::from_spki(&key.public_key)?)?);
+        verifiers.push(raw_engine.verifier(&PublicKey::from_spki(&key.public_key)?)?);
     }
     for batch in store.batches(BatchId(0), 20)? {
         let verifier = keys.iter().position(|key| Some(key.id) == batch.key).context("a batch has a key")?;
@@ -138,7 +149,7 @@ pub fn verify(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure>
         let raw = || verification_rate(&verifiers, Scheme::default(), &records, threads, SLICE);
         let before = raw()?;
         let begun = Instant::now();
-        let report = audit::check_all(store.as_ref(), lab.engine, threads, &|_| {})?;
+        let report = audit::check_all(store.as_ref(), engine, threads, &|_| {})?;
         let rate = report.verified as f64 / begun.elapsed().as_secs_f64();
         ensure!(report.is_clean(), "the measured database does not verify");
         let raw = (before + raw()?) / 2.0;
@@ -147,7 +158,7 @@ pub fn verify(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure>
         ratios.push(rate / raw);
     }
     Ok(vec![
-        Figure::new("verified records/s", None, rates),
-        Figure::new("÷ raw verification", Some(Goal::AtLeast(0.9)), ratios),
+        Figure::new(format!("verified records/s, {engine}"), None, rates),
+        Figure::new(format!("· ÷ raw verification, {raw_engine}"), Some(goal), ratios),
     ])
 }

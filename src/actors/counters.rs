@@ -1,6 +1,11 @@
 //! Counters: what a run has done so far, for a progress bar or a status line.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use super::timing::Timing;
 
 /// What one run has done so far. The counters only rise.
 #[derive(Debug, Default)]
@@ -9,7 +14,7 @@ pub struct Counters {
     batches: AtomicU64,
     fenced: AtomicU64,
     failed: AtomicU64,
-    commits: AtomicU64,
+    commits: Timing,
 }
 
 impl Counters {
@@ -35,7 +40,12 @@ impl Counters {
 
     /// Transactions in which batches were stored.
     pub fn commits(&self) -> u64 {
-        self.commits.load(Relaxed)
+        self.commits.read().count()
+    }
+
+    /// How long these transactions took, from the first attempt to the answer.
+    pub fn commit_times(&self) -> &Timing {
+        &self.commits
     }
 
     pub(super) fn add_committed(&self, records: u64) {
@@ -51,7 +61,7 @@ impl Counters {
         self.failed.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn add_commit(&self) {
-        self.commits.fetch_add(1, Relaxed);
+    pub(super) fn add_commit(&self, took: Duration) {
+        self.commits.add(took);
     }
 }

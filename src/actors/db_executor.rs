@@ -8,15 +8,15 @@ use std::{
 use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
 
 use super::messages::{
-    Commit, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release,
-    Remove, Renew, Suspend, TakeInventory,
+    Commit, Insert, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register,
+    Release, Remove, Renew, Suspend, TakeInventory,
 };
 use crate::{
-    domain::{CommitVerdict, Digest, KeyState, NodeId, Outcome},
+    domain::{CommitVerdict, Digest, InsertVerdict, KeyState, NodeId, Outcome},
     signer,
     store::{
-        Inventory, KeyStateVerdict, OpenedBatches, Reclaimed, RenewVerdict, Status, Store, StoreError,
-        StoredKey,
+        Inventory, KeyStateVerdict, NewRecord, OpenedBatches, Reclaimed, RenewVerdict, Status, Store,
+        StoreError, StoredKey,
     },
 };
 
@@ -88,6 +88,17 @@ fn digests(store: &dyn Store, lease: &crate::domain::Lease) -> Result<Vec<Digest
     Ok(digests)
 }
 
+fn insert(
+    store: &dyn Store,
+    Insert(records, part, on_conflict): &Insert,
+) -> Result<Vec<InsertVerdict>, StoreError> {
+    let new: Vec<_> = records[part.clone()]
+        .iter()
+        .map(|record| NewRecord { external_id: record.external_id.as_deref(), payload: &record.payload })
+        .collect();
+    store.insert_records(&new, *on_conflict)
+}
+
 impl Actor for DbExecutor {
     type Context = SyncContext<Self>;
 }
@@ -125,7 +136,8 @@ transactions! {
     Remove => u64, |Remove(node), store| store.remove_node(node);
     Reclaim => Vec<Reclaimed>, |Reclaim { me, grace }, store| store.reclaim(me, grace);
     LoadKey => Option<StoredKey>, |LoadKey(key), store| store.stored_key(key);
-    Suspend => KeyStateVerdict, |Suspend { key, reason }, store|
-        store.set_key_state(key, KeyState::Suspended, Some(&reason));
+    Suspend => KeyStateVerdict, |Suspend { key, reason, by }, store|
+        store.set_key_state(key, KeyState::Suspended, Some(&reason), &by);
+    Insert => Vec<InsertVerdict>, |request, store| insert(store, &request);
     ReadStatus => Status, |ReadStatus, store| store.status();
 }

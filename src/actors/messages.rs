@@ -3,14 +3,18 @@
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use actix::Message;
+use bytes::Bytes;
 
 use super::standing::Interrupted;
 use crate::{
-    domain::{BatchId, CommitVerdict, Digest, Epoch, KeyId, Lease, NodeId, Outcome, Scheme, SignedBatch},
+    domain::{
+        BatchId, By, CommitVerdict, Digest, Epoch, InsertVerdict, KeyId, Lease, NodeId, Outcome, Scheme,
+        SignedBatch,
+    },
     signer::SignerError,
     store::{
-        Inventory, KeyStateVerdict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status, StoreError,
-        StoredKey,
+        Inventory, KeyStateVerdict, OnConflict, OpenBatches, OpenedBatches, Reclaimed, RenewVerdict, Status,
+        StoreError, StoredKey,
     },
 };
 
@@ -114,12 +118,29 @@ pub struct Suspend {
     pub key: KeyId,
     /// Why.
     pub reason: String,
+    /// This node.
+    pub by: By,
 }
 
 /// To DbExecutor: read the progress of the work.
 #[derive(Message)]
 #[rtype(result = "Result<Status, StoreError>")]
 pub struct ReadStatus;
+
+/// A record that a client sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// The client's own name for it.
+    pub external_id: Option<String>,
+    /// The bytes to be signed.
+    pub payload: Bytes,
+}
+
+/// To DbExecutor: add a part of the records in one transaction. The records are shared, because a part is sent again
+/// without the record that the schema refuses.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<InsertVerdict>, StoreError>")]
+pub struct Insert(pub Arc<[Incoming]>, pub Range<usize>, pub OnConflict);
 
 /// To Supervisor, and on to the KeyActor of `lease.key`: sign this batch.
 #[derive(Message)]

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{commits::Commits, counters::Counters, mode::Mode, news::News, stop::Stop};
+use super::{
+    commits::Commits, counters::Counters, events::Events, mode::Mode, news::News, stop::Stop, vitals::Vitals,
+};
 use crate::{config::Settings, signer::OpenSigner};
 
-/// Everything that a run consists of, besides its database. The last four parts are shared with the caller, who can
+/// Everything that a run consists of, besides its database. The last six parts are shared with the caller, who can
 /// read or use them during the run and afterwards.
 #[derive(Clone)]
 pub struct Parts {
@@ -23,6 +25,10 @@ pub struct Parts {
     pub news: News,
     /// Notifies callers of stored batches.
     pub commits: Commits,
+    /// Remembers what happens seldom.
+    pub events: Events,
+    /// Shows how the run is.
+    pub vitals: Vitals,
 }
 
 impl Parts {
@@ -36,6 +42,8 @@ impl Parts {
             counters: Arc::default(),
             news: News::default(),
             commits: Commits::default(),
+            events: Events::default(),
+            vitals: Vitals::default(),
         }
     }
 }

@@ -51,9 +51,26 @@ const LAST_STEPS: Duration = Duration::from_secs(1);
 ///
 /// [`Mode`]: super::Mode
 pub async fn run(parts: Parts, store: Arc<dyn Store>) -> Result<Ending, RunError> {
+    let transactions = transactions(&store);
+    run_beside(parts, store, transactions).await
+}
+
+/// The database threads of a run, which carry out one transaction after the other.
+pub fn transactions(store: &Arc<dyn Store>) -> Addr<DbExecutor> {
+    DbExecutor::start(store, store.connections())
+}
+
+/// As [`run`], with database threads that the caller uses, too.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_beside(
+    parts: Parts,
+    store: Arc<dyn Store>,
+    transactions: Addr<DbExecutor>,
+) -> Result<Ending, RunError> {
     // Long reads have a separate thread.
-    let (transactions, reads) =
-        (DbExecutor::start(&store, store.connections()), DbExecutor::start(&store, 1));
+    let reads = DbExecutor::start(&store, 1);
     let (db, stop) = (Db::of(&transactions).reading_from(&reads), &parts.stop);
     let start = async || {
         // A run that drains needs no notifications, because it ends when nothing is left.
@@ -105,9 +122,9 @@ impl Service {
         clock: Clock,
         pool: impl FnOnce(usize) -> std::io::Result<SigningPool>,
     ) -> Result<Self, RunError> {
-        let Parts { settings, opener, mode, stop, counters, news, commits } = parts;
+        let Parts { settings, opener, mode, stop, counters, news, commits, events, vitals } = parts;
         settings.check()?;
-        let standing = Standing::new(clock);
+        let standing = vitals.show(Standing::telling(clock, events));
         let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
@@ -124,7 +141,7 @@ impl Service {
             pool: Arc::clone(&pool),
             standing: Arc::clone(&standing),
         };
-        let supervisor = Supervisor::new(tools).start();
+        let supervisor = Supervisor::new(settings.node_name.clone(), tools).start();
         let wakes = ingest.address().recipient();
         let outlet = Outlet {
             db: db.clone(),

@@ -19,11 +19,12 @@ use super::{
 use crate::{
     config::Checking,
     domain::{Digest, Scheme, SignatureBuf, StoredKey},
-    signer::{OpenSigner, SignerError},
+    signer::{LANES, OpenSigner, SignerError},
 };
 
-/// How many operations are made between two checks of the permit: 2 ms of RSA-2048.
-const SIGNED_AT_A_TIME: usize = 8;
+/// How many operations are made between two checks of the permit: as many as an engine makes at once, at most 2 ms of
+/// RSA-2048.
+const SIGNED_AT_A_TIME: usize = LANES;
 
 /// A fixed number of threads with one queue. The number of leases that a node may hold limits the length of the
 /// queue.

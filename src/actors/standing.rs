@@ -4,19 +4,23 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
 
 use super::{
     clock::Clock,
+    events::{Event, Events},
     workload::{Ticket, Workload},
 };
 use crate::{domain::NodeId, store::StoreError};
 
 /// No node has this id.
 const NOBODY: i64 = 0;
+
+/// The database answers. No outage begins at this time.
+const HERE: u64 = u64::MAX;
 
 /// How far a stop has come. The level never goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,9 +40,11 @@ pub struct Standing {
     node: AtomicI64,
     trusted_until: AtomicU64,
     stop: AtomicU8,
-    is_away: AtomicBool,
+    /// Since when the database could not be reached, in nanoseconds; [`HERE`] while it answers.
+    away_since: AtomicU64,
     outages: AtomicU64,
     workload: Arc<Workload>,
+    events: Events,
 }
 
 /// Why a batch was not completely signed although nothing failed.
@@ -55,14 +61,20 @@ pub enum Interrupted {
 impl Standing {
     /// The standing of a process that is not registered yet.
     pub fn new(clock: Clock) -> Arc<Self> {
+        Self::telling(clock, Events::default())
+    }
+
+    /// The same, with the memory of the run's events.
+    pub fn telling(clock: Clock, events: Events) -> Arc<Self> {
         Arc::new(Self {
             clock,
             node: AtomicI64::new(NOBODY),
             trusted_until: AtomicU64::new(0),
             stop: AtomicU8::new(StopLevel::Running as u8),
-            is_away: AtomicBool::new(false),
+            away_since: AtomicU64::new(HERE),
             outages: AtomicU64::new(0),
             workload: Arc::default(),
+            events,
         })
     }
 
@@ -111,18 +123,35 @@ impl Standing {
     /// Notes the result of a database operation.
     pub fn heard<T>(&self, result: &Result<T, StoreError>) {
         match result {
-            Ok(_) => self.is_away.store(false, SeqCst),
+            Ok(_) => {
+                if self.away_since.swap(HERE, SeqCst) != HERE {
+                    self.tell(Event::DatabaseBack);
+                }
+            }
             Err(StoreError::Unavailable(_) | StoreError::UnknownOutcome(_)) => {
-                self.is_away.store(true, SeqCst);
+                if self.away_since.compare_exchange(HERE, nanos(self.now()), SeqCst, SeqCst).is_ok() {
+                    self.tell(Event::DatabaseAway);
+                }
                 self.outages.fetch_add(1, SeqCst);
             }
             Err(_) => {}
         }
     }
 
+    /// Notes an event of the run.
+    pub fn tell(&self, event: Event) {
+        self.events.tell(event);
+    }
+
     /// Whether the database could not be reached at the last operation.
     pub fn is_away(&self) -> bool {
-        self.is_away.load(SeqCst)
+        self.away_for().is_some()
+    }
+
+    /// For how long the database could not be reached; `None` while it answers.
+    pub fn away_for(&self) -> Option<Duration> {
+        let since = Some(self.away_since.load(SeqCst)).filter(|since| *since != HERE)?;
+        Some(self.now().saturating_sub(Duration::from_nanos(since)))
     }
 
     /// How often the database could not be reached so far.

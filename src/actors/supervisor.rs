@@ -1,21 +1,24 @@
 //! Supervisor: owns one KeyActor per private key, replaces failed actors, and suspends bad keys.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, ActorFutureExt, Addr, Context, Handler, Recipient, ResponseActFuture, WrapFuture};
 
 use super::{
     db::ask,
+    events::Event,
     key_actor::{KeyActor, KeyTools},
     messages::{Sign, SignFailed, Suspend},
+    standing::Standing,
 };
-use crate::domain::{KeyId, SignedBatch};
+use crate::domain::{By, KeyId, SignedBatch, Who};
 
 /// A key is suspended after this many failures in a row.
 pub const STRIKES: u32 = 3;
 
 /// Routes each batch to the owner of its key.
 pub struct Supervisor {
+    node: String,
     tools: KeyTools,
     keys: HashMap<KeyId, Owner>,
 }
@@ -26,9 +29,10 @@ struct Owner {
 }
 
 impl Supervisor {
-    /// A supervisor without keys. A key's first batch starts its owner.
-    pub fn new(tools: KeyTools) -> Self {
-        Self { tools, keys: HashMap::new() }
+    /// A supervisor without keys. A key's first batch starts its owner. `node` is the name of the node, by which the
+    /// audit log names it.
+    pub fn new(node: String, tools: KeyTools) -> Self {
+        Self { node, tools, keys: HashMap::new() }
     }
 
     fn owner(&mut self, key: KeyId) -> &mut Owner {
@@ -63,9 +67,13 @@ impl Supervisor {
 }
 
 /// Suspends a key. Callers must await this before the batch is released, so that the key is not leased again.
-async fn suspend(suspend: Recipient<Suspend>, key: KeyId, reason: String) {
-    match ask(&suspend, Suspend { key, reason: reason.clone() }).await {
-        Ok(_) => log::error!("key {key} is suspended: {reason}"),
+async fn suspend(to: Recipient<Suspend>, suspend: Suspend, standing: Arc<Standing>) {
+    let (key, reason) = (suspend.key, suspend.reason.clone());
+    match ask(&to, suspend).await {
+        Ok(_) => {
+            log::error!("key {key} is suspended: {reason}");
+            standing.tell(Event::KeySuspended { key, reason });
+        }
         // The next suspension is tried after as many failures.
         Err(error) => log::error!("key {key} cannot be suspended: {error}"),
     }
@@ -84,10 +92,12 @@ impl Handler<Sign> for Supervisor {
         let signing = async move { owner.send(sign).await.unwrap_or(Err(SignFailed::Gone)) };
         Box::pin(signing.into_actor(self).then(move |result, actor, _| {
             let bad = actor.judge(key, result.as_ref().err());
-            let to = actor.tools.db.suspend.clone();
+            let by = By::without_request(Who::Node(actor.node.clone()));
+            let bad = bad.map(|reason| Suspend { key, reason, by });
+            let (to, standing) = (actor.tools.db.suspend.clone(), Arc::clone(&actor.tools.standing));
             async move {
-                if let Some(reason) = bad {
-                    suspend(to, key, reason).await;
+                if let Some(bad) = bad {
+                    suspend(to, bad, standing).await;
                 }
                 result
             }

@@ -6,10 +6,13 @@ use std::{
     time::Duration,
 };
 
+use super::timing::Timing;
+
 /// The batches that are being signed.
 #[derive(Debug, Default)]
 pub struct Workload {
     state: Mutex<State>,
+    per_record: Timing,
 }
 
 #[derive(Debug, Default)]
@@ -17,11 +20,13 @@ struct State {
     begun: HashMap<u64, Begun>,
     last: u64,
     whole: Option<Duration>,
+    busy: Duration,
 }
 
 #[derive(Debug)]
 struct Begun {
     since: Duration,
+    last: Duration,
     records: usize,
     done: usize,
 }
@@ -47,7 +52,7 @@ impl Workload {
         let mut state = self.lock();
         state.last += 1;
         let number = state.last;
-        state.begun.insert(number, Begun { since: now, records, done: 0 });
+        state.begun.insert(number, Begun { since: now, last: now, records, done: 0 });
         Ticket { workload: Arc::clone(self), number }
     }
 
@@ -68,6 +73,16 @@ impl Workload {
         self.lock().whole
     }
 
+    /// How long the signing threads have signed so far, added up over all threads.
+    pub fn busy(&self) -> Duration {
+        self.lock().busy
+    }
+
+    /// How long one signature took, for each group of signatures that a thread made.
+    pub fn per_record(&self) -> &Timing {
+        &self.per_record
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,9 +93,15 @@ impl Ticket {
     pub(super) fn done(&self, records: usize, now: Duration) {
         let mut state = self.workload.lock();
         if let Some(begun) = state.begun.get_mut(&self.number) {
+            let (took, more) = (now.saturating_sub(begun.last), records.saturating_sub(begun.done));
+            begun.last = now;
             begun.done = records.min(begun.records);
             let whole = begun.time_for(begun.records, now);
             state.whole = whole;
+            state.busy += took;
+            if let Some(each) = u32::try_from(more).ok().and_then(|more| took.checked_div(more)) {
+                self.workload.per_record.add(each);
+            }
         }
     }
 }
@@ -106,6 +127,7 @@ mod tests {
         slow.done(25, second(15));
         assert_eq!((workload.batches(), workload.time_left(second(15))), (2, Some(second(15))));
         assert_eq!(workload.whole_batch(), Some(second(20)));
+        assert_eq!((workload.busy(), workload.per_record().read().count()), (second(10), 2));
         drop(slow);
         assert_eq!((workload.batches(), workload.time_left(second(15))), (1, Some(second(5))));
     }

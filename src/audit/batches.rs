@@ -14,6 +14,7 @@ use crate::{
         BatchId, BatchState, Runs,
         promises::{Batches, Breach},
     },
+    signer::LANES,
     store::{BatchRow, StoreError},
 };
 
@@ -21,8 +22,9 @@ use crate::{
 const PAGE: usize = 500;
 /// How many ids are tried one by one where batches cannot be read, before the check gives up on the rest.
 const STEPS: usize = 10_000;
-/// Records that one thread checks at a time: enough to hide the cost of the queue, few enough to spread evenly.
-const PIECE: usize = 500;
+/// Records that one thread checks at a time: enough to hide the cost of the queue, few enough to spread evenly, and whole
+/// groups of signatures.
+const PIECE: usize = 63 * LANES;
 
 impl Scan<'_> {
     /// Reads all batches and checks their records on `threads` threads. Returns how many signatures verified.
@@ -141,9 +143,9 @@ mod tests {
         *,
     };
     use crate::{
-        domain::{Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf},
+        domain::{By, Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf, Who},
         signer::Engine,
-        store::{self, DatabaseUrl, NewKey, NewRecord, OpenBatches, Store},
+        store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
     };
 
     /// A store with open batches of `batch_size` records, one key with a damaged public half, and a node.
@@ -152,7 +154,9 @@ mod tests {
         let url = DatabaseUrl::Sqlite(folder.path().join("signwave.db"));
         store::migrate(&url).unwrap();
         let store = store::open(&url).unwrap();
-        store.insert_records(&vec![NewRecord { external_id: None, payload: b"" }; records]).unwrap();
+        store
+            .insert_records(&vec![NewRecord { external_id: None, payload: b"" }; records], OnConflict::Stop)
+            .unwrap();
         store.open_batches(OpenBatches { batch_size, keep_open: 2, partial: true }).unwrap();
         let key = NewKey {
             fingerprint: Fingerprint([0; 32]),
@@ -160,7 +164,7 @@ mod tests {
             bits: 2048,
             material: KeyMaterial::Sealed(vec![0]),
         };
-        store.add_key(&key).unwrap();
+        store.add_key(&key, &By::without_request(Who::CommandLine("tester".to_owned()))).unwrap();
         let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();
         (folder, store, node)
     }

@@ -7,8 +7,8 @@ use std::{
 
 use super::{Problem, findings::Findings};
 use crate::{
-    domain::{KeyId, Scheme, promises::Invalid},
-    signer::{Engine, PublicKey, SignerError, Verifier, digest},
+    domain::{Digest, KeyId, Scheme, promises::Invalid},
+    signer::{Engine, PublicKey, SignerError, Verifier},
     store::{KeyRow, Reading, StoreError},
 };
 
@@ -24,13 +24,14 @@ impl VerifyingKey {
         Ok(Self { verifier: engine.verifier(public_key)?, modulus_len: public_key.modulus_len() })
     }
 
-    /// Whether a signature is one of this payload by this key.
-    pub(super) fn verify(&self, scheme: Scheme, payload: &[u8], signature: &[u8]) -> Result<(), Invalid> {
-        if signature.len() != self.modulus_len {
-            return Err(Invalid::Length { expected: self.modulus_len });
-        }
-        let verifies = self.verifier.verify(scheme, &digest(scheme.digest(), payload), signature);
-        if verifies { Ok(()) } else { Err(Invalid::Value) }
+    /// Whether each signature is one of the digest beside it by this key.
+    pub(super) fn verify(&self, scheme: Scheme, signed: &[(Digest, &[u8])]) -> Vec<Result<(), Invalid>> {
+        let verdict = |(verifies, (_, signature)): (bool, &(Digest, &[u8]))| match verifies {
+            _ if signature.len() != self.modulus_len => Err(Invalid::Length { expected: self.modulus_len }),
+            true => Ok(()),
+            false => Err(Invalid::Value),
+        };
+        self.verifier.verify_all(scheme, signed).into_iter().zip(signed).map(verdict).collect()
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod batches;
 mod findings;
+mod group;
 mod keys;
 mod problem;
 mod record;

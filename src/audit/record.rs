@@ -1,6 +1,6 @@
 //! One record and its signature.
 
-use super::{Problem, keys::VerifyingKey};
+use super::{Problem, group::Group, keys::VerifyingKey};
 use crate::{
     domain::{
         Fingerprint, RecordId, Runs, Scheme,
@@ -62,9 +62,9 @@ pub fn check_record(
     let Ok(public_key) = PublicKey::from_spki(&stored.public_key) else { return wrong(no_key) };
     let Ok(key) = VerifyingKey::new(engine, &public_key) else { return wrong(no_key) };
     let mut checked = Records::new(&batch, &one);
-    store.read_signed(&one, &mut |row| {
-        checked.see(row.record, row.signature, |signature| key.verify(scheme, row.payload, signature));
-    })?;
+    let mut group = Group::new(Some((&key, scheme)));
+    store.read_signed(&one, &mut |row| group.add(row, &mut checked))?;
+    group.judge(&mut checked);
     match checked.end().breaches.into_iter().next() {
         Some(breach) => wrong(breach),
         None => Ok(RecordVerdict::Verified {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Problem, scan::Scan};
+use super::{Problem, group::Group, scan::Scan};
 use crate::{
     domain::{
         BatchState, Runs,
@@ -62,12 +62,10 @@ fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<Checked, S
         },
     };
     let mut checked = Records::new(batch, records);
-    let read = scan.store.read_signed(records, &mut |row| {
-        checked.see(row.record, row.signature, |signature| match &key {
-            Some((key, scheme)) => key.verify(*scheme, row.payload, signature),
-            None => Ok(()), // not called for a batch that is not signed
-        });
-    });
+    // A batch that is not signed has no key, and its records must have no signatures.
+    let mut group = Group::new(key.as_ref().map(|(key, scheme)| (&**key, *scheme)));
+    let read = scan.store.read_signed(records, &mut |row| group.add(row, &mut checked));
+    group.judge(&mut checked);
     if let Err(error) = read {
         checked.abandon().breaches.into_iter().for_each(|breach| scan.findings.add(breach));
         return Err(error);

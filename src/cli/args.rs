@@ -54,6 +54,11 @@ pub enum Command {
     /// Manage the keys
     #[command(subcommand)]
     Keys(super::keys::Keys),
+    /// Manage who may call the API
+    #[command(subcommand)]
+    Tokens(super::tokens::Tokens),
+    /// Show who changed keys and tokens
+    AuditLog(super::audit_log::AuditLog),
     /// Check every signature and every promise
     Verify(super::verify::Verify),
     /// Show the progress of the work

@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Result, bail};
 use clap::Command;
 
-use super::{failure::Usage, options::Options, shown::shown};
+use super::{failure::Usage, options::Options};
+use crate::formats::shown::shown;
 
 /// The name of the settings file if --config names no other.
 const DEFAULT_FILE: &str = "signwave.toml";

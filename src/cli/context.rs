@@ -14,7 +14,7 @@ use super::{
     progress::{ProgressDisplay, Unit},
 };
 use crate::{
-    config::{Roles, Settings},
+    config::Settings,
     signer::{Engine, Keyring, MasterKey},
     store::{self, DatabaseUrl, Store},
 };
@@ -95,8 +95,9 @@ impl Context {
         self.master_key_source(database)?.master_key()
     }
 
-    /// The keyring, which opens the keys of the database.
+    /// The keyring, which opens the keys of the database. The engine is tested first.
     pub fn keyring(&self, database: &Database, engine: Engine) -> Result<Keyring> {
+        engine.prepare()?;
         self.master_key_source(database)?.keyring(engine)
     }
 
@@ -130,9 +131,14 @@ impl Context {
         }
     }
 
-    /// The part of the work that a service does.
-    pub fn roles(&self, given: &Given<ServeOptions>) -> Roles {
-        given.over(self.options.serve.clone()).roles
+    /// What a service does, and where it listens.
+    pub fn serve(&self, given: &Given<ServeOptions>) -> ServeOptions {
+        given.over(self.options.serve.clone())
+    }
+
+    /// The engine that signs, as far as the settings file says.
+    pub fn signer(&self) -> Engine {
+        self.options.signing.signer
     }
 
     /// The settings of the service, checked.

@@ -15,6 +15,7 @@ use super::{
     context::{Context, Database},
     failure::ProblemsFound,
     given::Given,
+    other_engine::OtherEngine,
     raw::RawSpeed,
     run::run,
     seed::{add_keys, add_records},
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     actors::{Mode, Parts},
     config::Settings,
-    signer::OpenSigner,
+    signer::{Engine, OpenSigner},
     store::DatabaseUrl,
 };
 
@@ -32,10 +33,12 @@ use crate::{
 #[command(after_help = "\
 The database is made in the current folder and removed at the end. A database that --database names
 must be empty, and is kept. The raw speed is that of the same keys and threads without a database.
-It is measured before and after signing.
+It is measured before and after signing. Where the CPU has AVX-512 IFMA, the demo also measures what
+the engine that is not in use (aws-lc or lanes) brings. aws-lc verifies what lanes signed.
 
 Examples:
   signwave demo
+  signwave demo --signer lanes             eight signatures at once, with AVX-512 IFMA
   signwave demo --records 10000 --keys 10 --batch-size 100 --bits 4096
   signwave demo --database demo.db         keeps the database")]
 pub struct Demo {
@@ -73,7 +76,6 @@ impl Demo {
 
     fn run_on(&self, context: &Context, database: &Database) -> Result<()> {
         let settings = context.signing(&self.signing)?;
-        let engine = settings.signer;
         let store = database.store.as_ref();
         if store.status()?.records() > 0 || !store.keys()?.is_empty() {
             bail!(
@@ -89,10 +91,13 @@ impl Demo {
 
         let keyring = Arc::new(context.keyring(database, settings.signer)?);
         let mut raw = RawSpeed::open(store, keyring.as_ref(), &settings)?;
+        let mut other = OtherEngine::open(store, keyring.as_ref(), &settings, self.bits)?;
         raw.measure(RAW)?;
+        other.as_mut().map_or(Ok(()), OtherEngine::measure)?;
         let opener: Arc<dyn OpenSigner> = keyring;
         let run = run(context, database, Parts::new(settings.clone(), opener, Mode::Drain))?;
         raw.measure(RAW)?;
+        other.as_mut().map_or(Ok(()), OtherEngine::measure)?;
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
         writeln!(
             out,
@@ -112,8 +117,19 @@ impl Demo {
             raw.per_second(),
             rate / raw.per_second()
         )?;
-        let (report, took) = verify_all(context, store, engine)?;
+        if let Some(other) = other {
+            writeln!(out, "{}", other.line(raw.per_second()))?;
+        }
+        let (report, took) = verify_all(context, store, verifier(settings.signer))?;
         verify::print(&report, took, &mut out)?;
         if report.is_clean() { Ok(()) } else { bail!(ProblemsFound) }
+    }
+}
+
+/// The engine that verifies what `signer` made: aws-lc, which shares no code with lanes, unless rsa is wanted.
+fn verifier(signer: Engine) -> Engine {
+    match signer {
+        Engine::AwsLc | Engine::Lanes => Engine::AwsLc,
+        Engine::Rsa => Engine::Rsa,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{limits, shown::plain};
-use crate::config::SettingsError;
+use super::limits;
+use crate::{config::SettingsError, formats::shown::plain};
 
 /// Wrong usage: exit code 2. The text says what to write instead.
 #[derive(Debug, thiserror::Error)]

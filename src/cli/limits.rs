@@ -5,8 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::SettingsError;
 
-/// The most open files that a command can need.
-const ENOUGH: u64 = 4096;
+/// The most open files that a command can need: an HTTP API with all its connections, and 6,000 files besides.
+const ENOUGH: u64 = 16_000;
+
+/// The most connections that the HTTP API takes at a time.
+const HTTP_CONNECTIONS: usize = 10_000;
 
 /// The files that a process that signs has open besides its connections to the database.
 const BESIDE_CONNECTIONS: u64 = 24;
@@ -43,6 +46,12 @@ pub fn check_connections(connections: usize) -> Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// How many connections the HTTP API may take at a time: two thirds of the files that this process may open.
+pub fn http_connections() -> usize {
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    files.map_or(HTTP_CONNECTIONS, |files| HTTP_CONNECTIONS.min(files * 2 / 3))
 }
 
 /// A hint for an error that too few open files may have caused. The error itself does not always say so.

@@ -6,10 +6,8 @@ use env_logger::{Builder, Target};
 use indicatif::MultiProgress;
 use log::LevelFilter;
 
-use super::{
-    options::LogFormat,
-    shown::{json_line, plain},
-};
+use super::options::LogFormat;
+use crate::formats::shown::{json_line, plain, without_tokens};
 
 /// Starts logging. `verbose` counts the `-v` flags.
 pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
@@ -35,7 +33,7 @@ pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
                 "time": out.timestamp_millis().to_string(),
                 "level": record.level().as_str().to_lowercase(),
                 "target": record.target(),
-                "message": record.args().to_string(),
+                "message": without_tokens(&record.args().to_string()),
             });
             writeln!(out, "{}", json_line(&line))
         }),

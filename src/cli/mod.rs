@@ -4,6 +4,7 @@
 //! `anyhow` is used here and nowhere else.
 
 mod args;
+mod audit_log;
 mod completions;
 mod config_file;
 mod confirm;
@@ -11,14 +12,17 @@ mod context;
 mod demo;
 mod export;
 mod failure;
+mod formats;
 mod given;
-pub mod import;
+mod import;
 mod keys;
 mod limits;
+mod listening;
 mod logging;
 mod master_key;
 mod migrate;
 mod options;
+mod other_engine;
 mod panicking;
 mod progress;
 pub mod raw;
@@ -26,9 +30,10 @@ mod run;
 mod schemes;
 mod seed;
 mod serve;
-mod shown;
 mod sign;
 mod status;
+mod tokens;
+mod user;
 mod verify;
 
 use std::{env, ffi::OsString, process::ExitCode};
@@ -45,7 +50,8 @@ use args::Command;
 use context::Context;
 use options::LogFormat;
 pub use options::Options;
-use shown::shown;
+
+use crate::formats::shown::shown;
 
 /// Runs the command line of this process, errors included.
 pub fn main() -> ExitCode {
@@ -111,6 +117,8 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Import(import) => import.run(context),
         Command::Export(export) => export.run(context),
         Command::Keys(keys) => keys.run(context),
+        Command::Tokens(tokens) => tokens.run(context),
+        Command::AuditLog(audit_log) => audit_log.run(context),
         Command::Verify(verify) => verify.run(context),
         Command::Status(status) => status.run(context),
         Command::Completions(completions) => completions.run(program),

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::{
-    config::{Roles, Settings, parsed},
+    config::{Listen, Roles, Settings, parsed, parsed_some},
     store,
 };
 
@@ -91,12 +91,38 @@ pub enum LogFormat {
 
 /// What a service does.
 #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServeOptions {
     /// The part of the work to do: emit (form batches), sign, or both [default: emit,sign]
     #[arg(long, value_name = "ROLES")]
     #[serde(deserialize_with = "parsed")]
     pub roles: Roles,
+    /// Where the HTTP API listens: IP:PORT, unix:PATH or none [default: 127.0.0.1:7446, if it is free]
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(deserialize_with = "parsed_some")]
+    pub listen: Option<Listen>,
+    /// Where health and metrics listen, apart from the API: IP:PORT, unix:PATH or none [default: none]
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(deserialize_with = "parsed_some")]
+    pub admin_listen: Option<Listen>,
+    /// The server's certificate and its chain, as PEM: the API then speaks HTTPS
+    #[arg(long, value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Certificates, as PEM, of the authorities whose clients may show a certificate instead of a token
+    #[arg(long, value_name = "FILE")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Allow HTTP without TLS on an address that other machines can reach
+    #[arg(long)]
+    pub plain_http: bool,
+    /// Host names, besides the address, by which clients may call the API
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub allowed_hosts: Vec<String>,
+    /// Origins, such as `https://example.com`, whose pages may call the API from a browser
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
 }
 
 /// How to read records.

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::shown::plain;
+use crate::formats::shown::plain;
 
 /// Runs `command`. From now on a panic in any thread is reported in one sentence, in the log once there is one.
 pub fn guard(command: impl FnOnce() -> ExitCode) -> ExitCode {

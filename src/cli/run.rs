@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
+use tokio::sync::oneshot;
 
 use super::{
     context::{Context, Database},
@@ -17,7 +18,9 @@ use super::{
     progress::Unit,
 };
 use crate::{
-    actors::{self, Counters, Ending, Parts, RunError},
+    actors::{self, Counters, Ending, Parts, RunError, Stop},
+    http::{App, Running, Server},
+    signer::Keyring,
     store::Store,
 };
 
@@ -65,6 +68,16 @@ pub fn system() -> Result<actix_rt::SystemRunner> {
 /// Signs until the work is done, or SIGINT, SIGTERM or the caller stops the run. Other threads may watch the
 /// counters.
 pub fn run(context: &Context, database: &Database, parts: Parts) -> Result<Run> {
+    run_beside(context, database, parts, None)
+}
+
+/// The same beside a server that answers while the run lasts.
+pub fn run_beside(
+    context: &Context,
+    database: &Database,
+    parts: Parts,
+    api: Option<(Server, Arc<Keyring>)>,
+) -> Result<Run> {
     let (counters, stop) = (Arc::clone(&parts.counters), parts.stop.clone());
     let total = if parts.mode.drains() { database.store.status()?.waiting() } else { 0 };
     let begun = Instant::now();
@@ -73,11 +86,19 @@ pub fn run(context: &Context, database: &Database, parts: Parts) -> Result<Run> 
         let _watched = Watched::start(scope, context, total, Arc::clone(&counters))?;
         let run = async {
             let signals = actix_rt::spawn(stop.clone().on_signals());
-            let ended = actors::run(parts, Arc::clone(&database.store)).await;
+            let transactions = actors::transactions(&database.store);
+            let answering = match api {
+                Some((server, keyring)) => {
+                    Some(server.start(&App::new(&parts, &database.store, &transactions, keyring))?)
+                }
+                None => None,
+            };
+            let work = actors::run_beside(parts, Arc::clone(&database.store), transactions);
+            let ended = beside(answering, &stop, work).await;
             signals.abort();
-            ended
+            Ok::<_, Error>(ended)
         };
-        match (system()?.block_on(run), stop.signal()) {
+        match (system()?.block_on(run)?, stop.signal()) {
             (Err(aborted @ RunError::Aborted), Some(signal)) => {
                 log::error!("{aborted}");
                 bail!(StoppedBy(signal))
@@ -88,6 +109,24 @@ pub fn run(context: &Context, database: &Database, parts: Parts) -> Result<Run> 
     let took = begun.elapsed();
     outlast_threads(&database.store, users);
     Ok(Run { ending: ending?, signal: stop.signal(), counters, took })
+}
+
+/// The result of `work`. The server answers until the work ends or a stop is requested.
+async fn beside<T>(answering: Option<Running>, stop: &Stop, work: impl Future<Output = T>) -> T {
+    let Some(answering) = answering else { return work.await };
+    let (over, ended) = oneshot::channel();
+    let until = async {
+        tokio::select! {
+            () = stop.requested(1) => {}
+            _ = ended => {}
+        }
+    };
+    let work = async {
+        let result = work.await;
+        _ = over.send(());
+        result
+    };
+    tokio::join!(work, answering.run(until)).0
 }
 
 /// Waits until the threads of the actors have closed the database, which they do shortly after the run. If we close

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{DigestAlgorithm, InsertVerdict},
     signer::digest,
-    store::{NewRecord, Store},
+    store::{NewRecord, OnConflict, Store},
 };
 
 /// Fill a database with test keys and test records.
@@ -76,10 +76,10 @@ pub fn add_records(
         let rows: Vec<_> = ids.map(|i| (format!("seed-{i}"), payload(i, payload_size))).collect();
         let records: Vec<_> =
             rows.iter().map(|(id, payload)| NewRecord { external_id: Some(id), payload }).collect();
-        for (verdict, (id, _)) in store.insert_records(&records)?.into_iter().zip(&rows) {
+        for (verdict, (id, _)) in store.insert_records(&records, OnConflict::Stop)?.into_iter().zip(&rows) {
             match verdict {
                 InsertVerdict::Inserted(_) => added += 1,
-                InsertVerdict::AlreadyThere => {}
+                InsertVerdict::AlreadyThere(_) => {}
                 InsertVerdict::Conflict => bail!(
                     "record {id} is there with another payload: use the --payload-size of the first run, or \
                      another database"

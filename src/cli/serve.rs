@@ -8,8 +8,9 @@ use clap::Args;
 use super::{
     context::Context,
     given::Given,
+    listening,
     options::ServeOptions,
-    run::{Run, run, system},
+    run::{Run, run_beside, system},
     schemes,
 };
 use crate::{
@@ -29,11 +30,17 @@ On SIGINT or SIGTERM, the service finishes and stores the batches that are being
 --stop-grace), gives back all others and exits with code 0. A second signal, at least a second
 later, gives back the unfinished batches, too. A third signal ends the process at once.
 
+The HTTP API listens at 127.0.0.1:7446, unless another program does. 'signwave tokens create' makes a
+token for it, and /docs/ is its reference. Where other machines can connect, the API needs a
+certificate, or --plain-http.
+
 Several processes may serve one database. With --roles, some processes form batches, and others,
 which have the master key, sign them.
 
 Examples:
   signwave serve
+  signwave serve --listen unix:/run/signwave/api.sock
+  signwave serve --listen 0.0.0.0:7446 --tls-certificate server.pem --tls-key server.key
   signwave serve --roles emit
   signwave serve --batch-size 100 --log-format json")]
 pub struct Serve {
@@ -47,7 +54,8 @@ impl Serve {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         let settings = context.signing(&self.signing)?;
-        let roles = context.roles(&self.serving);
+        let options = context.serve(&self.serving);
+        let (roles, server) = (options.roles, listening::bind(&options)?);
         let stop = Stop::default();
         let opened = when_up(&context.url()?, &stop, || {
             let database = context.create()?;
@@ -65,8 +73,9 @@ impl Serve {
         };
         let work = work(roles, &settings);
         log::info!("serving {} as '{}': {work}; Ctrl-C stops", database.url, settings.node_name);
-        let parts = Parts { stop, ..Parts::new(settings, keyring, Mode::Serve(roles)) };
-        let Run { counters, .. } = run(context, &database, parts)?;
+        let parts = Parts { stop, ..Parts::new(settings, Arc::clone(&keyring) as _, Mode::Serve(roles)) };
+        let Run { counters, .. } =
+            run_beside(context, &database, parts, server.map(|server| (server, keyring)))?;
         log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }

@@ -11,11 +11,12 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{
-    context::Context,
-    shown::{self, field, json_line},
+use super::{context::Context, other_engine};
+use crate::{
+    formats::shown::{self, field, json_line},
+    signer::Engine,
+    store::{self, NodeRow, Reading},
 };
-use crate::store::{self, NodeRow, Reading};
 
 /// Show the progress of the work.
 #[derive(Args, Debug)]
@@ -51,7 +52,8 @@ impl Status {
                 thread::sleep(PAUSE);
                 status = looks.look(store.as_ref())?;
             }
-            return self.print(&status, &looks);
+            self.print(&status, &looks)?;
+            return if self.json { Ok(()) } else { print_hint(context.signer()) };
         }
         loop {
             self.print(&status, &looks)?;
@@ -120,6 +122,12 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// Says what the engine that is not in use would bring, if this CPU has what it needs.
+fn print_hint(signer: Engine) -> Result<()> {
+    let Some(hint) = other_engine::hint(signer) else { return Ok(()) };
+    Ok(writeln!(io::stdout(), "engine   {hint}")?)
 }
 
 /// A line for each node, in columns, with the number of its batches.

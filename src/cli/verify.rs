@@ -10,15 +10,11 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{
-    context::Context,
-    failure::ProblemsFound,
-    progress::Unit,
-    shown::{self, field, plain},
-};
+use super::{context::Context, failure::ProblemsFound, progress::Unit};
 use crate::{
     audit::{self, RecordVerdict, Report},
     domain::RecordId,
+    formats::shown::{self, field, plain},
     signer::Engine,
     store::Store,
 };
@@ -40,7 +36,8 @@ as exported signatures.
 Examples:
   signwave verify
   signwave verify --record 17 --json
-  signwave verify --verifier rsa       with a second, independent implementation")]
+  signwave verify --verifier lanes     eight signatures at once, on processors with AVX-512 IFMA
+  signwave verify --verifier rsa       with another, independent implementation")]
 pub struct Verify {
     /// Check this record only
     #[arg(long, value_name = "ID")]
@@ -48,7 +45,7 @@ pub struct Verify {
     /// Print a JSON object
     #[arg(long)]
     json: bool,
-    /// The engine that verifies: aws-lc, or rsa
+    /// The engine that verifies: aws-lc, lanes or rsa
     #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
     verifier: Engine,
 }
@@ -57,6 +54,7 @@ impl Verify {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         let store = context.open_to_read()?.store;
+        self.verifier.prepare()?;
         match self.record {
             Some(record) => self.verify_record(store.as_ref(), RecordId(record)),
             None => {

@@ -1,6 +1,7 @@
 //! Layer 3, the settings of the service: defaults, and the rules between them.
 
 mod checking;
+mod listen;
 mod roles;
 mod text;
 
@@ -10,9 +11,10 @@ use clap::Args;
 use serde::Deserialize;
 
 pub use checking::{Checking, UnknownChecking};
+pub use listen::{Listen, UnknownListen};
 pub use roles::{Roles, UnknownRole};
-pub use text::parsed;
 use text::{duration, parsed_duration};
+pub use text::{parsed, parsed_some};
 
 use crate::{
     domain::{BatchRow, Scheme},
@@ -33,12 +35,13 @@ pub struct Settings {
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "parsed")]
     pub scheme: Scheme,
-    /// What signs: aws-lc, or rsa (many times slower) where aws-lc is not wanted [default: aws-lc]
+    /// What signs: aws-lc, lanes (eight at once, on processors with AVX-512 IFMA), or rsa (many times
+    /// slower) [default: aws-lc]
     #[arg(long, value_name = "ENGINE")]
     #[serde(deserialize_with = "parsed")]
     pub signer: Engine,
     /// Which signatures to verify before they are stored: needed (those of signers that do not check
-    /// their results; aws-lc and rsa do) or always (all) [default: needed]
+    /// their results; aws-lc, lanes and rsa do) or always (all) [default: needed]
     #[arg(long = "check-signatures", value_name = "WHEN")]
     #[serde(rename = "check-signatures", deserialize_with = "parsed")]
     pub checking: Checking,

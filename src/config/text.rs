@@ -28,3 +28,15 @@ where
 {
     String::deserialize(deserializer)?.parse().map_err(Error::custom)
 }
+
+/// Reads a value that has no default, in the syntax of the flags.
+///
+/// # Errors
+/// Those of the value's parser.
+pub fn parsed_some<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    parsed(deserializer).map(Some)
+}

@@ -33,6 +33,10 @@ id!(
     NodeId
 );
 id!(
+    /// A row of the audit log: numbered from 1, without gaps.
+    AuditId
+);
+id!(
     /// The lease number of a batch, 0 before the first lease. It rises at each lease, release and
     /// reclaim, and never falls: a node that holds an older epoch is fenced.
     Epoch

@@ -43,6 +43,11 @@ impl Runs {
         self.0.iter().map(|(first, last)| (last - first + 1) as u64).sum()
     }
 
+    /// How many runs there are.
+    pub fn runs(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is no id.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -46,8 +46,8 @@ impl Outcome {
 pub enum InsertVerdict {
     /// The record is new, and was given this id.
     Inserted(RecordId),
-    /// A record with this `external_id` and the same payload exists already.
-    AlreadyThere,
+    /// This record has the same `external_id` and the same payload. Nothing was changed.
+    AlreadyThere(RecordId),
     /// A record with this `external_id` but another payload exists. Nothing was changed.
     Conflict,
 }

@@ -86,7 +86,10 @@ fn survives_miller_rabin(number: &BigUint, base: &BigUint) -> bool {
     power == minus_one
 }
 
-/// Signs with each library and verifies with both libraries, in both paddings.
+/// The engines that try a key. The third, lanes, leaves a single digest to aws-lc, and checks its results anyway.
+const TRIED: [Engine; 2] = [Engine::AwsLc, Engine::Rsa];
+
+/// Signs with aws-lc and with rsa, and verifies with both, in both paddings.
 fn trial(key: &PrivateKey) -> Result<bool, SignerError> {
     let public_key: &PublicKey = key.public_key();
     // One scheme for each padding that the key may be used with.
@@ -96,13 +99,13 @@ fn trial(key: &PrivateKey) -> Result<bool, SignerError> {
         };
         [true, false].into_iter().filter_map(first)
     };
-    for engine in Engine::ALL {
+    for engine in TRIED {
         for scheme in schemes() {
             let digest = digest(scheme.digest(), public_key.spki());
             let mut signatures = SignatureBuf::with_capacity(public_key.modulus_len(), 1);
             engine.signer(key)?.sign(scheme, &[digest], &mut signatures)?;
             let Some(signature) = signatures.iter().next() else { return Ok(false) };
-            for verifier in Engine::ALL {
+            for verifier in TRIED {
                 if !verifier.verifier(public_key)?.verify(scheme, &digest, signature) {
                     return Ok(false);
                 }

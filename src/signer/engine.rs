@@ -1,44 +1,70 @@
-//! The two libraries that can sign and verify.
+//! The engines that can sign and verify.
 
 use std::{fmt, str::FromStr};
 
-use super::{PrivateKey, PublicKey, Signer, SignerError, Verifier, aws_lc, rustcrypto};
+use super::{PrivateKey, PublicKey, Signer, SignerError, Verifier, aws_lc, lanes, rustcrypto};
 
-/// Which library signs and verifies. Each verifies the signatures of the other.
+/// What signs and verifies. Each engine verifies the signatures of the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Engine {
     /// aws-lc: constant time, and several times as fast.
     #[default]
     AwsLc,
+    /// Our own arithmetic, in the crate `signwave-lanes`: eight digests of one key at once, with AVX-512 IFMA. aws-lc is
+    /// used where the processor, the key or the number of digests does not fit.
+    Lanes,
     /// The `rsa` crate of RustCrypto: pure Rust, but its arithmetic is not constant time
     /// (RUSTSEC-2023-0071; blinding hides the input, not the timing), so it is not the default.
     Rsa,
 }
 
-/// A name that is neither of the two engines.
+/// A name that no engine has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown engine '{0}': use aws-lc or rsa")]
+#[error("unknown engine '{0}': use aws-lc, lanes or rsa")]
 pub struct UnknownEngine(pub String);
 
 impl Engine {
     /// Every engine.
-    pub const ALL: [Self; 2] = [Self::AwsLc, Self::Rsa];
+    pub const ALL: [Self; 3] = [Self::AwsLc, Self::Lanes, Self::Rsa];
 
-    /// The name in settings, `aws-lc` or `rsa`.
+    /// The name in settings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AwsLc => "aws-lc",
+            Self::Lanes => "lanes",
             Self::Rsa => "rsa",
+        }
+    }
+
+    /// Whether this processor has the instructions that the engine needs. Where it does not, aws-lc stands in for
+    /// [`Lanes`](Self::Lanes).
+    pub fn is_supported(self) -> bool {
+        match self {
+            Self::AwsLc | Self::Rsa => true,
+            Self::Lanes => lanes::is_supported(),
+        }
+    }
+
+    /// Tests the engine on this machine with known answers, unless its library does so. Commands call this when they start;
+    /// later calls in the same process cost nothing.
+    ///
+    /// # Errors
+    /// When an answer is wrong.
+    pub fn prepare(self) -> Result<(), SignerError> {
+        match self {
+            Self::AwsLc | Self::Rsa => Ok(()),
+            Self::Lanes => lanes::ready().map(drop),
         }
     }
 
     /// Opens a key for signing. This takes a tenth of a millisecond or more, so callers should do it once per key.
     ///
     /// # Errors
-    /// When the library finds the key inconsistent.
+    /// When the engine finds the key inconsistent, or fails its test on this machine.
     pub fn signer(self, key: &PrivateKey) -> Result<Box<dyn Signer>, SignerError> {
         let signer: Option<Box<dyn Signer>> = match self {
             Self::AwsLc => aws_lc::AwsLcSigner::new(key).map(|signer| Box::new(signer) as _),
+            Self::Lanes => return Ok(Box::new(lanes::LanesSigner::new(key)?)),
             Self::Rsa => rustcrypto::RsaSigner::new(key).map(|signer| Box::new(signer) as _),
         };
         signer.ok_or_else(|| self.refuses(key.public_key()))
@@ -47,10 +73,11 @@ impl Engine {
     /// Opens a key for verifying.
     ///
     /// # Errors
-    /// When the library does not accept the key.
+    /// When the engine does not accept the key, or fails its test on this machine.
     pub fn verifier(self, key: &PublicKey) -> Result<Box<dyn Verifier>, SignerError> {
         let verifier: Option<Box<dyn Verifier>> = match self {
             Self::AwsLc => aws_lc::AwsLcVerifier::new(key).map(|verifier| Box::new(verifier) as _),
+            Self::Lanes => return Ok(Box::new(lanes::LanesVerifier::new(key)?)),
             Self::Rsa => rustcrypto::RsaVerifier::new(key).map(|verifier| Box::new(verifier) as _),
         };
         verifier.ok_or_else(|| self.refuses(key))
@@ -145,9 +172,14 @@ mod tests {
         for (engine, scheme) in Engine::ALL.into_iter().flat_map(|engine| Scheme::ALL.map(|s| (engine, s))) {
             let mut signer = engine.signer(&key).expect("the libraries do not test primality");
             assert!(signer.checks_itself());
-            let digests = [digest(scheme.digest(), b"payload"); 3];
-            let mut out = SignatureBuf::with_capacity(256, 3);
-            let failed = SignerError::Sign(key.public_key().fingerprint());
+            // Eight digests, so that the engine `lanes` does not leave them to aws-lc.
+            let digests = [digest(scheme.digest(), b"payload"); 8];
+            let mut out = SignatureBuf::with_capacity(256, 8);
+            let fingerprint = key.public_key().fingerprint();
+            let failed = match engine {
+                Engine::Lanes if engine.is_supported() => SignerError::Fault(fingerprint),
+                _ => SignerError::Sign(fingerprint),
+            };
             assert_eq!(signer.sign(scheme, &digests, &mut out), Err(failed), "{engine} {scheme}");
             assert!(out.is_empty(), "nothing wrong was handed out");
         }

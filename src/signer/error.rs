@@ -23,6 +23,10 @@ pub enum SignerError {
     #[error("this is not the DER SubjectPublicKeyInfo of an RSA key: {0}")]
     MalformedPublicKey(&'static str),
 
+    /// Bytes that are not a certificate.
+    #[error("this is not an X.509 certificate: {0}")]
+    MalformedCertificate(&'static str),
+
     /// The input is larger than any key.
     #[error("the input has more than {limit} bytes, more than any key: give a file with one private key")]
     InputTooLarge {
@@ -174,8 +178,8 @@ pub enum SignerError {
         custody: String,
     },
 
-    /// The library does not accept a key.
-    #[error("the {engine} engine does not accept key {fingerprint}: use the other engine, or retire the key")]
+    /// The engine does not accept a key.
+    #[error("the {engine} engine does not accept key {fingerprint}: use another engine, or retire the key")]
     Engine {
         /// The engine's name.
         engine: &'static str,
@@ -202,6 +206,19 @@ pub enum SignerError {
         "key {0} makes signatures of another length than the buffer expects: this is a bug, please report it"
     )]
     WrongWidth(Fingerprint),
+    /// The engine does not compute what it must on this machine.
+    #[error(
+        "the lanes engine computed a wrong answer for a known RSA-{bits} key: this machine computes wrongly; check its processor and memory before anything is signed on it"
+    )]
+    SelfTest {
+        /// The size of the known key.
+        bits: usize,
+    },
+    /// A result of the lanes engine was wrong. All results of its group were discarded.
+    #[error(
+        "a signature made with key {0} was wrong and was discarded: this machine computed wrongly, or the key is damaged; check the machine's processor and memory, and verify with 'signwave verify' what was signed on it"
+    )]
+    Fault(Fingerprint),
     /// The library refused to sign, or its result did not verify.
     #[error(
         "signing with key {0} failed: if this happens again, check the machine's memory and disable the key"
@@ -284,7 +301,7 @@ pub enum KeyFlaw {
     /// RSASSA-PSS parameters that match no supported scheme (RFC 4055, section 3.1).
     #[error("it is restricted to RSASSA-PSS with parameters that match none of PS256, PS384 and PS512")]
     PssParameters,
-    /// A test signature of one library did not verify with one of the two libraries.
+    /// A test signature of aws-lc or rsa did not verify with one of them.
     #[error("a test signature made with it does not verify")]
     Trial,
 }

@@ -1,9 +1,12 @@
 //! Opens stored keys as signers.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
-use super::{Engine, MasterKey, PublicKey, Signer, SignerError, unseal};
-use crate::domain::{KeyMaterial, StoredKey};
+use super::{Engine, MasterKey, PrivateKey, PublicKey, Signer, SignerError, seal, unseal};
+use crate::domain::{Fingerprint, KeyMaterial, StoredKey};
 
 /// Opens the signer of a stored key.
 pub trait OpenSigner: Send + Sync {
@@ -18,14 +21,15 @@ pub trait OpenSigner: Send + Sync {
 #[derive(Debug)]
 pub struct Keyring {
     engine: Engine,
-    master: OnceLock<MasterKey>,
+    /// Shared by the keyrings of a process, which differ in their engines.
+    master: OnceLock<Arc<MasterKey>>,
     file: Option<PathBuf>,
 }
 
 impl Keyring {
     /// A keyring whose signers use `engine`.
     pub fn new(engine: Engine, master: MasterKey) -> Self {
-        Self { engine, master: master.into(), file: None }
+        Self { engine, master: Arc::new(master).into(), file: None }
     }
 
     /// A keyring that reads its master key from `file` when it opens the first sealed key.
@@ -33,13 +37,27 @@ impl Keyring {
         Self { engine, master: OnceLock::new(), file }
     }
 
-    fn master(&self, key: &StoredKey) -> Result<&MasterKey, SignerError> {
+    /// A keyring for the same keys whose signers use `engine`.
+    pub fn with_engine(&self, engine: Engine) -> Self {
+        Self { engine, master: self.master.clone(), file: self.file.clone() }
+    }
+
+    /// Seals a new private key, for its row in the database.
+    ///
+    /// # Errors
+    /// [`SignerError::NoMasterKey`] when this process has no master key; those of reading the file and of sealing.
+    pub fn seal(&self, key: &PrivateKey) -> Result<KeyMaterial, SignerError> {
+        let master = self.master(key.public_key().fingerprint())?;
+        Ok(KeyMaterial::Sealed(seal(master, key)?))
+    }
+
+    fn master(&self, key: Fingerprint) -> Result<&MasterKey, SignerError> {
         if let Some(master) = self.master.get() {
             return Ok(master);
         }
-        let file = self.file.as_ref().ok_or(SignerError::NoMasterKey(key.fingerprint))?;
+        let file = self.file.as_ref().ok_or(SignerError::NoMasterKey(key))?;
         let master = MasterKey::read(file)?;
-        Ok(self.master.get_or_init(|| master))
+        Ok(self.master.get_or_init(|| Arc::new(master)))
     }
 }
 
@@ -51,7 +69,7 @@ impl OpenSigner for Keyring {
         }
         match &key.material {
             KeyMaterial::Sealed(sealed) => {
-                self.engine.signer(&unseal(self.master(key)?, &fingerprint, sealed)?)
+                self.engine.signer(&unseal(self.master(fingerprint)?, &fingerprint, sealed)?)
             }
             KeyMaterial::Elsewhere { custody, .. } => {
                 Err(SignerError::UnknownCustody { fingerprint, custody: custody.clone() })

@@ -2,12 +2,14 @@
 //! and this module knows nothing of the database.
 //!
 //! - [`PublicKey`], [`PrivateKey`]: keys that were parsed and checked; [`generate()`] and [`import()`] create them.
-//! - [`Engine`]: the two libraries, each of which opens a [`Signer`] or a [`Verifier`].
+//! - [`Engine`]: aws-lc, lanes and rsa, each of which opens a [`Signer`] or a [`Verifier`].
 //! - [`MasterKey`], [`seal()`], [`unseal`]: private keys as stored in the database.
 //! - [`Keyring`]: opens a stored key as a signer, in one step.
+//! - [`random_secret`], [`is_same_secret`]: secrets that are not keys. [`certificate_key`]: whose certificate it is.
 //! - [`digest`]: computes the digest of a payload, which is what is signed.
 
 mod aws_lc;
+mod certificate;
 mod check;
 mod each;
 mod engine;
@@ -16,6 +18,7 @@ mod generate;
 mod hash;
 mod import;
 mod keyring;
+mod lanes;
 mod master_key;
 mod numbers;
 mod pem;
@@ -25,17 +28,21 @@ mod restriction;
 mod roca;
 mod rustcrypto;
 mod seal;
+mod secret;
 
+pub use certificate::{certificate_key, certificate_key_of_der};
 pub use engine::{Engine, UnknownEngine};
 pub use error::{KeyFlaw, SignerError};
 pub use generate::generate;
 pub use hash::digest;
 pub use import::import;
 pub use keyring::{Keyring, OpenSigner};
+pub use lanes::LANES;
 pub use master_key::MasterKey;
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use seal::{seal, unseal};
+pub use secret::{is_same_secret, random_secret};
 
 use crate::domain::{Digest, Scheme, SignatureBuf};
 
@@ -65,4 +72,10 @@ pub trait Verifier: Send + Sync {
     /// Whether `signature` is the key's signature of `digest` under exactly this `scheme`: the length, the hash
     /// function and, for PSS, the length of the salt must be those of the scheme.
     fn verify(&self, scheme: Scheme, digest: &Digest, signature: &[u8]) -> bool;
+
+    /// Verifies several signatures, each of the digest beside it, and returns a verdict for each: the same as
+    /// [`verify`](Self::verify). An engine may be faster with [`LANES`] at a time.
+    fn verify_all(&self, scheme: Scheme, signed: &[(Digest, &[u8])]) -> Vec<bool> {
+        signed.iter().map(|(digest, signature)| self.verify(scheme, digest, signature)).collect()
+    }
 }

@@ -76,6 +76,12 @@ impl PublicKey {
         pem::encode("PUBLIC KEY", &self.spki)
     }
 
+    /// The modulus and the public exponent, as bytes without leading zeros, the most significant first.
+    pub fn numbers(&self) -> (Vec<u8>, Vec<u8>) {
+        let (n, e) = self.components();
+        (n.to_bytes_be(), e.to_bytes_be())
+    }
+
     /// The modulus and the public exponent.
     pub(super) fn components(&self) -> (BigUint, BigUint) {
         let (n, e, _) = parse(&self.spki).expect("it was parsed when it was made");

@@ -12,9 +12,12 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    AddKeyVerdict, Audit, BatchesByState, Batching, Committing, Intake, Inventory, KeyPool, KeyRow,
-    KeyStateVerdict, KeysByState, Leasing, Listener, NewKey, NewRecord, News, NodeRow, Nodes, OpenBatches,
-    OpenedBatches, Reading, Reclaimed, RenewVerdict, SignedRow, Status, Store,
+    Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, BatchesByState,
+    Batching, Committing, Credential, Intake, Inventory, KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict,
+    KeysByState, Leasing, Listener, Lookup, NewKey, NewRecord, NewToken, News, NodeRow, Nodes,
+    OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow,
+    RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict, Rotation, SignedRow, Status, Store, StoredToken,
+    TokenRow, Wanted,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

@@ -1,6 +1,36 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    api_audit (id) {
+        id -> BigInt,
+        at -> Text,
+        who -> Text,
+        address -> Nullable<Text>,
+        action -> Text,
+        object -> Text,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    api_token (id) {
+        id -> Text,
+        name -> Text,
+        scopes -> Text,
+        secret_sha256 -> Nullable<Binary>,
+        previous_sha256 -> Nullable<Binary>,
+        previous_until -> Nullable<Text>,
+        certificate_sha256 -> Nullable<Text>,
+        created_at -> Text,
+        expires_at -> Nullable<Text>,
+        revoked_at -> Nullable<Text>,
+        last_used_at -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     batch (id) {
         id -> BigInt,
         first_record -> BigInt,
@@ -67,4 +97,12 @@ diesel::joinable!(batch -> signing_key (key_id));
 diesel::joinable!(signature -> batch (batch_id));
 diesel::joinable!(signature -> record (record_id));
 
-diesel::allow_tables_to_appear_in_same_query!(batch, node, record, signature, signing_key,);
+diesel::allow_tables_to_appear_in_same_query!(
+    api_audit,
+    api_token,
+    batch,
+    node,
+    record,
+    signature,
+    signing_key,
+);

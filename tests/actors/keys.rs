@@ -10,9 +10,10 @@ use signwave::{
         Ending, RunError,
         signing_pool::{Job, SigningPool},
     },
-    domain::KeyState,
-    store::{KeyPool, Reading},
+    domain::{AuditId, KeyState, Who},
+    store::{Access, KeyPool, Reading},
 };
+use support::store::by;
 
 use crate::{
     rig::{Rig, SERVE, fingerprint},
@@ -52,6 +53,13 @@ async fn after_three_failures_in_a_row_a_key_is_suspended_with_its_reason() {
         assert_eq!((states(&rig)[0], &states(&rig)[1..]), (suspended, &rest[..]));
         let reason = rig.memory.keys().unwrap()[0].state_reason.clone().unwrap();
         assert!(reason.starts_with("3 failures in a row, the last: "), "{reason}");
+        let change = rig.memory.audit_log(AuditId(0), 99).unwrap().pop().unwrap();
+        assert_eq!(change.who, Who::Node(rig.settings.node_name.clone()));
+        let change = [change.action, change.object, change.before.unwrap(), change.after.unwrap()];
+        assert_eq!(
+            change,
+            ["key.state", &*fingerprint(1).to_string(), "active", &*format!("suspended: {reason}")]
+        );
     }
 }
 
@@ -73,7 +81,7 @@ async fn without_an_active_key_a_command_says_so_and_loses_nothing() {
     (0..3).for_each(|_| rig.signers.next(fingerprint(1), Act::Fail));
     assert_eq!(rig.drain().await, Err(RunError::NoActiveKey { waiting: 50 }));
     rig.check();
-    rig.memory.set_key_state(rig.memory.keys().unwrap()[0].id, KeyState::Active, None).unwrap();
+    rig.memory.set_key_state(rig.memory.keys().unwrap()[0].id, KeyState::Active, None, &by()).unwrap();
     rig.drain().await.unwrap();
     rig.check_all_signed();
 }
@@ -82,10 +90,10 @@ async fn without_an_active_key_a_command_says_so_and_loses_nothing() {
 async fn without_an_active_key_a_service_waits_for_one() {
     let rig = Rig::new(50, 1, 5);
     let key = rig.memory.keys().unwrap()[0].id;
-    rig.memory.set_key_state(key, KeyState::Disabled, None).unwrap();
+    rig.memory.set_key_state(key, KeyState::Disabled, None, &by()).unwrap();
     let running = rig.start(SERVE);
     rig.until(|rig| rig.store.count(support::faulty::Method::Status) > 0).await;
-    rig.memory.set_key_state(key, KeyState::Active, None).unwrap();
+    rig.memory.set_key_state(key, KeyState::Active, None, &by()).unwrap();
     rig.until(|rig| rig.progress.signed() == 50).await;
     running.stopped().await.unwrap();
     rig.check_all_signed();

@@ -3,6 +3,7 @@
 
 mod failover;
 mod faults;
+mod intake;
 mod keys;
 mod leases;
 mod listening;

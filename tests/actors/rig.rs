@@ -36,7 +36,7 @@ use support::{
     faulty::FaultyStore,
     memory::MemoryStore,
     promises::{Promises, Signed},
-    store::add_different_records,
+    store::{add_different_records, by},
 };
 
 use crate::{
@@ -93,7 +93,7 @@ impl Rig {
             seconds: Arc::new(AtomicU64::new(1000)),
             promises: Arc::new(Mutex::new(Promises::verified_by(is_scripted))),
         };
-        (1..=keys).for_each(|key| _ = rig.memory.add_key(&scripted_key(key)).unwrap());
+        (1..=keys).for_each(|key| _ = rig.memory.add_key(&scripted_key(key), &by()).unwrap());
         rig.insert(records);
         rig
     }
@@ -201,7 +201,8 @@ impl Rig {
         let db = Db::of(&StandIn { store: self.store.clone(), script: self.script.clone() }.start());
         let opener = Arc::new(Opener(self.signers.clone()));
         let checking = self.settings.checking;
-        Supervisor::new(KeyTools { db, opener, checking, pool: Arc::new(pool), standing }).start()
+        let tools = KeyTools { db, opener, checking, pool: Arc::new(pool), standing };
+        Supervisor::new(self.settings.node_name.clone(), tools).start()
     }
 
     /// One record to be signed with key 1, by node 1.

@@ -11,9 +11,12 @@ use signwave::{
     actors::{self, Ending, Parts},
     config::Settings,
     domain::{InsertVerdict, KeyId, KeyState, RecordId},
-    store::{self, DatabaseUrl, KeyPool, NewRecord, Store},
+    store::{self, DatabaseUrl, KeyPool, NewRecord, OnConflict, Store},
 };
-use support::faulty::{Fault, Method};
+use support::{
+    faulty::{Fault, Method},
+    store::by,
+};
 
 use crate::{
     rig::{Rig, SERVE, scripted_key},
@@ -22,7 +25,7 @@ use crate::{
 
 fn insert(store: &dyn Store, payload: &str) -> RecordId {
     let record = NewRecord { external_id: None, payload: payload.as_bytes() };
-    match store.insert_records(&[record]).unwrap()[..] {
+    match store.insert_records(&[record], OnConflict::Stop).unwrap()[..] {
         [InsertVerdict::Inserted(id)] => id,
         ref verdicts => panic!("{verdicts:?}"),
     }
@@ -34,7 +37,7 @@ async fn a_record_that_another_edge_adds_is_signed_at_once_and_its_commit_is_hea
     let url = DatabaseUrl::Sqlite(folder.path().join("s.db"));
     store::migrate(&url).unwrap();
     let store = store::open(&url).unwrap();
-    store.add_key(&scripted_key(1)).unwrap();
+    store.add_key(&scripted_key(1), &by()).unwrap();
     // Nothing else makes the run look before the test gives up.
     let (poll_interval, lease_ttl) = (Duration::from_secs(60), Duration::from_secs(600));
     let settings = Settings { poll_interval, lease_ttl, signers: 1, ..Settings::default() };
@@ -59,7 +62,7 @@ async fn a_read_that_takes_long_does_not_keep_the_lease_from_being_renewed() {
     let mut rig = Rig::new(5, 1, 5);
     rig.settings.lease_ttl = Duration::from_secs(1);
     // Without a key that may sign, a run asks how many there are.
-    rig.memory.set_key_state(KeyId(1), KeyState::Disabled, None).unwrap();
+    rig.memory.set_key_state(KeyId(1), KeyState::Disabled, None, &by()).unwrap();
     let (answer, silence) = channel::<()>();
     let wait = move || silence.recv().unwrap_or(());
     rig.store.fail(Method::Status, 1, Fault::First(Box::new(wait)));

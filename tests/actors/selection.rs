@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use signwave::{
     actors::{Ending, Mode, messages::Commit},
     domain::KeyId,
+    signer::LANES,
     store::{KeyRow, Reading},
 };
 
@@ -18,6 +19,16 @@ async fn every_record_is_signed_once() {
     rig.check_no_work_done_twice();
     assert_eq!((rig.progress.signed(), rig.progress.batches()), (1003, 101));
     assert_eq!((rig.progress.failed(), rig.progress.fenced()), (0, 0));
+}
+
+#[actix_rt::test]
+async fn a_signer_gets_whole_groups_of_eight_and_then_what_is_left_of_the_batch() {
+    // The engine `lanes` signs a group of eight at once, so that no group may be cut.
+    assert_eq!(LANES, 8);
+    let mut rig = Rig::new(42, 1, 21);
+    rig.settings.signers = 1;
+    rig.drain().await.unwrap();
+    assert_eq!(*rig.signers.groups.lock().unwrap(), [8, 8, 5, 8, 8, 5]);
 }
 
 #[actix_rt::test]

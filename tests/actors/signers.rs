@@ -34,6 +34,8 @@ pub struct Signers {
     /// Each operation, as the key and what it signed.
     pub signed: Mutex<Vec<(Fingerprint, Vec<u8>)>>,
     pub opened: Mutex<Vec<Fingerprint>>,
+    /// How many digests came at a time.
+    pub groups: Mutex<Vec<usize>>,
 }
 
 /// What the actors get. (`Arc<Signers>` is foreign to this crate, and so is `OpenSigner`.)
@@ -92,6 +94,7 @@ impl Signer for ScriptedSigner {
 
     fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
         assert!(!self.in_use.swap(true, SeqCst), "key {} is used twice at once", self.fingerprint);
+        self.signers.groups.lock().unwrap().push(digests.len());
         let act = self.signers.acts.lock().unwrap().get_mut(&self.fingerprint).and_then(VecDeque::pop_front);
         let result = match act {
             Some(Act::Panic) => {

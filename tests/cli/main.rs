@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_keys;
 mod bad_system;
+mod engines;
 mod export;
 mod export_to;
 mod help;
@@ -14,4 +15,5 @@ mod keys;
 mod readme;
 mod settings;
 mod tamper;
+mod tokens;
 mod verify;

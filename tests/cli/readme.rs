@@ -1,6 +1,6 @@
 //! The README's commands, run as they stand there, in an empty folder.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{fs, net::TcpListener, os::unix::fs::symlink, path::Path, process::Command};
 
 const MARK: &str = "<!-- tests/cli/readme.rs runs this -->\n```sh\n";
 
@@ -28,12 +28,18 @@ fn the_commands_of_the_readme_work_in_an_empty_folder() {
         assert!(output.status.success(), "{block}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
         said
     };
-    let [own_records, openssl] = blocks().try_into().expect("your own records, and openssl");
+    let [own_records, http, openssl] = blocks().try_into().expect("your own records, over HTTP, and openssl");
     let said = run(&own_records);
     assert!(said.contains("problems    none"), "{said}");
     let exported = fs::read_to_string(folder.path().join("signatures.csv")).unwrap();
     assert_eq!(exported.lines().count(), 3, "a header and two records");
     assert_eq!(run(&openssl), "Verified OK\n");
+
+    // Another program may listen at the default address while the test runs.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let elsewhere = http.replace("signwave serve", &format!("signwave serve --listen 127.0.0.1:{port}"));
+    let said = run(&elsewhere.replace("127.0.0.1:7446", &format!("127.0.0.1:{port}")));
+    assert!(said.contains("\"ok\":true") && said.ends_with("Verified OK\n"), "{said}");
 
     // Names that look like something else to those who split lines at commas or quotes.
     let names =
@@ -41,7 +47,7 @@ fn the_commands_of_the_readme_work_in_an_empty_folder() {
     let rows = names.map(|name| format!("{}\n", serde_json::json!({"external_id": name, "payload": name})));
     fs::write(folder.path().join("names.jsonl"), rows.concat()).unwrap();
     run("signwave import names.jsonl; signwave sign");
-    for (number, name) in (3..).zip(names) {
+    for (number, name) in (4..).zip(names) {
         let this_one = openssl.replace("head -n 1", &format!("sed -n {number}p"));
         assert!(this_one != openssl, "{openssl}");
         assert_eq!(run(&this_one), "Verified OK\n", "{name}");

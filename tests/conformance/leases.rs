@@ -7,7 +7,7 @@ use signwave::{
 use support::{
     promises::Promises,
     random::Random,
-    store::{add_keys, add_records, lease, open_all, register, sign},
+    store::{add_keys, add_records, by, lease, open_all, register, sign},
     tested_store::TestedStore,
 };
 
@@ -57,7 +57,7 @@ pub fn the_order_of_keys_is_that_of_the_domain_rule(tested: &TestedStore) {
             }
             2 => {
                 let state = [KeyState::Active, KeyState::Disabled, KeyState::Suspended][dice(3) as usize];
-                store.set_key_state(KeyId(1 + dice(7) as i64), state, None).unwrap();
+                store.set_key_state(KeyId(1 + dice(7) as i64), state, None, &by()).unwrap();
             }
             _ => {
                 let limit = dice(4) as usize;

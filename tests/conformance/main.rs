@@ -2,11 +2,14 @@
 //! a function of a [`TestedStore`](support::tested_store::TestedStore).
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
+mod audit_log;
 mod batches;
 mod commits;
 mod fault_plan;
 mod keys;
 mod leases;
+mod lookup;
 mod nodes;
 mod records;
 mod together;
@@ -52,6 +55,7 @@ in_every_store! {
     records:
         records_get_rising_ids_and_named_ones_are_added_once,
         a_conflict_ends_the_insert_and_what_came_before_it_is_stored,
+        a_conflict_does_not_end_the_insert_if_the_caller_wants_the_rest,
         a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused,
         payloads_are_read_byte_for_byte_in_order,
         reading_a_payload_that_is_missing_is_an_error,
@@ -91,6 +95,33 @@ in_every_store! {
         key_states_follow_the_rule_and_retired_is_final,
         only_active_keys_are_leased,
         a_stored_key_comes_back_as_it_was;
+    lookup:
+        a_record_is_found_by_its_id_and_by_its_name,
+        a_record_names_its_batch_and_shows_its_signature_once_that_is_signed,
+        a_record_is_only_in_the_batch_that_names_it,
+        a_batch_is_found_with_its_records,
+        batches_are_listed_newest_first_by_state_and_in_pages,
+        keys_are_listed_in_the_order_of_use_and_as_added,
+        a_key_is_found_by_its_fingerprint,
+        the_oldest_unsigned_record_is_found_wherever_it_waits;
+    access:
+        a_token_is_stored_as_a_hash_and_shown_without_it,
+        an_id_is_taken_for_ever,
+        tokens_are_listed_in_pages_in_the_order_in_which_they_were_added,
+        a_token_ends_when_its_time_is_over_and_without_one_never,
+        a_rotation_leaves_the_secret_before_valid_for_the_overlap,
+        a_rotation_never_gives_the_secret_before_more_time_than_it_had,
+        a_second_rotation_ends_the_first_secret,
+        a_revocation_is_final,
+        a_certificate_stands_for_one_token_at_a_time,
+        the_use_of_a_token_is_noted_no_more_often_than_asked;
+    audit_log:
+        every_change_has_its_row_and_what_changes_nothing_has_none,
+        the_log_says_who_and_from_where,
+        the_log_is_read_in_pages,
+        a_change_that_cannot_be_logged_is_not_made,
+        no_hash_of_a_secret_is_in_the_log,
+        changes_at_the_same_time_are_numbered_without_gaps;
     together:
         of_many_threads_exactly_one_leases_each_batch,
         many_that_form_batches_at_once_share_the_records_out,

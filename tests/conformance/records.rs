@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{InsertVerdict, RecordId, Runs},
-    store::{NewRecord, StoreError},
+    store::{NewRecord, OnConflict, StoreError},
 };
 use support::{store::add_records, tested_store::TestedStore};
 
@@ -12,18 +12,21 @@ fn named<'a>(external_id: &'a str, payload: &'a [u8]) -> NewRecord<'a> {
 
 pub fn records_get_rising_ids_and_named_ones_are_added_once(tested: &TestedStore) {
     let store = &*tested.store;
-    assert_eq!(store.insert_records(&[]).unwrap(), []);
+    assert_eq!(store.insert_records(&[], OnConflict::Stop).unwrap(), []);
     assert_eq!(add_records(store, 2), [RecordId(1), RecordId(2)]);
     let records = [named("a", b"1"), named("b", b"1"), named("a", b"1")];
     assert_eq!(
-        store.insert_records(&records).unwrap(),
+        store.insert_records(&records, OnConflict::Stop).unwrap(),
         [
             InsertVerdict::Inserted(RecordId(3)),
             InsertVerdict::Inserted(RecordId(4)),
-            InsertVerdict::AlreadyThere
+            InsertVerdict::AlreadyThere(RecordId(3))
         ]
     );
-    assert_eq!(store.insert_records(&records).unwrap(), [InsertVerdict::AlreadyThere; 3]);
+    assert_eq!(
+        store.insert_records(&records, OnConflict::Stop).unwrap(),
+        [3, 4, 3].map(|id| InsertVerdict::AlreadyThere(RecordId(id)))
+    );
     assert_eq!(add_records(store, 1), [RecordId(5)], "a record that is skipped takes no id");
 }
 
@@ -32,34 +35,65 @@ pub fn a_payload_at_the_limit_is_stored_and_a_larger_one_is_refused(tested: &Tes
     let limit = store.payload_limit().unwrap() as usize;
     assert_eq!(limit, 16 << 20);
     let payload = vec![b'x'; limit + 1];
-    let error = store.insert_records(&[named("a", &payload)]).unwrap_err();
+    let error = store.insert_records(&[named("a", &payload)], OnConflict::Stop).unwrap_err();
     assert!(matches!(error, StoreError::Refused(_)), "{error}");
     assert_eq!(store.counts().unwrap().records, 0);
-    let verdicts = store.insert_records(&[named("a", &payload[..limit])]).unwrap();
+    let verdicts = store.insert_records(&[named("a", &payload[..limit])], OnConflict::Stop).unwrap();
     assert!(matches!(verdicts[..], [InsertVerdict::Inserted(_)]), "{verdicts:?}");
 }
 
 pub fn a_conflict_ends_the_insert_and_what_came_before_it_is_stored(tested: &TestedStore) {
     let store = &*tested.store;
-    store.insert_records(&[named("a", b"1")]).unwrap();
+    store.insert_records(&[named("a", b"1")], OnConflict::Stop).unwrap();
     let records = [named("b", b"2"), named("a", b"other"), named("c", b"3")];
     assert_eq!(
-        store.insert_records(&records).unwrap(),
+        store.insert_records(&records, OnConflict::Stop).unwrap(),
         [InsertVerdict::Inserted(RecordId(2)), InsertVerdict::Conflict]
     );
     assert_eq!(store.counts().unwrap().records, 2);
     let mut shown = Vec::new();
     store.read_payloads(&"1-2".parse().unwrap(), &mut |_, payload| shown.push(payload.to_vec())).unwrap();
     assert_eq!(shown, [b"1", b"2"], "nothing was overwritten");
-    let both = store.insert_records(&[named("a", b"1"), named("a", b"other")]).unwrap();
-    assert_eq!(both, [InsertVerdict::AlreadyThere, InsertVerdict::Conflict], "each by itself");
+    let both = store.insert_records(&[named("a", b"1"), named("a", b"other")], OnConflict::Stop).unwrap();
+    let there = InsertVerdict::AlreadyThere(RecordId(1));
+    assert_eq!(both, [there, InsertVerdict::Conflict], "each by itself");
+}
+
+pub fn a_conflict_does_not_end_the_insert_if_the_caller_wants_the_rest(tested: &TestedStore) {
+    let store = &*tested.store;
+    store.insert_records(&[named("a", b"1")], OnConflict::Continue).unwrap();
+    let records = [
+        named("b", b"2"),
+        named("a", b"other"),
+        named("b", b"other"),
+        NewRecord { external_id: None, payload: b"3" },
+        named("b", b"2"),
+        named("a", b"1"),
+        named("c", b"4"),
+    ];
+    let there = |id| InsertVerdict::AlreadyThere(RecordId(id));
+    assert_eq!(
+        store.insert_records(&records, OnConflict::Continue).unwrap(),
+        [
+            InsertVerdict::Inserted(RecordId(2)),
+            InsertVerdict::Conflict,
+            InsertVerdict::Conflict,
+            InsertVerdict::Inserted(RecordId(3)),
+            there(2),
+            there(1),
+            InsertVerdict::Inserted(RecordId(4)),
+        ]
+    );
+    let mut shown = Vec::new();
+    store.read_payloads(&"1-4".parse().unwrap(), &mut |_, payload| shown.push(payload.to_vec())).unwrap();
+    assert_eq!(shown, [b"1", b"2", b"3", b"4"], "nothing was overwritten");
 }
 
 pub fn payloads_are_read_byte_for_byte_in_order(tested: &TestedStore) {
     let store = &*tested.store;
     let payloads: [&[u8]; 5] = [b"", b"\0a\0", "é'\"".as_bytes(), &[0xff; 10_000], b"last"];
     let records = payloads.map(|payload| NewRecord { external_id: None, payload });
-    store.insert_records(&records).unwrap();
+    store.insert_records(&records, OnConflict::Stop).unwrap();
     let mut shown = Vec::new();
     store
         .read_payloads(&"1-5".parse().unwrap(), &mut |id, payload| shown.push((id, payload.to_vec())))
@@ -86,7 +120,7 @@ pub fn reading_a_payload_that_is_missing_is_an_error(tested: &TestedStore) {
 
 pub fn unsigned_records_are_shown_without_a_signature(tested: &TestedStore) {
     let store = &*tested.store;
-    store.insert_records(&[named("a", b"1")]).unwrap();
+    store.insert_records(&[named("a", b"1")], OnConflict::Stop).unwrap();
     add_records(store, 2000);
     tested.insert_at(5000).unwrap();
     let mut shown = Vec::new();

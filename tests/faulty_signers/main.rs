@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod faults;
+mod lanes;
 mod signers;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -12,14 +13,17 @@ use signwave::{
     audit,
     config::{Checking, Settings},
     domain::{InsertVerdict, KeyMaterial, KeyState, Scheme},
-    signer::{self, Engine, PublicKey},
-    store::{self, DatabaseUrl, NewKey, NewRecord, Store},
+    signer::{self, Engine, OpenSigner, PublicKey},
+    store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, Store},
 };
 use tempfile::TempDir;
 
 use faults::Fault;
 use signers::{BadResults, Opener, Pool};
-use support::random::{Random, count};
+use support::{
+    random::{Random, count},
+    store::by,
+};
 
 const BATCH: usize = 40;
 const BATCHES: usize = 60;
@@ -39,22 +43,27 @@ impl Database {
         store::migrate(&url).unwrap();
         let store = store::open(&url).unwrap();
         for key in keys {
-            store.add_key(&row(key)).unwrap();
+            store.add_key(&row(key), &by()).unwrap();
         }
         let payloads: Vec<_> = (0..records).map(|i| format!("record {i}")).collect();
         let payloads: Vec<_> = payloads
             .iter()
             .map(|payload| NewRecord { external_id: None, payload: payload.as_bytes() })
             .collect();
-        let inserted = store.insert_records(&payloads).unwrap();
+        let inserted = store.insert_records(&payloads, OnConflict::Stop).unwrap();
         assert!(inserted.iter().all(|verdict| matches!(verdict, InsertVerdict::Inserted(_))));
         Self { store, _folder: folder }
     }
 
     /// Signs all that waits, as `signwave sign` does.
-    fn sign(&self, opener: Opener, scheme: Scheme, checking: Checking) -> Result<Ending, RunError> {
+    fn sign(
+        &self,
+        opener: Arc<dyn OpenSigner>,
+        scheme: Scheme,
+        checking: Checking,
+    ) -> Result<Ending, RunError> {
         let settings = Settings { batch_size: BATCH, scheme, checking, signers: 2, ..Settings::default() };
-        let parts = Parts::new(settings, Arc::new(opener), Mode::Drain);
+        let parts = Parts::new(settings, opener, Mode::Drain);
         actix_rt::System::new().block_on(actors::run(parts, Arc::clone(&self.store)))
     }
 
@@ -102,7 +111,7 @@ fn nothing_that_a_faulty_signer_makes_is_stored() {
         let bad = Arc::new(BadResults::default());
         let opener =
             Opener::new(&pool, rate, checking == Checking::Always, random.another(), Arc::clone(&bad));
-        let ended = database.sign(opener, scheme, checking);
+        let ended = database.sign(Arc::new(opener), scheme, checking);
         assert_eq!(ended, Ok(Ending::Drained { held_elsewhere: 0 }));
 
         assert_eq!(database.stored(&bad, scheme), 0, "a bad result is stored");
@@ -148,7 +157,7 @@ fn a_signer_that_says_it_checks_itself_is_believed_unless_all_are_checked() {
     let sign = |checking| {
         let database = Database::new(pool.public_keys(), 2 * BATCH);
         let opener = Opener::new(&pool, 1, true, Random::new(), Arc::clone(&bad));
-        (database.sign(opener, Scheme::Ps256, checking), database)
+        (database.sign(Arc::new(opener), Scheme::Ps256, checking), database)
     };
     // That is a lie, which shows that the checkers of these tests find what is bad.
     let (ended, database) = sign(Checking::Needed);
@@ -167,9 +176,9 @@ fn a_public_key_that_is_stored_under_the_name_of_another_checks_nothing() {
     let [key, other] = [pool.public_keys().next().unwrap(), pool.other()];
     let database = Database::new([], BATCH);
     let row = NewKey { public_key: other.spki().to_vec(), ..row(key) };
-    database.store.add_key(&row).unwrap();
+    database.store.add_key(&row, &by()).unwrap();
     let opener = Opener::new(&pool, 1, false, Random::new(), Arc::default());
-    let ended = database.sign(opener, Scheme::Ps256, Checking::Always);
+    let ended = database.sign(Arc::new(opener), Scheme::Ps256, Checking::Always);
     assert_eq!(ended, Err(RunError::NoActiveKey { waiting: BATCH as u64 }));
     let reason = database.store.keys().unwrap()[0].state_reason.clone().unwrap();
     let expected = format!("the stored public key of key {} belongs to another key", key.fingerprint());

@@ -7,12 +7,14 @@ use signwave::{
         BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, Lease, NodeId, RecordId, Runs, Scheme,
         SignatureBuf, SignedBatch,
     },
-    store::{AddKeyVerdict, NewRecord, OpenBatches, OpenedBatches, RenewVerdict, Store, StoreError},
+    store::{
+        AddKeyVerdict, NewRecord, OnConflict, OpenBatches, OpenedBatches, RenewVerdict, Store, StoreError,
+    },
 };
 
 use support::{
     promises::{Promises, Signed},
-    store::{copy, new_key},
+    store::{by, copy, new_key},
     tested_store::TestedStore,
 };
 
@@ -47,7 +49,7 @@ impl<'a> Door<'a> {
         let (processes, nodes) = (Default::default(), Default::default());
         let mut door = Self { tested, processes, nodes, ids: Vec::new(), leases: Vec::new(), promises };
         (1..=start.keys.len()).for_each(|key| door.add_key(key));
-        door.insert(&start.records);
+        door.insert(&start.records, OnConflict::Stop);
         door
     }
 
@@ -62,7 +64,7 @@ impl<'a> Door<'a> {
     /// Takes a step, after the reference did.
     pub fn take(&mut self, step: &Step, after: &Reference) -> Reply {
         match step {
-            Step::Insert(records) => Reply::Added(self.insert(records)),
+            Step::Insert(records, on_conflict) => Reply::Added(self.insert(records, *on_conflict)),
             Step::InsertBeyond(skipped) => {
                 let id = self.ids.last().map_or(1, |last| last.0 + 1) + skipped;
                 self.tested.insert_at(id).unwrap();
@@ -138,12 +140,12 @@ impl<'a> Door<'a> {
                 Reply::Done
             }
             Step::SetKeyState(key, state) => {
-                Reply::KeyState(self.store().set_key_state(KeyId(*key as i64), *state, None).unwrap())
+                Reply::KeyState(self.store().set_key_state(KeyId(*key as i64), *state, None, &by()).unwrap())
             }
         }
     }
 
-    fn insert(&mut self, records: &[Record]) -> Vec<Added> {
+    fn insert(&mut self, records: &[Record], on_conflict: OnConflict) -> Vec<Added> {
         let names: Vec<_> = records.iter().map(|record| record.name.map(|name| name.to_string())).collect();
         let payloads: Vec<_> = records.iter().map(|record| [record.payload]).collect();
         let new: Vec<_> = names
@@ -151,9 +153,11 @@ impl<'a> Door<'a> {
             .zip(&payloads)
             .map(|(name, payload)| NewRecord { external_id: name.as_deref(), payload })
             .collect();
-        let verdicts = self.store().insert_records(&new).unwrap();
+        let verdicts = self.store().insert_records(&new, on_conflict).unwrap();
         let added = |verdict| match verdict {
-            InsertVerdict::AlreadyThere => Added::AlreadyThere,
+            InsertVerdict::AlreadyThere(id) => {
+                Added::AlreadyThere(self.ids.iter().position(|there| *there == id).expect("it was added"))
+            }
             InsertVerdict::Conflict => Added::Conflict,
             InsertVerdict::Inserted(id) => {
                 assert!(self.ids.last().is_none_or(|last| *last < id), "ids rise");
@@ -165,7 +169,7 @@ impl<'a> Door<'a> {
     }
 
     fn add_key(&mut self, key: usize) {
-        let added = self.store().add_key(&new_key(key as u8)).unwrap();
+        let added = self.store().add_key(&new_key(key as u8), &by()).unwrap();
         assert_eq!(added, AddKeyVerdict::Added(KeyId(key as i64)));
     }
 

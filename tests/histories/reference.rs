@@ -95,7 +95,8 @@ pub enum Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
     New,
-    AlreadyThere,
+    /// By index.
+    AlreadyThere(usize),
     Conflict,
 }
 

@@ -2,7 +2,7 @@
 
 use signwave::{
     domain::{BatchState, CommitVerdict, Epoch, KeyState, NodeId, Outcome},
-    store::KeyStateVerdict,
+    store::{KeyStateVerdict, OnConflict},
 };
 
 use super::{
@@ -20,7 +20,7 @@ impl Reference {
     /// Takes a step.
     pub fn after(mut self, step: &Step) -> Self {
         self.reply = match step {
-            Step::Insert(records) => Reply::Added(self.insert(records)),
+            Step::Insert(records, on_conflict) => Reply::Added(self.insert(records, *on_conflict)),
             Step::InsertBeyond(_) => {
                 self.records.push(Record { name: None, payload: 0 });
                 Reply::Done
@@ -78,19 +78,20 @@ impl Reference {
         self
     }
 
-    /// Names are unique; the first conflict ends it.
-    fn insert(&mut self, records: &[Record]) -> Vec<Added> {
+    /// Names are unique; the first conflict may end it.
+    fn insert(&mut self, records: &[Record], on_conflict: OnConflict) -> Vec<Added> {
         let mut added = Vec::new();
         for record in records {
-            let there = self.records.iter().find(|there| record.name.is_some() && there.name == record.name);
+            let is_named = |there: &Record| record.name.is_some() && there.name == record.name;
+            let there = self.records.iter().position(is_named);
             added.push(match there {
                 None => Added::New,
-                Some(there) if there.payload == record.payload => Added::AlreadyThere,
+                Some(there) if self.records[there].payload == record.payload => Added::AlreadyThere(there),
                 Some(_) => Added::Conflict,
             });
             match added.last() {
                 Some(Added::New) => self.records.push(*record),
-                Some(Added::Conflict) => break,
+                Some(Added::Conflict) if on_conflict == OnConflict::Stop => break,
                 _ => {}
             }
         }

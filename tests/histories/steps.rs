@@ -1,14 +1,17 @@
 //! What can happen, and how often.
 
 use proptest::{collection::vec, prelude::*, sample::select, strategy::Union};
-use signwave::domain::{BatchState, KeyState};
+use signwave::{
+    domain::{BatchState, KeyState},
+    store::OnConflict,
+};
 
 use super::reference::{Lease, PROCESSES, Record, Reference};
 
 /// One step. Processes and leases are named by their index, keys by their number.
 #[derive(Clone, Debug)]
 pub enum Step {
-    Insert(Vec<Record>),
+    Insert(Vec<Record>, OnConflict),
     /// Somebody else inserts a record, and leaves out so many ids before it.
     InsertBeyond(i64),
     OpenBatches {
@@ -51,8 +54,9 @@ pub fn next(reference: &Reference) -> BoxedStrategy<Step> {
     let process = || 0..PROCESSES;
     let name = prop_oneof![Just(None), (0..4_u8).prop_map(Some)];
     let record = (name, 0..2_u8).prop_map(|(name, payload)| Record { name, payload });
+    let on_conflict = select(vec![OnConflict::Stop, OnConflict::Continue]);
     let mut steps = vec![
-        (3, vec(record, 0..6).prop_map(Step::Insert).boxed()),
+        (3, (vec(record, 0..6), on_conflict).prop_map(|(them, then)| Step::Insert(them, then)).boxed()),
         (1, (0..3_i64).prop_map(Step::InsertBeyond).boxed()),
         (4, open_batches()),
         (3, process().prop_map(Step::Register).boxed()),

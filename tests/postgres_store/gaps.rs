@@ -1,6 +1,10 @@
 //! Records that become visible late, one situation at a time. `tests/process` has them all at random.
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
+use signwave::{
+    domain::{BatchId, RecordId},
+    store::{RecordName, Wanted},
+};
 use support::store::{add_keys, lease, open_all, register, sign};
 
 use crate::{Database, run};
@@ -19,9 +23,12 @@ fn a_record_that_commits_below_the_frontier_is_batched_once_its_writer_has_ended
     run(&mut late, "COMMIT");
     assert_eq!(store.status().unwrap().unbatched, 1, "it waits");
     assert_eq!(store.counts().unwrap().unbatched, 1);
+    let oldest = || store.oldest_unsigned().unwrap().map(|oldest| oldest.record.0);
+    assert_eq!(oldest(), Some(1), "in no batch, below the frontier");
     assert_eq!(open_all(store, 10), 1);
     assert_eq!(database.runs(), ["2", "1"]);
     assert_eq!(open_all(store, 10), 0);
+    assert_eq!(oldest(), Some(1), "in the second batch");
 
     // Late batches are signed like all others.
     add_keys(store, 2);
@@ -104,4 +111,21 @@ fn a_transaction_that_has_inserted_records_cannot_be_prepared() {
 
 fn gaps(database: &Database) -> Vec<String> {
     crate::lines(&mut database.stranger(), "SELECT first_record || '-' || last_record AS line FROM gap")
+}
+
+#[test]
+fn a_record_is_found_in_its_own_batch_although_the_ranges_of_batches_overlap() {
+    let database = Database::new("overlap");
+    let (store, mut early, mut late) = (&*database.store, database.stranger(), database.stranger());
+    run(&mut early, ONE);
+    run(&mut late, &format!("BEGIN; {ONE}"));
+    run(&mut early, ONE);
+    assert_eq!(open_all(store, 10), 1);
+    run(&mut late, "COMMIT");
+    run(&mut early, ONE);
+    assert_eq!(open_all(store, 10), 1);
+    assert_eq!(database.runs(), ["1,3", "2,4"]);
+    let wanted = Wanted { payload: false, unsigned_batch: true };
+    let batch = |id| store.record(RecordName::Id(RecordId(id)), wanted).unwrap().unwrap().batch.unwrap().id;
+    assert_eq!([1, 2, 3, 4].map(batch), [1, 2, 1, 2].map(BatchId));
 }

@@ -25,6 +25,16 @@ fn database() -> Database {
 
 /// `because` is part of the message, so that no statement is refused for another reason.
 fn refuses(database: &Database, because: &str, statements: &[&str]) {
+    refuses_as(database, because, statements, dump);
+}
+
+/// The same; `dump` shows what must not change.
+pub fn refuses_as(
+    database: &Database,
+    because: &str,
+    statements: &[&str],
+    dump: fn(&Database) -> Vec<String>,
+) {
     for sql in statements {
         for always in ["", "SET session_replication_role = replica; "] {
             let mut connection = if always.is_empty() { database.stranger() } else { database.admin() };

@@ -2,6 +2,7 @@
 //! ways to a server that are refused, connections that break, and migrations.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod addresses;
 mod changes;
 mod copies;

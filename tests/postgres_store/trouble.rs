@@ -7,7 +7,7 @@ use std::{
 
 use signwave::{
     domain::{CommitVerdict, Outcome},
-    store::{self, DatabaseUrl, NewRecord, StoreError},
+    store::{self, DatabaseUrl, NewRecord, OnConflict, StoreError},
 };
 use support::{
     postgres::{Cluster, at_port, database_of},
@@ -36,7 +36,9 @@ fn a_connection_that_was_lost_is_replaced_whatever_is_asked_of_it_first() {
     let database = Database::new("asked");
     let store = store::open_with(&DatabaseUrl::parse(&database.url).unwrap(), 1).unwrap();
     for _ in 0..3 {
-        store.insert_records(&[NewRecord { external_id: Some("name"), payload: b"payload" }]).unwrap();
+        store
+            .insert_records(&[NewRecord { external_id: Some("name"), payload: b"payload" }], OnConflict::Stop)
+            .unwrap();
         assert!(Cluster::shared().terminate_backends(database_of(&database.url)) > 0);
         assert_eq!(store.reclaim(None, MINUTE), Ok(vec![]));
     }

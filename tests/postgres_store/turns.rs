@@ -1,10 +1,13 @@
 //! The turns of the nodes are locks that only a service can take.
 
 use diesel::connection::SimpleConnection;
-use signwave::store::StoreError;
+use signwave::{
+    domain::{KeyId, KeyState},
+    store::StoreError,
+};
 use support::{
     postgres::Cluster,
-    store::{add_keys, add_records, lease, open_all, register},
+    store::{add_keys, add_records, by, lease, open_all, register},
 };
 
 use crate::{Database, run};
@@ -22,13 +25,16 @@ fn a_role_that_may_only_read_cannot_hold_up_the_nodes() {
     run(
         &mut reader,
         "SELECT pg_advisory_lock(1936287598, n) FROM generate_series(1, 3) AS n; BEGIN; \
-         SELECT FROM record, batch, signature, node, signing_key, gap, opening_turn, leasing_turn; \
-         LOCK TABLE record, batch, signing_key, node, gap, signature, opening_turn, leasing_turn IN ACCESS SHARE MODE",
+         SELECT FROM record, batch, signature, node, signing_key, gap, opening_turn, leasing_turn, \
+             auditing_turn; \
+         LOCK TABLE record, batch, signing_key, node, gap, signature, opening_turn, leasing_turn, \
+             auditing_turn IN ACCESS SHARE MODE",
     );
     assert_eq!(open_all(store, 1), 1);
     assert_eq!(lease(store, register(store), 1).len(), 1);
+    store.set_key_state(KeyId(1), KeyState::Disabled, None, &by()).unwrap();
     run(&mut reader, "ROLLBACK");
-    for table in ["opening_turn", "leasing_turn"] {
+    for table in ["opening_turn", "leasing_turn", "auditing_turn"] {
         for mode in ["ROW SHARE", "ROW EXCLUSIVE", "SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE"] {
             let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE; ROLLBACK");
             // Two of these modes hinder nobody, and some versions give them to readers.

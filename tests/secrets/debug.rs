@@ -4,10 +4,11 @@ use std::{fs, path::Path};
 
 use data_encoding::BASE64;
 use signwave::{
+    access::Token,
     cli,
     domain::{KeyId, KeyMaterial, StoredKey},
     signer::{Engine, Keyring, MasterKey, import, seal},
-    store::{DatabaseUrl, NewKey},
+    store::{Credential, DatabaseUrl, NewKey, NewToken, Rotation},
 };
 
 use crate::{search::Secrets, watched::files};
@@ -31,7 +32,21 @@ fn debug_shows_no_secret() {
     let new = NewKey { fingerprint, public_key: public_key.clone(), bits: 2048, material: material.clone() };
     let stored = StoredKey { id: KeyId(1), fingerprint, public_key, material };
     let url = format!("postgres://user:{PASSWORD}@host/name");
+    let token = Token::issue();
+    let secrets = secrets.text("token", &token.text()[15..67]).bytes("hash of the token", &token.hash().0);
+    let new_token = NewToken {
+        id: token.id(),
+        name: "ci".parse().unwrap(),
+        scopes: "read".parse().unwrap(),
+        credential: Credential::Secret(token.hash()),
+        expires_in: None,
+    };
+    let rotation = Rotation { secret: token.hash(), overlap: None, expires_in: None };
     let said = [
+        format!("{token:?} {token:#?} {new_token:?} {new_token:#?} {rotation:?}"),
+        format!("{:?}", cli::parse(["signwave", "tokens", "revoke", token.text().as_str()])),
+        format!("{:?}", cli::parse(["signwave", "tokens", token.text().as_str()])),
+        format!("{:?}", Token::parse(&token.text()[1..])),
         format!("{:?} {:#?}", master(), master()),
         format!("{key:?} {key:#?}"),
         format!("{:?}", Keyring::new(Engine::AwsLc, master())),

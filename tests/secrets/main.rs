@@ -10,4 +10,5 @@ mod passwords;
 mod search;
 mod server;
 mod sources;
+mod tokens;
 mod watched;

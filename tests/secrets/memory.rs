@@ -11,7 +11,7 @@ use data_encoding::BASE64;
 use rsa::{RsaPrivateKey, pkcs8::DecodePrivateKey, traits::PrivateKeyParts};
 use signwave::{
     domain::{DigestAlgorithm, KeyId, KeyMaterial, Scheme, SignatureBuf, StoredKey},
-    signer::{Engine, Keyring, MasterKey, OpenSigner, digest, import, seal},
+    signer::{Engine, Keyring, LANES, MasterKey, OpenSigner, digest, import, seal},
 };
 use zeroize::Zeroizing;
 
@@ -40,12 +40,15 @@ fn a_signer_that_was_dropped_leaves_nothing_of_its_key_in_memory() {
     fs::write(folder.path().join("pieces"), pieces).unwrap();
     fs::write(folder.path().join("public"), key.public_key().spki()).unwrap();
     fs::write(folder.path().join("sealed"), seal(&master, &key).unwrap()).unwrap();
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args(["--exact", "memory::open_sign_and_drop", "--ignored", "--nocapture"]);
-    let output = again.env("SIGNWAVE_TEST_FOLDER", folder.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    println!("{}", said.lines().find(|line| line.contains("measured")).unwrap());
+    for engine in [Engine::AwsLc, Engine::Lanes] {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "memory::open_sign_and_drop", "--ignored", "--nocapture"]);
+        again.env("SIGNWAVE_TEST_FOLDER", folder.path()).env("SIGNWAVE_TEST_ENGINE", engine.name());
+        let output = again.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        println!("{}", said.lines().find(|line| line.contains("measured")).unwrap());
+    }
 }
 
 #[test]
@@ -57,22 +60,24 @@ fn open_sign_and_drop() {
     let fingerprint = signwave::signer::PublicKey::from_spki(&public_key).unwrap().fingerprint();
     let key =
         StoredKey { id: KeyId(1), fingerprint, public_key, material: KeyMaterial::Sealed(read("sealed")) };
-    let keyring = Keyring::new(Engine::AwsLc, MasterKey::from_base64(&BASE64.encode(&MASTER)).unwrap());
+    let engine: Engine = std::env::var("SIGNWAVE_TEST_ENGINE").unwrap().parse().unwrap();
+    engine.prepare().unwrap();
+    let keyring = Keyring::new(engine, MasterKey::from_base64(&BASE64.encode(&MASTER)).unwrap());
     let digest = digest(DigestAlgorithm::Sha256, b"payload");
-    let mut signatures = SignatureBuf::with_capacity(256, 2);
+    let mut signatures = SignatureBuf::with_capacity(256, LANES);
     assert_eq!(eyes.found(), 0, "not opened yet");
 
     let mut signer = keyring.open(&key).unwrap();
     let open = eyes.found();
-    signer.sign(Scheme::Ps256, &[digest, digest], &mut signatures).unwrap();
+    signer.sign(Scheme::Ps256, &[digest; LANES], &mut signatures).unwrap();
     let signed = eyes.found();
     drop(signer);
     let left = eyes.found();
     println!(
-        "measured: {open} pieces of {} when opened, {signed} when it has signed, {left} when dropped",
+        "measured: {engine}, {open} pieces of {} when opened, {signed} when it has signed, {left} when dropped",
         eyes.hits.len()
     );
-    // As the words of its numbers, once; and not as what it was read from.
+    // As the words of aws-lc's numbers, once; and not as what it was read from. The lanes have digits of 52 bits.
     let once = eyes.hits.len() / 2;
     assert_eq!((open, signed, left), (once, once, 0), "pieces of the key in memory");
 }

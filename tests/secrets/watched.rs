@@ -28,6 +28,11 @@ impl Watched {
         Self { sandbox, secrets, given: HashSet::new(), runs: 0 }
     }
 
+    /// Looks for these secrets from now on, for those that a command has made.
+    pub fn looks_for(&mut self, secrets: Secrets) {
+        self.secrets = secrets;
+    }
+
     /// Writes a file that only its owner can read, and that may hold secrets.
     pub fn give(&mut self, name: &str, content: impl AsRef<[u8]>) {
         use std::os::unix::fs::PermissionsExt;

@@ -3,8 +3,10 @@
 
 mod bad_keys;
 mod bounds;
+mod certificates;
 mod forms;
 mod import;
+mod lanes;
 mod public_keys;
 mod sealing;
 mod signatures;

@@ -1,12 +1,12 @@
-//! Signatures of both engines against each other, against openssl, and against what must not verify.
+//! Signatures of all engines against each other, against openssl, and against what must not verify.
 
-use std::{fs, thread};
+use std::{collections::BTreeSet, fs, thread};
 
 use num_bigint_dig::BigUint;
 use rsa::{RsaPrivateKey, pkcs8::DecodePrivateKey, traits::PublicKeyParts};
 use signwave::{
     domain::{Digest, DigestAlgorithm, Scheme, SignatureBuf},
-    signer::{Engine, PrivateKey, Signer, SignerError, digest, generate, import},
+    signer::{Engine, LANES, PrivateKey, Signer, SignerError, digest, generate, import},
 };
 use support::openssl::openssl;
 
@@ -25,6 +25,16 @@ fn sign(signer: &mut dyn Signer, scheme: Scheme, digest: Digest) -> Vec<u8> {
     let mut signatures = SignatureBuf::with_capacity(signer.public_key().modulus_len(), 1);
     signer.sign(scheme, &[digest], &mut signatures).expect("it signs");
     signatures.iter().next().expect("there is a signature").to_vec()
+}
+
+/// Signatures of one digest: from `lanes` a whole group, because aws-lc would make a single one.
+fn made(engine: Engine, signer: &mut dyn Signer, scheme: Scheme, digest: Digest) -> Vec<Vec<u8>> {
+    let count = if engine == Engine::Lanes { LANES } else { 1 };
+    let mut signatures = SignatureBuf::with_capacity(signer.public_key().modulus_len(), count);
+    signer.sign(scheme, &vec![digest; count], &mut signatures).expect("it signs");
+    let made: Vec<_> = signatures.iter().map(<[u8]>::to_vec).collect();
+    assert_eq!(made.len(), count);
+    made
 }
 
 #[test]
@@ -48,7 +58,9 @@ fn known_answers_of_openssl_verify_and_are_made_again() {
         );
         if !scheme.is_pss() {
             let mut signer = engine.signer(&key).unwrap();
-            assert_eq!(sign(&mut *signer, scheme, digest), signature, "{engine} {scheme}");
+            for made in made(engine, &mut *signer, scheme, digest) {
+                assert_eq!(made, signature, "{engine} {scheme}");
+            }
         }
     }
 }
@@ -81,13 +93,14 @@ fn verifies_everywhere(pem: &[u8]) {
         let mut signer = engine.signer(&key).expect("it is accepted");
         for scheme in Scheme::ALL {
             let digest = digest(scheme.digest(), MESSAGE);
-            let signature = sign(&mut *signer, scheme, digest);
-            assert_eq!(signature.len(), public_key.modulus_len());
-            for verifier in &verifiers {
-                assert!(verifier.verify(scheme, &digest, &signature), "{engine} {scheme} {public_key:?}");
+            for signature in made(engine, &mut *signer, scheme, digest) {
+                assert_eq!(signature.len(), public_key.modulus_len());
+                for verifier in &verifiers {
+                    assert!(verifier.verify(scheme, &digest, &signature), "{engine} {scheme} {public_key:?}");
+                }
+                write("signature", &signature);
+                openssl(folder.path(), &openssl_verify(scheme));
             }
-            write("signature", &signature);
-            openssl(folder.path(), &openssl_verify(scheme));
         }
     }
 }
@@ -186,11 +199,11 @@ fn pss_is_salted_anew_and_pkcs1_is_not() {
     let key = key(RSA2048);
     for (engine, scheme) in Engine::ALL.into_iter().flat_map(|e| Scheme::ALL.map(|s| (e, s))) {
         let mut signer = engine.signer(&key).unwrap();
-        let digests = [digest(scheme.digest(), MESSAGE); 2];
-        let mut signatures = SignatureBuf::with_capacity(256, 2);
+        let digests = [digest(scheme.digest(), MESSAGE); LANES];
+        let mut signatures = SignatureBuf::with_capacity(256, LANES);
         signer.sign(scheme, &digests, &mut signatures).unwrap();
-        let made: Vec<_> = signatures.iter().collect();
-        assert_eq!(made[0] != made[1], scheme.is_pss(), "{engine} {scheme}");
+        let different: BTreeSet<_> = signatures.iter().collect();
+        assert_eq!(different.len(), if scheme.is_pss() { LANES } else { 1 }, "{engine} {scheme}");
     }
 }
 
@@ -207,12 +220,18 @@ fn a_failure_leaves_the_signatures_made_before_it() {
         assert_eq!(signatures.len(), 2);
         let verifier = engine.verifier(key.public_key()).unwrap();
         assert!(signatures.iter().all(|signature| verifier.verify(Scheme::Ps256, &good, signature)));
+        let mut signatures = SignatureBuf::with_capacity(256, 17);
+        let digests = [[good; 14].as_slice(), &[bad], &[good; 2]].concat();
+        let failed = signer.sign(Scheme::Ps256, &digests, &mut signatures);
+        assert_eq!((failed, signatures.len()), (Err(SignerError::WrongDigest(Scheme::Ps256)), 14));
 
         for width in [0, 255, 257, 512] {
-            let mut narrow = SignatureBuf::with_capacity(width, 1);
-            let failed = signer.sign(Scheme::Ps256, &[good], &mut narrow);
-            assert_eq!(failed, Err(SignerError::WrongWidth(key.public_key().fingerprint())));
-            assert!(narrow.is_empty());
+            for count in [1, LANES] {
+                let mut narrow = SignatureBuf::with_capacity(width, count);
+                let failed = signer.sign(Scheme::Ps256, &vec![good; count], &mut narrow);
+                assert_eq!(failed, Err(SignerError::WrongWidth(key.public_key().fingerprint())));
+                assert!(narrow.is_empty());
+            }
         }
     }
 }
@@ -224,13 +243,10 @@ fn generated_keys_sign_and_other_sizes_are_named() {
         assert_eq!(key.public_key().bits(), bits);
         let digest = digest(DigestAlgorithm::Sha256, MESSAGE);
         for engine in Engine::ALL {
-            let signature = sign(&mut *engine.signer(&key).unwrap(), Scheme::Ps256, digest);
-            for verifier in Engine::ALL {
-                assert!(verifier.verifier(key.public_key()).unwrap().verify(
-                    Scheme::Ps256,
-                    &digest,
-                    &signature
-                ));
+            let signatures = made(engine, &mut *engine.signer(&key).unwrap(), Scheme::Ps256, digest);
+            let signed: Vec<_> = signatures.iter().map(|made| (digest, made.as_slice())).collect();
+            for verifier in Engine::ALL.map(|engine| engine.verifier(key.public_key()).unwrap()) {
+                assert_eq!(verifier.verify_all(Scheme::Ps256, &signed), vec![true; signed.len()]);
             }
         }
     }

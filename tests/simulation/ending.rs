@@ -7,6 +7,7 @@ use signwave::{
     domain::{KeyId, KeyState},
     store::{Audit, KeyPool, Reading},
 };
+use support::store::by;
 use tokio::time::Instant;
 
 use crate::{
@@ -49,7 +50,7 @@ impl Simulation {
         while let Some(missing) = missing(self).filter(|_| !panics::any()) {
             assert!(self.fate.elapsed() - begun < limit, "not within {limit:?}: {missing}");
             (1..=self.scenario.keys).for_each(|key| {
-                self.shared.memory.set_key_state(KeyId(key as i64), KeyState::Active, None).unwrap();
+                self.shared.memory.set_key_state(KeyId(key as i64), KeyState::Active, None, &by()).unwrap();
             });
             self.pass(LOOK).await;
         }

@@ -10,7 +10,10 @@ use signwave::{
     domain::{Fingerprint, KeyMaterial},
     store::{KeyPool, NewKey},
 };
-use support::{memory::MemoryStore, store::add_different_records};
+use support::{
+    memory::MemoryStore,
+    store::{add_different_records, by},
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -65,7 +68,7 @@ impl Shared {
             bits: 2048,
             material: KeyMaterial::Sealed(vec![0; 8]),
         };
-        self.memory.add_key(&new).unwrap();
+        self.memory.add_key(&new, &by()).unwrap();
     }
 
     /// Somebody else adds records with plain SQL. No two are the same.

@@ -4,6 +4,7 @@ use signwave::{
     domain::{KeyId, KeyState},
     store::{KeyPool, Reading},
 };
+use support::store::by;
 
 use crate::{
     scenario::Trouble,
@@ -31,7 +32,7 @@ impl Simulation {
                 self.fate.count("key set aside");
                 let key = KeyId(self.fate.between(1, self.scenario.keys as u64) as i64);
                 let state = self.fate.one_of(&[KeyState::Active, KeyState::Disabled, KeyState::Disabled]);
-                self.shared.memory.set_key_state(key, state, None).unwrap();
+                self.shared.memory.set_key_state(key, state, None, &by()).unwrap();
             }
             trouble => self.happen_to_a_node(trouble),
         }

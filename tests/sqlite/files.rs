@@ -8,7 +8,7 @@ use std::{
 };
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
-use signwave::store::{self, DatabaseUrl, NewRecord, StoreError};
+use signwave::store::{self, DatabaseUrl, NewRecord, OnConflict, StoreError};
 
 fn url(path: &Path) -> DatabaseUrl {
     DatabaseUrl::Sqlite(path.to_owned())
@@ -18,7 +18,7 @@ fn url(path: &Path) -> DatabaseUrl {
 fn make_with_a_record(path: &Path) {
     store::migrate(&url(path)).unwrap();
     let record = NewRecord { external_id: None, payload: b"a" };
-    store::open(&url(path)).unwrap().insert_records(&[record]).unwrap();
+    store::open(&url(path)).unwrap().insert_records(&[record], OnConflict::Stop).unwrap();
 }
 
 fn plain(path: &Path) -> SqliteConnection {
@@ -50,7 +50,7 @@ fn a_new_database_is_its_owners_alone() {
     assert_eq!(names, ["2026-11-22-090000_tables", "2026-11-22-090100_guards"]);
     assert_eq!(store::migrate(&url(&path)).unwrap(), Vec::<String>::new());
     let store = store::open(&url(&path)).unwrap();
-    store.insert_records(&[NewRecord { external_id: None, payload: b"a" }]).unwrap();
+    store.insert_records(&[NewRecord { external_id: None, payload: b"a" }], OnConflict::Stop).unwrap();
     store.register_node("a", std::time::Duration::from_secs(9)).unwrap();
     let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap()).collect();
     assert_eq!(files.len(), 4, "database, log, index of the log, lock: {files:?}");

@@ -6,7 +6,7 @@ use diesel::{
 };
 use signwave::{
     domain::{BatchId, Epoch, InsertVerdict, KeyId, NodeId, OpenBatch, RecordId, Scheme, SignatureBuf},
-    store::{self, DatabaseUrl, NewRecord, OpenBatches},
+    store::{self, DatabaseUrl, NewRecord, OnConflict, OpenBatches},
 };
 use support::stranger::Database;
 
@@ -84,7 +84,10 @@ fn a_payload_given_as_text_is_signed_as_its_bytes() {
     assert_eq!(payloads, ["é".as_bytes(), "é".as_bytes(), b""]);
     let again = NewRecord { external_id: Some("t"), payload: "é".as_bytes() };
     database.allows("INSERT INTO record (external_id, payload) VALUES ('t', 'é')");
-    assert_eq!(database.store.insert_records(&[again]).unwrap(), [InsertVerdict::AlreadyThere]);
+    assert_eq!(
+        database.store.insert_records(&[again], OnConflict::Stop).unwrap(),
+        [InsertVerdict::AlreadyThere(RecordId(13))]
+    );
     assert_eq!(database.store.batch_of(RecordId(10)).unwrap(), None);
     let bytes = "SELECT count(*) AS n FROM signed_record WHERE typeof(payload) = 'blob'";
     assert_eq!(count(&mut database.stranger(), bytes), 2, "record 1 was written as text");

@@ -1,6 +1,9 @@
 DROP VIEW signed_record;
+DROP TABLE auditing_turn;
 DROP TABLE leasing_turn;
 DROP TABLE opening_turn;
+DROP TABLE api_audit;
+DROP TABLE api_token;
 DROP TABLE gap;
 DROP SEQUENCE signwave_frontier;
 DROP TABLE signature;

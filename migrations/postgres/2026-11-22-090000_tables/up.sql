@@ -105,11 +105,52 @@ CREATE TABLE gap (
     CHECK (first_record <= last_record)
 );
 
+-- Who may call the API.
+CREATE TABLE api_token (
+    id                 TEXT NOT NULL PRIMARY KEY CHECK (id ~ '^[a-z2-7]{10}$'),
+    name               TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    scopes             TEXT NOT NULL CHECK (scopes IN (
+        'submit', 'read', 'submit,read', 'operate', 'submit,operate', 'read,operate', 'submit,read,operate',
+        'admin', 'submit,admin', 'read,admin', 'submit,read,admin', 'operate,admin', 'submit,operate,admin',
+        'read,operate,admin', 'submit,read,operate,admin'
+    )),
+    secret_sha256      BYTEA CHECK (length(secret_sha256) = 32),
+    previous_sha256    BYTEA CHECK (length(previous_sha256) = 32),
+    previous_until     TIMESTAMPTZ CHECK (isfinite(previous_until)),
+    certificate_sha256 TEXT CHECK (certificate_sha256 ~ '^[0-9a-f]{64}$'),
+    created_at         TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    expires_at         TIMESTAMPTZ CHECK (isfinite(expires_at)),
+    revoked_at         TIMESTAMPTZ,
+    last_used_at       TIMESTAMPTZ,
+    CHECK ((secret_sha256 IS NULL) = (certificate_sha256 IS NOT NULL)),
+    CHECK ((previous_sha256 IS NULL) = (previous_until IS NULL)),
+    CHECK (previous_sha256 IS NULL OR secret_sha256 IS NOT NULL AND previous_sha256 <> secret_sha256)
+);
+
+-- A certificate stands for one token at most. After a revocation it can stand for another.
+CREATE UNIQUE INDEX api_token_one_per_certificate ON api_token (certificate_sha256) WHERE revoked_at IS NULL;
+
+-- What was changed, and who did it: one row for each change of a key or a token, in the same transaction.
+CREATE TABLE api_audit (
+    -- Without gaps, so that a missing row is noticed. A sequence would leave some, and its numbers would become
+    -- visible out of order.
+    id         BIGINT NOT NULL PRIMARY KEY CHECK (id > 0),
+    at         TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    who        TEXT NOT NULL CHECK (who ~ '^(token|cli|node):.'),
+    address    TEXT,
+    action     TEXT NOT NULL CHECK (action ~ '^[a-z]+[.][a-z]+$'),
+    object     TEXT NOT NULL CHECK (object <> ''),
+    before     TEXT,
+    after      TEXT,
+    request_id TEXT
+);
+
 -- Turns: what only one node may do at a time. They have no rows and no columns, because a node only locks them.
 -- For that it needs rights that only the service has. A lock that anybody may take, such as an advisory one,
 -- would let anybody stop all signing.
 CREATE TABLE opening_turn ();
 CREATE TABLE leasing_turn ();
+CREATE TABLE auditing_turn ();
 
 CREATE VIEW signed_record AS
 SELECT
@@ -178,9 +219,34 @@ COMMENT ON COLUMN gap.last_record IS 'The highest id of the gap.';
 COMMENT ON COLUMN gap.writers IS 'The transactions (pg_locks.virtualtransaction) that were writing to record when the gap was noted.';
 COMMENT ON COLUMN gap.noted_at IS 'When it was noted.';
 
+COMMENT ON TABLE api_token IS 'Who may call the API: revoked, never deleted. The secrets themselves are stored nowhere.';
+COMMENT ON COLUMN api_token.id IS 'It is part of the token, and names it everywhere.';
+COMMENT ON COLUMN api_token.name IS 'What people call it.';
+COMMENT ON COLUMN api_token.scopes IS 'What it may do: submit, read, operate, admin.';
+COMMENT ON COLUMN api_token.secret_sha256 IS 'SHA-256 of its secret.';
+COMMENT ON COLUMN api_token.previous_sha256 IS 'SHA-256 of its secret before the last rotation.';
+COMMENT ON COLUMN api_token.previous_until IS 'Until when that secret can be used.';
+COMMENT ON COLUMN api_token.certificate_sha256 IS 'SHA-256 of the SubjectPublicKeyInfo of a client certificate in lower-case hex. Such a token has no secret.';
+COMMENT ON COLUMN api_token.created_at IS 'When it was added.';
+COMMENT ON COLUMN api_token.expires_at IS 'When its time is over; without a value, never.';
+COMMENT ON COLUMN api_token.revoked_at IS 'When it was revoked, which is final.';
+COMMENT ON COLUMN api_token.last_used_at IS 'When it was used last, to a minute or so.';
+
+COMMENT ON TABLE api_audit IS 'Every change of a key or a token, in the transaction of the change; append-only.';
+COMMENT ON COLUMN api_audit.id IS 'Numbered without gaps, in the order of the changes.';
+COMMENT ON COLUMN api_audit.at IS 'When.';
+COMMENT ON COLUMN api_audit.who IS 'Who: token:ID, cli:USER or node:NAME.';
+COMMENT ON COLUMN api_audit.address IS 'The address of the client.';
+COMMENT ON COLUMN api_audit.action IS 'What was done, such as key.state or token.revoke.';
+COMMENT ON COLUMN api_audit.object IS 'What it was done to: the fingerprint of a key, or the id of a token.';
+COMMENT ON COLUMN api_audit.before IS 'What was there before, for people to read.';
+COMMENT ON COLUMN api_audit.after IS 'What is there since, for people to read.';
+COMMENT ON COLUMN api_audit.request_id IS 'The id of the request, which the log has too.';
+
 COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
 COMMENT ON TABLE opening_turn IS 'Empty. A node locks it while it forms batches, so that only one node does so at a time.';
 COMMENT ON TABLE leasing_turn IS 'Empty. A node locks it while it leases batches, so that only one node chooses keys at a time.';
+COMMENT ON TABLE auditing_turn IS 'Empty. A node locks it while it changes a key or a token, so that the audit log has one order.';
 
 COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';
 COMMENT ON COLUMN signed_record.record_id IS 'The record.';

@@ -38,6 +38,48 @@ EXECUTE FUNCTION signwave_refuse('a signature cannot be deleted');
 CREATE TRIGGER signature_no_truncate BEFORE TRUNCATE ON signature FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_refuse('a signature cannot be deleted');
 
+CREATE TRIGGER api_token_no_delete BEFORE DELETE ON api_token FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a token cannot be deleted, only revoked');
+
+CREATE TRIGGER api_token_no_truncate BEFORE TRUNCATE ON api_token FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a token cannot be deleted, only revoked');
+
+CREATE TRIGGER api_audit_no_update BEFORE UPDATE ON api_audit FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('the audit log cannot be changed');
+
+CREATE TRIGGER api_audit_no_delete BEFORE DELETE ON api_audit FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('the audit log cannot be deleted');
+
+CREATE TRIGGER api_audit_no_truncate BEFORE TRUNCATE ON api_audit FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('the audit log cannot be deleted');
+
+CREATE TRIGGER api_token_begins BEFORE INSERT ON api_token FOR EACH ROW
+WHEN (NEW.previous_sha256 IS NOT NULL OR NEW.revoked_at IS NOT NULL OR NEW.last_used_at IS NOT NULL)
+EXECUTE FUNCTION signwave_refuse('a token begins with one secret, unused and not revoked');
+
+CREATE TRIGGER api_token_identity BEFORE UPDATE ON api_token FOR EACH ROW
+WHEN ((OLD.id, OLD.name, OLD.scopes, OLD.certificate_sha256, OLD.created_at)
+    IS DISTINCT FROM (NEW.id, NEW.name, NEW.scopes, NEW.certificate_sha256, NEW.created_at))
+EXECUTE FUNCTION signwave_refuse('what a token is and may do cannot be changed');
+
+CREATE TRIGGER api_token_revoked_is_final BEFORE UPDATE ON api_token FOR EACH ROW
+WHEN (OLD.revoked_at IS NOT NULL)
+EXECUTE FUNCTION signwave_refuse('a revoked token stays as it is');
+
+-- A new secret may come with a new end. The secret that it replaces becomes the previous one, or ends at once.
+CREATE TRIGGER api_token_rotation BEFORE UPDATE ON api_token FOR EACH ROW
+WHEN (CASE
+    WHEN NEW.secret_sha256 IS DISTINCT FROM OLD.secret_sha256 THEN NEW.previous_sha256 <> OLD.secret_sha256
+    WHEN NEW.expires_at IS DISTINCT FROM OLD.expires_at THEN TRUE
+    WHEN NEW.previous_sha256 IS NULL THEN FALSE
+    ELSE (NEW.previous_sha256, NEW.previous_until) IS DISTINCT FROM (OLD.previous_sha256, OLD.previous_until)
+END)
+EXECUTE FUNCTION signwave_refuse('only a rotation changes the end and the previous secret of a token');
+
+CREATE TRIGGER api_token_use_only_rises BEFORE UPDATE ON api_token FOR EACH ROW
+WHEN (OLD.last_used_at IS NOT NULL AND (NEW.last_used_at >= OLD.last_used_at) IS NOT TRUE)
+EXECUTE FUNCTION signwave_refuse('the last use of a token only rises');
+
 CREATE TRIGGER signing_key_identity BEFORE UPDATE ON signing_key FOR EACH ROW
 WHEN ((OLD.id, OLD.fingerprint, OLD.public_key, OLD.bits, OLD.created_at)
     IS DISTINCT FROM (NEW.id, NEW.fingerprint, NEW.public_key, NEW.bits, NEW.created_at))
@@ -88,6 +130,20 @@ COMMENT ON FUNCTION signwave_check_batches() IS 'Keeps batches dense, and tells 
 
 CREATE TRIGGER batch_ids_are_dense AFTER INSERT ON batch REFERENCING NEW TABLE AS formed FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_check_batches();
+
+CREATE FUNCTION signwave_check_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM added WHERE id > 1 AND NOT EXISTS (SELECT FROM api_audit WHERE api_audit.id = added.id - 1)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: the audit log is numbered without gaps';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_audit() IS 'Keeps the audit log dense.';
+
+CREATE TRIGGER api_audit_ids_are_dense AFTER INSERT ON api_audit REFERENCING NEW TABLE AS added FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_check_audit();
 
 -- One statement stores all signatures of a batch, while the batch is leased. Batches do not share records, and
 -- a signed batch stays signed, so nobody can add to what is stored.
@@ -229,6 +285,7 @@ REVOKE EXECUTE ON FUNCTION signwave_submit(TEXT, BYTEA), signwave_submit(TEXT, T
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION signwave_check_batches() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_audit() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_signatures() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_record() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_submit(TEXT, BYTEA) SET search_path = %I, pg_temp', current_schema());
@@ -255,3 +312,14 @@ ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_is_formed_once;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_transitions;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_ids_are_dense;
 ALTER TABLE signature ENABLE ALWAYS TRIGGER signature_of_leased_batch;
+ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_no_delete;
+ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_no_truncate;
+ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_begins;
+ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_identity;
+ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_revoked_is_final;
+ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_rotation;
+ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_use_only_rises;
+ALTER TABLE api_audit ENABLE ALWAYS TRIGGER api_audit_no_update;
+ALTER TABLE api_audit ENABLE ALWAYS TRIGGER api_audit_no_delete;
+ALTER TABLE api_audit ENABLE ALWAYS TRIGGER api_audit_no_truncate;
+ALTER TABLE api_audit ENABLE ALWAYS TRIGGER api_audit_ids_are_dense;

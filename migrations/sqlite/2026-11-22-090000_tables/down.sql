@@ -1,4 +1,6 @@
 DROP VIEW signed_record;
+DROP TABLE api_audit;
+DROP TABLE api_token;
 DROP TABLE signature;
 DROP TABLE batch;
 DROP TABLE node;

@@ -98,6 +98,50 @@ CREATE TABLE signature (
     value     BLOB NOT NULL CHECK (typeof(value) = 'blob' AND length(value) > 0)
 );
 
+-- Who may call the API. WITHOUT ROWID, because an UPDATE OR REPLACE of a rowid would delete another token.
+CREATE TABLE api_token (
+    -- It is part of the token, and names it everywhere.
+    id                 TEXT NOT NULL PRIMARY KEY
+        CHECK (typeof(id) = 'text' AND length(id) = 10 AND NOT id GLOB '*[^a-z2-7]*'),
+    name               TEXT NOT NULL CHECK (typeof(name) = 'text' AND length(name) BETWEEN 1 AND 100),
+    scopes             TEXT NOT NULL CHECK (scopes IN (
+        'submit', 'read', 'submit,read', 'operate', 'submit,operate', 'read,operate', 'submit,read,operate',
+        'admin', 'submit,admin', 'read,admin', 'submit,read,admin', 'operate,admin', 'submit,operate,admin',
+        'read,operate,admin', 'submit,read,operate,admin'
+    )),
+    -- SHA-256 of the secret, which is stored nowhere.
+    secret_sha256      BLOB CHECK (typeof(secret_sha256) IN ('blob', 'null') AND length(secret_sha256) = 32),
+    -- The same of the secret before the last rotation, and until when it can be used.
+    previous_sha256    BLOB CHECK (typeof(previous_sha256) IN ('blob', 'null') AND length(previous_sha256) = 32),
+    previous_until     TEXT CHECK (previous_until IS strftime('%Y-%m-%dT%H:%M:%fZ', previous_until)),
+    -- SHA-256 of the SubjectPublicKeyInfo of a client certificate, in lower-case hex. Such a token has no secret.
+    certificate_sha256 TEXT CHECK (length(certificate_sha256) = 64 AND NOT certificate_sha256 GLOB '*[^0-9a-f]*'),
+    created_at         TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    expires_at         TEXT CHECK (expires_at IS strftime('%Y-%m-%dT%H:%M:%fZ', expires_at)),
+    revoked_at         TEXT CHECK (revoked_at IS strftime('%Y-%m-%dT%H:%M:%fZ', revoked_at)),
+    last_used_at       TEXT CHECK (last_used_at IS strftime('%Y-%m-%dT%H:%M:%fZ', last_used_at)),
+    CHECK ((secret_sha256 IS NULL) = (certificate_sha256 IS NOT NULL)),
+    CHECK ((previous_sha256 IS NULL) = (previous_until IS NULL)),
+    CHECK (previous_sha256 IS NULL OR secret_sha256 IS NOT NULL AND previous_sha256 <> secret_sha256)
+) WITHOUT ROWID;
+
+-- A certificate stands for one token at most. After a revocation it can stand for another.
+CREATE UNIQUE INDEX api_token_one_per_certificate ON api_token (certificate_sha256) WHERE revoked_at IS NULL;
+
+-- What was changed, and who did it: one row for each change of a key or a token, in the same transaction.
+CREATE TABLE api_audit (
+    -- Without gaps, so that a missing row is noticed.
+    id         INTEGER NOT NULL PRIMARY KEY CHECK (id > 0),
+    at         TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    who        TEXT NOT NULL CHECK (who GLOB 'token:?*' OR who GLOB 'cli:?*' OR who GLOB 'node:?*'),
+    address    TEXT CHECK (typeof(address) IN ('text', 'null')),
+    action     TEXT NOT NULL CHECK (action GLOB '[a-z]*.[a-z]*'),
+    object     TEXT NOT NULL CHECK (typeof(object) = 'text' AND object <> ''),
+    before     TEXT CHECK (typeof(before) IN ('text', 'null')),
+    after      TEXT CHECK (typeof(after) IN ('text', 'null')),
+    request_id TEXT CHECK (typeof(request_id) IN ('text', 'null'))
+);
+
 CREATE VIEW signed_record AS
 SELECT
     record.id AS record_id,

@@ -1,3 +1,14 @@
+DROP TRIGGER api_audit_no_delete;
+DROP TRIGGER api_audit_no_update;
+DROP TRIGGER api_audit_ids_are_dense;
+DROP TRIGGER api_audit_no_replace;
+DROP TRIGGER api_token_use_only_rises;
+DROP TRIGGER api_token_rotation;
+DROP TRIGGER api_token_revoked_is_final;
+DROP TRIGGER api_token_identity;
+DROP TRIGGER api_token_no_delete;
+DROP TRIGGER api_token_begins;
+DROP TRIGGER api_token_no_replace;
 DROP TRIGGER node_holds_nothing;
 DROP TRIGGER node_identity;
 DROP TRIGGER node_no_replace;

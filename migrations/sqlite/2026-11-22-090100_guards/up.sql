@@ -129,3 +129,68 @@ CREATE TRIGGER node_holds_nothing BEFORE DELETE ON node
 WHEN EXISTS (SELECT 1 FROM batch WHERE node_id = OLD.id) BEGIN
     SELECT RAISE(ABORT, 'signwave: a node that holds batches cannot be removed');
 END;
+
+-- api_token: revoked, never deleted. REPLACE would delete the token that has the same id or certificate.
+
+CREATE TRIGGER api_token_no_replace BEFORE INSERT ON api_token
+WHEN EXISTS (
+    SELECT 1 FROM api_token
+    WHERE id = NEW.id OR certificate_sha256 = NEW.certificate_sha256 AND revoked_at IS NULL
+) BEGIN
+    SELECT RAISE(ABORT, 'signwave: a token with this id or certificate is there already');
+END;
+
+CREATE TRIGGER api_token_begins BEFORE INSERT ON api_token
+WHEN NEW.previous_sha256 IS NOT NULL OR NEW.revoked_at IS NOT NULL OR NEW.last_used_at IS NOT NULL BEGIN
+    SELECT RAISE(ABORT, 'signwave: a token begins with one secret, unused and not revoked');
+END;
+
+CREATE TRIGGER api_token_no_delete BEFORE DELETE ON api_token BEGIN
+    SELECT RAISE(ABORT, 'signwave: a token cannot be deleted, only revoked');
+END;
+
+CREATE TRIGGER api_token_identity BEFORE UPDATE ON api_token
+WHEN NEW.id IS NOT OLD.id OR NEW.name IS NOT OLD.name OR NEW.scopes IS NOT OLD.scopes
+    OR NEW.certificate_sha256 IS NOT OLD.certificate_sha256 OR NEW.created_at IS NOT OLD.created_at BEGIN
+    SELECT RAISE(ABORT, 'signwave: what a token is and may do cannot be changed');
+END;
+
+CREATE TRIGGER api_token_revoked_is_final BEFORE UPDATE ON api_token WHEN OLD.revoked_at IS NOT NULL BEGIN
+    SELECT RAISE(ABORT, 'signwave: a revoked token stays as it is');
+END;
+
+-- A new secret may come with a new end. The secret that it replaces becomes the previous one, or ends at once.
+CREATE TRIGGER api_token_rotation BEFORE UPDATE ON api_token
+WHEN CASE
+    WHEN NEW.secret_sha256 IS NOT OLD.secret_sha256 THEN NEW.previous_sha256 <> OLD.secret_sha256
+    WHEN NEW.expires_at IS NOT OLD.expires_at THEN 1
+    WHEN NEW.previous_sha256 IS NULL THEN 0
+    ELSE NEW.previous_sha256 IS NOT OLD.previous_sha256 OR NEW.previous_until IS NOT OLD.previous_until
+END BEGIN
+    SELECT RAISE(ABORT, 'signwave: only a rotation changes the end and the previous secret of a token');
+END;
+
+CREATE TRIGGER api_token_use_only_rises BEFORE UPDATE ON api_token
+WHEN OLD.last_used_at IS NOT NULL AND (NEW.last_used_at >= OLD.last_used_at) IS NOT 1 BEGIN
+    SELECT RAISE(ABORT, 'signwave: the last use of a token only rises');
+END;
+
+-- api_audit: append-only.
+
+CREATE TRIGGER api_audit_no_replace BEFORE INSERT ON api_audit
+WHEN EXISTS (SELECT 1 FROM api_audit WHERE id = NEW.id) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this row of the audit log is there already');
+END;
+
+CREATE TRIGGER api_audit_ids_are_dense AFTER INSERT ON api_audit
+WHEN NEW.id > 1 AND NOT EXISTS (SELECT 1 FROM api_audit WHERE id = NEW.id - 1) BEGIN
+    SELECT RAISE(ABORT, 'signwave: the audit log is numbered without gaps: let the database assign the id');
+END;
+
+CREATE TRIGGER api_audit_no_update BEFORE UPDATE ON api_audit BEGIN
+    SELECT RAISE(ABORT, 'signwave: the audit log cannot be changed');
+END;
+
+CREATE TRIGGER api_audit_no_delete BEFORE DELETE ON api_audit BEGIN
+    SELECT RAISE(ABORT, 'signwave: the audit log cannot be deleted');
+END;

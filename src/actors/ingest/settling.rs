@@ -12,6 +12,7 @@ use super::{
 use crate::{
     actors::{
         end::End,
+        events::Event,
         group_commit::{self, Settled},
     },
     domain::{BatchId, Epoch, Lease, SignedBatch},
@@ -30,11 +31,12 @@ impl Ingest {
         let me = self.links.standing.registered();
         let mine = unsigned.iter().filter(|(node, ..)| Some(*node) == me);
         let given_back: Vec<_> = mine.map(|(_, batch, epoch)| (*batch, *epoch)).collect();
+        let began = self.links.standing.now();
         let settling = store(self.links.clone(), Arc::clone(&finished), given_back);
         ctx.spawn(settling.into_actor(self).map(move |result, actor, ctx| {
             actor.state.settled();
             match result {
-                Ok(settled) => actor.settled(&finished, &settled, ctx),
+                Ok(settled) => actor.settled(&finished, &settled, began, ctx),
                 // The outcome of these batches is unknown. The run ends, and they are released with the node.
                 Err(error) => actor.links.ends.end(End::Failed(error.into())),
             }
@@ -42,7 +44,13 @@ impl Ingest {
         }));
     }
 
-    fn settled(&mut self, finished: &[SignedBatch], settled: &[Settled], ctx: &mut Context<Self>) {
+    fn settled(
+        &mut self,
+        finished: &[SignedBatch],
+        settled: &[Settled],
+        began: Duration,
+        ctx: &mut Context<Self>,
+    ) {
         let (mut stored, mut records) = (Vec::new(), 0);
         for (lease, settled) in finished.iter().map(SignedBatch::lease).zip(settled) {
             match settled {
@@ -52,13 +60,17 @@ impl Ingest {
                     stored.push((lease.batch(), lease.epoch()));
                     records += lease.records().len();
                 }
-                Settled::Fenced => self.links.counters.add_fenced(),
+                Settled::Fenced => {
+                    self.links.counters.add_fenced();
+                    let (batch, epoch) = (lease.batch(), lease.epoch());
+                    self.links.standing.tell(Event::Fenced { batch, epoch });
+                }
                 Settled::Refused(error) => self.set_aside(lease, error, ctx),
             }
         }
         self.stored.add(&stored, records);
         if !finished.is_empty() {
-            self.links.counters.add_commit();
+            self.links.counters.add_commit(self.links.standing.now().saturating_sub(began));
         }
         if settled.contains(&Settled::Fenced) {
             self.state.compare_soon();
@@ -75,6 +87,7 @@ impl Ingest {
         if let Some(draining) = &mut self.draining {
             draining.refused(error.clone());
         }
+        self.links.standing.tell(Event::Refused { batch });
         let name = name(lease);
         self.state.holdings.set_aside(name);
         ctx.run_later(SET_ASIDE, move |actor, ctx| {

@@ -1,7 +1,6 @@
 //! `signwave export`: streams the signatures to a file or to standard output.
 
 mod output;
-mod sink;
 
 use std::{
     collections::HashMap,
@@ -12,16 +11,14 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use self::{
-    output::Output,
-    sink::{Format, Row, Sink},
-};
+use self::output::Output;
 use super::{
     context::Context,
     progress::{ProgressDisplay, Unit},
 };
 use crate::{
     domain::{BatchId, BatchState, KeyId, Scheme},
+    formats::signatures::{Format, Row, Sink},
     store::{BatchRow, Reading, SignedRow},
 };
 

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::select::select;
 use crate::{
-    cli::{confirm::confirm, context::Context},
+    cli::{confirm::confirm, context::Context, user},
     domain::KeyState,
     store::KeyStateVerdict,
 };
@@ -73,7 +73,7 @@ fn change(context: &Context, target: &Target, next: KeyState, sure: bool) -> Res
     let store = context.open()?.store;
     let key = select(store.as_ref(), &target.key)?;
     confirm(&format!("key {} ({}) will be {next} for good", key.id, key.fingerprint), sure)?;
-    match store.set_key_state(key.id, next, target.reason.as_deref())? {
+    match store.set_key_state(key.id, next, target.reason.as_deref(), &user::by())? {
         KeyStateVerdict::Changed(before) => {
             log::info!("key {} ({}) was {before} and is now {next}", key.id, key.fingerprint)
         }

@@ -13,7 +13,7 @@ use clap::Args;
 use crossbeam_channel::{Sender, bounded};
 
 use crate::{
-    cli::{context::Context, progress::Unit},
+    cli::{context::Context, progress::Unit, user},
     domain::{Fingerprint, KeyMaterial},
     signer::{self, MasterKey, PrivateKey, SignerError, seal},
     store::{AddKeyVerdict, NewKey, Store},
@@ -108,7 +108,7 @@ pub fn sealed(master: &MasterKey, key: &PrivateKey) -> Result<NewKey, SignerErro
 
 /// Adds a key that must be new.
 pub fn add(store: &dyn Store, key: &NewKey) -> Result<()> {
-    match store.add_key(key)? {
+    match store.add_key(key, &user::by())? {
         AddKeyVerdict::Added(_) => Ok(()),
         AddKeyVerdict::AlreadyThere(id) => bail!("key {} is already stored, as key {id}", key.fingerprint),
     }

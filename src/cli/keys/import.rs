@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{generate::sealed, passphrase::Passphrase, secret_file};
 use crate::{
-    cli::{context::Context, failure::Usage},
+    cli::{context::Context, failure::Usage, user},
     domain::KeyState,
     signer::{PrivateKey, PublicKey, SignerError},
     store::{AddKeyVerdict, KeyRow},
@@ -69,7 +69,7 @@ impl Import {
         }
         let mut out = io::stdout().lock();
         for (name, key) in keys {
-            match database.store.add_key(&key)? {
+            match database.store.add_key(&key, &user::by())? {
                 AddKeyVerdict::Added(_) => writeln!(out, "{}", key.fingerprint)?,
                 // Another process has added the key since.
                 AddKeyVerdict::AlreadyThere(id) => {

@@ -7,10 +7,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{
-        context::Context,
-        shown::{self, field},
-    },
+    cli::context::Context,
+    formats::shown::{self, field},
     store::KeyRow,
 };
 

@@ -7,10 +7,8 @@ use clap::Args;
 
 use super::{list::as_json, select::select};
 use crate::{
-    cli::{
-        context::Context,
-        shown::{self, field},
-    },
+    cli::context::Context,
+    formats::shown::{self, field},
     signer::PublicKey,
 };
 

@@ -1,14 +1,15 @@
 //! The key pool: adding keys, opening them, and changing their states.
 
 use crate::{
-    domain::{Fingerprint, KeyId, KeyMaterial, KeyState, StoredKey},
+    domain::{By, Fingerprint, KeyId, KeyMaterial, KeyState, StoredKey},
     store::StoreError,
 };
 
-/// The keys, private halves included. What may be shown of them is in [`Reading`](super::Reading).
+/// The keys, private halves included. What may be shown of them is in [`Reading`](super::Reading). A change and its row
+/// of the [audit log](super::Access::audit_log) are one transaction.
 pub trait KeyPool {
     /// Adds a key unless a key with its fingerprint exists.
-    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError>;
+    fn add_key(&self, key: &NewKey, by: &By) -> Result<AddKeyVerdict, StoreError>;
 
     /// One key with its sealed private half; `None` if there is no such key.
     fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError>;
@@ -19,6 +20,7 @@ pub trait KeyPool {
         key: KeyId,
         state: KeyState,
         reason: Option<&str>,
+        by: &By,
     ) -> Result<KeyStateVerdict, StoreError>;
 }
 

@@ -1,26 +1,35 @@
 //! The door: everything that Sign Wave asks of a database, as one trait per subject. Each method is one
 //! short transaction.
 
+mod access;
 mod audit;
 mod batches;
 mod commits;
 mod keys;
 mod leases;
+mod lookup;
 mod news;
 mod nodes;
 mod reading;
 mod records;
 mod status;
 
+pub use access::{
+    Access, AddTokenVerdict, AuditRow, Credential, NewToken, RevokeTokenVerdict, RotateTokenVerdict,
+    Rotation, StoredToken, TokenRow,
+};
 pub use audit::Audit;
 pub use batches::{Batching, OpenBatches, OpenedBatches};
 pub use commits::Committing;
 pub use keys::{AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey};
 pub use leases::{Inventory, Leasing};
+pub use lookup::{
+    BatchPage, BatchSummary, KeyOrder, KeyPage, Lookup, OldestUnsigned, RecordName, RecordRow, Wanted,
+};
 pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
 pub use reading::{KeyRow, Reading, SignedRow};
-pub use records::{Intake, NewRecord};
+pub use records::{Intake, NewRecord, OnConflict};
 pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 
 /// A database of records, keys, batches, signatures and nodes: the sum of all subjects. A caller that
@@ -29,11 +38,35 @@ pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 /// Methods take `&self`: an implementation keeps its own connections, writers apart from readers, so that a
 /// long read never delays a commit. Times are RFC 3339 texts in UTC, by the database's own clock.
 pub trait Store:
-    Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Audit + News + Send + Sync
+    Intake
+    + Batching
+    + Leasing
+    + Committing
+    + Nodes
+    + KeyPool
+    + Access
+    + Reading
+    + Lookup
+    + Audit
+    + News
+    + Send
+    + Sync
 {
 }
 
 impl<T> Store for T where
-    T: Intake + Batching + Leasing + Committing + Nodes + KeyPool + Reading + Audit + News + Send + Sync
+    T: Intake
+        + Batching
+        + Leasing
+        + Committing
+        + Nodes
+        + KeyPool
+        + Access
+        + Reading
+        + Lookup
+        + Audit
+        + News
+        + Send
+        + Sync
 {
 }

@@ -7,12 +7,16 @@ use crate::{
 
 /// The records that are to be signed.
 pub trait Intake {
-    /// Adds records in order, up to and including the first that conflicts: everything before it is
-    /// stored, and the verdicts end with the conflict.
+    /// Adds records in order, in one transaction. The verdicts are in the same order; `on_conflict` says where
+    /// they end.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when a payload is larger than [`Intake::payload_limit`].
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError>;
+    /// [`StoreError::Refused`] when a payload is larger than [`Intake::payload_limit`]. Then nothing is stored.
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError>;
 
     /// The largest payload in bytes that a record may have. A larger one is refused.
     ///
@@ -26,6 +30,15 @@ pub trait Intake {
     /// [`StoreError::Corrupt`] when a record is missing.
     fn read_payloads(&self, records: &Runs, visit: &mut dyn FnMut(RecordId, &[u8]))
     -> Result<(), StoreError>;
+}
+
+/// What to do with the records behind one that conflicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Add none of them: everything before the conflict is stored, and the verdicts end with it.
+    Stop,
+    /// Add them: there is a verdict for every record.
+    Continue,
 }
 
 /// A record to add.

@@ -54,6 +54,11 @@ impl Schema {
         names.map(|object| object.relation.as_str()).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether there is a table of that name.
+    pub(super) fn has_table(&self, name: &str) -> bool {
+        self.0.keys().any(|object| object.kind == "table" && object.relation == name)
+    }
+
     /// Whether the table of `object` is missing as a whole: then its parts are not named one by one.
     fn lacks_table_of(&self, object: &Object) -> bool {
         !object.name.is_empty()

@@ -2,17 +2,20 @@
 
 use diesel::sql_types::{BigInt, Text};
 
-use super::PostgresStore;
+use super::{PostgresStore, audit_log::InsertAudit, errors::Failure, transaction::Turn};
 use crate::{
-    domain::{KeyId, KeyState},
+    domain::{By, KeyId, KeyState},
     store::{
         AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey, StoreError, StoredKey,
-        sql::{RawStoredKey, Sql, StoredKeyColumns, Value, expect_rows, row, set_key_state, stored_key},
+        sql::{
+            RawStoredKey, Sql, StoredKeyColumns, Value, expect_rows, note_added_key, row, set_key_state,
+            stored_key,
+        },
     },
 };
 
 impl KeyPool for PostgresStore {
-    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+    fn add_key(&self, key: &NewKey, by: &By) -> Result<AddKeyVerdict, StoreError> {
         let fingerprint = key.fingerprint.to_string();
         let (custody, sealed_key, location) = key.material.columns();
         let values = [
@@ -24,8 +27,9 @@ impl KeyPool for PostgresStore {
             Value::OptionalText(location),
         ];
         // What if we die here? The key is there or it is not; adding it again says which.
-        self.write(|connection| {
+        self.write_in_turn(Turn::Audit, |connection| {
             if let Some(id) = row::<InsertKey, i64, _>(connection, &values)? {
+                note_added_key::<InsertAudit, _, Failure>(connection, key, by)?;
                 return Ok(AddKeyVerdict::Added(KeyId(id)));
             }
             let found = row::<FindKey, i64, _>(connection, &values[..1])?;
@@ -46,9 +50,12 @@ impl KeyPool for PostgresStore {
         key: KeyId,
         state: KeyState,
         reason: Option<&str>,
+        by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
         // What if we die here? The state has changed or it has not; asking again is harmless.
-        self.write(|connection| set_key_state::<StateOf, _, _>(connection, key, state, reason))
+        self.write_in_turn(Turn::Audit, |connection| {
+            set_key_state::<StateOf, InsertAudit, _, _>(connection, key, state, reason, by)
+        })
     }
 }
 
@@ -74,6 +81,6 @@ impl Sql for OneKey {
 
 struct StateOf;
 impl Sql for StateOf {
-    const TEXT: &'static str = "SELECT state FROM signing_key WHERE id = ? FOR NO KEY UPDATE";
-    type Columns = Text;
+    const TEXT: &'static str = "SELECT fingerprint, state FROM signing_key WHERE id = ? FOR NO KEY UPDATE";
+    type Columns = (Text, Text);
 }

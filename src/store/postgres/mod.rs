@@ -1,7 +1,9 @@
 //! PostgreSQL: one server, any number of nodes.
 
+mod access;
 mod array;
 mod audit;
+mod audit_log;
 mod batches;
 mod commits;
 mod connection;
@@ -13,6 +15,7 @@ mod keys;
 mod leases;
 mod limit;
 mod listener;
+mod lookup;
 mod migrations;
 mod nodes;
 mod pool;

@@ -99,7 +99,7 @@ fn reclaim_one(connection: &mut PgConnection, node: NodeId, name: String) -> Res
 }
 
 /// Caps a time at ten years, which is as good as forever and cannot overflow.
-fn millis(time: Duration) -> i64 {
+pub(super) fn millis(time: Duration) -> i64 {
     const TEN_YEARS: Duration = Duration::from_secs(10 * 366 * 86_400);
     time.min(TEN_YEARS).as_millis() as i64
 }

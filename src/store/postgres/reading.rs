@@ -70,6 +70,8 @@ macro_rules! key_columns {
     };
 }
 
+pub(super) use key_columns;
+
 struct AllKeys;
 impl Sql for AllKeys {
     const TEXT: &'static str = concat!(key_columns!(), "ORDER BY signing_key.id");

@@ -13,28 +13,31 @@ use super::{PostgresStore, errors::Failure, limit::payload_limit};
 use crate::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{
-        Intake, NewRecord, StoreError,
+        Intake, NewRecord, OnConflict, StoreError,
         sql::{Sql, Value, bound},
     },
 };
 
 impl Intake for PostgresStore {
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
         // What if we die here? All are stored or none is; a caller that names its records by external_id
         // adds them again, and those that are there are skipped.
         self.write(|connection| {
-            let mut verdicts = plan(connection, records)?;
-            let new: Vec<_> =
-                records.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none()).collect();
-            let ids = insert_all(connection, new.iter().map(|(record, _)| *record))?;
-            if ids.len() != new.len() {
+            let planned = plan(connection, records, on_conflict)?;
+            let is_new = |planned: &&Planned| matches!(planned, Planned::New(_));
+            let new = records.iter().zip(&planned).filter(|(_, planned)| is_new(planned));
+            let ids = insert_all(connection, new.map(|(record, _)| record))?;
+            if ids.len() != planned.iter().filter(is_new).count() {
                 return Err(Failure::Collided("another process added a record of the same name".to_owned()));
             }
-            let mut ids = ids.into_iter().map(|id| InsertVerdict::Inserted(RecordId(id)));
-            Ok(verdicts.iter_mut().filter_map(|verdict| verdict.take().or_else(|| ids.next())).collect())
+            Ok(planned.iter().map(|planned| planned.verdict(&ids)).collect())
         })
     }
 
@@ -72,38 +75,74 @@ impl Intake for PostgresStore {
     }
 }
 
-/// The verdicts that are known before anything is inserted, up to the first conflict; `None` for a new record.
+/// What is known of a record before anything is inserted.
+enum Planned {
+    /// It is inserted, as the n-th, from 0.
+    New(usize),
+    /// It is stored already.
+    There(RecordId),
+    /// The n-th that is inserted is the same.
+    Repeats(usize),
+    /// Its name belongs to another payload.
+    Conflict,
+}
+
+impl Planned {
+    /// The verdict, when the new records have these ids.
+    fn verdict(&self, new: &[i64]) -> InsertVerdict {
+        match *self {
+            Self::New(nth) => InsertVerdict::Inserted(RecordId(new[nth])),
+            Self::There(id) => InsertVerdict::AlreadyThere(id),
+            Self::Repeats(nth) => InsertVerdict::AlreadyThere(RecordId(new[nth])),
+            Self::Conflict => InsertVerdict::Conflict,
+        }
+    }
+}
+
+/// Decides for each record what becomes of it, up to the first conflict if that is the end.
 fn plan(
     connection: &mut PgConnection,
     records: &[NewRecord<'_>],
-) -> Result<Vec<Option<InsertVerdict>>, Failure> {
+    on_conflict: OnConflict,
+) -> Result<Vec<Planned>, Failure> {
     let stored = find_stored(connection, records)?;
-    let mut given: HashMap<&str, &[u8]> = HashMap::new();
-    let mut verdicts = Vec::with_capacity(records.len());
+    let mut given: HashMap<&str, (usize, &[u8])> = HashMap::new();
+    let (mut planned, mut new) = (Vec::with_capacity(records.len()), 0);
     for (place, record) in (1..).zip(records) {
-        let is_same = stored.get(&place).copied().or_else(|| match given.entry(record.external_id?) {
-            Entry::Occupied(first) => Some(*first.get() == record.payload),
-            Entry::Vacant(free) => {
-                free.insert(record.payload);
-                None
-            }
+        let known = match (stored.get(&place), record.external_id) {
+            (Some((id, is_same)), _) => Some((Planned::There(*id), *is_same)),
+            (None, Some(name)) => match given.entry(name) {
+                Entry::Occupied(first) => {
+                    let (nth, payload) = *first.get();
+                    Some((Planned::Repeats(nth), payload == record.payload))
+                }
+                Entry::Vacant(free) => {
+                    free.insert((new, record.payload));
+                    None
+                }
+            },
+            (None, None) => None,
+        };
+        planned.push(match known {
+            None => Planned::New(new),
+            Some((there, true)) => there,
+            Some((_, false)) => Planned::Conflict,
         });
-        verdicts.push(is_same.map(|is_same| match is_same {
-            true => InsertVerdict::AlreadyThere,
-            false => InsertVerdict::Conflict,
-        }));
-        if is_same == Some(false) {
-            break;
+        match planned.last() {
+            Some(Planned::New(_)) => new += 1,
+            Some(Planned::Conflict) if on_conflict == OnConflict::Stop => break,
+            _ => {}
         }
     }
-    Ok(verdicts)
+    Ok(planned)
 }
 
-/// Which of the records, by place, have the name of one that is stored: whether its payload is the same.
+/// Which of the records, by place, have the name of one that is stored: its id, and whether its payload is the
+/// same.
 fn find_stored(
     connection: &mut PgConnection,
     records: &[NewRecord<'_>],
-) -> Result<HashMap<i64, bool>, Failure> {
+) -> Result<HashMap<i64, (RecordId, bool)>, Failure> {
     let named = (1..).zip(records).filter_map(|(place, record)| Some((place, record.external_id?, record)));
     let (mut places, mut names, mut payloads): (Vec<i64>, Vec<_>, Vec<_>) = Default::default();
     for (place, name, record) in named {
@@ -119,7 +158,7 @@ fn find_stored(
         .bind::<Array<Text>, _>(names)
         .bind::<Array<Binary>, _>(payloads)
         .load(connection)?;
-    Ok(found.into_iter().map(|found| (found.place, found.same)).collect())
+    Ok(found.into_iter().map(|found| (found.place, (RecordId(found.id), found.same))).collect())
 }
 
 fn insert_all<'a>(
@@ -143,7 +182,7 @@ const INSERT: &str = "INSERT INTO record (external_id, payload) SELECT external_
      FROM unnest($1, $2) WITH ORDINALITY AS given (external_id, payload, place) ORDER BY place \
      ON CONFLICT (external_id) DO NOTHING RETURNING id";
 
-const FIND_NAMED: &str = "SELECT given.place, record.payload = given.payload AS same \
+const FIND_NAMED: &str = "SELECT given.place, record.id, record.payload = given.payload AS same \
      FROM unnest($1, $2, $3) AS given (place, external_id, payload) JOIN record USING (external_id)";
 
 #[derive(diesel::QueryableByName)]
@@ -156,6 +195,8 @@ struct Inserted {
 struct Found {
     #[diesel(sql_type = BigInt)]
     place: i64,
+    #[diesel(sql_type = BigInt)]
+    id: i64,
     #[diesel(sql_type = Bool)]
     same: bool,
 }

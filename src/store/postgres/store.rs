@@ -14,6 +14,8 @@ use crate::store::StoreError;
 
 /// Threads of this process that read at length at the same time.
 const READERS: u32 = 4;
+/// Threads of this process that look up rows at the same time.
+const LOOKUPS: u32 = 4;
 
 /// A database on a server, up to date.
 pub(in crate::store) struct PostgresStore {
@@ -21,6 +23,8 @@ pub(in crate::store) struct PostgresStore {
     pub(super) session: Session,
     pub(super) short: PgPool,
     readers: PgPool,
+    /// Lookups must wait neither for commits nor for exports.
+    lookups: PgPool,
 }
 
 impl PostgresStore {
@@ -41,6 +45,7 @@ impl PostgresStore {
             url: url.to_owned(),
             short: PgPool::new(url, connections, session.of(Role::Short))?,
             readers: PgPool::new(url, READERS, session.of(Role::Reader))?,
+            lookups: PgPool::new(url, LOOKUPS, session.of(Role::Lookup))?,
             session,
         })
     }
@@ -93,5 +98,21 @@ impl PostgresStore {
         body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         again_if_stale(&self.readers, body)
+    }
+
+    /// Runs `body`, a single statement that finds few rows by an index.
+    pub(super) fn lookup<T>(
+        &self,
+        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        again_if_stale(&self.lookups, body)
+    }
+
+    /// Runs `body`, several such statements, on one snapshot of the database.
+    pub(super) fn lookups_at_once<T>(
+        &self,
+        body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        run(&self.lookups, SNAPSHOT, body)
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum Turn {
     Open,
     /// Choosing keys.
     Lease,
+    /// Changing a key or a token, with a row of the audit log.
+    Audit,
     /// Changing the schema.
     Migrate,
 }
@@ -59,6 +61,7 @@ pub(super) fn in_turn(turn: Turn) -> String {
             "SET LOCAL synchronous_commit = off; LOCK TABLE ONLY opening_turn IN SHARE ROW EXCLUSIVE MODE"
         }
         Turn::Lease => "LOCK TABLE ONLY leasing_turn IN SHARE ROW EXCLUSIVE MODE",
+        Turn::Audit => "LOCK TABLE ONLY auditing_turn IN SHARE ROW EXCLUSIVE MODE",
         // 'sign' in ASCII, and a number that only migrations use.
         Turn::Migrate => "SELECT pg_advisory_xact_lock(1936287598, 3)",
     };

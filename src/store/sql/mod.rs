@@ -1,16 +1,28 @@
 //! What both databases have in common: statements with values, and rows as domain values.
 
+mod access;
+mod audit_log;
 mod batches;
 mod checks;
 mod keys;
+mod lookup;
 mod migrations;
 mod reading;
 mod statement;
 mod status;
 
+pub(super) use access::{
+    RawStoredToken, RawToken, StoredTokenColumns, TokenColumns, credential_columns, end_in_words,
+    rotation_in_words, stored_token, token_in_words,
+};
+pub(super) use audit_log::{AuditColumns, AuditSpan, Change, RawAudit, missing_rows, note};
 pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
 pub(super) use checks::{expect_rows, sql_limit};
-pub(super) use keys::set_key_state;
+pub(super) use keys::{note_added_key, set_key_state};
+pub(super) use lookup::{
+    OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,
+    record, summaries, with_records,
+};
 pub(super) use migrations::known;
 pub(super) use reading::{
     KeyColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page, read_pages,

@@ -10,7 +10,7 @@ use diesel::{
 use super::{SqliteStore, errors::Failure, limit::without_limit, migrations::run_pending};
 use crate::store::{
     Audit, Counts, StoreError,
-    sql::{CountColumns, RawCounts, Sql, row, rows},
+    sql::{AuditSpan, CountColumns, RawCounts, Sql, missing_rows, row, rows},
 };
 
 impl Audit for SqliteStore {
@@ -25,8 +25,20 @@ impl Audit for SqliteStore {
         self.read(|connection| {
             let mut problems = compare(&expected, &schema(connection)?);
             problems.extend(integrity(connection)?);
+            problems.extend(audit_log(connection)?);
             Ok(problems)
         })
+    }
+}
+
+/// Without its table there is no log to look at, and the lack has been named.
+fn audit_log(connection: &mut SqliteConnection) -> Result<Option<String>, Failure> {
+    match row::<AuditSpan, (i64, i64), _>(connection, &[]) {
+        Ok(span) => Ok(span.and_then(missing_rows)),
+        Err(error) => match Failure::from(error) {
+            Failure(StoreError::Other(_) | StoreError::Corrupt(_)) => Ok(None),
+            failure => Err(failure),
+        },
     }
 }
 

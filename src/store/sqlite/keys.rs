@@ -2,17 +2,17 @@
 
 use diesel::sql_types::{BigInt, Text};
 
-use super::{SqliteStore, errors::Failure};
+use super::{SqliteStore, audit_log::InsertAudit, errors::Failure};
 use crate::{
-    domain::{KeyId, KeyState},
+    domain::{By, KeyId, KeyState},
     store::{
         AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey, StoreError, StoredKey,
-        sql::{RawStoredKey, Sql, StoredKeyColumns, Value, row, set_key_state, stored_key},
+        sql::{RawStoredKey, Sql, StoredKeyColumns, Value, note_added_key, row, set_key_state, stored_key},
     },
 };
 
 impl KeyPool for SqliteStore {
-    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+    fn add_key(&self, key: &NewKey, by: &By) -> Result<AddKeyVerdict, StoreError> {
         let fingerprint = key.fingerprint.to_string();
         let (custody, sealed_key, location) = key.material.columns();
         // What if we die here? The key is there or it is not; adding it again says which.
@@ -28,10 +28,11 @@ impl KeyPool for SqliteStore {
                 Value::OptionalBlob(sealed_key),
                 Value::OptionalText(location),
             ];
-            match row::<InsertKey, i64, _>(connection, &values)? {
-                Some(id) => Ok(AddKeyVerdict::Added(KeyId(id))),
-                None => Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 })),
-            }
+            let Some(id) = row::<InsertKey, i64, _>(connection, &values)? else {
+                return Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 }));
+            };
+            note_added_key::<InsertAudit, _, Failure>(connection, key, by)?;
+            Ok(AddKeyVerdict::Added(KeyId(id)))
         })
     }
 
@@ -47,9 +48,12 @@ impl KeyPool for SqliteStore {
         key: KeyId,
         state: KeyState,
         reason: Option<&str>,
+        by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
         // What if we die here? The state has changed or it has not; asking again is harmless.
-        self.write(|connection| set_key_state::<StateOf, _, _>(connection, key, state, reason))
+        self.write(|connection| {
+            set_key_state::<StateOf, InsertAudit, _, _>(connection, key, state, reason, by)
+        })
     }
 }
 
@@ -75,6 +79,6 @@ impl Sql for OneKey {
 
 struct StateOf;
 impl Sql for StateOf {
-    const TEXT: &'static str = "SELECT state FROM signing_key WHERE id = ?";
-    type Columns = Text;
+    const TEXT: &'static str = "SELECT fingerprint, state FROM signing_key WHERE id = ?";
+    type Columns = (Text, Text);
 }

@@ -1,6 +1,8 @@
 //! SQLite: one file, one writing connection and several that read.
 
+mod access;
 mod audit;
+mod audit_log;
 mod batches;
 mod claim;
 mod commits;
@@ -12,6 +14,7 @@ mod leases;
 mod limit;
 mod locks;
 mod look;
+mod lookup;
 mod migrations;
 mod nodes;
 mod opening;

@@ -153,7 +153,7 @@ fn millis(time: Duration) -> i64 {
 }
 
 /// A modifier of SQLite's date functions.
-fn after(time: Duration) -> String {
+pub(super) fn after(time: Duration) -> String {
     format!("+{:.3} seconds", millis(time) as f64 / 1000.0)
 }
 

@@ -6,7 +6,7 @@ use diesel::{
     QueryResult, SqliteConnection,
     connection::{DefaultLoadingMode, LoadConnection},
     row::{Field, Row},
-    sql_types::{BigInt, Binary, Bool, Text},
+    sql_types::{BigInt, Binary, Text},
     sqlite::Sqlite,
 };
 
@@ -14,13 +14,17 @@ use super::{SqliteStore, errors::Failure, limit::payload_limit};
 use crate::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{
-        Intake, NewRecord, StoreError,
+        Intake, NewRecord, OnConflict, StoreError,
         sql::{Sql, Value, bound, row},
     },
 };
 
 impl Intake for SqliteStore {
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -31,7 +35,7 @@ impl Intake for SqliteStore {
             let mut verdicts = Vec::with_capacity(records.len());
             for record in records {
                 verdicts.push(insert_one(connection, record, &now)?);
-                if verdicts.last() == Some(&InsertVerdict::Conflict) {
+                if on_conflict == OnConflict::Stop && verdicts.last() == Some(&InsertVerdict::Conflict) {
                     break;
                 }
             }
@@ -81,17 +85,23 @@ fn insert_one(
     let values = [Value::OptionalText(record.external_id), Value::Blob(record.payload), Value::Text(now)];
     match row::<InsertRecord, i64, _>(connection, &values) {
         Ok(Some(id)) => Ok(InsertVerdict::Inserted(RecordId(id))),
-        Ok(None) => Ok(InsertVerdict::AlreadyThere),
+        Ok(None) => match named(connection, record)? {
+            Some(there) => Ok(InsertVerdict::AlreadyThere(there)),
+            None => Err(Failure(StoreError::Corrupt("a record was skipped that is not there".to_owned()))),
+        },
         Err(error) => {
             let failure = Failure::from(error);
-            let is_conflict = matches!(failure.0, StoreError::Refused(_))
-                && match record.external_id {
-                    Some(name) => row::<IsThere, bool, _>(connection, &[Value::Text(name)])?.unwrap_or(false),
-                    None => false,
-                };
+            let is_conflict =
+                matches!(failure.0, StoreError::Refused(_)) && named(connection, record)?.is_some();
             if is_conflict { Ok(InsertVerdict::Conflict) } else { Err(failure) }
         }
     }
+}
+
+/// The stored record with the same name.
+fn named(connection: &mut SqliteConnection, record: &NewRecord<'_>) -> Result<Option<RecordId>, Failure> {
+    let Some(name) = record.external_id else { return Ok(None) };
+    Ok(row::<Named, i64, _>(connection, &[Value::Text(name)])?.map(RecordId))
 }
 
 /// Shows the rows of a statement that returns an id and bytes, one by one and without copying the
@@ -127,10 +137,10 @@ impl Sql for InsertRecord {
     type Columns = BigInt;
 }
 
-struct IsThere;
-impl Sql for IsThere {
-    const TEXT: &'static str = "SELECT EXISTS (SELECT 1 FROM record WHERE external_id = ?)";
-    type Columns = Bool;
+struct Named;
+impl Sql for Named {
+    const TEXT: &'static str = "SELECT id FROM record WHERE external_id = ?";
+    type Columns = BigInt;
 }
 
 struct Payloads;

@@ -19,7 +19,7 @@ use super::{SqliteStore, connection, errors::Failure, locks::NodeLocks, migratio
 use crate::store::sql::{Sql, Value, execute, row, rows};
 use crate::{
     domain::NodeId,
-    store::{Audit, Batching, Intake, Nodes, OpenBatches, StoreError},
+    store::{Audit, Batching, Intake, Nodes, OnConflict, OpenBatches, StoreError},
 };
 
 fn database() -> (tempfile::TempDir, SqliteStore) {
@@ -55,7 +55,7 @@ fn a_database_that_another_process_writes_is_busy() {
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     assert_eq!(insert(&store, b"a"), Err(StoreError::Busy));
     // Looking for work takes no lock.
-    store.insert_records(&[]).unwrap();
+    store.insert_records(&[], OnConflict::Stop).unwrap();
     let poll = store.open_batches(OpenBatches { batch_size: 1, keep_open: 1, partial: true });
     assert_eq!(poll.map(|result| result.opened), Ok(0));
     other.batch_execute("COMMIT").unwrap();

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use data_encoding::BASE64;
-use signwave::cli::import::{Format, Malformed, Row, rows};
+use signwave::formats::rows::{Format, Malformed, Row, rows};
 
 /// Small, so that inputs pass it.
 const MAX_PAYLOAD: usize = 100;
@@ -27,8 +27,8 @@ fn import(format: Format, bytes: &[u8]) {
     let (rows, malformed) = read(format, bytes);
     let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
     for row in &rows {
-        assert!(row.payload.len() <= MAX_PAYLOAD && row.line <= lines, "{row:?} of {lines} lines");
-        if let Some(id) = &row.external_id {
+        assert!(row.record.payload.len() <= MAX_PAYLOAD && row.line <= lines, "{row:?} of {lines} lines");
+        if let Some(id) = &row.record.external_id {
             assert!(!id.is_empty() && id.len() <= 1024 && !id.contains('\0'), "{id:?}");
         }
     }
@@ -45,8 +45,7 @@ fn import(format: Format, bytes: &[u8]) {
     // What was read is read again from what is written of it.
     let (again, malformed) = read(format, written(format, &rows).as_slice());
     assert_eq!(malformed, None);
-    let content =
-        |rows: Vec<Row>| rows.into_iter().map(|row| (row.external_id, row.payload)).collect::<Vec<_>>();
+    let content = |rows: Vec<Row>| rows.into_iter().map(|row| row.record).collect::<Vec<_>>();
     assert_eq!(content(again), content(rows));
 
     if bytes.len().is_multiple_of(32) {
@@ -75,18 +74,19 @@ fn written(format: Format, rows: &[Row]) -> Vec<u8> {
         out.extend(b"external_id,payload_base64\n");
     }
     for row in rows {
-        let payload = BASE64.encode(&row.payload);
+        let payload = BASE64.encode(&row.record.payload);
         match format {
             Format::Csv => {
-                let id = row.external_id.as_deref().unwrap_or_default().replace('"', "\"\"");
+                let id = row.record.external_id.as_deref().unwrap_or_default().replace('"', "\"\"");
                 out.extend(format!("\"{id}\",{payload}\n").bytes());
             }
             Format::Jsonl => {
-                let object = serde_json::json!({"external_id": row.external_id, "payload_base64": payload});
+                let object =
+                    serde_json::json!({"external_id": row.record.external_id, "payload_base64": payload});
                 out.extend(format!("{object}\n").bytes());
             }
             Format::Lines => {
-                out.extend(&row.payload);
+                out.extend(&row.record.payload);
                 out.extend(b"\r\n");
             }
         }

@@ -2,9 +2,11 @@
 //!
 //! `tests/fuzz` runs them on kept corpora and seeded mutations, `fuzz/` guided by coverage.
 
+mod access;
 mod imports;
 mod keys;
 mod lanes;
+mod requests;
 mod settings;
 mod texts;
 
@@ -31,12 +33,18 @@ targets![
     imports::import_csv,
     imports::import_jsonl,
     imports::import_lines,
+    requests::prefer,
+    requests::idempotency_key,
+    requests::json_lines,
     settings::config_file,
     settings::arguments,
     settings::database_url,
     texts::record_runs,
     texts::names,
+    texts::queries,
     texts::server_errors,
+    access::token,
+    access::certificate,
     lanes::lanes_kernels,
     lanes::lanes_keys,
 ];

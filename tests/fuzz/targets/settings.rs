@@ -24,7 +24,8 @@ pub fn config_file(bytes: &[u8]) {
         Err(error) => {
             let error = error.to_string();
             super::readable(&error);
-            let line = error.strip_prefix("f:").and_then(|rest| rest.split(':').next()?.parse().ok());
+            let line =
+                error.strip_prefix("f:").and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
             let lines = 1 + text.matches('\n').count();
             assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{error}");
         }

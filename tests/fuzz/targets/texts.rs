@@ -4,7 +4,8 @@ use std::{fmt::Debug, fmt::Display, str::FromStr};
 
 use signwave::{
     config::Roles,
-    domain::{BatchState, Fingerprint, KeyState, RecordId, Runs, Scheme},
+    domain::{BatchState, Fingerprint, KeyState, RecordId, Runs, Scheme, Scopes, TokenId, Who},
+    http::query::{Id, KeyCursor},
     signer::Engine,
     store::{StoreError, postgres_error, sqlite_error},
 };
@@ -52,11 +53,25 @@ pub fn names(bytes: &[u8]) {
     read_back::<Roles>(text);
     read_back::<Engine>(text);
     read_back::<Fingerprint>(text);
+    read_back::<Scopes>(text);
+    read_back::<TokenId>(text);
+    read_back::<Who>(text);
 }
 
 fn read_back<T: FromStr + Display + PartialEq + Debug>(text: &str) {
     if let Ok(value) = text.parse::<T>() {
         assert_eq!(value.to_string().parse().ok(), Some(value), "{text}");
+    }
+}
+
+/// Ids and places that clients of the API send: each has one text, and names nothing below 1.
+pub fn queries(bytes: &[u8]) {
+    let Some(text) = super::text(bytes) else { return };
+    if let Ok(Id(id)) = text.parse() {
+        assert!(id > 0 && id.to_string() == text, "{text}");
+    }
+    if let Ok(cursor) = text.parse::<KeyCursor>() {
+        assert!(cursor.place >= 0 && cursor.key.0 > 0 && cursor.to_string() == text, "{text}");
     }
 }
 

@@ -7,13 +7,15 @@ use std::{
 
 use signwave::{
     domain::{
-        BatchId, BatchRow, CommitVerdict, Epoch, InsertVerdict, KeyId, KeyState, Lease, NodeId, Outcome,
-        RecordId, Runs, Scheme, SignedBatch, StoredKey, promises::Counts,
+        AuditId, BatchId, BatchRow, By, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState,
+        Lease, NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch, StoredKey, TokenId, promises::Counts,
     },
     store::{
-        AddKeyVerdict, Audit, Batching, Committing, Intake, Inventory, KeyPool, KeyRow, KeyStateVerdict,
-        Leasing, Listener, NewKey, NewRecord, News, Nodes, OpenBatches, OpenedBatches, Reading, Reclaimed,
-        RenewVerdict, SignedRow, Status, Store, StoreError,
+        Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, Batching,
+        Committing, Intake, Inventory, KeyPage, KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup,
+        NewKey, NewRecord, NewToken, News, Nodes, OldestUnsigned, OnConflict, OpenBatches, OpenedBatches,
+        Reading, Reclaimed, RecordName, RecordRow, RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict,
+        Rotation, SignedRow, Status, Store, StoreError, StoredToken, TokenRow, Wanted,
     },
 };
 
@@ -37,12 +39,26 @@ pub enum Method {
     Key,
     StoredKey,
     SetKeyState,
+    AddToken,
+    Tokens,
+    Token,
+    TokenOfCertificate,
+    RotateToken,
+    RevokeToken,
+    NoteUse,
+    AuditLog,
     InsertRecords,
     PayloadLimit,
     Status,
     Batches,
     BatchOf,
     ReadSigned,
+    Record,
+    OldestUnsigned,
+    Batch,
+    LatestBatches,
+    KeyNamed,
+    KeyPage,
     Counts,
     Audit,
 }
@@ -139,8 +155,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Intake for FaultyStore {
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
-        self.call(Method::InsertRecords, |store| store.insert_records(records))
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
+        self.call(Method::InsertRecords, |store| store.insert_records(records, on_conflict))
     }
 
     fn payload_limit(&self) -> Result<u32, StoreError> {
@@ -209,8 +229,8 @@ impl Nodes for FaultyStore {
 }
 
 impl KeyPool for FaultyStore {
-    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
-        self.call(Method::AddKey, |store| store.add_key(key))
+    fn add_key(&self, key: &NewKey, by: &By) -> Result<AddKeyVerdict, StoreError> {
+        self.call(Method::AddKey, |store| store.add_key(key, by))
     }
 
     fn stored_key(&self, key: KeyId) -> Result<Option<StoredKey>, StoreError> {
@@ -222,8 +242,48 @@ impl KeyPool for FaultyStore {
         key: KeyId,
         state: KeyState,
         reason: Option<&str>,
+        by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
-        self.call(Method::SetKeyState, |store| store.set_key_state(key, state, reason))
+        self.call(Method::SetKeyState, |store| store.set_key_state(key, state, reason, by))
+    }
+}
+
+impl Access for FaultyStore {
+    fn add_token(&self, token: &NewToken, by: &By) -> Result<AddTokenVerdict, StoreError> {
+        self.call(Method::AddToken, |store| store.add_token(token, by))
+    }
+
+    fn tokens(&self, after: Option<TokenId>, limit: usize) -> Result<Vec<TokenRow>, StoreError> {
+        self.call(Method::Tokens, |store| store.tokens(after, limit))
+    }
+
+    fn token(&self, id: TokenId) -> Result<Option<StoredToken>, StoreError> {
+        self.call(Method::Token, |store| store.token(id))
+    }
+
+    fn token_of_certificate(&self, key: Fingerprint) -> Result<Option<TokenRow>, StoreError> {
+        self.call(Method::TokenOfCertificate, |store| store.token_of_certificate(key))
+    }
+
+    fn rotate_token(
+        &self,
+        id: TokenId,
+        rotation: &Rotation,
+        by: &By,
+    ) -> Result<RotateTokenVerdict, StoreError> {
+        self.call(Method::RotateToken, |store| store.rotate_token(id, rotation, by))
+    }
+
+    fn revoke_token(&self, id: TokenId, by: &By) -> Result<RevokeTokenVerdict, StoreError> {
+        self.call(Method::RevokeToken, |store| store.revoke_token(id, by))
+    }
+
+    fn note_use(&self, id: TokenId, every: Duration) -> Result<bool, StoreError> {
+        self.call(Method::NoteUse, |store| store.note_use(id, every))
+    }
+
+    fn audit_log(&self, after: AuditId, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+        self.call(Method::AuditLog, |store| store.audit_log(after, limit))
     }
 }
 
@@ -250,6 +310,32 @@ impl Reading for FaultyStore {
 
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
         self.call(Method::ReadSigned, |store| store.read_signed(records, visit))
+    }
+}
+
+impl Lookup for FaultyStore {
+    fn record(&self, name: RecordName<'_>, wanted: Wanted) -> Result<Option<RecordRow>, StoreError> {
+        self.call(Method::Record, |store| store.record(name, wanted))
+    }
+
+    fn oldest_unsigned(&self) -> Result<Option<OldestUnsigned>, StoreError> {
+        self.call(Method::OldestUnsigned, |store| store.oldest_unsigned())
+    }
+
+    fn batch(&self, batch: BatchId) -> Result<Option<(BatchSummary, Runs)>, StoreError> {
+        self.call(Method::Batch, |store| store.batch(batch))
+    }
+
+    fn latest_batches(&self, page: BatchPage) -> Result<Vec<BatchSummary>, StoreError> {
+        self.call(Method::LatestBatches, |store| store.latest_batches(page))
+    }
+
+    fn key_named(&self, fingerprint: &Fingerprint) -> Result<Option<KeyRow>, StoreError> {
+        self.call(Method::KeyNamed, |store| store.key_named(fingerprint))
+    }
+
+    fn key_page(&self, page: KeyPage) -> Result<Vec<KeyRow>, StoreError> {
+        self.call(Method::KeyPage, |store| store.key_page(page))
     }
 }
 

@@ -1,10 +1,11 @@
 //! What several test programs share.
 //!
 //! The binary and its surroundings: [`process`] runs it, [`sandbox`] and [`site`] give it a folder, [`clock`] a clock
-//! that tests set. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`tested_store`]
+//! that tests set, [`api`] asks it over HTTP. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`tested_store`]
 //! has every kind of store ([`memory`] keeps one in memory, [`faulty`] lets one fail), [`store`] the usual steps, [`stranger`] plain SQL. [`promises`] checks them all. Keys:
 //! [`numbers`], [`openssl`]. Chance and time: [`random`], [`waiting`].
 
+pub mod api;
 pub mod clock;
 pub mod faulty;
 pub mod memory;

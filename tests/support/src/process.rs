@@ -72,6 +72,19 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// How many of its sockets are connected to a TCP client.
+    pub fn open_sockets(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap();
+        let targets = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        let sockets: Vec<_> = targets.map(|target| target.to_string_lossy().into_owned()).collect();
+        let table = read(Path::new("/proc/net/tcp"));
+        let connected = table.lines().filter_map(|line| {
+            let columns: Vec<_> = line.split_whitespace().collect();
+            (columns.get(3) == Some(&"01")).then(|| format!("socket:[{}]", columns[9]))
+        });
+        connected.filter(|socket| sockets.contains(socket)).count()
+    }
+
     pub fn log(&self) -> String {
         read(&self.log)
     }

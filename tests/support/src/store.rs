@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use signwave::{
     domain::{
-        BatchId, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, OpenBatch, RecordId,
-        Scheme, SignatureBuf, SignedBatch,
+        BatchId, By, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, OpenBatch,
+        RecordId, Scheme, SignatureBuf, SignedBatch, Who,
     },
-    store::{AddKeyVerdict, NewKey, NewRecord, OpenBatches, OpenedBatches, Store},
+    store::{AddKeyVerdict, NewKey, NewRecord, OnConflict, OpenBatches, OpenedBatches, Store},
 };
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 
 /// Length of the made-up signatures.
 pub const WIDTH: usize = 256;
+
+/// Who changes keys and tokens in tests.
+pub fn by() -> By {
+    By::without_request(Who::CommandLine("tester".to_owned()))
+}
 
 pub fn new_key(number: u8) -> NewKey {
     NewKey {
@@ -25,7 +30,7 @@ pub fn new_key(number: u8) -> NewKey {
 }
 
 pub fn add_keys(store: &dyn Store, count: u8) -> Vec<KeyId> {
-    let add = |number| match store.add_key(&new_key(number)).unwrap() {
+    let add = |number| match store.add_key(&new_key(number), &by()).unwrap() {
         AddKeyVerdict::Added(id) => id,
         AddKeyVerdict::AlreadyThere(id) => panic!("key {id} is there already"),
     };
@@ -38,7 +43,7 @@ pub fn add_records(store: &dyn Store, count: usize) -> Vec<RecordId> {
         InsertVerdict::Inserted(id) => id,
         other => panic!("{other:?}"),
     };
-    store.insert_records(&records).unwrap().into_iter().map(id).collect()
+    store.insert_records(&records, OnConflict::Stop).unwrap().into_iter().map(id).collect()
 }
 
 /// Adds records of which no two are the same.
@@ -46,7 +51,9 @@ pub fn add_different_records(store: &dyn Store, count: usize) {
     let there = store.counts().unwrap().records as usize;
     let payloads: Vec<_> = (there..there + count).map(|i| format!("record {i}")).collect();
     let record = |payload| NewRecord { external_id: None, payload: str::as_bytes(payload) };
-    store.insert_records(&payloads.iter().map(|payload| record(payload)).collect::<Vec<_>>()).unwrap();
+    store
+        .insert_records(&payloads.iter().map(|payload| record(payload)).collect::<Vec<_>>(), OnConflict::Stop)
+        .unwrap();
 }
 
 pub fn open(store: &dyn Store, batch_size: usize, keep_open: usize, partial: bool) -> OpenedBatches {

@@ -3,12 +3,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use diesel::{
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query,
+    sql_types::Text,
+};
 use signwave::{
-    domain::{BatchId, Fingerprint, KeyMaterial, Scheme, SignatureBuf},
-    store::{self, DatabaseUrl, NewKey, NewRecord, OpenBatches, Store},
+    domain::{AuditId, BatchId, Fingerprint, KeyMaterial, Scheme, SignatureBuf},
+    store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
 };
 use tempfile::TempDir;
+
+use crate::store::by;
 
 /// Records 1 to 9: batch 1 (1-2) signed, batch 2 (3-4) leased, batch 3 (5-6) open, 7 to 9 in none;
 /// record 9 is named. Three keys, of which the third is retired.
@@ -24,14 +29,18 @@ impl Database {
         store::migrate(&url).unwrap();
         let store = store::open(&url).unwrap();
         for number in 1..=3 {
-            store.add_key(&key(number)).unwrap();
+            store.add_key(&key(number), &by()).unwrap();
         }
         // One as text, which a stranger may write.
         let mut plain = SqliteConnection::establish(folder.path().join("s.db").to_str().unwrap()).unwrap();
         plain.batch_execute("INSERT INTO record (payload) VALUES ('old')").unwrap();
         drop(plain);
-        store.insert_records(&[NewRecord { external_id: None, payload: b"old" }; 7]).unwrap();
-        store.insert_records(&[NewRecord { external_id: Some("name"), payload: b"old" }]).unwrap();
+        store
+            .insert_records(&[NewRecord { external_id: None, payload: b"old" }; 7], OnConflict::Stop)
+            .unwrap();
+        store
+            .insert_records(&[NewRecord { external_id: Some("name"), payload: b"old" }], OnConflict::Stop)
+            .unwrap();
         store.open_batches(OpenBatches { batch_size: 2, keep_open: 3, partial: false }).unwrap();
         let node = store.register_node("node", Duration::from_secs(60)).unwrap();
         let mut leases = store.lease(node, Scheme::Ps256, 2).unwrap();
@@ -69,13 +78,26 @@ impl Database {
         }
     }
 
-    /// Everything that must not change behind our back.
+    /// Everything that must not change behind our back, the time apart that tokens still have.
     pub fn dump(&self) -> Vec<String> {
         let mut dump = vec![format!("{:?}", self.store.keys()), format!("{:?}", self.store.status())];
         self.store.read_signed(&"1-99".parse().unwrap(), &mut |row| dump.push(format!("{row:?}"))).unwrap();
         dump.push(format!("{:?}", self.store.batches(BatchId(0), 99)));
+        dump.push(format!("{:?}", self.store.audit_log(AuditId(0), 99)));
+        let tokens: Vec<TokenDump> = sql_query(TOKENS).load(&mut self.stranger()).unwrap();
+        dump.extend(tokens.into_iter().map(|token| token.line));
         dump
     }
+}
+
+/// All that is stored of a token.
+const TOKENS: &str = "SELECT concat_ws(' ', id, name, scopes, hex(secret_sha256), hex(previous_sha256), previous_until, \
+     certificate_sha256, created_at, expires_at, revoked_at, last_used_at) AS line FROM api_token ORDER BY id";
+
+#[derive(QueryableByName)]
+struct TokenDump {
+    #[diesel(sql_type = Text)]
+    line: String,
 }
 
 fn key(number: u8) -> NewKey {

@@ -45,5 +45,6 @@ impl State {
             signed_at: None,
         };
         self.batches.insert(id, row);
+        self.times.insert(id, (self.now, None));
     }
 }

@@ -2,16 +2,18 @@
 
 use super::{
     MemoryStore,
+    access::can_be_logged,
     state::{Key, State},
 };
 use signwave::{
-    domain::{KeyId, KeyState},
+    domain::{Action, By, KeyId, KeyState},
     store::{AddKeyVerdict, KeyPool, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey},
 };
 
 impl KeyPool for MemoryStore {
-    fn add_key(&self, key: &NewKey) -> Result<AddKeyVerdict, StoreError> {
+    fn add_key(&self, key: &NewKey, by: &By) -> Result<AddKeyVerdict, StoreError> {
         let state = &mut *self.lock();
+        can_be_logged(by)?;
         if let Some(there) = state.keys.values().find(|there| there.row.fingerprint == key.fingerprint) {
             return Ok(AddKeyVerdict::AlreadyThere(there.row.id));
         }
@@ -29,6 +31,7 @@ impl KeyPool for MemoryStore {
             created_at: State::time_text(state.now),
         };
         state.keys.insert(id, Key { row, material: key.material.clone() });
+        state.note(by, Action::AddKey, &key.fingerprint.to_string(), None, "active");
         Ok(AddKeyVerdict::Added(id))
     }
 
@@ -46,8 +49,10 @@ impl KeyPool for MemoryStore {
         key: KeyId,
         state: KeyState,
         reason: Option<&str>,
+        by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
         let tables = &mut *self.lock();
+        can_be_logged(by)?;
         let Some(key) = tables.keys.get_mut(&key) else { return Ok(KeyStateVerdict::NoSuchKey) };
         let before = key.row.state;
         if !before.may_become(state) {
@@ -55,6 +60,9 @@ impl KeyPool for MemoryStore {
         }
         key.row.state = state;
         key.row.state_reason = reason.map(str::to_owned);
+        let object = key.row.fingerprint.to_string();
+        let after = reason.map_or(state.name().to_owned(), |reason| format!("{state}: {reason}"));
+        tables.note(by, Action::SetKeyState, &object, Some(before.name()), &after);
         Ok(KeyStateVerdict::Changed(before))
     }
 }

@@ -25,6 +25,7 @@ impl Leasing for MemoryStore {
             let lease = open.lease(key, node, scheme);
             (batch.state, batch.epoch) = (BatchState::Leased, lease.epoch());
             (batch.key, batch.node, batch.scheme) = (Some(key), Some(node), Some(scheme));
+            state.times.entry(batch.id).or_default().1 = Some(state.now);
             leases.push(lease);
         }
         Ok(leases)

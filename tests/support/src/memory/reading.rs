@@ -40,7 +40,7 @@ impl Reading for MemoryStore {
             let there = records.ranges().flat_map(|(first, last)| state.records.range(first..=last));
             there.map(|(id, record)| (*id, record.clone(), state.signatures.get(id).cloned())).collect()
         };
-        for (record, Record { external_id, payload }, signature) in &rows {
+        for (record, Record { external_id, payload, .. }, signature) in &rows {
             visit(SignedRow {
                 record: *record,
                 external_id: external_id.as_deref(),
@@ -101,7 +101,7 @@ impl State {
         self.nodes.iter().map(row).collect()
     }
 
-    fn key_row(&self, key: &Key) -> KeyRow {
+    pub(super) fn key_row(&self, key: &Key) -> KeyRow {
         KeyRow { leased_batch: self.leased_with(key.row.id), ..key.row.clone() }
     }
 }

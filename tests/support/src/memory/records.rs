@@ -6,14 +6,18 @@ use super::{
 };
 use signwave::{
     domain::{InsertVerdict, RecordId, Runs},
-    store::{Intake, NewRecord, StoreError},
+    store::{Intake, NewRecord, OnConflict, StoreError},
 };
 
 /// The limit that the migrations set.
 const PAYLOAD_LIMIT: u32 = 16 << 20;
 
 impl Intake for MemoryStore {
-    fn insert_records(&self, records: &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, StoreError> {
+    fn insert_records(
+        &self,
+        records: &[NewRecord<'_>],
+        on_conflict: OnConflict,
+    ) -> Result<Vec<InsertVerdict>, StoreError> {
         if records.iter().any(|record| record.payload.len() > PAYLOAD_LIMIT as usize) {
             return Err(StoreError::Refused(format!("a payload has more than {PAYLOAD_LIMIT} bytes")));
         }
@@ -21,7 +25,7 @@ impl Intake for MemoryStore {
         let mut verdicts = Vec::with_capacity(records.len());
         for record in records {
             verdicts.push(state.insert_record(record));
-            if verdicts.last() == Some(&InsertVerdict::Conflict) {
+            if on_conflict == OnConflict::Stop && verdicts.last() == Some(&InsertVerdict::Conflict) {
                 break;
             }
         }
@@ -45,16 +49,17 @@ impl Intake for MemoryStore {
 
 impl State {
     fn insert_record(&mut self, record: &NewRecord<'_>) -> InsertVerdict {
-        if let Some(there) = record.external_id.and_then(|name| self.by_external_id.get(name)) {
-            let is_same = self.records.get(there).is_some_and(|there| there.payload == record.payload);
-            return if is_same { InsertVerdict::AlreadyThere } else { InsertVerdict::Conflict };
+        if let Some(id) = record.external_id.and_then(|name| self.by_external_id.get(name)) {
+            let is_same = self.records.get(id).is_some_and(|there| there.payload == record.payload);
+            return if is_same { InsertVerdict::AlreadyThere(*id) } else { InsertVerdict::Conflict };
         }
         let id = RecordId(self.records.keys().next_back().map_or(1, |last| last.0 + 1));
         let external_id = record.external_id.map(str::to_owned);
         if let Some(name) = &external_id {
             self.by_external_id.insert(name.clone(), id);
         }
-        self.records.insert(id, Record { external_id, payload: record.payload.to_vec() });
+        let record = Record { external_id, payload: record.payload.to_vec(), added: self.now };
+        self.records.insert(id, record);
         InsertVerdict::Inserted(id)
     }
 
@@ -62,7 +67,7 @@ impl State {
         if id <= self.frontier() || self.records.contains_key(&id) {
             return Err(StoreError::Refused(format!("record {id} is below the frontier or there already")));
         }
-        self.records.insert(id, Record { external_id: None, payload: payload.to_vec() });
+        self.records.insert(id, Record { external_id: None, payload: payload.to_vec(), added: self.now });
         Ok(())
     }
 

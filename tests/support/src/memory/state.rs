@@ -5,9 +5,10 @@ use std::{
     time::Duration,
 };
 
+use super::access::Token;
 use signwave::{
     domain::{BatchId, BatchState, KeyId, KeyMaterial, NodeId, RecordId},
-    store::{BatchRow, KeyRow},
+    store::{AuditRow, BatchRow, KeyRow},
 };
 
 /// The tables.
@@ -19,16 +20,22 @@ pub(super) struct State {
     pub(super) by_external_id: HashMap<String, RecordId>,
     pub(super) keys: BTreeMap<KeyId, Key>,
     pub(super) batches: BTreeMap<BatchId, BatchRow>,
+    /// When each batch was formed, and when it was leased last.
+    pub(super) times: BTreeMap<BatchId, (Duration, Option<Duration>)>,
     pub(super) signatures: BTreeMap<RecordId, (BatchId, Vec<u8>)>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     /// Ids of nodes are never used twice.
     pub(super) last_node: i64,
+    /// In the order in which they were added.
+    pub(super) tokens: Vec<Token>,
+    pub(super) audit_log: Vec<AuditRow>,
 }
 
 #[derive(Clone)]
 pub(super) struct Record {
     pub(super) external_id: Option<String>,
     pub(super) payload: Vec<u8>,
+    pub(super) added: Duration,
 }
 
 #[derive(Clone)]

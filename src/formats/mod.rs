@@ -1,0 +1,5 @@
+//! Layer 3, the texts that records come in and signatures go out in. The command line and the HTTP API share them.
+
+pub mod rows;
+pub mod shown;
+pub mod signatures;

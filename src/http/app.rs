@@ -1,0 +1,269 @@
+//! App: what every handler works with. Clones share one state.
+
+use std::sync::Arc;
+
+use actix::{Actor as _, Addr, Recipient};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    budget::Budget,
+    events::viewers::Viewers,
+    failing::Failing,
+    keys::set::KeySet,
+    limits::Limits,
+    meters::Meters,
+    payload_limit::PayloadLimit,
+    problem::{Kind, Problem},
+    rates::Rates,
+    snapshot::{Look, Snapshot},
+    stopping::Stopping,
+    tokens::Tokens,
+    waits::Waits,
+};
+use crate::{
+    actors::{
+        Call, Commits, Counters, Events, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
+        messages::Insert,
+    },
+    signer::Keyring,
+    store::{Store, StoreError},
+};
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    reads: Addr<DbExecutor>,
+    changes: Addr<DbExecutor>,
+    inserts: Recipient<Insert>,
+    intake: Addr<Intake>,
+    streams: Arc<Semaphore>,
+    payload_limit: PayloadLimit,
+    waits: Waits,
+    waiting: Semaphore,
+    parts: Parts,
+    budget: Budget,
+    snapshot: Snapshot,
+    failing: Failing,
+    meters: Meters,
+    tokens: Tokens,
+    rates: Rates,
+    limits: Limits,
+    viewers: Viewers,
+    keyring: Arc<Keyring>,
+    key_set: KeySet,
+    stopping: Stopping,
+}
+
+impl App {
+    /// Threads that read for the API. They are apart from those of the actors, so that no request delays a commit.
+    const READERS: usize = 2;
+    /// Bulk requests at a time.
+    const STREAMS: usize = 16;
+    /// Calls that may wait for a database thread.
+    const WAITING: usize = 1024;
+
+    /// The state of the API beside a run with these `parts` over `store`. To be called inside an actix system.
+    ///
+    /// `transactions` are the run's database threads. The API writes by them, too, so that writers take turns: a
+    /// stream of records would otherwise keep commits and the renewal of the lease from an SQLite database.
+    /// `keyring` seals new keys, if it has a master key.
+    pub fn new(
+        parts: &Parts,
+        store: &Arc<dyn Store>,
+        transactions: &Addr<DbExecutor>,
+        keyring: Arc<Keyring>,
+    ) -> Self {
+        let inserts: Recipient<Insert> = transactions.clone().recipient();
+        let waits = Waits::default();
+        waits.listen(parts.commits.listen());
+        Self(Arc::new(Inner {
+            reads: DbExecutor::start(store, Self::READERS),
+            changes: transactions.clone(),
+            intake: Intake::new(inserts.clone(), parts.news.clone()).start(),
+            inserts,
+            streams: Arc::new(Semaphore::new(Self::STREAMS)),
+            payload_limit: PayloadLimit::default(),
+            waits,
+            waiting: Semaphore::new(Self::WAITING),
+            parts: parts.clone(),
+            budget: Budget::default(),
+            snapshot: Snapshot::default(),
+            failing: Failing::default(),
+            meters: Meters::default(),
+            tokens: Tokens::default(),
+            rates: Rates::default(),
+            limits: Limits::default(),
+            viewers: Viewers::default(),
+            keyring,
+            key_set: KeySet::default(),
+            stopping: Stopping::default(),
+        }))
+    }
+
+    /// Carries out `call`, which only reads, on a database thread of the API.
+    ///
+    /// # Errors
+    /// That of the store, or [`Kind::Overloaded`] when too many calls wait.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.call(&self.0.reads, call).await
+    }
+
+    /// Carries out `call`, which may change keys and tokens, on a database thread of the API.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub async fn change<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.call(&self.0.changes, call).await
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        executor: &Addr<DbExecutor>,
+        call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _place = self.0.waiting.try_acquire().map_err(|_| Problem::overloaded())?;
+        let answer = executor.send(Call::new(call)).await;
+        Ok(answer.map_err(|_| Problem::new(Kind::Internal))??)
+    }
+
+    /// The status of the database, as it was within the last second.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub async fn status(&self) -> Result<Arc<Look>, Problem> {
+        let read = self.read(|store| Ok((store.status()?, store.oldest_unsigned()?)));
+        self.0.snapshot.look(read, || self.vitals().signing_time()).await
+    }
+
+    /// Since when each check of the health fails.
+    pub fn failing(&self) -> &Failing {
+        &self.0.failing
+    }
+
+    /// The tokens that were used lately.
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// How many requests clients may send.
+    pub fn rates(&self) -> &Rates {
+        &self.0.rates
+    }
+
+    /// The metrics that are kept from scrape to scrape.
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// Notifications of stored batches.
+    pub fn commits(&self) -> &Commits {
+        &self.0.parts.commits
+    }
+
+    /// What the run has done so far.
+    pub fn counters(&self) -> &Counters {
+        &self.0.parts.counters
+    }
+
+    /// Notifies the run of new records.
+    pub fn news(&self) -> &News {
+        &self.0.parts.news
+    }
+
+    /// How the run is.
+    pub fn vitals(&self) -> &Vitals {
+        &self.0.parts.vitals
+    }
+
+    /// The parts of the run beside which the API answers.
+    pub fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    /// Stores single records.
+    pub fn intake(&self) -> &Addr<Intake> {
+        &self.0.intake
+    }
+
+    /// Stores many records in one transaction.
+    pub fn inserts(&self) -> &Recipient<Insert> {
+        &self.0.inserts
+    }
+
+    /// A place for one bulk request.
+    ///
+    /// # Errors
+    /// [`Kind::Overloaded`] when too many are at work.
+    pub fn bulk_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0.streams).try_acquire_owned().map_err(|_| Problem::overloaded())
+    }
+
+    /// The largest payload in bytes, as it was within the last seconds.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub async fn payload_limit(&self) -> Result<usize, Problem> {
+        match self.0.payload_limit.known() {
+            Some(limit) => Ok(limit),
+            None => self.fresh_payload_limit().await,
+        }
+    }
+
+    /// The largest payload in bytes, as the database has it now.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub async fn fresh_payload_limit(&self) -> Result<usize, Problem> {
+        let limit = self.read(|store| store.payload_limit()).await? as usize;
+        self.0.payload_limit.note(limit);
+        Ok(limit)
+    }
+
+    /// The requests that wait for signatures.
+    pub fn waits(&self) -> &Waits {
+        &self.0.waits
+    }
+
+    /// The memory that bodies may take.
+    pub fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    /// Places for what is expensive.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Who looks at the events.
+    pub fn viewers(&self) -> &Viewers {
+        &self.0.viewers
+    }
+
+    /// What happened in the run.
+    pub fn events(&self) -> &Events {
+        &self.0.parts.events
+    }
+
+    /// Seals new keys.
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.0.keyring
+    }
+
+    /// The public keys.
+    pub fn key_set(&self) -> &KeySet {
+        &self.0.key_set
+    }
+
+    /// Whether the service stops.
+    pub fn stopping(&self) -> &Stopping {
+        &self.0.stopping
+    }
+}

@@ -1,0 +1,180 @@
+//! The caller: who sends a request, by its token or by its certificate.
+
+use std::{net::IpAddr, time::Duration};
+
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::AUTHORIZATION};
+use rustls_pki_types::CertificateDer;
+use tokio::time::Instant;
+
+use super::{
+    app::App,
+    connection::Client,
+    problem::{Kind, Problem},
+    request_id::RequestId,
+    tokens::NOTED,
+};
+use crate::{
+    access::{Refusal, Token, authorize, authorize_certificate},
+    domain::{By, Scope, Scopes, TokenId, TokenState, Who},
+    signer::certificate_key_of_der,
+    store::TokenRow,
+};
+
+/// Who sends a request, and what it may do. It is known before a handler runs.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    token: TokenId,
+    scopes: Scopes,
+    address: Option<IpAddr>,
+    request: String,
+    expires_at: Option<Instant>,
+}
+
+impl Caller {
+    /// The id of its token.
+    pub fn token(&self) -> TokenId {
+        self.token
+    }
+
+    /// What it may do.
+    pub fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+
+    /// When its token expires; `None` is never.
+    pub fn expires_at(&self) -> Option<Instant> {
+        self.expires_at
+    }
+
+    /// Who makes a change, for the audit log.
+    pub fn by(&self) -> By {
+        By {
+            who: Who::Token(self.token),
+            address: self.address.map(|address| address.to_string()),
+            request: Some(self.request.clone()),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // A route that asks for nothing has no caller.
+        let caller = request.extensions().get::<Self>().cloned();
+        std::future::ready(caller.ok_or(Problem::new(Kind::InvalidToken)))
+    }
+}
+
+/// Who sends `request`. A token goes before a certificate.
+///
+/// # Errors
+/// [`Kind::InvalidToken`], [`Kind::TooManyRequests`], or an error of the database.
+pub async fn of(request: &HttpRequest, app: &App) -> Result<Caller, Problem> {
+    let client = request.conn_data::<Client>();
+    let address = client.and_then(|client| client.address);
+    let Known { token, scopes, expires_at } =
+        match (bearer(request), client.and_then(|client| client.certificate.as_ref())) {
+            (Some(text), _) => by_token(&text?, address, app).await?,
+            (None, Some(certificate)) => by_certificate(certificate, app).await?,
+            (None, None) => return Err(Problem::new(Kind::InvalidToken)),
+        };
+    app.rates().of_token(token)?;
+    note_use(token, app);
+    let request =
+        request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
+    Ok(Caller { token, scopes, address, request, expires_at })
+}
+
+/// The token in the header Authorization (RFC 6750, section 2.1), if there is such a header.
+fn bearer(request: &HttpRequest) -> Option<Result<Token, Problem>> {
+    let header = request.headers().get(AUTHORIZATION)?;
+    let token = header.to_str().ok().and_then(|text| text.split_once(' ')).and_then(|(scheme, token)| {
+        if scheme.eq_ignore_ascii_case("bearer") { Token::parse(token.trim()).ok() } else { None }
+    });
+    Some(token.ok_or(Problem::new(Kind::InvalidToken)))
+}
+
+/// A token that may be used.
+struct Known {
+    token: TokenId,
+    scopes: Scopes,
+    expires_at: Option<Instant>,
+}
+
+impl Known {
+    /// The token of `row`, which was read `age` ago.
+    fn new(row: &TokenRow, scopes: Scopes, age: Duration) -> Self {
+        let left = row.remaining.map(|remaining| remaining.saturating_sub(age));
+        Self { token: row.id, scopes, expires_at: left.and_then(|left| Instant::now().checked_add(left)) }
+    }
+}
+
+async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<Known, Problem> {
+    let (id, kept) = (token.id(), &app.tokens().by_id);
+    let found = match kept.fresh(&id) {
+        Some(found) => Some(found),
+        None => {
+            app.rates().of_unknown(address)?;
+            let asked = Instant::now();
+            kept.keep(id, app.read(move |store| store.token(id)).await?, asked)
+        }
+    };
+    let Some((stored, age)) = found else { return Err(Problem::new(Kind::InvalidToken)) };
+    let scopes = authorize(&stored, token, age).map_err(|refusal| refused(&refusal))?;
+    Ok(Known::new(&stored.row, scopes, age))
+}
+
+async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<Known, Problem> {
+    let invalid = || Problem::new(Kind::InvalidToken);
+    // A client that renews its certificate keeps its key.
+    let (key, kept) =
+        (certificate_key_of_der(certificate).map_err(|_| invalid())?, &app.tokens().by_certificate);
+    let found = match kept.fresh(&key) {
+        Some(found) => Some(found),
+        None => {
+            let asked = Instant::now();
+            kept.keep(key, app.read(move |store| store.token_of_certificate(key)).await?, asked)
+        }
+    };
+    let (row, age) = found.ok_or_else(invalid)?;
+    let scopes = authorize_certificate(&row, age).map_err(|refusal| refused(&refusal))?;
+    Ok(Known::new(&row, scopes, age))
+}
+
+/// Whether the token of `caller` can still be used for what `scope` allows, a few seconds ago at most. For answers that
+/// last longer than that. If the database does not answer, it can be.
+pub async fn is_in_force(caller: &Caller, scope: Scope, app: &App) -> bool {
+    let (id, kept) = (caller.token, &app.tokens().by_id);
+    let found = match kept.fresh(&id) {
+        Some(found) => Some(found),
+        None => {
+            let asked = Instant::now();
+            match app.read(move |store| store.token(id)).await {
+                Ok(found) => kept.keep(id, found, asked),
+                Err(_) => return true,
+            }
+        }
+    };
+    found.is_some_and(|(stored, age)| {
+        stored.row.state(age) == TokenState::Active && stored.row.scopes.allows(scope)
+    })
+}
+
+/// A client without the right secret is told no more than that.
+fn refused(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Wrong => Problem::new(Kind::InvalidToken),
+        refusal => Problem::because(Kind::InvalidToken, refusal.to_string()),
+    }
+}
+
+/// Notes in the database that a token was used, while its request is answered. A note that fails is lost; the next
+/// one comes within a minute.
+fn note_use(token: TokenId, app: &App) {
+    if app.tokens().is_due(token) {
+        let app = app.clone();
+        actix_rt::spawn(async move { drop(app.change(move |store| store.note_use(token, NOTED)).await) });
+    }
+}

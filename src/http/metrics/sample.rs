@@ -1,0 +1,67 @@
+//! Samples: values that are read when Prometheus asks.
+
+use std::fmt;
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, NoLabelSet},
+    metrics::MetricType,
+};
+
+use crate::actors::Timings;
+
+/// Values that were read for one scrape.
+#[derive(Debug)]
+pub struct Samples(pub Vec<Sample>);
+
+/// One metric with its value.
+#[derive(Debug)]
+pub struct Sample {
+    /// The name, without the prefix; that of a counter without `_total`, too.
+    pub name: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// Its value.
+    pub value: Value,
+}
+
+/// The value of a metric.
+#[derive(Debug)]
+pub enum Value {
+    /// It only rises.
+    Counter(f64),
+    /// It rises and falls.
+    Gauge(f64),
+    /// One gauge for each value of the label.
+    Gauges(&'static str, Vec<(&'static str, f64)>),
+    /// A histogram in seconds.
+    Histogram(Timings),
+}
+
+impl Collector for Samples {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|sample| sample.encode(&mut encoder))
+    }
+}
+
+impl Sample {
+    fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let kind = match self.value {
+            Value::Counter(_) => MetricType::Counter,
+            Value::Gauge(_) | Value::Gauges(..) => MetricType::Gauge,
+            Value::Histogram(_) => MetricType::Histogram,
+        };
+        let mut metric = encoder.encode_descriptor(self.name, self.help, None, kind)?;
+        match &self.value {
+            Value::Counter(value) => metric.encode_counter::<NoLabelSet, f64, f64>(value, None),
+            Value::Gauge(value) => metric.encode_gauge(value),
+            Value::Gauges(label, values) => values
+                .iter()
+                .try_for_each(|(name, value)| metric.encode_family(&[(*label, *name)])?.encode_gauge(value)),
+            Value::Histogram(timings) => {
+                let Timings { seconds, buckets } = timings;
+                metric.encode_histogram::<NoLabelSet>(*seconds, timings.count(), buckets, None)
+            }
+        }
+    }
+}

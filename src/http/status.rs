@@ -1,0 +1,119 @@
+//! `GET /v1/status`: how far the work is.
+
+use actix_web::{HttpResponse, web::Data};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{answer, app::App, problem::Problem, snapshot::Look};
+use crate::store::Status;
+
+/// How far the work is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Status)]
+pub struct StatusBody {
+    /// Records in each state.
+    records: Records,
+    /// Batches in each state.
+    batches: Batches,
+    /// Keys in each state.
+    keys: Keys,
+    /// Nodes at work.
+    nodes: usize,
+    /// Records that all nodes together signed per second, over the last ten seconds at most, if that is known.
+    records_per_second: Option<f64>,
+    /// How long the waiting records take at that rate, in seconds, if that is known.
+    seconds_left: Option<f64>,
+    /// The part of the time for which this process' signing threads were signing, over the same seconds: 1 is all of
+    /// it. `null` where nothing is signed.
+    busy_share: Option<f64>,
+    /// The record that has waited longest.
+    oldest_unsigned: Option<Oldest>,
+    /// The version of the service.
+    version: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecordCounts)]
+struct Records {
+    signed: u64,
+    leased: u64,
+    open: u64,
+    unbatched: u64,
+}
+
+/// A record that waits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OldestUnsigned)]
+struct Oldest {
+    /// The record.
+    record_id: String,
+    /// When it was added (RFC 3339).
+    created_at: String,
+    /// How long ago that was.
+    age_seconds: f64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = BatchCounts)]
+struct Batches {
+    open: u64,
+    leased: u64,
+    signed: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeyCounts)]
+struct Keys {
+    active: u64,
+    disabled: u64,
+    suspended: u64,
+    retired: u64,
+}
+
+impl StatusBody {
+    /// What was seen, by a process with so many signing threads.
+    pub fn new(look: &Look, threads: usize) -> Self {
+        let Status { signed, leased, open, unbatched, batches, keys, nodes } = &**look;
+        let busy_share =
+            look.signing_threads.filter(|_| threads > 0).map(|busy| (busy / threads as f64).min(1.0));
+        Self {
+            records: Records { signed: *signed, leased: *leased, open: *open, unbatched: *unbatched },
+            batches: Batches { open: batches.open, leased: batches.leased, signed: batches.signed },
+            keys: Keys {
+                active: keys.active,
+                disabled: keys.disabled,
+                suspended: keys.suspended,
+                retired: keys.retired,
+            },
+            nodes: nodes.len(),
+            records_per_second: look.records_per_second,
+            seconds_left: look.seconds_left(),
+            busy_share,
+            oldest_unsigned: look.oldest.as_ref().map(|oldest| Oldest {
+                record_id: oldest.record.to_string(),
+                created_at: oldest.created_at.clone(),
+                age_seconds: oldest.age.as_secs_f64(),
+            }),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// How far the work is, as it was within the last second.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn now(app: &App) -> Result<Self, Problem> {
+        let parts = app.parts();
+        let threads = if parts.mode.roles().signs() { parts.settings.signers } else { 0 };
+        Ok(Self::new(&*app.status().await?, threads))
+    }
+}
+
+/// How far the work is, as it was within the last second.
+#[utoipa::path(
+    get, path = "/v1/status", operation_id = "read_status", tag = "status",
+    responses((status = 200, description = "The status", body = StatusBody))
+)]
+pub async fn status(app: Data<App>) -> Result<HttpResponse, Problem> {
+    Ok(answer::ok(&StatusBody::now(&app).await?))
+}

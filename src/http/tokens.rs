@@ -1,0 +1,83 @@
+//! The tokens that were used lately, so that not every request asks the database.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    domain::{Fingerprint, TokenId},
+    store::{StoredToken, TokenRow},
+};
+
+/// How often the use of a token is noted in the database, because each note is a write.
+pub const NOTED: Duration = Duration::from_secs(60);
+
+/// Rows of tokens that were used lately, and when the use of each was noted.
+#[derive(Default)]
+pub struct Tokens {
+    /// By the id in the token.
+    pub by_id: Kept<TokenId, StoredToken>,
+    /// By the key of a client certificate.
+    pub by_certificate: Kept<Fingerprint, TokenRow>,
+    noted: Mutex<HashMap<TokenId, Instant>>,
+}
+
+impl Tokens {
+    /// Forgets a token that was changed here, so that the change takes effect at once.
+    pub fn forget(&self, id: TokenId) {
+        lock(&self.by_id.0).remove(&id);
+        lock(&self.by_certificate.0).retain(|_, (row, _)| row.id != id);
+    }
+
+    /// Whether the use of a token must be noted now, which is once a minute.
+    pub fn is_due(&self, id: TokenId) -> bool {
+        let mut noted = lock(&self.noted);
+        let is_due = noted.get(&id).is_none_or(|at| at.elapsed() >= NOTED);
+        if is_due {
+            noted.insert(id, Instant::now());
+        }
+        is_due
+    }
+}
+
+/// Rows that were read lately. Only rows that exist are kept, so their number is bounded by that of the tokens.
+pub struct Kept<K, V>(Mutex<HashMap<K, (Arc<V>, Instant)>>);
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+/// How old a row may be: a token that was revoked is refused after that time at the latest.
+const KEPT: Duration = Duration::from_secs(5);
+
+impl<K: Eq + Hash, V> Kept<K, V> {
+    /// A row that was read lately, and its age.
+    pub fn fresh(&self, key: &K) -> Option<(Arc<V>, Duration)> {
+        let kept = lock(&self.0);
+        let (row, asked) = kept.get(key)?;
+        let age = asked.elapsed();
+        (age < KEPT).then(|| (Arc::clone(row), age))
+    }
+
+    /// Keeps what the database answered to a question that was asked at `asked`.
+    pub fn keep(&self, key: K, found: Option<V>, asked: Instant) -> Option<(Arc<V>, Duration)> {
+        let mut kept = lock(&self.0);
+        let Some(row) = found.map(Arc::new) else {
+            kept.remove(&key);
+            return None;
+        };
+        kept.insert(key, (Arc::clone(&row), asked));
+        Some((row, asked.elapsed()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

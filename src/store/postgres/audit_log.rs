@@ -1,0 +1,38 @@
+//! The audit log: one row for each change of a key or a token.
+
+use diesel::PgConnection;
+
+use super::errors::Failure;
+use crate::{
+    domain::AuditId,
+    store::{
+        AuditRow,
+        sql::{AuditColumns, RawAudit, Sql, Value, rows, sql_limit},
+    },
+};
+
+/// See [`crate::store::Access::audit_log`].
+pub(super) fn page(
+    connection: &mut PgConnection,
+    after: AuditId,
+    limit: usize,
+) -> Result<Vec<AuditRow>, Failure> {
+    let values = [Value::Integer(after.0), Value::Integer(sql_limit(limit))];
+    let found: Vec<RawAudit> = rows::<AuditAfter, _, _>(connection, &values)?;
+    Ok(found.into_iter().map(AuditRow::try_from).collect::<Result<_, _>>()?)
+}
+
+/// See [`crate::store::sql::note`]. The transaction has its turn, so that no other one draws the same id.
+pub(super) struct InsertAudit;
+impl Sql for InsertAudit {
+    const TEXT: &'static str = "INSERT INTO api_audit (id, who, address, action, object, before, after, request_id) \
+         SELECT coalesce(max(id), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM api_audit";
+    type Columns = ();
+}
+
+struct AuditAfter;
+impl Sql for AuditAfter {
+    const TEXT: &'static str = "SELECT id, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), who, address, action, object, before, after, request_id \
+         FROM api_audit WHERE id > ? ORDER BY id LIMIT ?";
+    type Columns = AuditColumns;
+}

@@ -1,0 +1,79 @@
+//! What a lookup costs in a database in which much is signed.
+
+use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text};
+use support::postgres::Cluster;
+
+use super::{super::migrate, *};
+
+/// 20,000 signed batches of one record each, then three that are leased and five that are open.
+const MUCH: &str = "ALTER TABLE batch DISABLE TRIGGER USER; ALTER TABLE signature DISABLE TRIGGER USER; \
+    INSERT INTO record (external_id, payload) SELECT 'name ' || n, 'x' FROM generate_series(1, 20010) AS n; \
+    INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key) \
+        SELECT lpad(to_hex(n), 64, '0'), '\\x00', 2048, 'database', '\\x00' FROM generate_series(1, 20) AS n; \
+    INSERT INTO node (name, lease_until, lease_ttl) VALUES ('n', now(), 1); \
+    INSERT INTO batch (id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, \
+        leased_at, signed_at) \
+        SELECT n, n, n, n, 1, CASE WHEN n <= 20000 THEN 'signed' WHEN n <= 20003 THEN 'leased' ELSE 'open' END, 1, \
+            CASE WHEN n <= 20003 THEN n % 20 + 1 END, CASE WHEN n BETWEEN 20001 AND 20003 THEN 1 END, \
+            CASE WHEN n <= 20003 THEN 'PS256' END, CASE WHEN n <= 20003 THEN now() END, \
+            CASE WHEN n <= 20000 THEN now() END FROM generate_series(1, 20008) AS n; \
+    INSERT INTO signature SELECT n, n, '\\x00' FROM generate_series(1, 20000) AS n";
+
+/// All statements, with values that find something.
+const STATEMENTS: [(&str, &[&str]); 12] = [
+    (RecordById::TEXT, &["1", "7"]),
+    (RecordByName::TEXT, &["1", "'name 7'"]),
+    (UnsignedAround::TEXT, &["20005"]),
+    (UnsignedAround::TEXT, &["20010"]),
+    (OneBatch::TEXT, &["7"]),
+    (Latest::TEXT, &["20009", "10"]),
+    (LatestOpen::TEXT, &["20009", "10"]),
+    (LatestLeased::TEXT, &["20009", "10"]),
+    (LatestSigned::TEXT, &["20009", "10"]),
+    (KeyNamed::TEXT, &["'0000000000000000000000000000000000000000000000000000000000000007'"]),
+    (KeysByUse::TEXT, &["NULL::text", "NULL::text", "-1", "0", "10"]),
+    (Oldest::TEXT, &[]),
+];
+
+/// The most pages of 8 KiB that a lookup may read. A table of these has hundreds.
+const PAGES_AT_MOST: u64 = 60;
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+#[test]
+fn no_lookup_reads_more_because_more_is_signed() {
+    let url = Cluster::shared().database("lookups");
+    migrate(&url).unwrap();
+    let store = PostgresStore::open(&url, 1).unwrap();
+    store.query(|connection| Ok(connection.batch_execute(MUCH)?)).unwrap();
+    for is_analyzed in [false, true] {
+        if is_analyzed {
+            store.query(|connection| Ok(connection.batch_execute("ANALYZE")?)).unwrap();
+        }
+        for (text, values) in STATEMENTS {
+            let mut explained = "EXPLAIN (ANALYZE, BUFFERS) ".to_owned();
+            let mut values = values.iter();
+            for part in text.split_inclusive('?') {
+                explained.push_str(part.trim_end_matches('?'));
+                if part.ends_with('?') {
+                    explained.push_str(values.next().unwrap());
+                }
+            }
+            let plan =
+                store.lookup(|connection| Ok(sql_query(&explained).load::<Line>(connection)?)).unwrap();
+            let plan: Vec<_> = plan.into_iter().map(|line| line.line).collect();
+            assert!(pages(&plan) <= PAGES_AT_MOST, "{is_analyzed} {explained}\n{}", plan.join("\n"));
+        }
+    }
+}
+
+/// The pages that a plan read, which the first such line says of the whole plan.
+fn pages(plan: &[String]) -> u64 {
+    let line = plan.iter().find(|line| line.contains("Buffers: shared")).unwrap();
+    let counts = line.split(' ').filter_map(|word| word.split_once('='));
+    counts.filter(|(what, _)| ["hit", "read"].contains(what)).map(|(_, n)| n.parse::<u64>().unwrap()).sum()
+}
