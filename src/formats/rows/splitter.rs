@@ -54,7 +54,7 @@ impl Splitter {
     ///
     /// # Errors
     /// [`TooLong`].
-    pub fn next(&mut self) -> Result<Option<(u64, Bytes)>, TooLong> {
+    pub fn next_line(&mut self) -> Result<Option<(u64, Bytes)>, TooLong> {
         if self.line == 1 {
             while self.unread.starts_with(UTF8_MARK) {
                 self.unread.advance(UTF8_MARK.len());
@@ -102,7 +102,7 @@ mod tests {
     fn lines(text: &[u8], size: usize, max_line: usize) -> Result<Vec<(u64, String)>, TooLong> {
         let (mut splitter, mut lines) = (Splitter::new(max_line), Vec::new());
         let mut take_all = |splitter: &mut Splitter| {
-            while let Some((line, text)) = splitter.next()? {
+            while let Some((line, text)) = splitter.next_line()? {
                 lines.push((line, String::from_utf8(text.to_vec()).unwrap()));
             }
             Ok(())
@@ -141,6 +141,6 @@ mod tests {
         }
         let mut endless = Splitter::new(1000);
         endless.add(&[b'x'; 1003]);
-        assert_eq!(endless.next(), Err(TooLong(1)));
+        assert_eq!(endless.next_line(), Err(TooLong(1)));
     }
 }

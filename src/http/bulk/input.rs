@@ -120,7 +120,7 @@ impl Input {
     /// Fills `chunk` with the records that have come.
     pub fn fill(&mut self, chunk: &mut Chunk) {
         while self.end.is_none() && !chunk.is_full() {
-            match self.splitter.next() {
+            match self.splitter.next_line() {
                 Ok(Some((line, text))) => match self.record(&text) {
                     Ok(record) => chunk.add(line, record),
                     Err(problem) => self.end = Some(End::Failed(on_line(line, problem), line)),

@@ -148,7 +148,7 @@ impl Storing {
         drop(report);
         self.shared.wake();
         self.start(Ok(()));
-        match (self.on_conflict, lines.iter().zip(&verdicts).last()) {
+        match (self.on_conflict, lines.iter().zip(&verdicts).next_back()) {
             (OnConflict::Stop, Some((line, InsertVerdict::Conflict))) => {
                 let problem = Problem::because(Kind::ExternalIdConflict, format!("Line {line}."));
                 Some(End::Failed(problem, *line))
