@@ -1,6 +1,7 @@
 //! Measures how near Sign Wave comes to the raw speed of the machine. `scripts/bench` builds and runs this program.
 
 mod figure;
+mod http;
 mod lab;
 mod lanes;
 mod memory;
@@ -40,11 +41,12 @@ Examples:
   scripts/bench
   scripts/bench batches --repeat 5
   scripts/bench ceiling verify --json
+  scripts/bench http --records 100000
   scripts/bench lanes                          the engine lanes beside aws-lc
   scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
-    /// What to measure [default: everything but large]
+    /// What to measure [default: everything but http and large]
     #[arg(value_enum, value_name = "SUITE")]
     suites: Vec<Suite>,
     /// Records to sign in each measurement
@@ -102,6 +104,8 @@ enum Suite {
     Lanes,
     /// One node and three, with a signer that does nothing; PostgreSQL only
     Nodes,
+    /// The HTTP API: records in, with and without their signatures; takes five minutes, and runs only if it is named
+    Http,
     /// The time from an INSERT to its signature, while the service is idle; PostgreSQL only
     Latency,
     /// The rate when 10,000,000 records are already signed ÷ the rate on an empty database; PostgreSQL
@@ -152,7 +156,7 @@ impl Bench {
                 "the suite {suite:?} cannot run here: add or leave out --postgres (lanes: the CPU needs AVX-512 IFMA)"
             );
         }
-        let quick = |suite: &Suite| measurable(suite) && *suite != Suite::Large;
+        let quick = |suite: &Suite| measurable(suite) && !matches!(suite, Suite::Http | Suite::Large);
         let all = Suite::value_variants().iter().copied().filter(quick);
         Ok(if self.suites.is_empty() { all.collect() } else { self.suites.clone() })
     }
@@ -176,6 +180,7 @@ impl Bench {
                     let node = |name: &str| self.again(&["--node", name], self.records);
                     server::nodes(lab, &make(self.records * 10)?, node, repeat)?
                 }
+                Suite::Http => http::submit(lab, &template, repeat)?,
                 Suite::Latency => server::latency(lab, &template)?,
                 Suite::Large => server::large(lab, &template, self.signed, repeat)?,
             });

@@ -115,7 +115,7 @@ impl From<&RecordRow> for RecordBody {
 }
 
 /// The signature of a record, once it is signed.
-fn signature(row: &RecordRow) -> Option<SignatureBody> {
+pub fn signature(row: &RecordRow) -> Option<SignatureBody> {
     let (signature, batch) = row.signature.as_ref().zip(row.batch.as_ref())?;
     Some(SignatureBody {
         signature: BASE64.encode(signature),

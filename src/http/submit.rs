@@ -23,6 +23,7 @@ use super::{
     prefer,
     problem::{Kind, Problem},
     query::Query,
+    shapes,
     signature::SignatureBody,
     waits::Place,
 };
@@ -33,7 +34,7 @@ use crate::{
     },
     domain::{InsertVerdict, RecordId, TokenId},
     formats::rows::{self, check_external_id, max_object, object},
-    store::StoreError,
+    store::{RecordName, StoreError, Wanted},
 };
 
 /// How the record is named, if its body does not say so.
@@ -252,7 +253,10 @@ struct Stored {
 async fn answer(app: &App, stored: Stored, wait: Option<(Place, Duration)>) -> Result<HttpResponse, Problem> {
     let id = stored.id;
     let seconds = wait.as_ref().map(|(_, wait)| wait.as_secs());
-    let look = async || app.read(move |store| SignatureBody::read(store, id)).await;
+    let look = async || {
+        let row = app.read(move |store| store.record(RecordName::Id(id), Wanted::default())).await?;
+        Ok(row.as_ref().and_then(shapes::signature))
+    };
     let signature = match wait {
         Some((place, wait)) => place.wait(id, wait, app.stopping().begun(), look).await.unwrap_or(None),
         None if matches!(stored.verdict, Verdict::Inserted) => None,

@@ -4,7 +4,7 @@
 
 mod queue;
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 use tokio::sync::oneshot;
@@ -148,7 +148,7 @@ async fn store(
 ) -> Vec<Result<InsertVerdict, StoreError>> {
     let mut results = Vec::with_capacity(records.len());
     // The part that comes next is the last of these.
-    let mut parts = vec![0..records.len()];
+    let mut parts: Vec<_> = iter::once(0..records.len()).collect();
     while let Some(part) = parts.pop() {
         let insert = Insert(Arc::clone(&records), part.clone(), OnConflict::Continue);
         match ask(&inserts, insert).await {

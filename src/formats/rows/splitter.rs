@@ -40,9 +40,9 @@ impl Splitter {
         self.is_ended
     }
 
-    /// How many bytes wait.
-    pub fn waiting(&self) -> usize {
-        self.unread.len()
+    /// How much memory the text takes that waits.
+    pub fn memory(&self) -> usize {
+        self.unread.capacity()
     }
 
     /// The number of the line that comes next, from 1.
@@ -54,7 +54,7 @@ impl Splitter {
     ///
     /// # Errors
     /// [`TooLong`].
-    pub fn next(&mut self) -> Result<Option<(u64, Bytes)>, TooLong> {
+    pub fn next_line(&mut self) -> Result<Option<(u64, Bytes)>, TooLong> {
         if self.line == 1 {
             while self.unread.starts_with(UTF8_MARK) {
                 self.unread.advance(UTF8_MARK.len());
@@ -102,7 +102,7 @@ mod tests {
     fn lines(text: &[u8], size: usize, max_line: usize) -> Result<Vec<(u64, String)>, TooLong> {
         let (mut splitter, mut lines) = (Splitter::new(max_line), Vec::new());
         let mut take_all = |splitter: &mut Splitter| {
-            while let Some((line, text)) = splitter.next()? {
+            while let Some((line, text)) = splitter.next_line()? {
                 lines.push((line, String::from_utf8(text.to_vec()).unwrap()));
             }
             Ok(())
@@ -110,11 +110,11 @@ mod tests {
         for piece in text.chunks(size) {
             splitter.add(piece);
             take_all(&mut splitter)?;
-            assert!(splitter.waiting() <= max_line + 2 + size);
+            assert!(splitter.unread.len() <= max_line + 2 + size);
         }
         splitter.end();
         take_all(&mut splitter)?;
-        assert_eq!(splitter.waiting(), 0);
+        assert_eq!(splitter.unread.len(), 0);
         Ok(lines)
     }
 
@@ -141,6 +141,6 @@ mod tests {
         }
         let mut endless = Splitter::new(1000);
         endless.add(&[b'x'; 1003]);
-        assert_eq!(endless.next(), Err(TooLong(1)));
+        assert_eq!(endless.next_line(), Err(TooLong(1)));
     }
 }

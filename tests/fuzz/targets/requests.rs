@@ -54,7 +54,7 @@ fn lines(text: &[u8], size: usize) -> (Vec<(u64, Record)>, Option<u64>) {
     let (mut splitter, mut records) = (Splitter::new(max_object(MAX_PAYLOAD)), Vec::new());
     let mut pieces = text.chunks(size);
     loop {
-        match splitter.next() {
+        match splitter.next_line() {
             Ok(Some((line, text))) => match object(&text, MAX_PAYLOAD) {
                 Ok(record) => records.push((line, record)),
                 Err(flaw) => {

@@ -1,0 +1,113 @@
+//! The service under measurement: the binary that users run, as a process.
+
+use std::{
+    env,
+    fs::{self, File},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use signwave::store::DatabaseUrl;
+use tempfile::TempDir;
+
+use crate::lab::Lab;
+
+/// A database with keys, and the folder in which commands for it run.
+pub struct Place {
+    folder: TempDir,
+    url: String,
+}
+
+/// A service at work. It is killed when this is dropped.
+pub struct Service {
+    /// Where it answers.
+    pub address: SocketAddr,
+    child: Child,
+}
+
+impl Place {
+    /// A new database with `keys` keys and no record.
+    pub fn new(lab: &Lab, keys: u32) -> Result<Self> {
+        let url = match lab.scratch.url(&lab.scratch.database(None)?)? {
+            DatabaseUrl::Sqlite(path) => {
+                format!("sqlite://{}", path.canonicalize().unwrap_or(path).display())
+            }
+            DatabaseUrl::Postgres(url) => url,
+        };
+        let place = Self { folder: TempDir::new()?, url };
+        place.run(&["keys", "init-master", "master"])?;
+        place.run(&["seed", "--keys", &keys.to_string()])?;
+        Ok(place)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let this = env::current_exe().context("cannot find this program")?;
+        let mut command = Command::new(this.with_file_name("signwave"));
+        command.args(arguments).current_dir(&self.folder).env("DATABASE_URL", &self.url).stdin(Stdio::null());
+        if !arguments.starts_with(&["keys", "init-master"]) {
+            command.env("SIGNWAVE_MASTER_KEY_FILE", self.folder.path().join("master"));
+        }
+        Ok(command)
+    }
+
+    /// Runs a command, and returns what it prints.
+    pub fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output =
+            self.command(arguments)?.output().context("cannot run signwave: scripts/bench builds it")?;
+        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// A token that may submit.
+    pub fn token(&self) -> Result<String> {
+        self.run(&["tokens", "create", "--name", "bench", "--scope", "submit"])
+    }
+
+    /// Starts a service, and waits until it answers.
+    pub fn serve(&self, arguments: &[&str]) -> Result<Service> {
+        let log = self.folder.path().join("log");
+        let mut command = self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat())?;
+        let mut child = command.stdout(Stdio::null()).stderr(File::create(&log)?).spawn()?;
+        let begun = Instant::now();
+        loop {
+            let text = fs::read_to_string(&log)?;
+            let address = text.lines().find_map(|line| line.split_once("the API answers at http://"));
+            if let Some((_, address)) = address {
+                return Ok(Service { address: address.trim().parse()?, child });
+            }
+            if begun.elapsed() > Duration::from_secs(30) || child.try_wait()?.is_some() {
+                let _ = child.kill(); // it may have ended
+                bail!("the service does not answer: {text}");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Service {
+    /// Processor seconds that the service has used so far: fields 14 and 15 of proc(5).
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<_> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+        let ticks = |field: usize| fields.get(field - 3).and_then(|ticks| ticks.parse::<u64>().ok());
+        let (user, system) = (ticks(14).context("no user time")?, ticks(15).context("no system time")?);
+        Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    /// The most memory that it has used so far, in MiB.
+    pub fn peak_mib(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        Ok(peak.context("no VmHWM")?.trim().parse::<f64>()? / 1024.0)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
+    }
+}
