@@ -104,7 +104,7 @@ enum Suite {
     Lanes,
     /// One node and three, with a signer that does nothing; PostgreSQL only
     Nodes,
-    /// The HTTP API: records in, with and without their signatures; takes five minutes, and runs only if it is named
+    /// The HTTP API: signatures out; records in, with and without their signatures; takes five minutes, and runs only if it is named
     Http,
     /// The time from an INSERT to its signature, while the service is idle; PostgreSQL only
     Latency,
@@ -180,7 +180,7 @@ impl Bench {
                     let node = |name: &str| self.again(&["--node", name], self.records);
                     server::nodes(lab, &make(self.records * 10)?, node, repeat)?
                 }
-                Suite::Http => http::submit(lab, &template, repeat)?,
+                Suite::Http => http::figures(lab, &template, repeat)?,
                 Suite::Latency => server::latency(lab, &template)?,
                 Suite::Large => server::large(lab, &template, self.signed, repeat)?,
             });

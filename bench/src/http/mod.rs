@@ -1,7 +1,20 @@
 //! The HTTP API: a service that runs as a process, and clients over real sockets.
 
 mod client;
+mod read;
 mod service;
 mod submit;
 
-pub use submit::submit;
+use anyhow::Result;
+
+use crate::{
+    figure::Figure,
+    lab::{Lab, Template},
+};
+
+/// The figures of the API.
+pub fn figures(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure>> {
+    let mut figures = read::read(lab, repeat)?;
+    figures.extend(submit::submit(lab, template, repeat)?);
+    Ok(figures)
+}
