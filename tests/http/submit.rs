@@ -219,8 +219,12 @@ fn a_wait_is_answered_when_another_process_signs() {
         let mut signer = place.command(&["serve", "--listen", "none", "--roles", "sign"]);
         signer.current_dir(place.sandbox.path(""));
         let _signer = Running::start(signer, place.sandbox.path("signer.log"));
-        let answer =
-            submit(to, &token, &[("prefer", "wait=30")], &json!({"external_id": "a", "payload": "b"}));
+        let record = |name: &str| json!({"external_id": name, "payload": "b"});
+        // The other process is up once it has signed the first record.
+        assert_eq!(submit(to, &token, &[("prefer", "wait=30")], &record("a")).status, 201);
+        let begun = Instant::now();
+        let answer = submit(to, &token, &[("prefer", "wait=30")], &record("b"));
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         assert_eq!(answer.status, 201);
         assert_eq!(answer.json()["state"], "signed");
     }

@@ -40,9 +40,9 @@ impl Splitter {
         self.is_ended
     }
 
-    /// How many bytes wait.
-    pub fn waiting(&self) -> usize {
-        self.unread.len()
+    /// How much memory the text takes that waits.
+    pub fn memory(&self) -> usize {
+        self.unread.capacity()
     }
 
     /// The number of the line that comes next, from 1.
@@ -110,11 +110,11 @@ mod tests {
         for piece in text.chunks(size) {
             splitter.add(piece);
             take_all(&mut splitter)?;
-            assert!(splitter.waiting() <= max_line + 2 + size);
+            assert!(splitter.unread.len() <= max_line + 2 + size);
         }
         splitter.end();
         take_all(&mut splitter)?;
-        assert_eq!(splitter.waiting(), 0);
+        assert_eq!(splitter.unread.len(), 0);
         Ok(lines)
     }
 

@@ -23,6 +23,10 @@ const WHOLE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What one piece of the body may have, and the step in which memory is taken from the budget.
 const PIECE: usize = 256 << 10;
 
+/// The memory that a stream keeps from its beginning. So a stream of small lines always gets on, however much others
+/// take.
+const LEAST: usize = 4 * PIECE;
+
 /// A body of JSON lines.
 pub struct Input {
     body: Arriving,
@@ -57,7 +61,7 @@ impl Input {
         budget: &Budget,
     ) -> Result<Self, Problem> {
         let splitter = Splitter::new(max_object(max_payload));
-        let (share, budget) = (budget.take(PIECE)?, budget.clone());
+        let (share, budget) = (budget.take(LEAST)?, budget.clone());
         Ok(Self {
             body: Arriving::new(body),
             splitter,
@@ -65,7 +69,7 @@ impl Input {
             takes_anonymous,
             budget,
             share,
-            held: PIECE,
+            held: LEAST,
             end: None,
         })
     }
@@ -88,7 +92,7 @@ impl Input {
     /// Makes sure that the budget covers another piece beside the `others` bytes in chunks. Returns `false` if it
     /// does not.
     pub fn affords_piece(&mut self, others: usize) -> bool {
-        let needed = (self.splitter.waiting() + others + PIECE).next_multiple_of(PIECE);
+        let needed = (self.splitter.memory() + others + PIECE).next_multiple_of(PIECE).max(LEAST);
         if needed > self.held {
             let Ok(more) = self.budget.take(needed - self.held) else { return false };
             self.share.join(more);
@@ -142,7 +146,7 @@ impl Input {
         Ok(Incoming { external_id, payload: payload.into() })
     }
 
-    /// Reads the rest of the body and drops it, so that a client that sends everything before it reads can read why.
+    /// Reads the rest of the body and drops it.
     pub async fn discard(&mut self, time: Duration) {
         let end = Instant::now() + time;
         while let Ok(Some(_)) = self.body.next(end).await {}
@@ -160,4 +164,37 @@ fn on_line(line: u64, problem: Problem) -> Problem {
         None => format!("Line {line}."),
     };
     Problem { detail: Some(detail.into()), ..problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{FromRequest as _, test::TestRequest};
+
+    use super::*;
+
+    async fn input(budget: &Budget) -> Input {
+        let (request, mut payload) = TestRequest::default().to_http_parts();
+        let body = Payload::from_request(&request, &mut payload).await.unwrap();
+        Input::new(body, 16 << 20, false, budget).unwrap()
+    }
+
+    fn line(bytes: usize) -> Result<Option<Bytes>, Problem> {
+        Ok(Some(vec![b'x'; bytes].into()))
+    }
+
+    #[actix_rt::test]
+    async fn streams_share_the_memory_of_all_bodies_and_each_keeps_enough_for_small_lines() {
+        let budget = Budget::default();
+        let (mut large, mut other) = (input(&budget).await, input(&budget).await);
+        large.add(line(40 << 20));
+        assert!(large.affords_piece(0));
+        other.add(line(100));
+        assert!(other.affords_piece(500 << 10), "what it kept is enough");
+        other.add(line(30 << 20));
+        assert!(!other.affords_piece(0));
+        drop(large);
+        assert!(other.affords_piece(0));
+        drop(other);
+        assert!(budget.take(64 << 20).is_ok(), "all of it was given back");
+    }
 }

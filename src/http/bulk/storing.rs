@@ -28,6 +28,9 @@ use crate::{
 /// How long the rest of a body is read after a failure, for clients that send everything before they read.
 const DISCARDING: Duration = Duration::from_secs(30);
 
+/// The same while the answer has not begun, and so a client that reads has to wait for it.
+const DISCARDING_BEFORE: Duration = Duration::from_secs(5);
+
 /// The task that stores.
 pub struct Storing {
     pub app: App,
@@ -52,18 +55,28 @@ impl Storing {
     /// Stores all lines, and reports to the client.
     pub async fn run(mut self) {
         let end = self.store().await;
-        self.start(match &end {
-            End::Complete => Ok(()),
-            End::Failed(problem, _) => Err(problem.clone()),
-        });
+        if let End::Failed(problem, _) = &end
+            && self.started.is_some()
+        {
+            // The problem is the whole answer.
+            self.discard(DISCARDING_BEFORE).await;
+            return self.start(Err(problem.clone()));
+        }
+        self.start(Ok(()));
         self.shared.finish(self.last_line(&end));
         if end != End::Complete {
-            tokio::select! {
-                () = self.input.discard(DISCARDING) => {}
-                () = self.app.stopping().begun() => {}
-            }
+            self.discard(DISCARDING).await;
         }
         self.shared.end();
+    }
+
+    /// Reads the rest of the body and drops it: a connection that is closed before is reset, and its client may not
+    /// see the answer.
+    async fn discard(&mut self, time: Duration) {
+        tokio::select! {
+            () = self.input.discard(time) => {}
+            () = self.app.stopping().begun() => {}
+        }
     }
 
     async fn store(&mut self) -> End {
