@@ -12,10 +12,10 @@ fn requests_submits_waits_and_verifies() {
 }
 
 #[test]
-fn httpx_sends_a_hundred_thousand_lines_before_it_reads() {
+fn httpx_sends_two_hundred_thousand_lines_before_it_reads() {
     let service = Service::start(&["--roles", "emit"]);
     succeeded(&service.python("submit", "with_httpx.py").output().unwrap());
-    assert_eq!(service.sandbox.number("SELECT count(*) FROM record"), 100_000);
+    assert_eq!(service.sandbox.number("SELECT count(*) FROM record"), 200_000);
 }
 
 #[test]
