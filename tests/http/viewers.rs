@@ -52,7 +52,7 @@ impl Site {
                 let server = Server {
                     listeners: vec![(listener, Surface::Api)],
                     hosts: Hosts::default(),
-                    connections: 100,
+                    connections: 1000,
                 };
                 server.start(&app).unwrap().run(async { drop(stopped.await) }).await;
             });
