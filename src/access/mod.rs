@@ -1,7 +1,7 @@
 //! Layer 3, access: who may call the API. A [`Token`] is made, read and checked here; the database has only its hash.
 //!
 //! - [`Token`]: the secret that a client sends, and its text.
-//! - [`authorize`], [`authorize_certificate`]: what a client may do, or why it may do nothing.
+//! - [`authorize()`], [`authorize_certificate`]: what a client may do, or why it may do nothing.
 
 mod authorize;
 mod token;

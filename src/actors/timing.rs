@@ -66,6 +66,6 @@ mod tests {
         let counts: Vec<_> = timings.buckets.iter().map(|(_, count)| *count).collect();
         assert_eq!((counts[0], counts[1], counts[BUCKETS - 1], timings.count()), (2, 2, 1, 5));
         assert_eq!(timings.buckets[1].0, 0.0001);
-        assert!((timings.seconds - 3600.000_201).abs() < 1e-6);
+        assert!((timings.seconds - 3_600.000_201).abs() < 1e-6);
     }
 }

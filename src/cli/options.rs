@@ -120,7 +120,7 @@ pub struct ServeOptions {
     /// Host names, besides the address, by which clients may call the API
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
-    /// Origins, such as https://example.com, whose pages may call the API from a browser
+    /// Origins, such as `https://example.com`, whose pages may call the API from a browser
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     access::{Refusal, Token, authorize, authorize_certificate},
-    domain::{By, Scopes, TokenId, Who},
+    domain::{By, Scope, Scopes, TokenId, TokenState, Who},
     signer::certificate_key_of_der,
     store::TokenRow,
 };
@@ -141,6 +141,25 @@ async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<K
     let (row, age) = found.ok_or_else(invalid)?;
     let scopes = authorize_certificate(&row, age).map_err(|refusal| refused(&refusal))?;
     Ok(Known::new(&row, scopes, age))
+}
+
+/// Whether the token of `caller` can still be used for what `scope` allows, a few seconds ago at most. For answers that
+/// last longer than that. If the database does not answer, it can be.
+pub async fn is_in_force(caller: &Caller, scope: Scope, app: &App) -> bool {
+    let (id, kept) = (caller.token, &app.tokens().by_id);
+    let found = match kept.fresh(&id) {
+        Some(found) => Some(found),
+        None => {
+            let asked = Instant::now();
+            match app.read(move |store| store.token(id)).await {
+                Ok(found) => kept.keep(id, found, asked),
+                Err(_) => return true,
+            }
+        }
+    };
+    found.is_some_and(|(stored, age)| {
+        stored.row.state(age) == TokenState::Active && stored.row.scopes.allows(scope)
+    })
 }
 
 /// A client without the right secret is told no more than that.

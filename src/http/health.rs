@@ -12,6 +12,13 @@ use super::{answer, app::App};
 /// of a load balancer whenever the database restarts.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// That the process lives.
+#[derive(Serialize, ToSchema)]
+struct Live {
+    /// Always true.
+    live: bool,
+}
+
 /// What was checked.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
@@ -22,6 +29,7 @@ pub struct Health {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = HealthCheck)]
 struct Check {
     /// What is checked.
     name: &'static str,
@@ -35,13 +43,22 @@ struct Check {
 }
 
 /// Whether the process lives. This asks neither the database nor any other part.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, description = "The process lives")))]
+#[utoipa::path(
+    get, path = "/health/live", operation_id = "live", tag = "health",
+    responses((status = 200, description = "The process lives", body = Live))
+)]
 pub async fn live() -> HttpResponse {
-    answer::ok(&serde_json::json!({ "live": true }))
+    answer::ok(&Live { live: true })
 }
 
 /// Whether the process can do its work.
-#[utoipa::path(get, path = "/health/ready", tag = "health", responses((status = 200, body = Health), (status = 503, body = Health)))]
+#[utoipa::path(
+    get, path = "/health/ready", operation_id = "ready", tag = "health",
+    responses(
+        (status = 200, description = "The process can do its work", body = Health),
+        (status = 503, description = "A check fails", body = Health),
+    )
+)]
 pub async fn ready(app: Data<App>) -> HttpResponse {
     let checks = checks(&app).await;
     let ready = checks.iter().all(|check| check.ok);

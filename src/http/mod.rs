@@ -30,6 +30,7 @@ mod listener;
 mod media_type;
 mod meters;
 mod metrics;
+mod names;
 pub mod openapi;
 mod pace;
 mod payload_limit;

@@ -5,7 +5,10 @@ use actix_web::{HttpResponse, http::header::ContentType, web::Path};
 use super::problem::{Kind, Problem};
 
 /// All problems, one a line.
-#[utoipa::path(get, path = "/problems", tag = "problems", responses((status = 200, description = "Status and name of each", content_type = "text/plain", body = String)))]
+#[utoipa::path(
+    get, path = "/problems", operation_id = "list_problems", tag = "problems",
+    responses((status = 200, description = "Status and name of each", content_type = "text/plain", body = String))
+)]
 pub async fn list() -> HttpResponse {
     let lines = Kind::ALL.iter().map(|kind| format!("{} {}\n", kind.status().as_u16(), kind.slug()));
     text(lines.collect())
@@ -13,7 +16,7 @@ pub async fn list() -> HttpResponse {
 
 /// One problem, explained.
 #[utoipa::path(
-    get, path = "/problems/{slug}", tag = "problems",
+    get, path = "/problems/{slug}", operation_id = "read_problem", tag = "problems",
     params(("slug" = String, Path, description = "The name of the problem")),
     responses((status = 200, description = "What it means", content_type = "text/plain", body = String))
 )]

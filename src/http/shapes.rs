@@ -5,11 +5,15 @@ use data_encoding::BASE64;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::signature::SignatureBody;
+use super::{
+    names::{BatchStateName, SchemeName},
+    signature::SignatureBody,
+};
 use crate::store::{BatchSummary, RecordRow};
 
 /// A record.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Record)]
 pub struct RecordBody {
     /// The id that the database assigned.
     #[schema(example = "17")]
@@ -44,6 +48,7 @@ pub enum RecordState {
 
 /// The signature of one record, with what is needed to verify it.
 #[derive(Serialize, ToSchema)]
+#[schema(as = RecordSignature)]
 pub struct RecordSignatureBody {
     /// The record.
     #[schema(example = "17")]
@@ -56,12 +61,13 @@ pub struct RecordSignatureBody {
 
 /// A batch.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Batch)]
 pub struct BatchBody {
     /// Its id.
     #[schema(example = "3")]
     pub id: String,
     /// Its state: open, leased or signed.
-    #[schema(example = "signed")]
+    #[schema(value_type = BatchStateName, example = "signed")]
     pub state: &'static str,
     /// Its lease number.
     pub epoch: String,
@@ -80,6 +86,7 @@ pub struct BatchBody {
     /// The node that holds it.
     pub node: Option<HolderBody>,
     /// How it is or was signed.
+    #[schema(value_type = Option<SchemeName>)]
     pub scheme: Option<&'static str>,
     /// When it was formed (RFC 3339).
     pub opened_at: String,
@@ -91,6 +98,7 @@ pub struct BatchBody {
 
 /// The node that holds a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Holder)]
 pub struct HolderBody {
     /// Its id.
     pub id: String,

@@ -3,13 +3,16 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::names::SchemeName;
+
 /// The signature of a record, with what is needed to verify it.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Signature)]
 pub struct SignatureBody {
     /// The signature of the payload's bytes in base64 (RFC 8017). It is no JWS.
     pub signature: String,
     /// The scheme, as RFC 7518 calls it.
-    #[schema(example = "PS256")]
+    #[schema(value_type = SchemeName, example = "PS256")]
     pub scheme: &'static str,
     /// The key: SHA-256 of its DER SubjectPublicKeyInfo in hexadecimal.
     pub fingerprint: String,

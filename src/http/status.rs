@@ -9,6 +9,7 @@ use crate::store::Status;
 
 /// How far the work is.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Status)]
 pub struct StatusBody {
     /// Records in each state.
     records: Records,
@@ -32,6 +33,7 @@ pub struct StatusBody {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = RecordCounts)]
 struct Records {
     signed: u64,
     leased: u64,
@@ -41,6 +43,7 @@ struct Records {
 
 /// A record that waits.
 #[derive(Serialize, ToSchema)]
+#[schema(as = OldestUnsigned)]
 struct Oldest {
     /// The record.
     record_id: String,
@@ -51,6 +54,7 @@ struct Oldest {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = BatchCounts)]
 struct Batches {
     open: u64,
     leased: u64,
@@ -58,6 +62,7 @@ struct Batches {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = KeyCounts)]
 struct Keys {
     active: u64,
     disabled: u64,
@@ -105,7 +110,10 @@ impl StatusBody {
 }
 
 /// How far the work is, as it was within the last second.
-#[utoipa::path(get, path = "/v1/status", tag = "status", responses((status = 200, body = StatusBody)))]
+#[utoipa::path(
+    get, path = "/v1/status", operation_id = "read_status", tag = "status",
+    responses((status = 200, description = "The status", body = StatusBody))
+)]
 pub async fn status(app: Data<App>) -> Result<HttpResponse, Problem> {
     Ok(answer::ok(&StatusBody::now(&app).await?))
 }

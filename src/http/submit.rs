@@ -20,10 +20,11 @@ use super::{
     caller::Caller,
     idempotency_key,
     media_type::is_one_of,
+    names::Bytes,
     prefer,
     problem::{Kind, Problem},
     query::Query,
-    shapes,
+    shapes::{self, RecordState},
     signature::SignatureBody,
     waits::Place,
 };
@@ -52,9 +53,11 @@ pub struct Options {
 /// A record to sign. The payload is given in one of two forms.
 #[derive(ToSchema)]
 #[schema(as = NewRecord)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it documents what formats::rows::object reads")]
 pub struct NewRecordBody {
     /// The client's own name for it, unique, of up to 1024 bytes. Sending it again is harmless.
+    #[schema(min_length = 1, max_length = 1024)]
     external_id: Option<String>,
     /// The bytes to be signed, as text: its UTF-8 bytes are signed.
     payload: Option<String>,
@@ -64,6 +67,7 @@ pub struct NewRecordBody {
 
 /// What became of a record.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SubmittedRecord)]
 pub struct SubmittedBody {
     /// The id that the database assigned.
     #[schema(example = "17")]
@@ -73,7 +77,7 @@ pub struct SubmittedBody {
     /// Whether it was there before.
     verdict: Verdict,
     /// Whether it is signed.
-    state: State,
+    state: RecordState,
     /// Its signature, once it is signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<SignatureBody>,
@@ -89,16 +93,6 @@ enum Verdict {
     AlreadyThere,
 }
 
-/// How far a record is.
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// It waits for its signature.
-    Waiting,
-    /// Its signature is stored.
-    Signed,
-}
-
 /// The longest wait. A longer one is shortened to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -110,14 +104,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 #[utoipa::path(
     post,
     path = "/v1/records",
+    operation_id = "submit_record",
+    tag = "records",
     params(
         Options,
-        ("Idempotency-Key" = Option<String>, Header, description = "The record's name, in quotes, instead of an external_id"),
-        ("Prefer" = Option<String>, Header, description = "wait=N: answer with the signature, within N seconds (30 at most)"),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, description = "The record's name, in quotes, instead of an external_id"),
+        ("Prefer" = Option<String>, Header, nullable = false, description = "wait=N: answer with the signature, within N seconds (30 at most)"),
     ),
     request_body(content(
         (NewRecordBody = "application/json"),
-        (String = "application/octet-stream"),
+        (Bytes = "application/octet-stream"),
     )),
     responses(
         (status = 201, description = "The record is new", body = SubmittedBody),
@@ -275,7 +271,7 @@ async fn answer(app: &App, stored: Stored, wait: Option<(Place, Duration)>) -> R
     if status == StatusCode::ACCEPTED {
         response.insert_header((RETRY_AFTER, 1));
     }
-    let state = if signature.is_some() { State::Signed } else { State::Waiting };
+    let state = if signature.is_some() { RecordState::Signed } else { RecordState::Waiting };
     let Stored { external_id, verdict, .. } = stored;
     Ok(answer::json(response, &SubmittedBody { id: id.to_string(), external_id, verdict, state, signature }))
 }

@@ -32,7 +32,7 @@ pub(super) struct Scratch {
 }
 
 /// Puts the middle together: `t` has z0 and z2, `scratch.u` the product of the sums' digits. Where a sum carried, the digits
-/// of the other sum are added.
+/// of the other sum are added. Columns stay below 101·2^52: see `bounds`.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn combine(t: &mut [Lanes; 80], Scratch { u, s, r }: &Scratch, ca: V, cb: V) {
@@ -47,7 +47,7 @@ fn combine(t: &mut [Lanes; 80], Scratch { u, s, r }: &Scratch, ca: V, cb: V) {
     t[60].store(add(t[60].load(), keep(ka, cb)));
 }
 
-/// The same for a square.
+/// The same for a square, in which the sums are equal.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn combine_square(t: &mut [Lanes; 80], Scratch { u, s, .. }: &Scratch, ca: V) {

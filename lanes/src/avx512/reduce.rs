@@ -15,7 +15,8 @@ use super::{
     work::{Work, part, part_mut},
 };
 
-/// Rows of a reduction by a modulus of twenty digits, 40 multiplications each. `$columns` has the first twenty columns;
+/// Rows of a reduction by a modulus of twenty digits, 40 multiplications each. Twenty rows add less than 40·2^52 to a column, so the sums
+/// stay below 2^61: see `bounds`. `$columns` has the first twenty columns;
 /// row `$i` loads column `$i` + 20 from `$t`. `$quotient` is bound to each quotient digit.
 ///
 /// The row is in assembly for the place of one instruction. The one chain that order alone cannot hide is: quotient digit → its

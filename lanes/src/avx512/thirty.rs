@@ -12,7 +12,7 @@ use super::{
     work::{part, part_mut},
 };
 
-/// t = a·b for blocks of ten.
+/// t = a·b for blocks of ten. Columns stay below 19·2^52.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply10(a: &[Lanes; BLOCK], b: &[Lanes; BLOCK], t: &mut [Lanes; 20]) {
@@ -26,6 +26,7 @@ fn multiply10(a: &[Lanes; BLOCK], b: &[Lanes; BLOCK], t: &mut [Lanes; 20]) {
 }
 
 /// u = (a0 + a1)·(b0 + b1), but for the product of the sums' carries, which is returned and belongs to column 20.
+/// Columns stay below 21·2^52.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply_sums10(a: [&[Lanes; BLOCK]; 2], b: [&[Lanes; BLOCK]; 2], u: &mut [Lanes; 20]) -> V {
@@ -41,7 +42,8 @@ fn multiply_sums10(a: [&[Lanes; BLOCK]; 2], b: [&[Lanes; BLOCK]; 2], u: &mut [La
     keep(ka, cb)
 }
 
-/// u = (a0 + a1)², but for the square of the sum's carry, which is returned and belongs to column 20.
+/// u = (a0 + a1)², but for the square of the sum's carry, which is returned and belongs to column 20. Columns stay
+/// below 21·2^52.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn square_sum10(a0: &[Lanes; BLOCK], a1: &[Lanes; BLOCK], u: &mut [Lanes; 20]) -> V {
@@ -68,6 +70,7 @@ macro_rules! halves {
 }
 
 /// Puts the product together: `t` has z0, z1 and z2, `u` has u01, u02 and u12, and `tops` their highest columns.
+/// Columns stay below 41·2^52: see `bounds`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn combine(t: &mut [Lanes; 60], u: &[Lanes; 60], tops: [V; 3]) {

@@ -16,7 +16,7 @@ use super::{
     vector::{Lanes, V, add, add_where, all, hi, keep, lo, nonzero, sub, zero},
 };
 
-/// t = a², 330 multiplications, while `scan` makes its steps.
+/// t = a², 330 multiplications, while `scan` makes its steps. Columns stay below 38·2^52: see `bounds`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn square_beside<const D: usize>(a: &[Lanes; 20], t: &mut [Lanes; 40], scan: &mut Scan<'_, D>) {
@@ -87,7 +87,7 @@ fn by_carries((s, ca): &Sum, (r, cb): &Sum) -> [V; BLOCK] {
     seq!(I in 0..10 { [#(add_where(kb, keep(ka, r[I]), s[I]),)*] })
 }
 
-/// t = a·b, 600 multiplications.
+/// t = a·b, 600 multiplications. Columns stay below 38·2^52: see `bounds`.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn multiply20(a: &[Lanes; 20], b: &[Lanes; 20], t: &mut [Lanes; 40]) {
@@ -132,7 +132,7 @@ pub(super) struct Shared20 {
     pub(super) carry: u64,
 }
 
-/// t += a·b, 600 multiplications. `u` is overwritten.
+/// t += a·b, 600 multiplications, which adds less than 38·2^52 to a column: see `bounds`. `u` is overwritten.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn add_product20(a: &[Lanes; 20], b: &Shared20, t: &mut [Lanes; 40], u: &mut [Lanes; 40]) {
@@ -175,7 +175,7 @@ pub(super) fn add_product20(a: &[Lanes; 20], b: &Shared20, t: &mut [Lanes; 40], 
     t[30].store(add(t[30].load(), keep(nonzero(ca), cb)));
 }
 
-/// t += a·b for ten digits by ten that all lanes share, 200 multiplications.
+/// t += a·b for ten digits by ten that all lanes share, 200 multiplications, which adds less than 19·2^52 to a column.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn add_product10(a: &[Lanes; BLOCK], b: &[u64; BLOCK], t: &mut [Lanes; 20]) {

@@ -18,7 +18,8 @@ fn add_cross(t: &mut [Lanes; 41], u: &[Lanes; 40], zi: &[Lanes; 40], zj: &[Lanes
     t[40].store(add(t[40].load(), top));
 }
 
-/// t = a² for `N` = 60 or 80. Column 2·`N` is there for the last pair's carries; it becomes 0.
+/// t = a² for `N` = 60 or 80. Column 2·`N` is there for the last pair's carries; it becomes 0. Columns
+/// stay below 123·2^52 and 202·2^52: see `bounds`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn square_wide<const N: usize>(

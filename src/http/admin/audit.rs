@@ -22,14 +22,16 @@ use crate::{
 pub struct Page {
     /// The id of the last change that is known already.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[1-9][0-9]{0,18}$")]
     after: Option<Id>,
     /// How many: 1 to 1000, usually 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 /// A page of the log.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ChangePage)]
 pub struct AuditBody {
     /// The changes, in the order in which they were made.
     changes: Vec<ChangeBody>,
@@ -39,6 +41,7 @@ pub struct AuditBody {
 
 /// One change, and who made it.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Change)]
 struct ChangeBody {
     /// Its number.
     id: String,
@@ -86,7 +89,10 @@ impl From<AuditRow> for ChangeBody {
 }
 
 /// Every change of keys and tokens, and who made it.
-#[utoipa::path(get, path = "/v1/audit", tag = "tokens", params(Page), responses((status = 200, body = AuditBody)))]
+#[utoipa::path(
+    get, path = "/v1/audit", operation_id = "list_changes", tag = "tokens", params(Page),
+    responses((status = 200, description = "A page of the log", body = AuditBody))
+)]
 pub async fn list(app: Data<App>, Query(page): Query<Page>) -> Result<HttpResponse, Problem> {
     let (limit, after) = (limit(page.limit)?, AuditId(page.after.map_or(0, |id| id.0)));
     // One more than asked for shows whether there is a next page.

@@ -5,19 +5,23 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{Fingerprint, TokenState},
+    http::names::{ScopeName, TokenStateName},
     store::TokenRow,
 };
 
 /// A token, without its secret.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
 pub struct TokenBody {
     /// Its public id.
     id: String,
     /// What people call it.
     name: String,
     /// What it may do: `submit`, `read`, `operate`, `admin`.
+    #[schema(value_type = Vec<ScopeName>)]
     scopes: Vec<&'static str>,
     /// `active`, `expired` or `revoked`.
+    #[schema(value_type = TokenStateName)]
     state: &'static str,
     /// SHA-256, in hex, of the SubjectPublicKeyInfo of the client certificate that stands for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +70,7 @@ impl From<&TokenRow> for TokenBody {
 
 /// A token that was just made or rotated. The secret is shown this once.
 #[derive(Serialize, ToSchema)]
+#[schema(as = IssuedToken)]
 pub struct NewTokenBody {
     /// The text to send as `Authorization: Bearer ..`; absent where a client certificate stands for the token.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -23,6 +23,7 @@ use crate::{
         app::App,
         caller::Caller,
         json,
+        names::ScopeName,
         problem::{Kind, Problem},
     },
     signer::certificate_key,
@@ -34,29 +35,32 @@ const LIMIT: usize = 64 << 10;
 
 /// A token to make.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = NewToken)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// What people call it: 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// What it may do: `submit`, `read`, `operate`, `admin`. The caller must have them all.
+    #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
     /// How long it may be used, such as `90d`, or `never`; 90 days if absent.
-    #[schema(nullable = false)]
+    #[schema(pattern = "^(never|[0-9]{1,5}(d|h|min|s))$")]
     expires_in: Option<String>,
     /// A client certificate in PEM whose key stands for the token, which then has no secret.
-    #[schema(nullable = false)]
     client_certificate: Option<String>,
 }
 
 /// How to rotate a token.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = TokenRotation)]
 #[serde(deny_unknown_fields)]
 pub struct HowToRotate {
     /// How long the old secret can still be used, such as `24h`, which is usual.
-    #[schema(nullable = false)]
+    #[schema(pattern = "^[0-9]{1,5}(d|h|min|s)$")]
     overlap: Option<String>,
     /// How long the token may be used from now on, such as `90d`, or `never`; 90 days if absent.
-    #[schema(nullable = false)]
+    #[schema(pattern = "^(never|[0-9]{1,5}(d|h|min|s))$")]
     expires_in: Option<String>,
 }
 
@@ -67,8 +71,11 @@ const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 ///
 /// If the answer is lost, look for the token in the list, revoke it and make another one.
 #[utoipa::path(
-    post, path = "/v1/tokens", tag = "tokens", request_body = Wanted,
-    responses((status = 201, body = NewTokenBody))
+    post, path = "/v1/tokens", operation_id = "create_token", tag = "tokens", request_body = Wanted,
+    responses(
+        (status = 201, description = "The token, with its secret", body = NewTokenBody),
+        (status = 409, description = "The certificate's key belongs to another token"),
+    )
 )]
 pub async fn create(
     request: HttpRequest,
@@ -105,9 +112,12 @@ pub async fn create(
 
 /// Gives a token another secret. The old one can be used for a while.
 #[utoipa::path(
-    post, path = "/v1/tokens/{id}/rotate", tag = "tokens", request_body = HowToRotate,
-    params(("id" = String, Path, description = "The public id of the token")),
-    responses((status = 200, body = NewTokenBody))
+    post, path = "/v1/tokens/{id}/rotate", operation_id = "rotate_token", tag = "tokens", request_body = HowToRotate,
+    params(("id" = String, Path, description = "The public id of the token", pattern = "^[a-z2-7]{10}$")),
+    responses(
+        (status = 200, description = "The token, with its new secret", body = NewTokenBody),
+        (status = 409, description = "A revoked token stays revoked"),
+    )
 )]
 pub async fn rotate(
     request: HttpRequest,
@@ -141,8 +151,8 @@ pub async fn rotate(
 
 /// Revokes a token, for ever. Other processes refuse it after five seconds at the latest.
 #[utoipa::path(
-    delete, path = "/v1/tokens/{id}", tag = "tokens",
-    params(("id" = String, Path, description = "The public id of the token")),
+    delete, path = "/v1/tokens/{id}", operation_id = "revoke_token", tag = "tokens",
+    params(("id" = String, Path, description = "The public id of the token", pattern = "^[a-z2-7]{10}$")),
     responses((status = 204, description = "The token is revoked"))
 )]
 pub async fn revoke(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, Problem> {

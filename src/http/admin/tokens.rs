@@ -25,14 +25,16 @@ use crate::{
 pub struct Page {
     /// The `next` of the page before, to go on after it.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[a-z2-7]{10}$")]
     after: Option<TokenId>,
     /// How many: 1 to 1000, usually 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 /// A page of tokens.
 #[derive(Serialize, ToSchema)]
+#[schema(as = TokenPage)]
 pub struct TokensBody {
     /// The tokens.
     tokens: Vec<TokenBody>,
@@ -41,7 +43,10 @@ pub struct TokensBody {
 }
 
 /// All tokens, without their secrets, in the order in which they were made.
-#[utoipa::path(get, path = "/v1/tokens", tag = "tokens", params(Page), responses((status = 200, body = TokensBody)))]
+#[utoipa::path(
+    get, path = "/v1/tokens", operation_id = "list_tokens", tag = "tokens", params(Page),
+    responses((status = 200, description = "A page of tokens", body = TokensBody))
+)]
 pub async fn list(app: Data<App>, Query(page): Query<Page>) -> Result<HttpResponse, Problem> {
     let (limit, after) = (limit(page.limit)?, page.after);
     // One more than asked for shows whether there is a next page.
@@ -54,9 +59,9 @@ pub async fn list(app: Data<App>, Query(page): Query<Page>) -> Result<HttpRespon
 
 /// One token, without its secret.
 #[utoipa::path(
-    get, path = "/v1/tokens/{id}", tag = "tokens",
-    params(("id" = String, Path, description = "The public id of the token")),
-    responses((status = 200, body = TokenBody))
+    get, path = "/v1/tokens/{id}", operation_id = "read_token", tag = "tokens",
+    params(("id" = String, Path, description = "The public id of the token", pattern = "^[a-z2-7]{10}$")),
+    responses((status = 200, description = "The token", body = TokenBody))
 )]
 pub async fn one(app: Data<App>, id: Path<String>) -> Result<HttpResponse, Problem> {
     let id = named(&id)?;

@@ -38,8 +38,10 @@ use crate::store::OnConflict;
 #[derive(Default)]
 pub struct Options {
     /// Which verdicts to send: ranges of lines (usual), problems only, or one for each line.
+    #[param(inline)]
     verdicts: Told,
     /// What to do after a line whose external_id belongs to another payload: continue (usual), or stop.
+    #[param(inline)]
     on_conflict: Then,
     /// Whether lines without an external_id are taken. Sent again, they are added again.
     anonymous: bool,
@@ -48,6 +50,7 @@ pub struct Options {
 /// Which verdicts to send.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = BulkVerdicts)]
 enum Told {
     /// Ranges of lines with the same verdict.
     #[default]
@@ -61,6 +64,7 @@ enum Told {
 /// What to do after a conflict.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = OnConflict)]
 enum Then {
     /// Go on with the next line.
     #[default]
@@ -79,6 +83,8 @@ enum Then {
 #[utoipa::path(
     post,
     path = "/v1/records/bulk",
+    operation_id = "submit_bulk",
+    tag = "records",
     params(Options),
     request_body(content = String, content_type = "application/x-ndjson", example = "{\"external_id\":\"a-1\",\"payload\":\"text\"}\n"),
     responses(

@@ -22,9 +22,10 @@ use super::{
 };
 use crate::{
     actors::events::Happened,
+    domain::Scope,
     http::{
         app::App,
-        caller::Caller,
+        caller::{self, Caller},
         limits::Place,
         problem::{Kind, Problem},
         query::Query,
@@ -33,6 +34,9 @@ use crate::{
 
 /// After how much silence a comment is sent. Many proxies close a connection after 30 to 60 seconds of it.
 const SILENCE: Duration = Duration::from_secs(15);
+
+/// How often it is checked that the client's token was not revoked.
+const CHECK: Duration = Duration::from_secs(5);
 
 /// Which events to send.
 #[derive(Deserialize, IntoParams)]
@@ -53,9 +57,11 @@ pub struct Filter {
 #[utoipa::path(
     get,
     path = "/v1/events",
+    operation_id = "events",
+    tag = "status",
     params(
         Filter,
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client saw"),
+        ("Last-Event-ID" = Option<String>, Header, nullable = false, description = "The id of the last event that the client saw"),
     ),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
@@ -86,7 +92,8 @@ pub async fn events(
         kinds,
         frames,
         happened,
-        end: caller.expires_at(),
+        check_at: Instant::now() + CHECK,
+        caller,
         app: App::clone(&app),
         _viewer: viewer,
         _place: place,
@@ -114,8 +121,10 @@ struct View {
     kinds: Vec<&'static str>,
     frames: Receiver<Frame>,
     happened: Receiver<Happened>,
-    /// When the client's token expires.
-    end: Option<Instant>,
+    /// Who looks.
+    caller: Caller,
+    /// When it is checked that its token was not revoked.
+    check_at: Instant,
     app: App,
     _viewer: Viewer,
     _place: Place,
@@ -136,11 +145,17 @@ impl View {
             if let Some(text) = self.waiting.pop_front() {
                 return Some(text);
             }
-            let end = self.end;
+            let end = self.caller.expires_at();
             tokio::select! {
                 biased;
                 () = self.app.stopping().begun() => return None,
                 () = sleep_until(end.unwrap_or(silence)), if end.is_some() => return None,
+                () = sleep_until(self.check_at) => {
+                    if !caller::is_in_force(&self.caller, Scope::Read, &self.app).await {
+                        return None;
+                    }
+                    self.check_at = Instant::now() + CHECK;
+                }
                 happened = self.happened.recv() => match happened {
                     Ok(happened) => self.push(&Frame::lasting(self.run, &happened)),
                     Err(RecvError::Lagged(_)) => {} // the next id shows the gap

@@ -15,6 +15,7 @@ use crate::{
         app::App,
         caller::Caller,
         json,
+        names::KeyStateName,
         problem::{Kind, Problem},
     },
     store::KeyStateVerdict,
@@ -30,9 +31,10 @@ const BODY: usize = 16 << 10;
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
     /// active, disabled, suspended or retired. Retired is final.
-    #[schema(example = "disabled")]
+    #[schema(value_type = KeyStateName, example = "disabled")]
     state: String,
     /// Why, for people to read: 1000 characters at most.
+    #[schema(max_length = 1000)]
     reason: Option<String>,
 }
 
@@ -42,10 +44,12 @@ pub struct KeyChange {
 #[utoipa::path(
     patch,
     path = "/v1/keys/{fingerprint}",
-    params(("fingerprint" = String, Path, description = "64 hexadecimal digits")),
+    operation_id = "change_key",
+    tag = "keys",
+    params(("fingerprint" = String, Path, description = "64 hexadecimal digits", pattern = "^[0-9a-fA-F]{64}$")),
     request_body = KeyChange,
     responses(
-        (status = 200, body = KeyBody),
+        (status = 200, description = "The key in its new state", body = KeyBody),
         (status = 404, description = "There is no such key"),
         (status = 409, description = "A retired key stays retired"),
     )

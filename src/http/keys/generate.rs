@@ -5,7 +5,10 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 
 use super::shape::KeyBody;
 use crate::{
@@ -35,8 +38,18 @@ pub struct NewKeys {
     #[schema(default = 1, minimum = 1, maximum = 20)]
     count: u32,
     /// Bits of the modulus: 2048, 3072 or 4096.
-    #[schema(default = 2048)]
+    #[schema(schema_with = sizes)]
     bits: u32,
+}
+
+/// The sizes that may be asked for.
+fn sizes() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .enum_values(Some(SIZES))
+        .default(Some(SIZES[0].into()))
+        .description(Some("Bits of the modulus."))
+        .build()
 }
 
 impl Default for NewKeys {
@@ -47,6 +60,7 @@ impl Default for NewKeys {
 
 /// The new keys.
 #[derive(Serialize, ToSchema)]
+#[schema(as = MadeKeys)]
 pub struct NewKeysBody {
     /// The keys, which may sign from now on.
     keys: Vec<KeyBody>,
@@ -59,9 +73,11 @@ pub struct NewKeysBody {
 #[utoipa::path(
     post,
     path = "/v1/keys",
+    operation_id = "generate_keys",
+    tag = "keys",
     request_body = NewKeys,
     responses(
-        (status = 201, body = NewKeysBody),
+        (status = 201, description = "The keys", body = NewKeysBody),
         (status = 409, description = "This process has no master key"),
         (status = 503, description = "Other requests make keys"),
     )

@@ -13,6 +13,7 @@ use crate::{
     http::{
         answer,
         app::App,
+        names::KeyStateName,
         problem::{Kind, Problem},
         query::{KeyCursor, Query, limit, parsed},
     },
@@ -26,17 +27,19 @@ use crate::{
 pub struct Filter {
     /// Only keys in this state: active, disabled, retired or suspended.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<KeyStateName>)]
     state: Option<KeyState>,
     /// `use`, which is usual: the key that will be used next comes first. `added`: in the order in which they were
     /// added.
     #[serde(default)]
+    #[param(inline)]
     order: Order,
     /// The `next` of the page before, to go on after it.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^(0|[1-9][0-9]{0,17})-[1-9][0-9]{0,17}$")]
     after: Option<KeyCursor>,
     /// How many: 1 to 1000, usually 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -50,6 +53,7 @@ enum Order {
 
 /// A page of keys.
 #[derive(Serialize, ToSchema)]
+#[schema(as = KeyPage)]
 pub struct KeysBody {
     /// The keys.
     keys: Vec<KeyBody>,
@@ -60,7 +64,10 @@ pub struct KeysBody {
 /// Keys, in the order of use or as they were added.
 ///
 /// While keys are used, a key may move from one page of the order of use to another.
-#[utoipa::path(get, path = "/v1/keys", params(Filter), responses((status = 200, body = KeysBody)))]
+#[utoipa::path(
+    get, path = "/v1/keys", operation_id = "list_keys", tag = "keys", params(Filter),
+    responses((status = 200, description = "A page of keys", body = KeysBody))
+)]
 pub async fn list(app: Data<App>, Query(filter): Query<Filter>) -> Result<HttpResponse, Problem> {
     let limit = limit(filter.limit)?;
     let order = match filter.order {
@@ -80,8 +87,10 @@ pub async fn list(app: Data<App>, Query(filter): Query<Filter>) -> Result<HttpRe
 #[utoipa::path(
     get,
     path = "/v1/keys/{fingerprint}",
-    params(("fingerprint" = String, Path, description = "64 hexadecimal digits")),
-    responses((status = 200, body = KeyBody), (status = 404, description = "There is no such key"))
+    operation_id = "read_key",
+    tag = "keys",
+    params(("fingerprint" = String, Path, description = "64 hexadecimal digits", pattern = "^[0-9a-fA-F]{64}$")),
+    responses((status = 200, description = "The key", body = KeyBody), (status = 404, description = "There is no such key"))
 )]
 pub async fn one(app: Data<App>, name: Path<String>) -> Result<HttpResponse, Problem> {
     let name = fingerprint(&name)?;

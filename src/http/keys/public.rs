@@ -17,6 +17,7 @@ use crate::{
     http::{
         app::App,
         etag::{self, Freshness},
+        names::KeyStateName,
         problem::{Kind, Problem},
         query::{Query, parsed},
     },
@@ -31,11 +32,11 @@ use crate::{
 pub struct Filter {
     /// Only the key with this fingerprint.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9a-fA-F]{64}$")]
     kid: Option<Fingerprint>,
     /// Only keys in this state. Usually all, because old signatures of retired keys must stay verifiable.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<KeyStateName>)]
     state: Option<KeyState>,
 }
 
@@ -43,9 +44,11 @@ pub struct Filter {
 #[utoipa::path(
     get,
     path = "/v1/keys/{fingerprint}.pem",
-    params(("fingerprint" = String, Path, description = "64 hexadecimal digits")),
+    operation_id = "read_key_pem",
+    tag = "keys",
+    params(("fingerprint" = String, Path, description = "64 hexadecimal digits", pattern = "^[0-9a-fA-F]{64}$")),
     responses(
-        (status = 200, body = String, content_type = "application/x-pem-file"),
+        (status = 200, description = "The public half", body = String, content_type = "application/x-pem-file"),
         (status = 404, description = "There is no such key"),
     )
 )]
@@ -59,9 +62,11 @@ pub async fn pem(request: HttpRequest, app: Data<App>, name: Path<String>) -> Re
 #[utoipa::path(
     get,
     path = "/v1/keys/{fingerprint}.jwk",
-    params(("fingerprint" = String, Path, description = "64 hexadecimal digits")),
+    operation_id = "read_key_jwk",
+    tag = "keys",
+    params(("fingerprint" = String, Path, description = "64 hexadecimal digits", pattern = "^[0-9a-fA-F]{64}$")),
     responses(
-        (status = 200, body = Jwk, content_type = "application/jwk+json"),
+        (status = 200, description = "The public half", body = Jwk, content_type = "application/jwk+json"),
         (status = 404, description = "There is no such key"),
     )
 )]
@@ -78,8 +83,10 @@ pub async fn jwk(request: HttpRequest, app: Data<App>, name: Path<String>) -> Re
 #[utoipa::path(
     get,
     path = "/v1/jwks.json",
+    operation_id = "read_jwks",
+    tag = "keys",
     params(Filter),
-    responses((status = 200, body = JwkSet, content_type = "application/jwk-set+json"))
+    responses((status = 200, description = "The set", body = JwkSet, content_type = "application/jwk-set+json"))
 )]
 pub async fn jwks(
     request: HttpRequest,
@@ -104,8 +111,10 @@ pub async fn jwks(
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
+    operation_id = "read_well_known_jwks",
+    tag = "keys",
     params(Filter),
-    responses((status = 200, body = JwkSet, content_type = "application/jwk-set+json"))
+    responses((status = 200, description = "The set", body = JwkSet, content_type = "application/jwk-set+json"))
 )]
 pub async fn well_known(
     request: HttpRequest,

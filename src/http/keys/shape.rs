@@ -5,12 +5,16 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::Fingerprint,
-    http::problem::{Kind, Problem},
+    http::{
+        names::KeyStateName,
+        problem::{Kind, Problem},
+    },
     store::KeyRow,
 };
 
 /// A key.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 pub struct KeyBody {
     /// Its id in this database, which events and the command line have, too.
     #[schema(example = "1")]
@@ -20,7 +24,7 @@ pub struct KeyBody {
     /// Bits of the modulus.
     bits: u32,
     /// Its state: active, disabled, retired or suspended.
-    #[schema(example = "active")]
+    #[schema(value_type = KeyStateName, example = "active")]
     state: &'static str,
     /// Why it is in that state.
     reason: Option<String>,

@@ -26,8 +26,11 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// What Prometheus scrapes, as OpenMetrics if the client accepts it, otherwise in Prometheus' older text format.
 #[utoipa::path(
-    get, path = "/metrics", tag = "health",
-    responses((status = 200, description = "The metrics", content_type = "application/openmetrics-text", body = String))
+    get, path = "/metrics", operation_id = "metrics", tag = "health",
+    responses((status = 200, description = "The metrics", content(
+        (String = "text/plain"),
+        (String = "application/openmetrics-text"),
+    )))
 )]
 pub async fn metrics(request: HttpRequest, app: Data<App>) -> Result<HttpResponse, Problem> {
     let mut now = Registry::with_prefix(PREFIX);

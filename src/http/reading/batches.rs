@@ -12,6 +12,7 @@ use crate::{
     http::{
         answer,
         app::App,
+        names::BatchStateName,
         problem::{Kind, Problem},
         query::{Id, Query, limit, parsed},
         shapes::BatchBody,
@@ -26,18 +27,20 @@ use crate::{
 pub struct Filter {
     /// Only batches in this state: open, leased or signed.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<BatchStateName>)]
     state: Option<BatchState>,
     /// The `next` of the page before, to go on after it.
     #[serde(default, deserialize_with = "parsed")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[1-9][0-9]{0,18}$")]
     after: Option<Id>,
     /// How many: 1 to 1000, usually 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 /// A page of batches.
 #[derive(Serialize, ToSchema)]
+#[schema(as = BatchPage)]
 pub struct BatchesBody {
     /// The batches, the newest first.
     batches: Vec<BatchBody>,
@@ -46,7 +49,10 @@ pub struct BatchesBody {
 }
 
 /// Batches, the newest first.
-#[utoipa::path(get, path = "/v1/batches", params(Filter), responses((status = 200, body = BatchesBody)))]
+#[utoipa::path(
+    get, path = "/v1/batches", operation_id = "list_batches", tag = "batches", params(Filter),
+    responses((status = 200, description = "A page of batches", body = BatchesBody))
+)]
 pub async fn list(app: Data<App>, Query(filter): Query<Filter>) -> Result<HttpResponse, Problem> {
     let limit = limit(filter.limit)?;
     let before = filter.after.map(|Id(id)| BatchId(id));
@@ -63,8 +69,10 @@ pub async fn list(app: Data<App>, Query(filter): Query<Filter>) -> Result<HttpRe
 #[utoipa::path(
     get,
     path = "/v1/batches/{id}",
-    params(("id" = String, Path, description = "The batch")),
-    responses((status = 200, body = BatchBody), (status = 404, description = "There is no such batch"))
+    operation_id = "read_batch",
+    tag = "batches",
+    params(("id" = String, Path, description = "The batch", pattern = "^[1-9][0-9]{0,18}$")),
+    responses((status = 200, description = "The batch", body = BatchBody), (status = 404, description = "There is no such batch"))
 )]
 pub async fn one(app: Data<App>, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Id(id) = id.parse().map_err(|_| Problem::new(Kind::NotFound))?;

@@ -1,5 +1,11 @@
 //! `GET /v1/signatures`: every signature, as a stream.
 
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use actix_rt::time::sleep;
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     http::header::CONTENT_TYPE,
@@ -12,14 +18,17 @@ use utoipa::IntoParams;
 
 use super::page::{Export, Page};
 use crate::{
+    domain::Scope,
     formats::signatures::Format,
     http::{
         accept,
         app::App,
+        caller::{self, Caller},
         limits::Place,
         problem::{Kind, Problem},
         query::Query,
     },
+    store::Store,
 };
 
 /// What to export.
@@ -32,6 +41,9 @@ pub struct Options {
     with_payload: bool,
 }
 
+/// The pause after which an export asks again, when too many others read.
+const AGAIN: Duration = Duration::from_millis(100);
+
 const NDJSON: &str = "application/x-ndjson";
 const CSV: &str = "text/csv";
 
@@ -43,6 +55,8 @@ const CSV: &str = "text/csv";
 #[utoipa::path(
     get,
     path = "/v1/signatures",
+    operation_id = "export_signatures",
+    tag = "records",
     params(Options),
     responses(
         (status = 200, description = "One line for each signature", content(
@@ -55,6 +69,7 @@ const CSV: &str = "text/csv";
 pub async fn export(
     request: HttpRequest,
     app: Data<App>,
+    caller: Caller,
     Query(options): Query<Options>,
 ) -> Result<HttpResponse, Problem> {
     app.stopping().refuse()?;
@@ -63,7 +78,8 @@ pub async fn export(
     let place = app.limits().exports.take().await?;
     let mut streaming = Streaming {
         app: App::clone(&app),
-        export: Some(Export::new(format, options.with_payload)),
+        caller,
+        export: Some(Arc::new(Mutex::new(Export::new(format, options.with_payload)))),
         format,
         _place: place,
     };
@@ -78,8 +94,9 @@ pub async fn export(
 /// An export that is being sent.
 struct Streaming {
     app: App,
+    caller: Caller,
     /// `None` after the last page.
-    export: Option<Export>,
+    export: Option<Arc<Mutex<Export>>>,
     format: Format,
     _place: Place,
 }
@@ -104,23 +121,33 @@ fn pages(first: Bytes, streaming: Streaming) -> impl Stream<Item = Result<Bytes,
 
 impl Streaming {
     async fn page(&mut self) -> Result<Bytes, Problem> {
-        let mut export = self.export.take().ok_or(Problem::new(Kind::Internal))?;
-        self.app.stopping().refuse()?;
-        let read = self.app.read(move |store| {
-            let page = export.next(store)?;
-            Ok((page, export))
-        });
-        let (Page { mut text, total }, export) = read.await?;
+        let export = self.export.take().ok_or(Problem::new(Kind::Internal))?;
+        if !caller::is_in_force(&self.caller, Scope::Read, &self.app).await {
+            return Err(Problem::new(Kind::InvalidToken));
+        }
+        let Page { mut text, total } = self.read(&export).await?;
         match total {
             None => self.export = Some(export),
             Some(signatures) if self.format == Format::Jsonl => {
-                text.extend_from_slice(
-                    json!({ "end": true, "signatures": signatures }).to_string().as_bytes(),
-                );
-                text.push(b'\n');
+                let end = json!({ "end": true, "signatures": signatures });
+                text.extend_from_slice(format!("{end}\n").as_bytes());
             }
             Some(_) => {}
         }
         Ok(text.into())
+    }
+
+    /// Reads a page. When too many others read, it waits: an export that has begun must not end because of them.
+    async fn read(&self, export: &Arc<Mutex<Export>>) -> Result<Page, Problem> {
+        loop {
+            self.app.stopping().refuse()?;
+            let export = Arc::clone(export);
+            let read =
+                move |store: &dyn Store| export.lock().unwrap_or_else(PoisonError::into_inner).next(store);
+            match self.app.read(read).await {
+                Err(problem) if problem.kind == Kind::Overloaded => sleep(AGAIN).await,
+                page => return page,
+            }
+        }
     }
 }

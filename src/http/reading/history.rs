@@ -20,6 +20,7 @@ use crate::{
 
 /// What has happened to a record, as far as the database knows.
 #[derive(Serialize, ToSchema)]
+#[schema(as = History)]
 pub struct HistoryBody {
     /// The events, the oldest first. Of several leases only the last one is known.
     events: Vec<EventBody>,
@@ -27,6 +28,7 @@ pub struct HistoryBody {
 
 /// Something that has happened to a record.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HistoryEvent)]
 struct EventBody {
     /// When (RFC 3339).
     at: String,
@@ -48,6 +50,7 @@ struct EventBody {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = HistoryStep)]
 enum What {
     /// The record was added.
     Added,
@@ -63,8 +66,10 @@ enum What {
 #[utoipa::path(
     get,
     path = "/v1/records/{id}/history",
-    params(("id" = String, Path, description = "The id that the database assigned")),
-    responses((status = 200, body = HistoryBody), (status = 404, description = "There is no such record"))
+    operation_id = "read_history",
+    tag = "records",
+    params(("id" = String, Path, description = "The id that the database assigned", pattern = "^[1-9][0-9]{0,18}$")),
+    responses((status = 200, description = "The history", body = HistoryBody), (status = 404, description = "There is no such record"))
 )]
 pub async fn history(app: Data<App>, id: Path<String>) -> Result<HttpResponse, Problem> {
     let id = record_id(&id)?;

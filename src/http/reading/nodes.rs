@@ -11,12 +11,14 @@ use crate::{
 
 /// The nodes at work.
 #[derive(Serialize, ToSchema)]
+#[schema(as = NodeList)]
 pub struct NodesBody {
     nodes: Vec<NodeBody>,
 }
 
 /// A node at work.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Node)]
 pub struct NodeBody {
     /// Its id, which is new each time that a process registers.
     #[schema(example = "5")]
@@ -44,7 +46,10 @@ impl From<&NodeRow> for NodeBody {
 }
 
 /// The nodes at work, as they were within the last second.
-#[utoipa::path(get, path = "/v1/nodes", responses((status = 200, body = NodesBody)))]
+#[utoipa::path(
+    get, path = "/v1/nodes", operation_id = "list_nodes", tag = "status",
+    responses((status = 200, description = "The nodes", body = NodesBody))
+)]
 pub async fn list(app: Data<App>) -> Result<HttpResponse, Problem> {
     let status = app.status().await?;
     Ok(answer::ok(&NodesBody { nodes: status.nodes.iter().map(NodeBody::from).collect() }))

@@ -48,9 +48,11 @@ pub struct Named {
 #[utoipa::path(
     get,
     path = "/v1/records/{id}",
-    params(("id" = String, Path, description = "The id that the database assigned"), Options),
+    operation_id = "read_record",
+    tag = "records",
+    params(("id" = String, Path, description = "The id that the database assigned", pattern = "^[1-9][0-9]{0,18}$"), Options),
     responses(
-        (status = 200, body = RecordBody),
+        (status = 200, description = "The record", body = RecordBody),
         (status = 304, description = "The client has this answer already"),
         (status = 404, description = "There is no such record"),
     )
@@ -73,9 +75,11 @@ pub async fn by_id(
 #[utoipa::path(
     get,
     path = "/v1/records",
+    operation_id = "find_record",
+    tag = "records",
     params(Named),
     responses(
-        (status = 200, body = RecordBody),
+        (status = 200, description = "The record", body = RecordBody),
         (status = 304, description = "The client has this answer already"),
         (status = 404, description = "There is no such record"),
     )

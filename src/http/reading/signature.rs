@@ -17,6 +17,7 @@ use crate::{
         accept, answer,
         app::App,
         etag::{self, Freshness},
+        names::Bytes,
         prefer,
         problem::{Kind, Problem},
         shapes::RecordSignatureBody,
@@ -32,6 +33,7 @@ const WAIT_AT_MOST: Duration = Duration::from_secs(30);
 
 /// A record that is not signed yet.
 #[derive(Serialize, ToSchema)]
+#[schema(as = NotSigned)]
 pub struct NotSignedBody {
     /// The record.
     #[schema(example = "17")]
@@ -48,14 +50,16 @@ pub struct NotSignedBody {
 #[utoipa::path(
     get,
     path = "/v1/records/{id}/signature",
+    operation_id = "read_signature",
+    tag = "records",
     params(
-        ("id" = String, Path, description = "The id that the database assigned"),
-        ("Prefer" = Option<String>, Header, description = "wait=N: wait N seconds at most"),
+        ("id" = String, Path, description = "The id that the database assigned", pattern = "^[1-9][0-9]{0,18}$"),
+        ("Prefer" = Option<String>, Header, nullable = false, description = "wait=N: wait N seconds at most"),
     ),
     responses(
         (status = 200, description = "The signature. This answer never changes", content(
             (RecordSignatureBody = "application/json"),
-            (Vec<u8> = "application/octet-stream"),
+            (Bytes = "application/octet-stream"),
         )),
         (status = 202, body = NotSignedBody, description = "The record is not signed yet"),
         (status = 304, description = "The client has this answer already"),

@@ -15,6 +15,7 @@ use crate::{
         answer,
         app::App,
         json,
+        names::SchemeName,
         problem::{Kind, Problem},
         query::Id,
     },
@@ -31,17 +32,21 @@ pub struct VerifyRequest {
     /// The payload in base64.
     payload_base64: Option<String>,
     /// The key: SHA-256 of its DER SubjectPublicKeyInfo in hexadecimal.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     fingerprint: Option<String>,
     /// The scheme, such as PS256.
+    #[schema(value_type = Option<SchemeName>)]
     scheme: Option<String>,
     /// The signature in base64. With `record_id` it may be left out: then the stored signature is verified.
     signature: Option<String>,
     /// A stored record, instead of a payload, key and scheme.
+    #[schema(pattern = "^[1-9][0-9]{0,18}$")]
     record_id: Option<String>,
 }
 
 /// Whether the signature is valid.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Verification)]
 pub struct VerifyBody {
     /// Whether the signature is valid. An invalid signature is no error of the request.
     valid: bool,
@@ -53,6 +58,7 @@ pub struct VerifyBody {
 /// Why a signature is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = Invalidity)]
 enum Reason {
     /// The record is not signed yet, so that it has neither a key nor a signature.
     NotSigned,
@@ -87,9 +93,11 @@ struct Evidence {
 #[utoipa::path(
     post,
     path = "/v1/verify",
+    operation_id = "verify",
+    tag = "records",
     request_body = VerifyRequest,
     responses(
-        (status = 200, body = VerifyBody),
+        (status = 200, description = "Whether the signature is valid", body = VerifyBody),
         (status = 400, description = "The request does not say what to verify"),
         (status = 404, description = "There is no such key or record"),
     )

@@ -1,10 +1,11 @@
 //! The OpenAPI document, made from the handlers and the table of routes.
 
+mod answers;
+
 use actix_web::http::Method;
 use utoipa::{
     OpenApi, ToSchema,
     openapi::{
-        Content, ContentBuilder, Ref, ResponseBuilder,
         path::{Operation, PathItem},
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
@@ -92,17 +93,10 @@ pub fn document() -> utoipa::openapi::OpenApi {
             if let Needs::Scope(scope) = entry.needs {
                 operation.security = Some(vec![SecurityRequirement::new(TOKEN, [scope.name()])]);
             }
-            let other = ResponseBuilder::new()
-                .description("A problem")
-                .content("application/problem+json", problem());
-            operation.responses.responses.insert("default".to_owned(), other.build().into());
+            answers::complete(operation, entry.needs);
         }
     }
     document
-}
-
-fn problem() -> Content {
-    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build()
 }
 
 /// The operation of a method.
