@@ -128,7 +128,7 @@ mod tests {
                 assert!(is_default(&command, &setting, said) != Some(false), "README: {setting}");
             }
         }
-        assert_eq!(in_words, ["signers", "prefetch", "node-name", "config", "master-key-file"]);
+        assert_eq!(in_words, ["listen", "signers", "prefetch", "node-name", "config", "master-key-file"]);
         let example = Options::parse(EXAMPLE, Path::new("x.toml")).unwrap();
         assert_eq!(example.database.clone().unwrap().0, Options::DATABASE);
         assert_eq!(Options { database: None, ..example }, Options::default());

@@ -22,7 +22,7 @@ pub fn bind(options: &ServeOptions) -> Result<Option<Server>> {
         }
         (_, bound) => bound?,
     };
-    let admin = options.admin_listen.as_ref().map_or(Ok(None), bind)?;
+    let admin = bind(&options.admin_listen)?;
     let listeners = [(api, Surface::Api), (admin, Surface::Admin)];
     let listeners: Vec<_> =
         listeners.into_iter().filter_map(|(listener, surface)| Some((listener?, surface))).collect();

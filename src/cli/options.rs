@@ -103,8 +103,8 @@ pub struct ServeOptions {
     pub listen: Option<Listen>,
     /// Where health and metrics listen, apart from the API: IP:PORT, unix:PATH or none [default: none]
     #[arg(long, value_name = "ADDRESS")]
-    #[serde(deserialize_with = "parsed_some")]
-    pub admin_listen: Option<Listen>,
+    #[serde(deserialize_with = "parsed")]
+    pub admin_listen: Listen,
     /// The server's certificate and its chain, as PEM: the API then speaks HTTPS
     #[arg(long, value_name = "FILE")]
     pub tls_certificate: Option<PathBuf>,

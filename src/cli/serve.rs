@@ -30,9 +30,9 @@ On SIGINT or SIGTERM, the service finishes and stores the batches that are being
 --stop-grace), gives back all others and exits with code 0. A second signal, at least a second
 later, gives back the unfinished batches, too. A third signal ends the process at once.
 
-The HTTP API listens at 127.0.0.1:7446, unless another program does. 'signwave tokens create' makes a
-token for it, and /docs/ is its reference. Where other machines can connect, the API needs a
-certificate, or --plain-http.
+The HTTP API listens at 127.0.0.1:7446, unless another program does. 'signwave tokens create'
+makes a token for it, and /docs/ is its reference. Where other machines can connect, the API needs
+a certificate, or --plain-http.
 
 Several processes may serve one database. With --roles, some processes form batches, and others,
 which have the master key, sign them.

@@ -3,9 +3,10 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 /// Where a service listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Listen {
     /// Nowhere.
+    #[default]
     Nowhere,
     /// On an address and a port.
     Tcp(SocketAddr),
