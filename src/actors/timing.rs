@@ -36,7 +36,7 @@ impl Timing {
 
     /// What it holds now.
     pub fn read(&self) -> Timings {
-        let bound = |i: usize| if i < BUCKETS - 1 { (FIRST * (1 << i)).as_secs_f64() } else { f64::MAX };
+        let bound = |i: usize| if i < BUCKETS - 1 { (FIRST * (1 << i)).as_secs_f64() } else { f64::INFINITY };
         let buckets = self.counts.iter().enumerate().map(|(i, count)| (bound(i), count.load(Relaxed)));
         Timings {
             seconds: Duration::from_nanos(self.nanos.load(Relaxed)).as_secs_f64(),
@@ -65,7 +65,7 @@ mod tests {
         let timings = timing.read();
         let counts: Vec<_> = timings.buckets.iter().map(|(_, count)| *count).collect();
         assert_eq!((counts[0], counts[1], counts[BUCKETS - 1], timings.count()), (2, 2, 1, 5));
-        assert_eq!(timings.buckets[1].0, 0.0001);
+        assert_eq!((timings.buckets[1].0, timings.buckets[BUCKETS - 1].0), (0.0001, f64::INFINITY));
         assert!((timings.seconds - 3_600.000_201).abs() < 1e-6);
     }
 }
