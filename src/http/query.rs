@@ -105,6 +105,15 @@ pub fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     }
 }
 
+/// A page of at most `limit` rows, and the cursor of the next page unless this is the last one. `found` has one row more
+/// than the page if there is a next page: callers must ask the store for `limit + 1` rows.
+pub fn page<T>(mut found: Vec<T>, limit: usize, cursor: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let is_last = found.len() <= limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| !is_last).map(cursor);
+    (found, next)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +125,14 @@ mod tests {
         for text in ["", "0", "01", "+1", "-1", "1 ", "1.0", "9223372036854775808", "é", "%31"] {
             assert_eq!(text.parse::<Id>(), Err(NotAnId), "{text}");
         }
+    }
+
+    #[test]
+    fn only_a_page_with_a_row_behind_it_has_a_next_one() {
+        let page = |rows: i32| page((1..=rows).collect(), 2, i32::to_string);
+        assert_eq!(page(0), (vec![], None));
+        assert_eq!(page(2), (vec![1, 2], None));
+        assert_eq!(page(3), (vec![1, 2], Some("2".to_owned())));
     }
 
     #[test]

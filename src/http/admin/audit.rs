@@ -10,7 +10,7 @@ use crate::{
         answer,
         app::App,
         problem::Problem,
-        query::{Id, Query, limit, parsed},
+        query::{self, Id, Query, limit, parsed},
     },
     store::AuditRow,
 };
@@ -95,10 +95,7 @@ impl From<AuditRow> for ChangeBody {
 )]
 pub async fn list(app: Data<App>, Query(page): Query<Page>) -> Result<HttpResponse, Problem> {
     let (limit, after) = (limit(page.limit)?, AuditId(page.after.map_or(0, |id| id.0)));
-    // One more than asked for shows whether there is a next page.
-    let mut found = app.read(move |store| store.audit_log(after, limit + 1)).await?;
-    let is_last = found.len() <= limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| !is_last).map(|row| row.id.to_string());
-    Ok(answer::ok(&AuditBody { changes: found.into_iter().map(ChangeBody::from).collect(), next }))
+    let found = app.read(move |store| store.audit_log(after, limit + 1)).await?;
+    let (changes, next) = query::page(found, limit, |row| row.id.to_string());
+    Ok(answer::ok(&AuditBody { changes: changes.into_iter().map(ChangeBody::from).collect(), next }))
 }

@@ -14,7 +14,7 @@ use crate::{
         answer,
         app::App,
         problem::{Kind, Problem},
-        query::{Query, limit, parsed},
+        query::{self, Query, limit, parsed},
     },
 };
 
@@ -49,12 +49,9 @@ pub struct TokensBody {
 )]
 pub async fn list(app: Data<App>, Query(page): Query<Page>) -> Result<HttpResponse, Problem> {
     let (limit, after) = (limit(page.limit)?, page.after);
-    // One more than asked for shows whether there is a next page.
-    let mut found = app.read(move |store| store.tokens(after, limit + 1)).await?;
-    let is_last = found.len() <= limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| !is_last).map(|row| row.id.to_string());
-    Ok(answer::ok(&TokensBody { tokens: found.iter().map(TokenBody::from).collect(), next }))
+    let found = app.read(move |store| store.tokens(after, limit + 1)).await?;
+    let (tokens, next) = query::page(found, limit, |row| row.id.to_string());
+    Ok(answer::ok(&TokensBody { tokens: tokens.iter().map(TokenBody::from).collect(), next }))
 }
 
 /// One token, without its secret.

@@ -15,7 +15,7 @@ use crate::{
         app::App,
         names::KeyStateName,
         problem::{Kind, Problem},
-        query::{KeyCursor, Query, limit, parsed},
+        query::{self, KeyCursor, Query, limit, parsed},
     },
     store::{KeyOrder, KeyPage},
 };
@@ -74,13 +74,10 @@ pub async fn list(app: Data<App>, Query(filter): Query<Filter>) -> Result<HttpRe
         Order::Use => KeyOrder::Use(filter.after.map(|after| (after.place, after.key))),
         Order::Added => KeyOrder::Added(filter.after.map(|after| after.key)),
     };
-    // One more than asked for shows whether there is a next page.
     let page = KeyPage { order, state: filter.state, limit: limit + 1 };
-    let mut found = app.read(move |store| store.key_page(page)).await?;
-    let is_last = found.len() <= limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| !is_last).map(|key| KeyCursor::of(key).to_string());
-    Ok(answer::ok(&KeysBody { keys: found.iter().map(KeyBody::from).collect(), next }))
+    let found = app.read(move |store| store.key_page(page)).await?;
+    let (keys, next) = query::page(found, limit, |key| KeyCursor::of(key).to_string());
+    Ok(answer::ok(&KeysBody { keys: keys.iter().map(KeyBody::from).collect(), next }))
 }
 
 /// One key.

@@ -14,7 +14,7 @@ use crate::{
         app::App,
         names::BatchStateName,
         problem::{Kind, Problem},
-        query::{Id, Query, limit, parsed},
+        query::{self, Id, Query, limit, parsed},
         shapes::BatchBody,
     },
     store::BatchPage,
@@ -56,13 +56,10 @@ pub struct BatchesBody {
 pub async fn list(app: Data<App>, Query(filter): Query<Filter>) -> Result<HttpResponse, Problem> {
     let limit = limit(filter.limit)?;
     let before = filter.after.map(|Id(id)| BatchId(id));
-    // One more than asked for shows whether there is a next page.
     let page = BatchPage { state: filter.state, before, limit: limit + 1 };
-    let mut found = app.read(move |store| store.latest_batches(page)).await?;
-    let is_last = found.len() <= limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| !is_last).map(|batch| batch.id.to_string());
-    Ok(answer::ok(&BatchesBody { batches: found.iter().map(BatchBody::from).collect(), next }))
+    let found = app.read(move |store| store.latest_batches(page)).await?;
+    let (batches, next) = query::page(found, limit, |batch| batch.id.to_string());
+    Ok(answer::ok(&BatchesBody { batches: batches.iter().map(BatchBody::from).collect(), next }))
 }
 
 /// One batch, with its records.
