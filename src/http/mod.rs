@@ -46,7 +46,6 @@ pub mod routes;
 mod running;
 mod server;
 mod shapes;
-mod signature;
 mod snapshot;
 mod status;
 mod stopping;

@@ -21,12 +21,10 @@ use super::{
     idempotency_key,
     media_type::is_one_of,
     names::Bytes,
-    prefer,
     problem::{Kind, Problem},
     query::Query,
-    shapes::{self, RecordState},
-    signature::SignatureBody,
-    waits::Place,
+    shapes::{self, RecordState, SignatureBody},
+    waits::{self, Place},
 };
 use crate::{
     actors::{
@@ -93,9 +91,6 @@ enum Verdict {
     AlreadyThere,
 }
 
-/// The longest wait. A longer one is shortened to this.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
 /// Adds a record, and answers after the commit that stores it.
 ///
 /// A record has a name: its external_id, or an Idempotency-Key, which counts for this token only and never expires.
@@ -136,7 +131,7 @@ pub async fn submit(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     app.stopping().refuse()?;
-    let wait = preferred_wait(&request)?;
+    let wait = waits::wished(&request)?.filter(|wait| !wait.is_zero());
     // A place is taken before the record is stored, so that a client that is refused has stored nothing.
     let place = wait.map(|wait| app.waits().place().map(|place| (place, wait))).transpose()?;
     let (record, body) = read(&app, &request, &options, payload).await?;
@@ -151,14 +146,6 @@ pub async fn submit(
     };
     drop(body); // its memory is free while the request waits
     answer(&app, Stored { id, external_id, verdict }, place).await
-}
-
-/// How long the client wishes to wait for the signature.
-fn preferred_wait(request: &HttpRequest) -> Result<Option<Duration>, Problem> {
-    let headers = request.headers().get_all(HeaderName::from_static("prefer"));
-    let wait = prefer::wait(headers.map(|header| header.as_bytes()))
-        .map_err(|_| Problem::because(Kind::InvalidRequest, "The header Prefer is not valid (RFC 7240)."))?;
-    Ok(wait.filter(|wait| !wait.is_zero()).map(|wait| wait.min(LONGEST_WAIT)))
 }
 
 /// Reads the record from the body.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use actix_web::HttpRequest;
 use tokio::{
     sync::{
         broadcast::{Receiver, error::RecvError},
@@ -17,7 +18,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::problem::{Kind, Problem};
+use super::{
+    prefer,
+    problem::{Kind, Problem},
+};
 use crate::{
     actors::Committed,
     domain::{RecordId, Runs},
@@ -44,6 +48,21 @@ struct Shared {
 
 /// The place of one wait.
 pub struct Place(Arc<Shared>);
+
+/// The longest wait. A longer one is shortened to this, because proxies and clients give up after 30 to 60 seconds of
+/// silence.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// How long the client wishes to wait, at most [`LONGEST`]; `None` if it does not say so.
+///
+/// # Errors
+/// [`Kind::InvalidRequest`] when the header Prefer does not follow RFC 7240.
+pub fn wished(request: &HttpRequest) -> Result<Option<Duration>, Problem> {
+    let headers = request.headers().get_all("prefer").map(|header| header.as_bytes());
+    let wait = prefer::wait(headers)
+        .map_err(|_| Problem::because(Kind::InvalidRequest, "The header Prefer is not valid (RFC 7240)."))?;
+    Ok(wait.map(|wait| wait.min(LONGEST)))
+}
 
 impl Waits {
     /// Wakes waits when this run stores their batches. To be called once, inside an actix system.

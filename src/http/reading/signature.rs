@@ -18,18 +18,15 @@ use crate::{
         app::App,
         etag::{self, Freshness},
         names::Bytes,
-        prefer,
         problem::{Kind, Problem},
         shapes::RecordSignatureBody,
+        waits,
     },
     store::{RecordName, RecordRow, Wanted},
 };
 
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
-
-/// How long a client may wait. Proxies and clients give up after 30 to 60 seconds of silence.
-const WAIT_AT_MOST: Duration = Duration::from_secs(30);
 
 /// A record that is not signed yet.
 #[derive(Serialize, ToSchema)]
@@ -73,7 +70,7 @@ pub async fn signature(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let (id, form) = (record_id(&id)?, accept::best(&request, &[JSON, BYTES])?);
-    let wait = wait(&request)?;
+    let wait = waits::wished(&request)?;
     let mut row = look(&app, id).await?;
     if let Some(wait) = wait
         && row.signature.is_none()
@@ -106,13 +103,6 @@ async fn wait_for(app: &App, row: RecordRow, wait: Duration) -> Result<RecordRow
     let look = async || Ok(Some(look(app, row.id).await?).filter(|row| row.signature.is_some()));
     let signed = app.waits().place()?.wait(row.id, wait, app.stopping().begun(), look).await?;
     Ok(signed.unwrap_or(row))
-}
-
-/// How long the client wishes to wait.
-fn wait(request: &HttpRequest) -> Result<Option<Duration>, Problem> {
-    let headers = request.headers().get_all("prefer").map(|value| value.as_bytes());
-    let malformed = |_| Problem::because(Kind::InvalidRequest, "The header Prefer cannot be understood.");
-    Ok(prefer::wait(headers).map_err(malformed)?.map(|wait| wait.min(WAIT_AT_MOST)))
 }
 
 async fn not_signed(app: &App, row: &RecordRow, wait: Option<Duration>) -> Result<HttpResponse, Problem> {
