@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::{Actor as _, Addr, Recipient};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::{
     budget::Budget,
@@ -38,7 +38,6 @@ struct Inner {
     changes: Addr<DbExecutor>,
     inserts: Recipient<Insert>,
     intake: Addr<Intake>,
-    streams: Arc<Semaphore>,
     payload_limit: PayloadLimit,
     waits: Waits,
     waiting: Semaphore,
@@ -59,8 +58,6 @@ struct Inner {
 impl App {
     /// Threads that read for the API. They are apart from those of the actors, so that no request delays a commit.
     const READERS: usize = 2;
-    /// Bulk requests at a time.
-    const STREAMS: usize = 16;
     /// Calls that may wait for a database thread.
     const WAITING: usize = 1024;
 
@@ -83,7 +80,6 @@ impl App {
             changes: transactions.clone(),
             intake: Intake::new(inserts.clone(), parts.news.clone()).start(),
             inserts,
-            streams: Arc::new(Semaphore::new(Self::STREAMS)),
             payload_limit: PayloadLimit::default(),
             waits,
             waiting: Semaphore::new(Self::WAITING),
@@ -196,14 +192,6 @@ impl App {
     /// Stores many records in one transaction.
     pub fn inserts(&self) -> &Recipient<Insert> {
         &self.0.inserts
-    }
-
-    /// A place for one bulk request.
-    ///
-    /// # Errors
-    /// [`Kind::Overloaded`] when too many are at work.
-    pub fn bulk_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.0.streams).try_acquire_owned().map_err(|_| Problem::overloaded())
     }
 
     /// The largest payload in bytes, as it was within the last seconds.

@@ -112,16 +112,13 @@ impl Known {
 }
 
 async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<Known, Problem> {
-    let (id, kept) = (token.id(), &app.tokens().by_id);
-    let found = match kept.fresh(&id) {
-        Some(found) => Some(found),
-        None => {
-            app.rates().of_unknown(address)?;
-            let asked = Instant::now();
-            kept.keep(id, app.read(move |store| store.token(id)).await?, asked)
-        }
+    let id = token.id();
+    let read = async {
+        app.rates().of_unknown(address)?;
+        app.read(move |store| store.token(id)).await
     };
-    let Some((stored, age)) = found else { return Err(Problem::new(Kind::InvalidToken)) };
+    let found = app.tokens().by_id.row(id, read).await?;
+    let (stored, age) = found.ok_or(Problem::new(Kind::InvalidToken))?;
     let scopes = authorize(&stored, token, age).map_err(|refusal| refused(&refusal))?;
     Ok(Known::new(&stored.row, scopes, age))
 }
@@ -129,16 +126,9 @@ async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<K
 async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<Known, Problem> {
     let invalid = || Problem::new(Kind::InvalidToken);
     // A client that renews its certificate keeps its key.
-    let (key, kept) =
-        (certificate_key_of_der(certificate).map_err(|_| invalid())?, &app.tokens().by_certificate);
-    let found = match kept.fresh(&key) {
-        Some(found) => Some(found),
-        None => {
-            let asked = Instant::now();
-            kept.keep(key, app.read(move |store| store.token_of_certificate(key)).await?, asked)
-        }
-    };
-    let (row, age) = found.ok_or_else(invalid)?;
+    let key = certificate_key_of_der(certificate).map_err(|_| invalid())?;
+    let read = app.read(move |store| store.token_of_certificate(key));
+    let (row, age) = app.tokens().by_certificate.row(key, read).await?.ok_or_else(invalid)?;
     let scopes = authorize_certificate(&row, age).map_err(|refusal| refused(&refusal))?;
     Ok(Known::new(&row, scopes, age))
 }
@@ -146,20 +136,13 @@ async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<K
 /// Whether the token of `caller` can still be used for what `scope` allows, a few seconds ago at most. For answers that
 /// last longer than that. If the database does not answer, it can be.
 pub async fn is_in_force(caller: &Caller, scope: Scope, app: &App) -> bool {
-    let (id, kept) = (caller.token, &app.tokens().by_id);
-    let found = match kept.fresh(&id) {
-        Some(found) => Some(found),
-        None => {
-            let asked = Instant::now();
-            match app.read(move |store| store.token(id)).await {
-                Ok(found) => kept.keep(id, found, asked),
-                Err(_) => return true,
-            }
-        }
-    };
-    found.is_some_and(|(stored, age)| {
-        stored.row.state(age) == TokenState::Active && stored.row.scopes.allows(scope)
-    })
+    let id = caller.token;
+    match app.tokens().by_id.row(id, app.read(move |store| store.token(id))).await {
+        Ok(found) => found.is_some_and(|(stored, age)| {
+            stored.row.state(age) == TokenState::Active && stored.row.scopes.allows(scope)
+        }),
+        Err(_) => true,
+    }
 }
 
 /// A client without the right secret is told no more than that.

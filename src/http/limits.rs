@@ -9,6 +9,8 @@ use super::problem::Problem;
 /// Places for what is expensive. Clones share them.
 #[derive(Clone)]
 pub struct Limits {
+    /// Bulk requests.
+    pub bulk: Places,
     /// Exports, each of which reads the whole database.
     pub exports: Places,
     /// Verifications. Two at a time use two threads, which is a part of the cores of most machines.
@@ -22,6 +24,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            bulk: Places::new(16, 0),
             exports: Places::new(4, 0),
             verifications: Places::new(2, 64),
             generations: Places::new(1, 4),

@@ -58,23 +58,28 @@ impl<K, V> Default for Kept<K, V> {
 const KEPT: Duration = Duration::from_secs(5);
 
 impl<K: Eq + Hash, V> Kept<K, V> {
-    /// A row that was read lately, and its age.
-    pub fn fresh(&self, key: &K) -> Option<(Arc<V>, Duration)> {
-        let kept = lock(&self.0);
-        let (row, asked) = kept.get(key)?;
-        let age = asked.elapsed();
-        (age < KEPT).then(|| (Arc::clone(row), age))
-    }
-
-    /// Keeps what the database answered to a question that was asked at `asked`.
-    pub fn keep(&self, key: K, found: Option<V>, asked: Instant) -> Option<(Arc<V>, Duration)> {
+    /// A row and its age: one that was read lately, or else the one that `read` finds.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn row<E>(
+        &self,
+        key: K,
+        read: impl Future<Output = Result<Option<V>, E>>,
+    ) -> Result<Option<(Arc<V>, Duration)>, E> {
+        if let Some((row, asked)) = lock(&self.0).get(&key)
+            && asked.elapsed() < KEPT
+        {
+            return Ok(Some((Arc::clone(row), asked.elapsed())));
+        }
+        let asked = Instant::now();
+        let found = read.await?.map(Arc::new);
         let mut kept = lock(&self.0);
-        let Some(row) = found.map(Arc::new) else {
-            kept.remove(&key);
-            return None;
-        };
-        kept.insert(key, (Arc::clone(&row), asked));
-        Some((row, asked.elapsed()))
+        match &found {
+            Some(row) => _ = kept.insert(key, (Arc::clone(row), asked)),
+            None => _ = kept.remove(&key),
+        }
+        Ok(found.map(|row| (row, asked.elapsed())))
     }
 }
 

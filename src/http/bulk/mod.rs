@@ -107,7 +107,7 @@ pub async fn bulk(
         return Err(Problem::because(Kind::UnsupportedMediaType, "Send the body as application/x-ndjson."));
     }
     body::check(&request, usize::MAX)?;
-    let place = app.bulk_place()?;
+    let place = app.limits().bulk.take().await?;
     let max_payload = app.payload_limit().await?;
     let input = Input::new(payload, max_payload, options.anonymous, app.budget())?;
     let shared = Shared::new(Report::new(options.verdicts.into()));

@@ -6,7 +6,7 @@
 use std::{pin::Pin, rc::Rc, time::Duration};
 
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::{
     chunk::Chunk,
@@ -19,6 +19,7 @@ use crate::{
     domain::InsertVerdict,
     http::{
         app::App,
+        limits::Place,
         problem::{Kind, Problem},
         request_id::RequestId,
     },
@@ -41,7 +42,7 @@ pub struct Storing {
     /// Told of the first commit, or of the problem that came before it: until then the answer may be an error.
     pub started: Option<oneshot::Sender<Result<(), Problem>>>,
     /// The stream's place among all streams.
-    pub _place: OwnedSemaphorePermit,
+    pub _place: Place,
 }
 
 /// A transaction under way.
