@@ -32,6 +32,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The signing threads of the run: none where it only forms batches.
+    pub fn signing_threads(&self) -> usize {
+        if self.mode.roles().signs() { self.settings.signers } else { 0 }
+    }
+
     /// Parts with a new stop, new counters, and new notifications, which nothing else uses yet.
     pub fn new(settings: Settings, opener: Arc<dyn OpenSigner>, mode: Mode) -> Self {
         Self {

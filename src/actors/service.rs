@@ -122,13 +122,13 @@ impl Service {
         clock: Clock,
         pool: impl FnOnce(usize) -> std::io::Result<SigningPool>,
     ) -> Result<Self, RunError> {
+        let signers = parts.signing_threads();
         let Parts { settings, opener, mode, stop, counters, news, commits, events, vitals } = parts;
         settings.check()?;
         let standing = vitals.show(Standing::telling(clock, events));
         let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
-        let signers = if mode.roles().signs() { settings.signers } else { 0 };
         let pool = Arc::new(pool(signers).map_err(|error| RunError::Threads(error.to_string()))?);
         let (ends, ended) = Ends::new(mode);
 

@@ -4,16 +4,12 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::{
     HttpResponse,
-    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
-    web::{Data, Path},
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ContentType, LOCATION},
+    web::{Bytes, Data, Path},
 };
-use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use super::{
-    answer,
-    problem::{Kind, Problem},
-};
+use super::problem::{Kind, Problem};
 
 /// A page that other programs' addresses cannot change, and that keeps no token.
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
@@ -42,7 +38,10 @@ pub async fn file(file: Path<String>) -> Result<HttpResponse, Problem> {
     Ok(response.body(file.bytes.into_owned()))
 }
 
+/// The OpenAPI document as it is sent, which is made when somebody asks for it.
+pub type Document = LazyLock<Bytes>;
+
 /// `GET /openapi.json`: the document that the page shows.
-pub async fn openapi(document: Data<OpenApi>) -> HttpResponse {
-    answer::ok(&document)
+pub async fn openapi(document: Data<Document>) -> HttpResponse {
+    HttpResponse::Ok().insert_header(ContentType::json()).body(Bytes::clone(&document))
 }

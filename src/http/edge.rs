@@ -15,10 +15,9 @@ use actix_web::{
         },
     },
     middleware::Next,
-    web::{Bytes, Data},
+    web::Bytes,
 };
 use tokio::time::Instant;
-use utoipa::openapi::OpenApi;
 
 use super::{
     app::App,
@@ -47,8 +46,6 @@ pub struct Outside {
     pub hosts: Arc<Hosts>,
     /// Makes the ids of requests.
     pub ids: Arc<Ids>,
-    /// Describes the API.
-    pub document: Data<OpenApi>,
 }
 
 /// Answers a request: gives it an id, checks its host and origin, and completes problems.

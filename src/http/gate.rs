@@ -1,5 +1,7 @@
 //! The gate: lets a request through to its handler if the client may make it.
 
+use std::rc::Rc;
+
 use actix_web::{
     Error, HttpMessage as _, HttpRequest, ResponseError as _,
     body::{BoxBody, MessageBody},
@@ -18,15 +20,14 @@ use super::{
 use crate::domain::Scope;
 
 /// Answers a request for one pattern if the client has what the entry for its method needs. Nothing of the body is
-/// read before.
-/// Otherwise the answer is a problem.
+/// read before. Otherwise the answer is a problem.
 ///
 /// # Errors
 /// Those of the handler.
 pub async fn gate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-    entries: Vec<&'static Entry>,
+    entries: Rc<[&'static Entry]>,
     surface: Surface,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };

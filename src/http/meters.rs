@@ -1,8 +1,10 @@
-//! Meters: the metrics of requests, which are kept from scrape to scrape. A route is its pattern, never a path, so that their number is bounded.
+//! Meters: the metrics of requests, which are kept from scrape to scrape. A route is its pattern, never a path, so
+//! that their number is bounded.
 
 use std::time::Duration;
 
 use prometheus_client::{
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
         family::Family,
@@ -25,7 +27,14 @@ pub struct Meters {
 }
 
 type Route = [(&'static str, &'static str); 2];
-type Answered = Vec<(&'static str, String)>;
+
+/// The labels of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
 
 impl Default for Meters {
     fn default() -> Self {
@@ -50,9 +59,7 @@ impl Meters {
 
     /// Counts an answer to a request for the pattern `route`.
     pub fn answered(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
-        let labels =
-            vec![("route", route.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
-        self.answered.get_or_create_owned(&labels).inc();
+        self.answered.get_or_create_owned(&Answered { route, method, status }).inc();
         self.seconds.get_or_create_owned(&[("route", route), ("method", method)]).observe(took.as_secs_f64());
     }
 }

@@ -1,6 +1,6 @@
 //! The table of everything that the service answers: from it the server is built, and tests walk it.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, rc::Rc};
 
 use actix_service::{IntoServiceFactory, ServiceFactory};
 use actix_web::{
@@ -13,7 +13,8 @@ use actix_web::{
 };
 
 use super::{
-    admin, bulk, docs,
+    admin, bulk,
+    docs::{self, Document},
     edge::{Outside, edge},
     events,
     gate::gate,
@@ -92,6 +93,7 @@ const fn delete(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Ro
 /// The application that answers on one group of listeners.
 pub fn answers(
     outside: Outside,
+    document: web::Data<Document>,
     surface: Surface,
 ) -> impl ServiceFactory<
     actix_http::Request,
@@ -117,15 +119,16 @@ pub fn answers(
             for entry in &entries {
                 resource = resource.route(entry.route());
             }
+            let entries: Rc<[_]> = entries.into();
             let gated = resource.default_service(web::to(move || not_allowed(allow.clone())));
             config.service(
-                gated.wrap(from_fn(move |request, next| gate(request, next, entries.clone(), surface))),
+                gated.wrap(from_fn(move |request, next| gate(request, next, Rc::clone(&entries), surface))),
             );
         }
     };
     let app = actix_web::App::new()
         .app_data(web::Data::new(outside.app.clone()))
-        .app_data(outside.document.clone())
+        .app_data(document)
         .configure(configure)
         .default_service(web::to(async || Err::<&str, _>(Problem::new(Kind::NotFound))))
         .wrap(from_fn(move |request: ServiceRequest, next| edge(request, next, outside.clone())));

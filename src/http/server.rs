@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     app::App,
     connection::{Connection, IDLE, Stream},
+    docs::Document,
     edge::{Hosts, Outside},
     listener::{Access, Listener, Socket},
     openapi,
@@ -42,13 +43,12 @@ impl Server {
     /// # Errors
     /// When the operating system refuses a thread or random numbers.
     pub fn start(self, app: &App) -> io::Result<Running> {
-        let outside = Outside {
-            app: app.clone(),
-            hosts: Arc::new(self.hosts),
-            ids: Arc::new(Ids::new()?),
-            document: Data::new(openapi::document()),
+        let outside = Outside { app: app.clone(), hosts: Arc::new(self.hosts), ids: Arc::new(Ids::new()?) };
+        let document = Data::new(Document::new(openapi::text));
+        let start = |(listener, surface)| {
+            let front = |stops| Front { outside: outside.clone(), document: document.clone(), stops };
+            start(listener, surface, self.connections, front)
         };
-        let start = |(listener, surface)| start(listener, surface, self.connections, outside.clone());
         let servers = self.listeners.into_iter().map(start).collect::<io::Result<_>>()?;
         Ok(Running { servers, stopping: app.stopping().clone() })
     }
@@ -58,7 +58,7 @@ fn start(
     listener: Listener,
     surface: Surface,
     connections: usize,
-    outside: Outside,
+    front: impl FnOnce(GracefulShutdownSignal) -> Front,
 ) -> io::Result<Answering> {
     log::info!("{surface} at {}", listener.url());
     let builder = actix_server::Server::build()
@@ -66,7 +66,7 @@ fn start(
         .max_concurrent_connections(connections.div_ceil(workers()))
         .shutdown_timeout(Running::LAST_ANSWERS)
         .disable_signals();
-    let front = Front { outside, stops: builder.graceful_shutdown_signal() };
+    let front = front(builder.graceful_shutdown_signal());
     let refreshing = match &listener.access {
         Access::Tls(identity) => Some(actix_rt::spawn(refresh(identity.clone()))),
         Access::Plain => None,
@@ -96,6 +96,7 @@ async fn refresh(identity: Identity) {
 #[derive(Clone)]
 struct Front {
     outside: Outside,
+    document: Data<Document>,
     stops: GracefulShutdownSignal,
 }
 
@@ -134,7 +135,7 @@ impl Front {
     ) -> impl ServiceFactory<Accepted, Config = (), Response = (), Error = DispatchError, InitError = ()>
     {
         let stops = self.stops.clone();
-        let answers = routes::answers(self.outside, surface);
+        let answers = routes::answers(self.outside, self.document, surface);
         HttpService::build()
             .keep_alive(IDLE)
             .client_request_timeout(FIRST)

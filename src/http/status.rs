@@ -103,9 +103,7 @@ impl StatusBody {
     /// # Errors
     /// Those of the store.
     pub async fn now(app: &App) -> Result<Self, Problem> {
-        let parts = app.parts();
-        let threads = if parts.mode.roles().signs() { parts.settings.signers } else { 0 };
-        Ok(Self::new(&*app.status().await?, threads))
+        Ok(Self::new(&*app.status().await?, app.parts().signing_threads()))
     }
 }
 

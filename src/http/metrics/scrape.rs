@@ -14,12 +14,8 @@ use crate::{
 pub async fn samples(app: &App) -> Vec<Sample> {
     let status = app.status().await.ok();
     let mut samples = of_counters(app.counters());
-    samples.extend(of_vitals(app.vitals(), app.parts().settings.signers));
-    samples.push(gauge(
-        "database_up",
-        "Whether the database answered",
-        f64::from(u8::from(status.is_some())),
-    ));
+    samples.extend(of_vitals(app.vitals(), app.parts().signing_threads()));
+    samples.push(gauge("database_up", "Whether the database answered", f64::from(status.is_some())));
     samples.extend(status.iter().flat_map(|status| of_status(status)));
     samples
 }
@@ -45,11 +41,7 @@ fn of_counters(counters: &Counters) -> Vec<Sample> {
 fn of_vitals(vitals: &Vitals, threads: usize) -> Vec<Sample> {
     let mut samples = vec![
         counter("outages", "Database operations that failed because the database was away", vitals.outages()),
-        gauge(
-            "lease_held",
-            "Whether this process holds a lease as a node",
-            f64::from(u8::from(vitals.holds_lease())),
-        ),
+        gauge("lease_held", "Whether this process holds a lease as a node", f64::from(vitals.holds_lease())),
         gauge("signing_threads", "Signing threads of this process", threads as f64),
         Sample {
             name: "signing_busy_seconds",

@@ -2,7 +2,7 @@
 
 mod answers;
 
-use actix_web::http::Method;
+use actix_web::{http::Method, web::Bytes};
 use utoipa::{
     OpenApi, ToSchema,
     openapi::{
@@ -81,6 +81,11 @@ struct Problem {
 
 /// The name of the security scheme.
 const TOKEN: &str = "token";
+
+/// The document as it is sent.
+pub fn text() -> Bytes {
+    serde_json::to_vec(&document()).expect("texts, numbers and maps can be written as JSON").into()
+}
 
 /// The document.
 pub fn document() -> utoipa::openapi::OpenApi {
