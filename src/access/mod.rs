@@ -4,7 +4,9 @@
 //! - [`authorize()`], [`authorize_certificate`]: what a client may do, or why it may do nothing.
 
 mod authorize;
+mod life;
 mod token;
 
 pub use authorize::{Refusal, authorize, authorize_certificate};
+pub use life::{DEFAULT_LIFE, DEFAULT_OVERLAP, Life, life, overlap};
 pub use token::{MalformedToken, Token, new_token_id};

@@ -8,12 +8,9 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::{
-    may, show_once,
-    time::{DEFAULT_LIFE, Life, life},
-};
+use super::{may, show_once};
 use crate::{
-    access::{Token, new_token_id},
+    access::{DEFAULT_LIFE, Life, Token, life, new_token_id},
     cli::{context::Context, failure::Usage, user},
     domain::{Fingerprint, Scopes, TokenId, TokenName},
     signer::certificate_key,

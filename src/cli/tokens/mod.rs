@@ -5,7 +5,6 @@ mod list;
 mod revoke;
 mod rotate;
 mod select;
-mod time;
 
 use std::io::{self, Write};
 

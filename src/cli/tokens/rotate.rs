@@ -9,10 +9,9 @@ use super::{
     may,
     select::{Given, unknown},
     show_once,
-    time::{DEFAULT_LIFE, Life, life, overlap},
 };
 use crate::{
-    access::Token,
+    access::{DEFAULT_LIFE, DEFAULT_OVERLAP, Life, Token, life, overlap},
     cli::{context::Context, user},
     store::{RotateTokenVerdict, Rotation},
 };
@@ -32,7 +31,7 @@ pub struct Rotate {
     #[arg(value_name = "ID")]
     token: Given,
     /// How long the previous token can still be used
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = overlap)]
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_OVERLAP, value_parser = overlap)]
     overlap: Duration,
     /// How long the new token can be used: a duration such as 12h or 90d, or 'never'
     #[arg(long, value_name = "TIME", default_value = DEFAULT_LIFE, value_parser = life)]

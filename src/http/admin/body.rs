@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{Fingerprint, TokenState},
+    domain::Fingerprint,
     http::names::{ScopeName, TokenStateName},
     store::TokenRow,
 };
@@ -53,11 +53,7 @@ impl From<&TokenRow> for TokenBody {
             id: row.id.to_string(),
             name: row.name.clone(),
             scopes: row.scopes.iter().map(|scope| scope.name()).collect(),
-            state: match row.state(std::time::Duration::ZERO) {
-                TokenState::Active => "active",
-                TokenState::Expired => "expired",
-                TokenState::Revoked => "revoked",
-            },
+            state: row.state(std::time::Duration::ZERO).name(),
             client_certificate: row.certificate.as_ref().map(Fingerprint::to_string),
             created_at: row.created_at.clone(),
             expires_at: row.expires_at.clone(),

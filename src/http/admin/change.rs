@@ -1,7 +1,7 @@
 //! Changes of tokens. Nobody gives more than he has: a token whose scopes the caller lacks is neither made nor
 //! rotated by it, because the answer has the secret.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,7 +16,7 @@ use super::{
     tokens::named,
 };
 use crate::{
-    access::{Token, new_token_id},
+    access::{DEFAULT_LIFE, DEFAULT_OVERLAP, Life, Token, life, new_token_id, overlap},
     domain::{Scope, Scopes, TokenName},
     http::{
         answer,
@@ -63,9 +63,6 @@ pub struct HowToRotate {
     #[schema(pattern = "^(never|[0-9]{1,5}(d|h|min|s))$")]
     expires_in: Option<String>,
 }
-
-const EXPIRES_IN: Duration = Duration::from_secs(90 * 24 * 3600);
-const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes a token. The answer has its secret, which nobody can show again.
 ///
@@ -128,7 +125,8 @@ pub async fn rotate(
 ) -> Result<HttpResponse, Problem> {
     let id = named(&id)?;
     let how: HowToRotate = json::read(&request, payload, LIMIT, &app).await?;
-    let overlap = how.overlap.as_deref().map_or(Ok(OVERLAP), duration)?;
+    let overlap = overlap(how.overlap.as_deref().unwrap_or(DEFAULT_OVERLAP))
+        .map_err(|wanted| invalid(format!("overlap must be {wanted}.")))?;
     let expires_in = lifetime(how.expires_in.as_deref())?;
     let found = app.read(move |store| store.token(id)).await?.ok_or(Problem::new(Kind::NotFound))?;
     may_give(&caller, found.row.scopes)?;
@@ -185,17 +183,10 @@ fn scopes(names: &[String]) -> Result<Scopes, Problem> {
 
 /// How long a token may be used; `None` is for ever.
 fn lifetime(text: Option<&str>) -> Result<Option<Duration>, Problem> {
-    match text {
-        None => Ok(Some(EXPIRES_IN)),
-        Some("never") => Ok(None),
-        Some(text) => duration(text).map(Some),
-    }
+    let life = life(text.unwrap_or(DEFAULT_LIFE));
+    life.map(Life::duration).map_err(|wanted| invalid(format!("expires_in must be {wanted}.")))
 }
 
-fn duration(text: &str) -> Result<Duration, Problem> {
-    humantime::parse_duration(text).map_err(|_| invalid("A duration is written as 90d, 24h or 30min."))
-}
-
-fn invalid(detail: &'static str) -> Problem {
+fn invalid(detail: impl Into<Cow<'static, str>>) -> Problem {
     Problem::because(Kind::InvalidRequest, detail)
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// The time that a token has unless another is given.
 pub const DEFAULT_LIFE: &str = "90d";
+/// How long the token before a rotation can still be used unless another time is given.
+pub const DEFAULT_OVERLAP: &str = "24h";
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
 
