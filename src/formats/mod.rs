@@ -3,3 +3,4 @@
 pub mod rows;
 pub mod shown;
 pub mod signatures;
+pub mod signed;

@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "store", "signer", "config"]),
     ("access", &["domain", "store", "signer"]),
-    ("formats", &["domain"]),
+    ("formats", &["domain", "store"]),
     ("http", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats"]),
     ("cli", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats", "http"]),
 ];

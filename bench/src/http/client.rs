@@ -1,11 +1,15 @@
-//! Clients: one request after the other on a connection that stays, and bodies that never end.
+//! Clients: one request after the other on connections that stay, and bodies that never end.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
+
+use super::service::Service;
 
 /// A connection that stays.
 pub struct Connection {
@@ -64,4 +68,59 @@ impl Connection {
         let last = rest.lines().rfind(|line| line.starts_with('{')).unwrap_or_default();
         Ok((status, last.to_owned()))
     }
+}
+
+/// What a number of connections have measured.
+pub struct Measured {
+    /// How long each request took, in milliseconds, in order.
+    pub times: Vec<f64>,
+    /// The processor time of the service for all of them.
+    pub cpu_seconds: f64,
+}
+
+impl Measured {
+    /// Sends as many requests as possible for `time` from so many connections. `request` makes the next request of a
+    /// connection. Each answer must have the status `wanted`.
+    pub fn of(
+        service: &Service,
+        connections: usize,
+        time: Duration,
+        wanted: u16,
+        request: impl Fn(usize) -> Vec<u8> + Sync,
+    ) -> Result<Self> {
+        let (before, begun) = (service.cpu_seconds()?, Instant::now());
+        let client = |number: usize| -> Result<Vec<f64>> {
+            let mut times = Vec::new();
+            let mut connection = Connection::open(service.address)?;
+            while begun.elapsed() < time {
+                let request = request(number);
+                let asked = Instant::now();
+                let (status, body) = connection.send(&request)?;
+                ensure!(status == wanted, "status {status}: {}", String::from_utf8_lossy(body));
+                times.push(asked.elapsed().as_secs_f64() * 1e3);
+            }
+            Ok(times)
+        };
+        let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
+            let client = &client;
+            let clients: Vec<_> = (0..connections).map(|i| scope.spawn(move || client(i))).collect();
+            let mut times = Vec::new();
+            for client in clients {
+                times.extend(client.join().map_err(|_| anyhow!("a client panicked"))??);
+            }
+            Ok(times)
+        })?;
+        times.sort_by(f64::total_cmp);
+        Ok(Self { times, cpu_seconds: service.cpu_seconds()? - before })
+    }
+
+    /// CPU microseconds of the service per request.
+    pub fn cpu_micros(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.times.len() as f64
+    }
+}
+
+/// The time that so many percent of the requests took at most.
+pub fn percentile(sorted: &[f64], percent: usize) -> f64 {
+    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }

@@ -2,15 +2,15 @@
 
 use std::{
     net::SocketAddr,
-    thread,
-    time::{Duration, Instant},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::Result;
 
 use super::{
-    client::Connection,
-    service::{Place, Service},
+    client::{Measured, percentile},
+    service::Place,
 };
 use crate::{
     figure::{Figure, Goal},
@@ -35,13 +35,17 @@ pub fn read(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
     let tokens: Vec<_> = (0..TOKENS).map(|_| place.run(&create)).collect::<Result<_>>()?;
     for round in 1..=repeat {
         let service = place.serve(&["--roles", "emit"])?;
-        let (times, cpu_seconds) = measure(&service, &tokens)?;
-        let rate = times.len() as f64 / READING.as_secs_f64();
+        let next = AtomicU64::new(0);
+        let got = Measured::of(&service, CONNECTIONS, READING, 200, |connection| {
+            let record = next.fetch_add(1, Relaxed) % RECORDS + 1;
+            request(service.address, &tokens[connection % tokens.len()], record)
+        })?;
+        let rate = got.times.len() as f64 / READING.as_secs_f64();
         log::info!("GET, round {round}: {rate:.0}/s from {CONNECTIONS} connections");
         rates.push(rate);
-        costs.push(cpu_seconds * 1e6 / times.len() as f64);
-        p50.push(percentile(&times, 50));
-        p99.push(percentile(&times, 99));
+        costs.push(got.cpu_micros());
+        p50.push(percentile(&got.times, 50));
+        p99.push(percentile(&got.times, 99));
     }
     Ok(vec![
         Figure::new("GET of a signature /s, 64 connections", Some(Goal::AtLeast(10_000.0)), rates),
@@ -51,42 +55,9 @@ pub fn read(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
     ])
 }
 
-/// How long each request took, in milliseconds, in order; and the processor time of the service for all of them.
-fn measure(service: &Service, tokens: &[String]) -> Result<(Vec<f64>, f64)> {
-    let (before, begun) = (service.cpu_seconds()?, Instant::now());
-    let client = |number: usize| -> Result<Vec<f64>> {
-        let (mut times, mut record) = (Vec::new(), number as u64);
-        let mut connection = Connection::open(service.address)?;
-        while begun.elapsed() < READING {
-            record = (record + CONNECTIONS as u64) % RECORDS;
-            let request = request(service.address, &tokens[number % tokens.len()], record + 1);
-            let asked = Instant::now();
-            let (status, body) = connection.send(&request)?;
-            ensure!(status == 200, "status {status}: {}", String::from_utf8_lossy(body));
-            times.push(asked.elapsed().as_secs_f64() * 1e3);
-        }
-        Ok(times)
-    };
-    let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
-        let client = &client;
-        let clients: Vec<_> = (0..CONNECTIONS).map(|i| scope.spawn(move || client(i))).collect();
-        let mut times = Vec::new();
-        for client in clients {
-            times.extend(client.join().map_err(|_| anyhow!("a client panicked"))??);
-        }
-        Ok(times)
-    })?;
-    times.sort_by(f64::total_cmp);
-    Ok((times, service.cpu_seconds()? - before))
-}
-
 fn request(to: SocketAddr, token: &str, record: u64) -> Vec<u8> {
     format!(
         "GET /v1/records/{record}/signature HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\n\r\n"
     )
     .into_bytes()
-}
-
-fn percentile(sorted: &[f64], percent: usize) -> f64 {
-    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }

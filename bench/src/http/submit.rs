@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use signwave::config::Settings;
 
 use super::{
-    client::Connection,
+    client::{Connection, Measured, percentile},
     service::{Place, Service},
 };
 use crate::{
@@ -45,14 +45,19 @@ fn single(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
         let tokens: Vec<_> = (0..TOKENS).map(|_| place.token()).collect::<Result<_>>()?;
         let service = place.serve(&["--roles", "emit"])?;
         let sent = AtomicU64::new(0);
-        let one = send(&service, &tokens, 1, &sent)?;
-        let many = send(&service, &tokens, 64, &sent)?;
+        let send = |connections| {
+            Measured::of(&service, connections, SENDING, 201, |connection| {
+                let token = &tokens[connection % tokens.len()];
+                request(service.address, token, sent.fetch_add(1, Relaxed), "")
+            })
+        };
+        let (one, many) = (send(1)?, send(64)?);
         let rate = many.times.len() as f64 / SENDING.as_secs_f64();
         let ratio = rate / (one.times.len() as f64 / SENDING.as_secs_f64());
         log::info!("POST, round {round}: {rate:.0}/s from 64 connections, {ratio:.1} times that of one");
         rates.push(rate);
         ratios.push(ratio);
-        costs.push(many.cpu_seconds * 1e6 / many.times.len() as f64);
+        costs.push(many.cpu_micros());
         p50.push(percentile(&many.times, 50));
         p99.push(percentile(&many.times, 99));
     }
@@ -64,45 +69,6 @@ fn single(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
         Figure::new("· ms until the answer, p50", None, p50),
         Figure::new("· ms until the answer, p99", None, p99),
     ])
-}
-
-/// What a number of connections have measured.
-struct Sent {
-    /// How long each request took, in milliseconds, in order.
-    times: Vec<f64>,
-    cpu_seconds: f64,
-}
-
-/// Sends as many records as possible from so many connections.
-fn send(service: &Service, tokens: &[String], connections: usize, sent: &AtomicU64) -> Result<Sent> {
-    let (before, begun) = (service.cpu_seconds()?, Instant::now());
-    let client = |connection: usize| -> Result<Vec<f64>> {
-        let (mut times, token) = (Vec::new(), &tokens[connection % tokens.len()]);
-        let mut connection = Connection::open(service.address)?;
-        while begun.elapsed() < SENDING {
-            let request = request(service.address, token, sent.fetch_add(1, Relaxed), "");
-            let asked = Instant::now();
-            let (status, body) = connection.send(&request)?;
-            ensure!(status == 201, "status {status}: {}", String::from_utf8_lossy(body));
-            times.push(asked.elapsed().as_secs_f64() * 1e3);
-        }
-        Ok(times)
-    };
-    let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
-        let client = &client;
-        let clients: Vec<_> = (0..connections).map(|i| scope.spawn(move || client(i))).collect();
-        let mut times = Vec::new();
-        for client in clients {
-            times.extend(client.join().map_err(|_| anyhow!("a client panicked"))??);
-        }
-        Ok(times)
-    })?;
-    times.sort_by(f64::total_cmp);
-    Ok(Sent { times, cpu_seconds: service.cpu_seconds()? - before })
-}
-
-fn percentile(sorted: &[f64], percent: usize) -> f64 {
-    sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
 
 fn request(to: SocketAddr, token: &str, number: u64, headers: &str) -> Vec<u8> {

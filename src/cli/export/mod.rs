@@ -3,7 +3,6 @@
 mod output;
 
 use std::{
-    collections::HashMap,
     io::{self, BufWriter, Write},
     path::PathBuf,
 };
@@ -17,9 +16,12 @@ use super::{
     progress::{ProgressDisplay, Unit},
 };
 use crate::{
-    domain::{BatchId, BatchState, KeyId, Scheme},
-    formats::signatures::{Format, Row, Sink},
-    store::{BatchRow, Reading, SignedRow},
+    domain::{BatchId, BatchState},
+    formats::{
+        signatures::{Format, Sink},
+        signed::{Fingerprints, Signed},
+    },
+    store::{BatchRow, Reading},
 };
 
 /// Write the stored signatures.
@@ -76,8 +78,9 @@ impl Export {
             let Some(last) = page.last() else { break };
             after = last.id;
             for batch in page.iter().filter(|batch| batch.state == BatchState::Signed) {
-                let signed = keys.signed(store, batch)?;
-                self.write_batch(store, &signed, &mut sink)?;
+                let damaged = || format!("batch {} lacks its key or scheme: run 'signwave verify'", batch.id);
+                let signed = keys.signed(store, batch)?.with_context(damaged)?;
+                self.write_batch(store, batch, &signed, &mut sink)?;
                 progress.add(batch.records.len());
             }
         }
@@ -87,62 +90,26 @@ impl Export {
     fn write_batch(
         &self,
         store: &dyn Reading,
+        batch: &BatchRow,
         signed: &Signed<'_>,
         sink: &mut Sink<impl Write>,
     ) -> Result<()> {
         let (mut written, mut rows) = (Ok(()), 0);
-        store.read_signed(&signed.batch.records, &mut |row| {
-            if let (true, Some((batch, signature))) = (written.is_ok(), row.signature)
-                && batch == signed.batch.id
-            {
-                written = sink.write(&self.row(signed, &row, signature));
+        store.read_signed(&batch.records, &mut |row| {
+            if let (true, Some(row)) = (written.is_ok(), signed.row(&row, self.with_payload)) {
+                written = sink.write(&row);
                 rows += 1;
             }
         })?;
         written.map_err(cannot_write)?;
-        if rows != signed.batch.records.len() {
-            bail!("signatures of batch {} are missing: run 'signwave verify'", signed.batch.id);
+        if rows != batch.records.len() {
+            bail!("signatures of batch {} are missing: run 'signwave verify'", batch.id);
         }
         Ok(())
-    }
-
-    fn row<'a>(&self, signed: &'a Signed<'_>, row: &SignedRow<'a>, signature: &'a [u8]) -> Row<'a> {
-        Row {
-            record_id: row.record,
-            external_id: row.external_id,
-            fingerprint: &signed.fingerprint,
-            scheme: signed.scheme,
-            signed_at: signed.batch.signed_at.as_deref().unwrap_or_default(),
-            signature,
-            payload: self.with_payload.then_some(row.payload),
-        }
     }
 }
 
 fn cannot_write(error: io::Error) -> anyhow::Error {
     let text = format!("the output cannot be written: {error}");
     anyhow::Error::new(error).context(text)
-}
-
-/// A signed batch, and what its rows have in common.
-struct Signed<'a> {
-    batch: &'a BatchRow,
-    fingerprint: String,
-    scheme: Scheme,
-}
-
-/// The keys' fingerprints, read when first needed.
-#[derive(Default)]
-struct Fingerprints(HashMap<KeyId, String>);
-
-impl Fingerprints {
-    fn signed<'a>(&mut self, store: &dyn Reading, batch: &'a BatchRow) -> Result<Signed<'a>> {
-        let damaged = || format!("batch {} lacks its key or scheme: run 'signwave verify'", batch.id);
-        let (key, scheme) = batch.key.zip(batch.scheme).with_context(damaged)?;
-        if !self.0.contains_key(&key) {
-            self.0.extend(store.keys()?.into_iter().map(|row| (row.id, row.fingerprint.to_string())));
-        }
-        let fingerprint = self.0.get(&key).with_context(damaged)?.clone();
-        Ok(Signed { batch, fingerprint, scheme })
-    }
 }

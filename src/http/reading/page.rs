@@ -1,15 +1,18 @@
 //! Pages of an export: as much of all signatures as is read and sent at a time.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::VecDeque,
     io::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
-    domain::{BatchId, BatchState, KeyId, RecordId, Runs, Scheme},
-    formats::signatures::{Format, Row, Sink},
-    store::{BatchRow, Reading, SignedRow, StoreError},
+    domain::{BatchId, BatchState, RecordId, Runs},
+    formats::{
+        signatures::{Format, Sink},
+        signed::Fingerprints,
+    },
+    store::{BatchRow, Reading, StoreError},
 };
 
 /// How much text a page has, if its last row is not longer.
@@ -31,7 +34,7 @@ pub struct Export {
     /// The batches that were read, each with its first record that is not written.
     batches: VecDeque<(BatchRow, RecordId)>,
     records: usize,
-    fingerprints: HashMap<KeyId, String>,
+    fingerprints: Fingerprints,
     written: u64,
 }
 
@@ -54,7 +57,7 @@ impl Export {
             after: BatchId(0),
             batches: VecDeque::new(),
             records: FIRST,
-            fingerprints: HashMap::new(),
+            fingerprints: Fingerprints::default(),
             written: 0,
         }
     }
@@ -97,19 +100,21 @@ impl Export {
         batch: &BatchRow,
         next: RecordId,
     ) -> Result<Option<RecordId>, StoreError> {
-        let signed = self.signed(store, batch)?;
+        let damaged = || StoreError::Corrupt(format!("batch {} lacks its key or scheme", batch.id));
+        let incomplete = || StoreError::Corrupt(format!("signatures of batch {} are missing", batch.id));
+        let signed = self.fingerprints.signed(store, batch)?.ok_or_else(damaged)?;
         let rest = || batch.records.iter().skip_while(|id| *id < next);
         let records: Runs = rest().take(self.records).collect();
         let (mut left, mut written, mut failed) = (rest().peekable(), 0, None);
-        let (sink, text) = (&mut self.sink, &self.text);
+        let (sink, text, with_payload) = (&mut self.sink, &self.text, self.with_payload);
         store.read_signed(&records, &mut |row| {
             if failed.is_some() || text.len() >= BYTES {
                 return;
             }
             let is_next = left.next_if_eq(&row.record).is_some();
-            failed = match signed.row(&row).filter(|_| is_next) {
+            failed = match signed.row(&row, with_payload).filter(|_| is_next) {
                 Some(row) => sink.write(&row).and_then(|()| sink.flush()).map_err(broken).err(),
-                None => Some(signed.incomplete()),
+                None => Some(incomplete()),
             };
             written += 1;
         })?;
@@ -117,52 +122,11 @@ impl Export {
         if let Some(error) = failed {
             return Err(error);
         } else if !is_full && written < records.len() {
-            return Err(signed.incomplete());
+            return Err(incomplete());
         }
         self.written += written;
         self.records = if is_full { written.max(1) as usize } else { (2 * self.records).min(MOST) };
         Ok(left.next())
-    }
-
-    fn signed<'a>(&mut self, store: &dyn Reading, batch: &'a BatchRow) -> Result<Signed<'a>, StoreError> {
-        let damaged = || StoreError::Corrupt(format!("batch {} lacks its key or scheme", batch.id));
-        let (key, scheme) = batch.key.zip(batch.scheme).ok_or_else(damaged)?;
-        let fingerprint = match self.fingerprints.entry(key) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(unknown) => {
-                let row = store.key(key)?.ok_or_else(damaged)?;
-                unknown.insert(row.fingerprint.to_string()).clone()
-            }
-        };
-        Ok(Signed { batch, fingerprint, scheme, with_payload: self.with_payload })
-    }
-}
-
-/// A signed batch, and what its rows have in common.
-struct Signed<'a> {
-    batch: &'a BatchRow,
-    fingerprint: String,
-    scheme: Scheme,
-    with_payload: bool,
-}
-
-impl Signed<'_> {
-    /// The row of a record, if it has a signature of this batch.
-    fn row<'a>(&'a self, row: &SignedRow<'a>) -> Option<Row<'a>> {
-        let (_, signature) = row.signature.filter(|(batch, _)| *batch == self.batch.id)?;
-        Some(Row {
-            record_id: row.record,
-            external_id: row.external_id,
-            fingerprint: &self.fingerprint,
-            scheme: self.scheme,
-            signed_at: self.batch.signed_at.as_deref().unwrap_or_default(),
-            signature,
-            payload: self.with_payload.then_some(row.payload),
-        })
-    }
-
-    fn incomplete(&self) -> StoreError {
-        StoreError::Corrupt(format!("signatures of batch {} are missing", self.batch.id))
     }
 }
 
