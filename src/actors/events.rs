@@ -81,7 +81,7 @@ impl Events {
             memory.events.pop_front();
         }
         memory.events.push_back(happened.clone());
-        // Sent under the lock, so that listeners receive events in the order of their numbers. Nobody may listen.
+        // Sent under the lock, so that listeners receive events in the order of their numbers. There may be no listener.
         drop(self.0.sender.send(happened));
     }
 

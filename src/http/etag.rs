@@ -13,7 +13,7 @@ use crate::{domain::DigestAlgorithm, signer};
 pub enum Freshness {
     /// For ever: it never changes. Only the client itself may keep it, because others would need a token.
     Immutable,
-    /// For five minutes, whoever asks.
+    /// For five minutes, also in caches that several clients share.
     Public,
 }
 

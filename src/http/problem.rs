@@ -78,18 +78,21 @@ kinds! {
     NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "No accepted media type is available";
     /// The body came too slowly. Send it again over a faster connection, or in smaller parts.
     RequestTimeout = "request-timeout", REQUEST_TIMEOUT, "The request came too slowly";
-    /// A record with this external_id and another payload exists. Nothing was changed.
+    /// A record with this external_id and another payload exists. Nothing was changed. If this is another record,
+    /// give it another external_id.
     ExternalIdConflict = "external-id-conflict", CONFLICT, "The external_id belongs to another payload";
-    /// A retired key stays retired.
+    /// A retired key stays retired. Make another one.
     RetiredIsFinal = "retired-is-final", CONFLICT, "A retired key stays retired";
     /// A revoked token stays revoked. Make another one.
     RevokedIsFinal = "revoked-is-final", CONFLICT, "A revoked token stays revoked";
-    /// Another token, which is not revoked, belongs to the key of this client certificate.
+    /// Another token, which is not revoked, belongs to the key of this client certificate. Revoke that
+    /// token first, or use a certificate with another key.
     CertificateTaken = "certificate-taken", CONFLICT, "The certificate's key belongs to another token";
     /// This process has no master key, so it cannot seal a new private key. Ask a process that signs, or use
     /// 'signwave keys generate'.
     NoMasterKey = "no-master-key", CONFLICT, "This process has no master key";
-    /// A payload, a line or the body is larger than the limit that the detail names.
+    /// A payload, a line or the body is larger than the limit. 'signwave migrate --max-payload' changes the limit of
+    /// payloads.
     ContentTooLarge = "content-too-large", PAYLOAD_TOO_LARGE, "The request is too large";
     /// The request names another host than those of this service. Use the address in the service's log, or allow
     /// the name with --allowed-hosts.
@@ -104,7 +107,8 @@ kinds! {
     /// The service failed. Nothing is known about the request's outcome; the service's log has the details, under
     /// the request's id.
     Internal = "internal", INTERNAL_SERVER_ERROR, "The service failed";
-    /// The service is overloaded, whichever client sends. Nothing was stored. Wait as long as Retry-After says.
+    /// The service has more work than it can take. Nothing was stored, except for lines of a stream that were answered
+    /// before. Wait as long as Retry-After says.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The service is overloaded";
     /// The database does not answer, or its answer to a commit was lost. Send the same request again: it is
     /// harmless if the record has a name.

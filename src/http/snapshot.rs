@@ -53,7 +53,7 @@ impl Snapshot {
     /// How old the looks are with which the last one is compared.
     const WINDOW: Duration = Duration::from_secs(10);
 
-    /// The status as it was within the last second. Others who ask meanwhile wait for the same answer. `signing_time`
+    /// The status as it was within the last second. Callers that ask while it is read wait for the same answer. `signing_time`
     /// says for how long the threads of this process have signed.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_asks_within_a_second_gets_the_same_look() {
+    async fn all_who_ask_within_a_second_get_the_same_look() {
         let snapshot = Snapshot::default();
         let mut reads = 0;
         for _ in 0..5 {

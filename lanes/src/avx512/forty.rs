@@ -63,7 +63,7 @@ fn combine_square(t: &mut [Lanes; 80], Scratch { u, s, .. }: &Scratch, ca: V) {
     t[60].store(add(t[60].load(), ca));
 }
 
-/// t = a², 990 multiplications, and twice `D` digits are looked up meanwhile.
+/// t = a², 990 multiplications, and twice `D` digits are looked up beside it.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn square40_scan<const D: usize>(

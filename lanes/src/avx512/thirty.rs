@@ -86,7 +86,7 @@ fn combine(t: &mut [Lanes; 60], u: &[Lanes; 60], tops: [V; 3]) {
     seq!(I in 0..3 { t[30 + 10 * I].store(add(t[30 + 10 * I].load(), tops[I])); });
 }
 
-/// t = a², 660 multiplications, and `D` digits are looked up meanwhile. `u` is overwritten.
+/// t = a², 660 multiplications, and `D` digits are looked up beside it. `u` is overwritten.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn square30_scan<const D: usize>(

@@ -59,7 +59,7 @@ pub(super) fn square20(a: &[Lanes; 20], t: &mut [Lanes; 40]) {
     square_beside::<0>(a, t, &mut Scan::new(&nothing, &[0; _]));
 }
 
-/// t = a², and `D` digits are looked up meanwhile.
+/// t = a², and `D` digits are looked up beside it.
 ///
 /// This is not inlined, as the other kernels are not, so that LLVM allocates its registers for it alone.
 #[inline(never)]

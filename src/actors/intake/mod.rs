@@ -132,7 +132,7 @@ impl Handler<Submit> for Intake {
     }
 }
 
-/// The error after which nobody knows what became of a record.
+/// The error after which it is not known what became of a record.
 fn ended() -> SubmitError {
     StoreError::UnknownOutcome("the actor that stores records has ended".to_owned()).into()
 }

@@ -1,5 +1,5 @@
-//! Changes of tokens. Nobody gives more than he has: a token whose scopes the caller lacks is neither made nor
-//! rotated by it, because the answer has the secret.
+//! Changes of tokens. A caller needs every scope of a token that it makes or rotates, because the answer has the
+//! secret.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -64,7 +64,7 @@ pub struct HowToRotate {
     expires_in: Option<String>,
 }
 
-/// Makes a token. The answer has its secret, which nobody can show again.
+/// Makes a token. The answer has its secret, which cannot be shown again.
 ///
 /// If the answer is lost, look for the token in the list, revoke it and make another one.
 #[utoipa::path(

@@ -26,7 +26,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// A report that nobody has read yet.
+    /// A report that has not been read.
     pub fn new(report: Report) -> Rc<Self> {
         let (last, is_ended, sender) = (RefCell::default(), Cell::new(false), RefCell::default());
         Rc::new(Self { report: RefCell::new(report), last, is_ended, sender, taken: Notify::new() })

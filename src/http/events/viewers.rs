@@ -1,4 +1,4 @@
-//! Viewers: who looks at the events. One feed serves all of them, and none runs while nobody looks.
+//! Viewers: who looks at the events. One feed serves all of them, and ends after the last one.
 
 use std::sync::{
     Arc,
@@ -57,7 +57,7 @@ impl Viewers {
         !self.0.is_fed.swap(true, SeqCst)
     }
 
-    /// Whether the feed must end, because nobody looks. The next viewer starts another.
+    /// Whether the feed must end, because no viewer is left. The next viewer starts another.
     pub fn may_end(&self) -> bool {
         if self.0.count.load(SeqCst) > 0 {
             return false;
@@ -69,7 +69,7 @@ impl Viewers {
 
     /// Sends a frame to every viewer.
     pub fn send(&self, frame: Frame) {
-        // Nobody may look any more.
+        // No viewer may be left, so an error is fine.
         drop(self.0.frames.send(frame));
     }
 }

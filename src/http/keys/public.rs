@@ -128,7 +128,7 @@ async fn key(app: &App, name: Fingerprint) -> Result<KeyRow, Problem> {
     app.read(move |store| store.key_named(&name)).await?.ok_or(Problem::new(Kind::NotFound))
 }
 
-/// Parses the keys on the database's thread, where nobody else waits for an answer to be written.
+/// Parses the keys on a database thread, because the thread that answers has other clients, too.
 async fn read_all(app: &App) -> Result<Vec<(KeyState, Jwk)>, Problem> {
     app.read(|store| {
         let keys =
