@@ -9,7 +9,7 @@
 --
 -- signwave_owner    owns the tables: 'migrate', 'keys', 'tokens', 'import'
 -- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
--- signwave_api      the same, and an HTTP API that takes records and generates keys
+-- signwave_api      the same, and an HTTP API that takes records and generates keys, an intake from a broker, and 'refused'
 -- signwave_auditor  'status', 'verify', 'export', 'keys list', 'tokens list', 'audit-log': reads everything but the sealed
 --                   private keys and the hashes of the tokens
 -- signwave_writer   adds records with signwave_submit() or plain SQL
@@ -47,31 +47,35 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     -- The service reads everything, because 'verify' must. It adds batches and signatures, but never a record
     -- or a key. Identity columns need no right to their sequences.
     GRANT SELECT ON ALL TABLES IN SCHEMA public TO signwave_service;
-    GRANT INSERT ON batch, signature, node, gap TO signwave_service;
+    GRANT INSERT ON batch, signature, node, gap, feed, unsequenced TO signwave_service;
     GRANT UPDATE (state, epoch, key_id, node_id, scheme, leased_at, signed_at) ON batch TO signwave_service;
     GRANT UPDATE (state, state_reason, last_leased, signature_count) ON signing_key TO signwave_service;
-    GRANT UPDATE (lease_until, lease_ttl) ON node TO signwave_service;
-    -- Tokens of the API, which are never deleted, and the log of every change of a key or a token.
+    GRANT UPDATE (lease_until, lease_ttl, custodians) ON node TO signwave_service;
+    -- Tokens of the API, of which the schema lets only expired sessions be deleted, and the log of every change of a key or a token.
     GRANT INSERT ON api_token, api_audit TO signwave_service;
     GRANT UPDATE (secret_sha256, previous_sha256, previous_until, expires_at, revoked_at, last_used_at) ON api_token
         TO signwave_service;
     GRANT UPDATE (first_record) ON gap TO signwave_service;
-    GRANT DELETE ON node, gap TO signwave_service;
+    GRANT DELETE ON node, gap, unsequenced, api_token TO signwave_service;
     GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
     -- The right to lock them. No other role has it, because a lock holds up the turns of all nodes.
-    GRANT UPDATE ON opening_turn, leasing_turn, auditing_turn TO signwave_service;
+    GRANT UPDATE ON opening_turn, leasing_turn, auditing_turn, sequencing_turn TO signwave_service;
 
-    -- What the HTTP API adds. A record or a key is never changed by it, except for a key's state.
+    -- What the HTTP API adds. A record or a key is never changed by it, except for a key's state and limits.
     GRANT signwave_service TO signwave_api;
     GRANT INSERT (external_id, payload) ON record TO signwave_api;
+    -- What arrives from a broker and is no record, and its retries.
+    GRANT INSERT, DELETE ON refused TO signwave_api;
+    GRANT UPDATE (tries) ON refused TO signwave_api;
     GRANT INSERT ON signing_key TO signwave_api;
+    GRANT UPDATE (max_signatures, not_before, not_after) ON signing_key TO signwave_api;
 
-    GRANT SELECT ON record, node, batch, signature, gap, api_audit, signed_record, __diesel_schema_migrations
-        TO signwave_auditor;
-    GRANT SELECT (id, fingerprint, public_key, bits, custody, location, state, state_reason, last_leased,
-        signature_count, created_at) ON signing_key TO signwave_auditor;
-    GRANT SELECT (id, name, scopes, previous_until, certificate_sha256, created_at, expires_at, revoked_at, last_used_at)
-        ON api_token TO signwave_auditor;
+    GRANT SELECT ON record, refused, node, batch, signature, gap, feed, unsequenced, feed_identity, api_audit, signed_record,
+        __diesel_schema_migrations TO signwave_auditor;
+    GRANT SELECT (id, fingerprint, public_key, bits, custody, location, state, state_reason, max_signatures,
+        not_before, not_after, certificates, last_leased, signature_count, created_at) ON signing_key TO signwave_auditor;
+    GRANT SELECT (id, name, scopes, previous_until, certificate_sha256, created_at, expires_at, revoked_at, last_used_at,
+        parent) ON api_token TO signwave_auditor;
 
     -- For INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
     GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;
@@ -80,7 +84,7 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     -- The trigger on record compares each new id with the values of these two.
     GRANT SELECT ON SEQUENCE record_id_seq, signwave_frontier TO signwave_writer, signwave_service;
 
-    GRANT SELECT ON signed_record TO signwave_reader;
+    GRANT SELECT ON signed_record, feed, feed_identity TO signwave_reader;
 \else
     \echo 'The roles are there. Run signwave migrate as signwave_owner, then this script once more.'
 \endif

@@ -4,9 +4,10 @@
 //!
 //! 1. [`domain`]: the rules, as pure code.
 //! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither imports the other.
+//!    [`token_host`]: the process that loads the module of a hardware token, and the other end of [`signer::token`].
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
 //!    [`access`]: who may call the API.
-//!    [`formats`]: records in, signatures out, as text.
+//!    [`formats`]: records in, signatures out, as text. [`intake`]: records in, from a broker.
 //! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
@@ -18,5 +19,7 @@ pub mod config;
 pub mod domain;
 pub mod formats;
 pub mod http;
+pub mod intake;
 pub mod signer;
 pub mod store;
+pub mod token_host;

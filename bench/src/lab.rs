@@ -12,7 +12,7 @@ use signwave::{
     actors::{self, Counters, Ending, Mode, Parts},
     cli::raw::RawSpeed,
     config::Settings,
-    domain::{By, KeyMaterial, Who},
+    domain::{By, KeyLimits, KeyMaterial, Who},
     signer::{Engine, Keyring, MasterKey, OpenSigner, generate, seal},
     store::{self, NewKey, NewRecord, OnConflict, Store},
 };
@@ -64,6 +64,11 @@ impl Template {
         &self.name
     }
 
+    /// Opens the keys that are sealed in the database.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring)
+    }
+
     /// The opener of the keys.
     pub fn opener(&self, signers: Signers) -> Arc<dyn OpenSigner> {
         match signers {
@@ -98,8 +103,18 @@ impl Lab {
 
     /// Signs all records of a copy of `template`.
     pub fn sign(&self, template: &Template, settings: &Settings, signers: Signers) -> Result<Measured> {
+        self.sign_with(template, template.opener(signers), settings)
+    }
+
+    /// Signs all records of a copy of `template`, whose keys `opener` opens.
+    pub fn sign_with(
+        &self,
+        template: &Template,
+        opener: Arc<dyn OpenSigner>,
+        settings: &Settings,
+    ) -> Result<Measured> {
         let name = self.copy(template)?;
-        let measured = self.sign_at(&name, template, template.records, settings, signers)?;
+        let measured = self.drain(&name, opener, template.records, settings)?;
         self.scratch.remove(&name)?;
         Ok(measured)
     }
@@ -113,7 +128,17 @@ impl Lab {
         settings: &Settings,
         signers: Signers,
     ) -> Result<Measured> {
-        let (store, opener) = (self.open(name)?, template.opener(signers));
+        self.drain(name, template.opener(signers), records, settings)
+    }
+
+    fn drain(
+        &self,
+        name: &str,
+        opener: Arc<dyn OpenSigner>,
+        records: u64,
+        settings: &Settings,
+    ) -> Result<Measured> {
+        let store = self.open(name)?;
         let parts = Parts::new(settings.clone(), opener, Mode::Drain);
         let (counters, watched) = (Arc::clone(&parts.counters), Arc::clone(&parts.counters));
         let watch = thread::spawn(move || watch(&watched, records));
@@ -172,6 +197,7 @@ fn add_keys(store: &dyn Store, master: &MasterKey, count: usize, bits: u32) -> R
             public_key: public_key.spki().to_vec(),
             bits: public_key.bits(),
             material: KeyMaterial::Sealed(seal(master, &key)?),
+            limits: KeyLimits::default(),
         };
         store.add_key(&row, &by)?;
     }

@@ -10,6 +10,7 @@ mod raw_verify;
 mod scratch;
 mod server;
 mod suites;
+mod tokens;
 
 use std::{
     env,
@@ -41,12 +42,12 @@ Examples:
   scripts/bench
   scripts/bench batches --repeat 5
   scripts/bench ceiling verify --json
-  scripts/bench http --records 100000
+  scripts/bench http beside --records 100000
   scripts/bench lanes                          the engine lanes beside aws-lc
   scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
-    /// What to measure [default: everything but http and large]
+    /// What to measure [default: everything but http, beside, tokens, dashboard and large]
     #[arg(value_enum, value_name = "SUITE")]
     suites: Vec<Suite>,
     /// Records to sign in each measurement
@@ -106,11 +107,33 @@ enum Suite {
     Nodes,
     /// The HTTP API: signatures out; records in, with and without their signatures; takes five minutes, and runs only if it is named
     Http,
+    /// The signing rate while the API is at work, and with 10,000 idle connections ÷ without; runs only if it is named
+    Beside,
+    /// Keys in SoftHSM ÷ the same sessions without a database, and keys that take 100 ms for a signature beside the others;
+    /// SQLite only, takes five minutes, and runs only if it is named
+    Tokens,
+    /// What 100 viewers of the dashboard cost, and its views with 10,000,000 records ÷ with 100,000; takes ten minutes
+    /// and 10 GB, and runs only if it is named
+    Dashboard,
     /// The time from an INSERT to its signature, while the service is idle; PostgreSQL only
     Latency,
+    /// Inserts by 32 clients with the notification of the nodes ÷ without; PostgreSQL only
+    Inserts,
     /// The rate when 10,000,000 records are already signed ÷ the rate on an empty database; PostgreSQL
     /// only, takes a quarter of an hour and 10 GB, and runs only if it is named
     Large,
+}
+
+impl Suite {
+    /// Whether it runs only if it is named.
+    fn is_long(self) -> bool {
+        matches!(self, Self::Http | Self::Beside | Self::Tokens | Self::Dashboard | Self::Large)
+    }
+}
+
+/// The program that users run, which is built beside this one.
+fn product() -> Result<PathBuf> {
+    Ok(env::current_exe().context("cannot find this program")?.with_file_name("signwave"))
 }
 
 fn main() -> Result<()> {
@@ -146,8 +169,8 @@ impl Bench {
     fn suites(&self, lab: &Lab) -> Result<Vec<Suite>> {
         let is_server = lab.scratch.is_server();
         let measurable = |suite: &Suite| match suite {
-            Suite::Nodes | Suite::Latency | Suite::Large => is_server,
-            Suite::Memory => !is_server,
+            Suite::Nodes | Suite::Latency | Suite::Inserts | Suite::Large => is_server,
+            Suite::Memory | Suite::Tokens => !is_server,
             Suite::Lanes => Engine::Lanes.is_supported(),
             _ => true,
         };
@@ -156,7 +179,7 @@ impl Bench {
                 "the suite {suite:?} cannot run here: add or leave out --postgres (lanes: the CPU needs AVX-512 IFMA)"
             );
         }
-        let quick = |suite: &Suite| measurable(suite) && !matches!(suite, Suite::Http | Suite::Large);
+        let quick = |suite: &Suite| measurable(suite) && !suite.is_long();
         let all = Suite::value_variants().iter().copied().filter(quick);
         Ok(if self.suites.is_empty() { all.collect() } else { self.suites.clone() })
     }
@@ -181,7 +204,15 @@ impl Bench {
                     server::nodes(lab, &make(self.records * 10)?, node, repeat)?
                 }
                 Suite::Http => http::figures(lab, &template, repeat)?,
+                Suite::Beside => http::beside(lab, repeat)?,
+                Suite::Tokens => {
+                    let mut figures = tokens::sessions(lab, self.bits, repeat)?;
+                    figures.extend(tokens::beside(lab, &make(self.records)?, self.bits, repeat)?);
+                    figures
+                }
+                Suite::Dashboard => http::dashboard(lab, repeat)?,
                 Suite::Latency => server::latency(lab, &template)?,
+                Suite::Inserts => server::inserts(lab, repeat)?,
                 Suite::Large => server::large(lab, &template, self.signed, repeat)?,
             });
         }

@@ -8,11 +8,12 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail, ensure};
+use diesel::{Connection as _, PgConnection, connection::SimpleConnection as _};
 use signwave::{
     actors::{self, Mode, Parts, Stop},
     config::{Roles, Settings},
     domain::InsertVerdict,
-    store::{self, NewRecord, OnConflict, Store},
+    store::{self, DatabaseUrl, NewRecord, OnConflict, Store},
 };
 
 use crate::{
@@ -90,6 +91,60 @@ pub fn large(lab: &Lab, template: &Template, signed: u64, repeat: u16) -> Result
 
 /// How many times are measured.
 const SAMPLES: usize = 300;
+
+/// Clients that insert at the same time.
+const CLIENTS: u16 = 32;
+/// How long they insert.
+const INSERTING: Duration = Duration::from_secs(4);
+
+/// Inserts of one record each by 32 clients, with the trigger that notifies the nodes ÷ without.
+pub fn inserts(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
+    let name = lab.scratch.database(None)?;
+    let url = lab.scratch.url(&name)?;
+    store::migrate(&url)?;
+    let DatabaseUrl::Postgres(url) = url else { bail!("inserts are measured on a server") };
+    let (mut rates, mut ratios) = (Vec::new(), Vec::new());
+    for round in 1..=repeat {
+        let before = insert_rate(&url)?;
+        notify(&url, "DISABLE")?;
+        let without = insert_rate(&url)?;
+        notify(&url, "ENABLE")?;
+        let with = (before + insert_rate(&url)?) / 2.0;
+        log::info!("inserts, round {round}: {with:.0}/s, {without:.0}/s without notifications");
+        rates.push(with);
+        ratios.push(with / without);
+    }
+    lab.scratch.remove(&name)?;
+    Ok(vec![
+        Figure::new("inserts of one record each /s, 32 clients", None, rates),
+        Figure::new("· ÷ without notifications", Some(Goal::AtLeast(0.9)), ratios),
+    ])
+}
+
+fn notify(url: &str, whether: &str) -> Result<()> {
+    let alter = format!("ALTER TABLE record {whether} TRIGGER record_news");
+    Ok(PgConnection::establish(url)?.batch_execute(&alter)?)
+}
+
+fn insert_rate(url: &str) -> Result<f64> {
+    let begun = Instant::now();
+    let client = || -> Result<u64> {
+        let (mut connection, mut inserted) = (PgConnection::establish(url)?, 0);
+        while begun.elapsed() < INSERTING {
+            connection.batch_execute("INSERT INTO record (payload) VALUES ('inserted')")?;
+            inserted += 1;
+        }
+        Ok(inserted)
+    };
+    let inserted = thread::scope(|scope| -> Result<u64> {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        let join = |client: thread::ScopedJoinHandle<'_, Result<u64>>| {
+            client.join().map_err(|_| anyhow!("a client panicked"))?
+        };
+        clients.into_iter().map(join).sum()
+    })?;
+    Ok(inserted as f64 / begun.elapsed().as_secs_f64())
+}
 
 /// The time from the commit of one record to the commit of its signature, while the service is idle.
 pub fn latency(lab: &Lab, template: &Template) -> Result<Vec<Figure>> {

@@ -86,6 +86,7 @@ mod tests {
             previous_until: None,
             revoked_at: None,
             last_used_at: None,
+            parent: None,
         };
         StoredToken { row, secret: Some(token.hash()), previous: None }
     }

@@ -124,7 +124,7 @@ pub enum MalformedToken {
 }
 
 /// Base32 in lower case, without padding. It refuses bits that are left over and not zero.
-static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+pub(super) static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
     specification.symbols.extend(TokenId::ALPHABET.iter().map(|byte| char::from(*byte)));
     specification.encoding().expect("32 different characters are an encoding")

@@ -1,11 +1,25 @@
 //! Call: any call of the store, for callers outside of the actors.
 
-use actix::Message;
+use actix::{Addr, Message};
 
-use super::db_executor::Transaction;
+use super::db_executor::{DbExecutor, Transaction};
 use crate::store::{Store, StoreError};
 
-/// A call of the store that a [`DbExecutor`](super::db_executor::DbExecutor) carries out on a database thread.
+/// Carries out `call` on a thread of `executor`.
+///
+/// # Errors
+/// Those of the store, or that the executor has ended.
+pub async fn call<T: Send + 'static>(
+    executor: &Addr<DbExecutor>,
+    call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let answer = executor.send(Call::new(call)).await;
+    answer.unwrap_or_else(|_| {
+        Err(StoreError::UnknownOutcome("the threads of the database have ended".to_owned()))
+    })
+}
+
+/// A call of the store that a [`DbExecutor`] carries out on a database thread.
 pub struct Call<T>(Box<Run<T>>);
 
 type Run<T> = dyn FnOnce(&dyn Store) -> Result<T, StoreError> + Send;

@@ -5,16 +5,16 @@ use std::{
     time::Duration,
 };
 
-use super::timing::Timing;
+use super::{messages::FailureReason, timing::Timing};
 
 /// What one run has done so far. The counters only rise.
 #[derive(Debug, Default)]
 pub struct Counters {
     signed: AtomicU64,
-    batches: AtomicU64,
     fenced: AtomicU64,
-    failed: AtomicU64,
+    failed: [AtomicU64; FailureReason::ALL.len()],
     commits: Timing,
+    batch_commits: Timing,
 }
 
 impl Counters {
@@ -25,7 +25,7 @@ impl Counters {
 
     /// Batches that this run stored.
     pub fn batches(&self) -> u64 {
-        self.batches.load(Relaxed)
+        self.batch_commits.read().count()
     }
 
     /// Batches whose signatures were dropped because the lease had ended.
@@ -33,9 +33,14 @@ impl Counters {
         self.fenced.load(Relaxed)
     }
 
-    /// Batches that a key failed to sign.
+    /// Batches that were not signed.
     pub fn failed(&self) -> u64 {
-        self.failed.load(Relaxed)
+        FailureReason::ALL.into_iter().map(|reason| self.failed_for(reason)).sum()
+    }
+
+    /// Batches that were not signed for this reason.
+    pub fn failed_for(&self, reason: FailureReason) -> u64 {
+        self.failed[reason as usize].load(Relaxed)
     }
 
     /// Transactions in which batches were stored.
@@ -48,17 +53,22 @@ impl Counters {
         &self.commits
     }
 
-    pub(super) fn add_committed(&self, records: u64) {
+    /// The same time for each batch that was stored, however many were in its transaction.
+    pub fn batch_commit_times(&self) -> &Timing {
+        &self.batch_commits
+    }
+
+    pub(super) fn add_committed(&self, records: u64, took: Duration) {
         self.signed.fetch_add(records, Relaxed);
-        self.batches.fetch_add(1, Relaxed);
+        self.batch_commits.add(took);
     }
 
     pub(super) fn add_fenced(&self) {
         self.fenced.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn add_failed(&self) {
-        self.failed.fetch_add(1, Relaxed);
+    pub(super) fn add_failed(&self, reason: FailureReason) {
+        self.failed[reason as usize].fetch_add(1, Relaxed);
     }
 
     pub(super) fn add_commit(&self, took: Duration) {

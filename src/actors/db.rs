@@ -4,7 +4,7 @@ use actix::{Actor, Addr, Handler, Message, Recipient, dev::ToEnvelope};
 
 use super::messages::{
     Commit, LeaseBatches, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register, Release, Remove, Renew,
-    Suspend, TakeInventory,
+    Sequence, Suspend, TakeInventory,
 };
 use crate::store::StoreError;
 
@@ -24,6 +24,7 @@ pub struct Db {
     pub(super) load_key: Recipient<LoadKey>,
     pub(super) suspend: Recipient<Suspend>,
     pub(super) status: Recipient<ReadStatus>,
+    pub(super) sequence: Recipient<Sequence>,
 }
 
 impl Db {
@@ -43,7 +44,8 @@ impl Db {
             + Handler<Reclaim>
             + Handler<LoadKey>
             + Handler<Suspend>
-            + Handler<ReadStatus>,
+            + Handler<ReadStatus>
+            + Handler<Sequence>,
         A::Context: ToEnvelope<A, Open>
             + ToEnvelope<A, LeaseBatches>
             + ToEnvelope<A, Commit>
@@ -56,7 +58,8 @@ impl Db {
             + ToEnvelope<A, Reclaim>
             + ToEnvelope<A, LoadKey>
             + ToEnvelope<A, Suspend>
-            + ToEnvelope<A, ReadStatus>,
+            + ToEnvelope<A, ReadStatus>
+            + ToEnvelope<A, Sequence>,
     {
         Self {
             open: executor.clone().recipient(),
@@ -72,17 +75,19 @@ impl Db {
             load_key: executor.clone().recipient(),
             suspend: executor.clone().recipient(),
             status: executor.clone().recipient(),
+            sequence: executor.clone().recipient(),
         }
     }
 
-    /// Sends long reads to another actor, so that they delay no commit and no renewal of the lease.
+    /// Sends long reads, and what readers can do for themselves, to another actor, so that they delay no commit and no
+    /// renewal of the lease.
     #[must_use]
     pub fn reading_from<A>(self, executor: &Addr<A>) -> Self
     where
-        A: Actor + Handler<ReadStatus>,
-        A::Context: ToEnvelope<A, ReadStatus>,
+        A: Actor + Handler<ReadStatus> + Handler<Sequence>,
+        A::Context: ToEnvelope<A, ReadStatus> + ToEnvelope<A, Sequence>,
     {
-        Self { status: executor.clone().recipient(), ..self }
+        Self { status: executor.clone().recipient(), sequence: executor.clone().recipient(), ..self }
     }
 }
 

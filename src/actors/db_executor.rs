@@ -9,7 +9,7 @@ use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
 
 use super::messages::{
     Commit, Insert, LeaseBatches, Leased, LoadKey, Open, ReadOutcomes, ReadStatus, Reclaim, Register,
-    Release, Remove, Renew, Suspend, TakeInventory,
+    Release, Remove, Renew, Sequence, Suspend, TakeInventory,
 };
 use crate::{
     domain::{CommitVerdict, Digest, InsertVerdict, KeyState, NodeId, Outcome},
@@ -64,7 +64,7 @@ pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Leases batches, then hashes their payloads. Only the digests are kept, so memory does not grow with payloads.
 fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, StoreError> {
-    let leases = store.lease(request.node, request.scheme, request.limit)?;
+    let leases = store.lease(request.node, request.scheme, request.limit, &request.reach)?;
     let held: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     let hashed = leases.into_iter().map(|lease| {
         let digests = digests(store, &lease)?;
@@ -131,8 +131,8 @@ transactions! {
     ReadOutcomes => Vec<Outcome>, |ReadOutcomes(sent), store| store.outcomes(&sent);
     Release => u64, |Release(leases), store| store.release(&leases);
     TakeInventory => Inventory, |TakeInventory { node, stored }, store| store.inventory(node, &stored);
-    Register => NodeId, |Register { name, ttl }, store| store.register_node(&name, ttl);
-    Renew => RenewVerdict, |Renew { node, ttl }, store| store.renew_node(node, ttl);
+    Register => NodeId, |Register { name, ttl, reach }, store| store.register_node(&name, ttl, &reach);
+    Renew => RenewVerdict, |Renew { node, ttl, reach }, store| store.renew_node(node, ttl, &reach);
     Remove => u64, |Remove(node), store| store.remove_node(node);
     Reclaim => Vec<Reclaimed>, |Reclaim { me, grace }, store| store.reclaim(me, grace);
     LoadKey => Option<StoredKey>, |LoadKey(key), store| store.stored_key(key);
@@ -140,4 +140,5 @@ transactions! {
         store.set_key_state(key, KeyState::Suspended, Some(&reason), &by);
     Insert => Vec<InsertVerdict>, |request, store| insert(store, &request);
     ReadStatus => Status, |ReadStatus, store| store.status();
+    Sequence => (), |Sequence, store| store.sequence_commits();
 }

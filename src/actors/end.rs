@@ -5,7 +5,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{db::is_gone, mode::Mode};
-use crate::{config::SettingsError, store::StoreError};
+use crate::{
+    config::SettingsError,
+    domain::Reach,
+    store::{BarredKeys, Status, StoreError},
+};
 
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +41,45 @@ pub enum RunError {
         /// Records without a signature.
         waiting: u64,
     },
+    /// The limits of all active keys keep them from signing.
+    #[error(
+        "none of the active keys may sign now ({barred}), and {waiting} records wait to be signed: see the limits with \
+         'signwave keys list', change them with 'signwave keys set', or generate a key with 'signwave keys generate'"
+    )]
+    BarredKeys {
+        /// Records without a signature.
+        waiting: u64,
+        /// Why the keys may not sign.
+        barred: BarredKeys,
+    },
+    /// Keys may sign, but not here.
+    #[error(
+        "this process can use no active key, and {waiting} records wait to be signed: 'signwave keys list' shows who has \
+         the keys, and 'signwave custody check' whether they can be reached from here"
+    )]
+    NoReachableKey {
+        /// Records without a signature.
+        waiting: u64,
+    },
     /// The operating system refuses to start a thread.
     #[error("cannot start another thread: {0}")]
     Threads(String),
     /// The last of three stop requests came: all unfinished work was dropped.
     #[error("stopped at once: the next run signs again what was being signed")]
     Aborted,
+}
+
+impl RunError {
+    /// Why no key within this reach may sign; `None` if one may.
+    pub(super) fn without_key(status: &Status, reach: &Reach) -> Option<Self> {
+        let waiting = status.waiting();
+        match (status.keys.active, status.usable_keys()) {
+            (0, _) => Some(Self::NoActiveKey { waiting }),
+            (_, 0) => Some(Self::BarredKeys { waiting, barred: status.barred }),
+            _ if status.usable_within(reach) == 0 => Some(Self::NoReachableKey { waiting }),
+            _ => None,
+        }
+    }
 }
 
 /// How long a command retries before it gives up.

@@ -3,10 +3,12 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use tokio::sync::broadcast::{Receiver, Sender};
 
+use super::clock::time_of_day;
 use crate::domain::{BatchId, Epoch, KeyId};
 
 /// Remembers the last events of a run, and sends each to those who listen. Clones share one memory: one clone is handed
@@ -30,6 +32,8 @@ struct Memory {
 pub struct Happened {
     /// The number.
     pub number: u64,
+    /// When it happened, by this machine's clock.
+    pub at: SystemTime,
     /// What happened.
     pub event: Event,
 }
@@ -76,7 +80,7 @@ impl Events {
     pub fn tell(&self, event: Event) {
         let mut memory = self.lock();
         memory.last += 1;
-        let happened = Happened { number: memory.last, event };
+        let happened = Happened { number: memory.last, at: time_of_day(), event };
         if memory.events.len() == REMEMBERED {
             memory.events.pop_front();
         }
@@ -118,7 +122,9 @@ mod tests {
         assert_eq!(missed.iter().map(|happened| happened.number).collect::<Vec<_>>(), [299, 300]);
         assert!(next.try_recv().is_err());
         events.tell(Event::DatabaseAway);
-        assert_eq!(next.try_recv(), Ok(Happened { number: 301, event: Event::DatabaseAway }));
+        let happened = next.try_recv().unwrap();
+        assert_eq!((happened.number, happened.event), (301, Event::DatabaseAway));
+        assert!(happened.at.elapsed().is_ok_and(|ago| ago.as_secs() < 60));
         assert_eq!((events.after(0).0.len(), events.after(301).0.len(), events.last()), (REMEMBERED, 0, 301));
     }
 }

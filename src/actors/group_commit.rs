@@ -183,7 +183,7 @@ async fn wait_after(
         return Err(error.clone());
     }
     let pause = outage.pause();
-    outage.note::<()>(what, &Err(error.clone()));
+    outage.note(what, &Err::<(), _>(error.clone()));
     sleep(pause).await;
     Ok(())
 }

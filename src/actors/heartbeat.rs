@@ -13,6 +13,8 @@ use super::{
 };
 use crate::{
     config::Settings,
+    domain::Reach,
+    signer::OpenSigner,
     store::{RenewVerdict, StoreError},
 };
 
@@ -32,6 +34,8 @@ pub struct Pulse {
     db: Db,
     standing: Arc<Standing>,
     name: String,
+    /// Opens the keys of this node; `None` where it signs nothing.
+    opener: Option<Arc<dyn OpenSigner>>,
     ttl: Duration,
     grace: Duration,
 }
@@ -40,10 +44,20 @@ pub struct Pulse {
 const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
 
 impl Pulse {
-    /// For the node that `standing` describes.
-    pub fn new(settings: &Settings, db: Db, standing: Arc<Standing>) -> Self {
+    /// For the node that `standing` describes. `opener` opens its keys; `None` where it signs nothing.
+    pub fn new(
+        settings: &Settings,
+        opener: Option<Arc<dyn OpenSigner>>,
+        db: Db,
+        standing: Arc<Standing>,
+    ) -> Self {
         let Settings { node_name, lease_ttl, lease_grace, .. } = settings;
-        Self { db, standing, name: node_name.clone(), ttl: *lease_ttl, grace: *lease_grace }
+        Self { db, standing, name: node_name.clone(), opener, ttl: *lease_ttl, grace: *lease_grace }
+    }
+
+    /// The custodians whose keys this node can use now.
+    fn reach(&self) -> Reach {
+        self.opener.as_ref().map_or_else(|| Reach::of([]), |opener| opener.reach())
     }
 
     /// Registers this process as a node, under a new id.
@@ -53,7 +67,8 @@ impl Pulse {
     /// its lease runs out.
     pub async fn register(&self) -> Result<(), StoreError> {
         let sent_at = self.standing.now();
-        let node = ask(&self.db.register, Register { name: self.name.clone(), ttl: self.ttl }).await?;
+        let request = Register { name: self.name.clone(), ttl: self.ttl, reach: self.reach() };
+        let node = ask(&self.db.register, request).await?;
         self.standing.renewed(node, sent_at, self.ttl);
         log::info!("this process is node {node} ({})", self.name);
         Ok(())
@@ -79,7 +94,8 @@ impl Pulse {
             // A node that was removed by a stop must not register again.
             None if self.standing.is_interrupting() => Ok(()),
             None => self.register().await,
-            Some(node) => match ask(&self.db.renew, Renew { node, ttl: self.ttl }).await {
+            Some(node) => match ask(&self.db.renew, Renew { node, ttl: self.ttl, reach: self.reach() }).await
+            {
                 Ok(RenewVerdict::Renewed) => {
                     self.standing.renewed(node, sent_at, self.ttl);
                     Ok(())

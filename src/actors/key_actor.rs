@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 use super::{
     db::{Db, ask},
     messages::{Leased, LoadKey, Sign, SignFailed},
+    pools::Pools,
     signing_key::SigningKey,
-    signing_pool::{Done, Job, KeySource, SigningPool},
+    signing_pool::{Done, Job, KeySource},
     standing::Standing,
 };
 use crate::{
@@ -27,8 +28,8 @@ pub struct KeyTools {
     pub opener: Arc<dyn OpenSigner>,
     /// Whether to verify the signatures of its signer.
     pub checking: Checking,
-    /// The threads that sign.
-    pub pool: Arc<SigningPool>,
+    /// The threads that sign, of each share.
+    pub pools: Arc<Pools>,
     /// Says whether the lease still stands.
     pub standing: Arc<Standing>,
 }
@@ -80,8 +81,8 @@ async fn sign(key: KeyId, opened: Option<SigningKey>, tools: KeyTools, leased: L
     };
     let Leased { lease, digests } = leased;
     let (done, reply) = oneshot::channel();
-    let permit = tools.standing.permit(lease.node());
-    tools.pool.submit(Job::new(source, lease.scheme(), digests, permit, done));
+    let permit = tools.standing.permit(lease.node(), tools.pools.shares().of(source.custody()));
+    tools.pools.submit(Job::new(source, lease.scheme(), digests, permit, done));
     let Done { key: opened, result } =
         reply.await.unwrap_or(Done { key: None, result: Err(SignFailed::Gone) });
     let signed = result.and_then(|signatures| {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::standing::Interrupted;
 use crate::{
     domain::{
-        BatchId, By, CommitVerdict, Digest, Epoch, InsertVerdict, KeyId, Lease, NodeId, Outcome, Scheme,
-        SignedBatch,
+        BatchId, By, CommitVerdict, Digest, Epoch, InsertVerdict, KeyId, Lease, NodeId, Outcome, Reach,
+        Scheme, SignedBatch,
     },
     signer::SignerError,
     store::{
@@ -33,6 +33,8 @@ pub struct LeaseBatches {
     pub scheme: Scheme,
     /// How many at most.
     pub limit: usize,
+    /// Whose keys the node can use.
+    pub reach: Reach,
 }
 
 /// A lease with the digests of its records, in the order of `lease.records`.
@@ -78,6 +80,8 @@ pub struct Register {
     pub name: String,
     /// How long its lease runs.
     pub ttl: Duration,
+    /// Whose keys it can use.
+    pub reach: Reach,
 }
 
 /// To DbExecutor: extend a node's lease.
@@ -88,6 +92,8 @@ pub struct Renew {
     pub node: NodeId,
     /// How long its lease runs from now.
     pub ttl: Duration,
+    /// Whose keys it can use now.
+    pub reach: Reach,
 }
 
 /// To DbExecutor: remove a node and release its batches.
@@ -126,6 +132,11 @@ pub struct Suspend {
 #[derive(Message)]
 #[rtype(result = "Result<Status, StoreError>")]
 pub struct ReadStatus;
+
+/// To DbExecutor: give signed batches their positions in the feed.
+#[derive(Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Sequence;
 
 /// A record that a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,14 +197,53 @@ pub enum SignFailed {
     Gone,
 }
 
+/// Why batches were not signed, for a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureReason {
+    /// The database did not give the key.
+    Database,
+    /// The custodian of the key does not answer.
+    Custodian,
+    /// The key is missing, damaged, or cannot be opened, or its signer failed.
+    Key,
+    /// The signatures were not those of the batch: too many or too few, or one does not verify.
+    Check,
+    /// A thread or an actor panicked or ended.
+    Panic,
+}
+
+impl FailureReason {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Database, Self::Custodian, Self::Key, Self::Check, Self::Panic];
+
+    /// The value of the metric's label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Custodian => "custodian",
+            Self::Key => "key",
+            Self::Check => "check",
+            Self::Panic => "panic",
+        }
+    }
+}
+
 impl SignFailed {
+    /// The kind of failure; `None` if nothing failed.
+    pub fn reason(&self) -> Option<FailureReason> {
+        Some(match self {
+            Self::Interrupted(_) => return None,
+            Self::Signer(SignerError::CustodianDown { .. }) => FailureReason::Custodian,
+            Self::Load(StoreError::Corrupt(_)) | Self::NoSuchKey | Self::Signer(_) => FailureReason::Key,
+            Self::Load(_) => FailureReason::Database,
+            Self::WrongCount { .. } | Self::NotVerified { .. } => FailureReason::Check,
+            Self::Panicked(_) | Self::Gone => FailureReason::Panic,
+        })
+    }
+
     /// Whether the key is to blame, so that it counts towards its suspension.
     pub fn blames_key(&self) -> bool {
-        match self {
-            Self::Interrupted(_) => false,
-            Self::Load(error) => matches!(error, StoreError::Corrupt(_)),
-            _ => true,
-        }
+        !matches!(self.reason(), None | Some(FailureReason::Database | FailureReason::Custodian))
     }
 }
 
@@ -209,7 +259,16 @@ pub struct Feed {
 
 /// Emit's reply to [`Feed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fed {
+pub struct Fed {
+    /// How it is known that batches are open.
+    pub supply: Supply,
+    /// About how many records wait, in open batches and in none.
+    pub backlog: u64,
+}
+
+/// What Emit knows of open batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supply {
     /// As many batches as wanted are believed open. The database was not asked.
     Promised(usize),
     /// The database was asked just now.
@@ -219,16 +278,16 @@ pub enum Fed {
 impl Fed {
     /// How many batches are open.
     pub fn open(&self) -> usize {
-        match self {
-            Self::Promised(want) => *want,
-            Self::Counted(opened) => opened.open,
+        match self.supply {
+            Supply::Promised(want) => want,
+            Supply::Counted(opened) => opened.open,
         }
     }
 
     /// How many batches are leased, by any node, when it is certain that nothing else waits; otherwise `None`.
     pub fn held_when_nothing_waits(&self) -> Option<usize> {
-        match self {
-            Self::Counted(opened) if opened.open == 0 && opened.waiting.is_none() => Some(opened.leased),
+        match self.supply {
+            Supply::Counted(opened) if opened.open == 0 && opened.waiting.is_none() => Some(opened.leased),
             _ => None,
         }
     }

@@ -1,11 +1,10 @@
 //! Outages: logs the first failure, then each time the number of failures has doubled, and the end of the outage.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use actix_rt::time::sleep;
 
 use super::stop::Stop;
-use crate::store::StoreError;
 
 /// Counts failures in a row.
 #[derive(Debug, Default)]
@@ -16,7 +15,7 @@ pub struct Outage {
 
 impl Outage {
     /// Notes the result of an attempt to do `what`, and logs what has not been logged yet.
-    pub fn note<T>(&mut self, what: &str, result: &Result<T, StoreError>) {
+    pub fn note<T, E: Display>(&mut self, what: &str, result: &Result<T, E>) {
         match result {
             Ok(_) => {
                 if self.failures > 0 {

@@ -1,9 +1,10 @@
 //! Parts: everything that a run consists of, besides its database.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    commits::Commits, counters::Counters, events::Events, mode::Mode, news::News, stop::Stop, vitals::Vitals,
+    commits::Commits, counters::Counters, events::Events, mode::Mode, news::News, share::Shares, stop::Stop,
+    vitals::Vitals,
 };
 use crate::{config::Settings, signer::OpenSigner};
 
@@ -35,6 +36,12 @@ impl Parts {
     /// The signing threads of the run: none where it only forms batches.
     pub fn signing_threads(&self) -> usize {
         if self.mode.roles().signs() { self.settings.signers } else { 0 }
+    }
+
+    /// The shares of the run: only that of the signing threads where it only forms batches.
+    pub fn shares(&self) -> Shares {
+        let sessions = if self.mode.roles().signs() { self.opener.sessions() } else { BTreeMap::new() };
+        Shares::new(self.signing_threads(), sessions)
     }
 
     /// Parts with a new stop, new counters, and new notifications, which nothing else uses yet.

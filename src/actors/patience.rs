@@ -25,8 +25,9 @@ const STORED_IN: Duration = Duration::from_micros(100);
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Patience {
-    pub(super) fn of(settings: &Settings) -> Self {
-        let begun = settings.signers.saturating_mul(settings.batch_size);
+    /// For a node that signs `threads` batches at a time.
+    pub(super) fn of(settings: &Settings, threads: usize) -> Self {
+        let begun = threads.saturating_mul(settings.batch_size);
         let storing = SETTLING + STORED_IN * u32::try_from(begun).unwrap_or(u32::MAX);
         Self { grace: settings.stop_grace, storing }
     }

@@ -21,6 +21,9 @@ use super::{
     outage::Outage,
     parts::Parts,
     patience::Patience,
+    pools::Pools,
+    sequencing::Sequencing,
+    share::Share,
     signing_pool::SigningPool,
     standing::{Standing, StopLevel},
     stop::Stop,
@@ -105,14 +108,15 @@ pub struct Service {
     news: News,
     stop: Stop,
     listening: Option<Listening>,
+    sequencing: Sequencing,
     ended: UnboundedReceiver<End>,
-    pool: Arc<SigningPool>,
+    pools: Arc<Pools>,
     patience: Patience,
 }
 
 impl Service {
     /// Reclaims the batches of dead nodes, registers this process as a node, and starts every actor. `pool` starts
-    /// the given number of signing threads.
+    /// the threads of a share.
     ///
     /// # Errors
     /// When the settings contradict themselves or the database refuses.
@@ -120,27 +124,32 @@ impl Service {
         parts: Parts,
         db: Db,
         clock: Clock,
-        pool: impl FnOnce(usize) -> std::io::Result<SigningPool>,
+        pool: impl FnMut(&Share) -> std::io::Result<SigningPool>,
     ) -> Result<Self, RunError> {
-        let signers = parts.signing_threads();
+        let shares = parts.shares();
         let Parts { settings, opener, mode, stop, counters, news, commits, events, vitals } = parts;
         settings.check()?;
         let standing = vitals.show(Standing::telling(clock, events));
-        let pulse = Pulse::new(&settings, db.clone(), Arc::clone(&standing));
+        let signs = mode.roles().signs();
+        let pulse =
+            Pulse::new(&settings, signs.then(|| Arc::clone(&opener)), db.clone(), Arc::clone(&standing));
         pulse.reclaim().await?;
         pulse.register().await?;
-        let pool = Arc::new(pool(signers).map_err(|error| RunError::Threads(error.to_string()))?);
+        let pools =
+            Pools::start(shares.clone(), pool).map_err(|error| RunError::Threads(error.to_string()))?;
+        let (pools, patience) = (Arc::new(pools), Patience::of(&settings, shares.threads()));
         let (ends, ended) = Ends::new(mode);
 
         // Ingest and the others need each other's addresses: Ingest's address comes first, the actor last.
         let ingest = Context::<Ingest>::new();
         let tools = KeyTools {
             db: db.clone(),
-            opener,
+            opener: Arc::clone(&opener),
             checking: settings.checking,
-            pool: Arc::clone(&pool),
+            pools: Arc::clone(&pools),
             standing: Arc::clone(&standing),
         };
+        let sequencing = Sequencing::start(db.sequence.clone(), commits.listen(), settings.lease_ttl / 3);
         let supervisor = Supervisor::new(settings.node_name.clone(), tools).start();
         let wakes = ingest.address().recipient();
         let outlet = Outlet {
@@ -161,20 +170,13 @@ impl Service {
             standing: Arc::clone(&standing),
             counters,
             commits,
+            opener,
+            shares,
             ends,
         };
         let ingest = ingest.run(Ingest::new(&settings, links));
-        Ok(Self {
-            standing,
-            ingest,
-            heartbeat,
-            news,
-            stop,
-            listening: None,
-            ended,
-            pool,
-            patience: Patience::of(&settings),
-        })
+        let listening = None;
+        Ok(Self { standing, ingest, heartbeat, news, stop, listening, sequencing, ended, pools, patience })
     }
 
     /// Returns the result of `starting`; `None` if a stop was requested and `starting` does not end soon after it.
@@ -241,7 +243,7 @@ impl Service {
     /// and removes the node. If we die anywhere here, other nodes reclaim what is left.
     async fn stop_in_order(&self) {
         self.standing.stop(StopLevel::Finishing);
-        self.pool.give_back_waiting();
+        self.pools.give_back_waiting();
         self.patience.announce(&self.standing);
         let (standing, patience) = (Arc::clone(&self.standing), self.patience);
         let interrupt = async move {
@@ -255,7 +257,9 @@ impl Service {
             () = interrupt => log::warn!("batches in hand could not be stored or given back: other nodes will reclaim them"),
         }
         self.standing.stop(StopLevel::Interrupting);
-        match timeout(LAST_STEPS, self.heartbeat.send(Leave)).await {
+        let leaving = timeout(LAST_STEPS, self.heartbeat.send(Leave));
+        let ((), left) = tokio::join!(self.sequencing.finish(LAST_STEPS), leaving);
+        match left {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => {
                 log::warn!("this node could not be removed, so its lease will run out: {error}")

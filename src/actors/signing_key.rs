@@ -14,6 +14,7 @@ const VERIFIED_AT_A_TIME: usize = 128;
 pub(super) struct SigningKey {
     signer: Box<dyn Signer>,
     verifier: Option<Box<dyn Verifier>>,
+    custody: String,
 }
 
 impl SigningKey {
@@ -24,7 +25,12 @@ impl SigningKey {
     ) -> Result<Self, SignerError> {
         let signer = opener.open(key)?;
         let verifier = checking.verifies(signer.checks_itself()).then(|| verifier(key)).transpose()?;
-        Ok(Self { signer, verifier })
+        Ok(Self { signer, verifier, custody: key.material.columns().0.to_owned() })
+    }
+
+    /// Who has custody of the key.
+    pub(super) fn custody(&self) -> &str {
+        &self.custody
     }
 
     /// Bytes per signature.

@@ -1,9 +1,11 @@
-//! The signing threads, one per core. They do all private-key operations, however many keys there are.
+//! The threads of a share. The signing threads, one per core, do all private-key operations of this process, however
+//! many keys there are. Those of a custodian that signs elsewhere wait for its answers.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -12,6 +14,7 @@ use tokio::sync::oneshot;
 use super::{
     db_executor::panic_message,
     messages::SignFailed,
+    share::{Share, ShareId},
     signing_key::SigningKey,
     standing::{Interrupted, Permit},
     workload::Ticket,
@@ -25,6 +28,9 @@ use crate::{
 /// How many operations are made between two checks of the permit: as many as an engine makes at once, at most 2 ms of
 /// RSA-2048.
 const SIGNED_AT_A_TIME: usize = LANES;
+
+/// Where one operation takes longer, the permit is checked after each.
+const SLOW: Duration = Duration::from_millis(50);
 
 /// A fixed number of threads with one queue. The number of leases that a node may hold limits the length of the
 /// queue.
@@ -52,9 +58,13 @@ struct Work {
     scheme: Scheme,
     digests: Vec<Digest>,
     permit: Permit,
+    /// When it was handed to the threads.
+    queued: Duration,
     /// Exists from the first operation to the last.
     ticket: Option<Ticket>,
     next: usize,
+    /// How long each of the last operations took.
+    each: Option<Duration>,
     signatures: SignatureBuf,
 }
 
@@ -70,13 +80,16 @@ impl SigningPool {
     ///
     /// # Errors
     /// When the operating system refuses to start a thread.
-    pub fn start(threads: usize) -> std::io::Result<Self> {
+    pub fn start(share: &Share) -> std::io::Result<Self> {
         let (queue, jobs) = unbounded::<Job>();
+        let name = share.custodian().unwrap_or("sign");
         let spawn = |i| {
             let jobs = jobs.clone();
-            thread::Builder::new().name(format!("sign-{i}")).spawn(move || jobs.iter().for_each(Job::finish))
+            thread::Builder::new()
+                .name(format!("{name}-{i}"))
+                .spawn(move || jobs.iter().for_each(Job::finish))
         };
-        (0..threads).try_for_each(|i| spawn(i).map(drop))?;
+        (0..share.threads()).try_for_each(|i| spawn(i).map(drop))?;
         // The queue outlives its threads only at exit. The sender of the reply is dropped then, which the
         // KeyActor notices.
         Ok(Self { submit: Box::new(move |job| drop(queue.send(job))), waiting: Some(jobs) })
@@ -106,9 +119,24 @@ impl Job {
         permit: Permit,
         done: oneshot::Sender<Done>,
     ) -> Self {
-        let work =
-            Work { scheme, digests, permit, ticket: None, next: 0, signatures: SignatureBuf::default() };
+        let (queued, signatures) = (permit.now(), SignatureBuf::default());
+        let work = Work { scheme, digests, permit, queued, ticket: None, next: 0, each: None, signatures };
         Self { key, work, done }
+    }
+
+    /// The share whose threads do it.
+    pub(super) fn share(&self) -> ShareId {
+        self.work.permit.share()
+    }
+
+    /// Who has custody of its key.
+    pub fn custody(&self) -> &str {
+        self.key.custody()
+    }
+
+    /// How many signatures the next step makes.
+    pub fn size_of_next_step(&self) -> usize {
+        self.work.end_of_group() - self.work.next
     }
 
     fn give_back(self) {
@@ -163,23 +191,45 @@ impl Work {
     fn sign_group(&mut self, key: &mut SigningKey) -> Result<bool, SignFailed> {
         if self.next == 0 {
             self.permit.may_start()?;
-            self.ticket = Some(self.permit.begin(self.digests.len()));
+            self.ticket = Some(self.permit.begin(self.digests.len(), self.queued));
             self.signatures = SignatureBuf::with_capacity(key.modulus_len(), self.digests.len());
         }
         self.permit.may_continue()?;
-        let end = self.digests.len().min(self.next + SIGNED_AT_A_TIME);
+        let end = self.end_of_group();
         key.sign(self.scheme, &self.digests[self.next..end], &mut self.signatures)?;
         self.next = end;
-        self.ticket.iter().for_each(|ticket| self.permit.note(ticket, end));
+        let each = self.ticket.as_ref().and_then(|ticket| self.permit.note(ticket, end));
+        self.each = each.filter(|each| !each.is_zero()).or(self.each);
         let is_done = end == self.digests.len();
         if is_done {
             key.check(self.scheme, &self.digests, &self.signatures, &self.permit)?;
         }
         Ok(is_done)
     }
+
+    /// The index behind the next group. A custodian that signs elsewhere is slow until it is known to be fast.
+    fn end_of_group(&self) -> usize {
+        let is_slow = |each: Duration| each > SLOW;
+        let is_slow = match self.each {
+            Some(each) => is_slow(each),
+            None if self.permit.share().waits() => {
+                self.permit.speed().is_none_or(|speed| is_slow(speed.each))
+            }
+            None => false,
+        };
+        self.digests.len().min(self.next + if is_slow { 1 } else { SIGNED_AT_A_TIME })
+    }
 }
 
 impl KeySource {
+    /// Who has custody of the key.
+    pub(super) fn custody(&self) -> &str {
+        match self {
+            Self::Ready(key) => key.custody(),
+            Self::Stored(_, key, _) => key.material.columns().0,
+        }
+    }
+
     fn open(self) -> Result<SigningKey, SignerError> {
         match self {
             Self::Ready(key) => Ok(key),

@@ -12,6 +12,8 @@ use std::{
 use super::{
     clock::Clock,
     events::{Event, Events},
+    share::ShareId,
+    speed::Speed,
     workload::{Ticket, Workload},
 };
 use crate::{domain::NodeId, store::StoreError};
@@ -164,9 +166,9 @@ impl Standing {
         &self.workload
     }
 
-    /// A permit that a signing thread checks while it signs under a lease of `node`.
-    pub fn permit(self: &Arc<Self>, node: NodeId) -> Permit {
-        Permit { standing: Arc::clone(self), node }
+    /// A permit that a thread of `share` checks while it signs under a lease of `node`.
+    pub fn permit(self: &Arc<Self>, node: NodeId, share: ShareId) -> Permit {
+        Permit { standing: Arc::clone(self), node, share }
     }
 }
 
@@ -174,6 +176,7 @@ impl Standing {
 pub struct Permit {
     standing: Arc<Standing>,
     node: NodeId,
+    share: ShareId,
 }
 
 impl Permit {
@@ -187,14 +190,29 @@ impl Permit {
         self.check(StopLevel::Finishing)
     }
 
-    /// Notes that a batch of `records` records is begun.
-    pub(super) fn begin(&self, records: usize) -> Ticket {
-        self.standing.workload.begin(records, self.standing.now())
+    /// The current time.
+    pub(super) fn now(&self) -> Duration {
+        self.standing.now()
     }
 
-    /// Notes that `records` of its records are signed.
-    pub(super) fn note(&self, ticket: &Ticket, records: usize) {
-        ticket.done(records, self.standing.now());
+    /// Notes that a batch of `records` records is begun, which has waited for a thread since `queued`.
+    pub(super) fn begin(&self, records: usize, queued: Duration) -> Ticket {
+        self.standing.workload.begin(self.share, records, queued, self.standing.now())
+    }
+
+    /// Notes that `records` of its records are signed. Returns how long each of the last ones took.
+    pub(super) fn note(&self, ticket: &Ticket, records: usize) -> Option<Duration> {
+        ticket.done(records, self.standing.now())
+    }
+
+    /// The share whose threads sign.
+    pub(super) fn share(&self) -> ShareId {
+        self.share
+    }
+
+    /// How fast this share signs; `None` while this is not known.
+    pub(super) fn speed(&self) -> Option<Speed> {
+        self.standing.workload.speed(self.share)
     }
 
     fn check(&self, at_most: StopLevel) -> Result<(), Interrupted> {
@@ -240,7 +258,7 @@ mod tests {
     fn a_permit_ends_with_the_node_that_it_was_given_for() {
         let (standing, _) = standing();
         standing.renewed(NodeId(1), Duration::from_secs(100), TTL);
-        let permit = standing.permit(NodeId(1));
+        let permit = standing.permit(NodeId(1), ShareId::SIGNING);
         assert_eq!(permit.may_start(), Ok(()));
         standing.lost();
         assert_eq!(permit.may_continue(), Err(Interrupted::LeaseOver));
@@ -252,7 +270,7 @@ mod tests {
     fn a_stop_lets_begun_batches_finish_until_it_interrupts_them() {
         let (standing, _) = standing();
         standing.renewed(NodeId(1), Duration::from_secs(100), TTL);
-        let permit = standing.permit(NodeId(1));
+        let permit = standing.permit(NodeId(1), ShareId::SIGNING);
         standing.stop(StopLevel::Finishing);
         assert_eq!(permit.may_start(), Err(Interrupted::Stopping));
         assert_eq!(permit.may_continue(), Ok(()));

@@ -37,6 +37,14 @@ impl Vitals {
         self.look(|standing| standing.workload().per_record().read())
     }
 
+    /// How long batches waited for a signing thread, and how long they took to be signed.
+    pub fn times_per_batch(&self) -> Option<(Timings, Timings)> {
+        self.look(|standing| {
+            let workload = standing.workload();
+            (workload.waits().read(), workload.signings().read())
+        })
+    }
+
     pub(super) fn show(&self, standing: Arc<Standing>) -> Arc<Standing> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&standing));
         standing

@@ -143,7 +143,7 @@ mod tests {
         *,
     };
     use crate::{
-        domain::{By, Fingerprint, KeyMaterial, NodeId, Scheme, SignatureBuf, Who},
+        domain::{By, Fingerprint, KeyLimits, KeyMaterial, NodeId, Reach, Scheme, SignatureBuf, Who},
         signer::Engine,
         store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
     };
@@ -163,16 +163,17 @@ mod tests {
             public_key: vec![0],
             bits: 2048,
             material: KeyMaterial::Sealed(vec![0]),
+            limits: KeyLimits::default(),
         };
         store.add_key(&key, &By::without_request(Who::CommandLine("tester".to_owned()))).unwrap();
-        let node = store.register_node("node", std::time::Duration::from_secs(9)).unwrap();
+        let node = store.register_node("node", std::time::Duration::from_secs(9), &Reach::default()).unwrap();
         (folder, store, node)
     }
 
     #[test]
     fn a_key_that_is_missing_is_named_once_for_a_batch_of_any_size() {
         let (_folder, store, node) = store(2 * PIECE + 1, 2 * PIECE + 1);
-        let lease = store.lease(node, Scheme::Ps256, 1).unwrap().remove(0);
+        let lease = store.lease(node, Scheme::Ps256, 1, &Reach::default()).unwrap().remove(0);
         let mut signatures = SignatureBuf::with_capacity(256, 2 * PIECE + 1);
         (0..2 * PIECE + 1).for_each(|_| _ = signatures.push_zeroed());
         store.commit(&[lease.signed(signatures).unwrap()]).unwrap();
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_key_that_went_from_one_batch_to_the_next_meanwhile_is_not_in_use_twice() {
         let (_folder, store, node) = store(2, 1);
-        let lease = || store.lease(node, Scheme::Ps256, 1).unwrap().remove(0);
+        let lease = || store.lease(node, Scheme::Ps256, 1, &Reach::default()).unwrap().remove(0);
 
         let first = lease();
         let first_row = store.batches(BatchId(0), 1).unwrap().remove(0);

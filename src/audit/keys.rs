@@ -8,7 +8,7 @@ use std::{
 use super::{Problem, findings::Findings};
 use crate::{
     domain::{Digest, KeyId, Scheme, promises::Invalid},
-    signer::{Engine, PublicKey, SignerError, Verifier},
+    signer::{CertificateChain, Engine, PublicKey, SignerError, Verifier},
     store::{KeyRow, Reading, StoreError},
 };
 
@@ -73,6 +73,23 @@ impl<'a> VerifyingKeys<'a> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&key));
         Ok(Some(key))
     }
+}
+
+/// Checks the certificates that are stored of these keys. A bad public key is reported elsewhere.
+pub(super) fn check_certificates(
+    store: &dyn Reading,
+    rows: &[KeyRow],
+    findings: &Findings,
+) -> Result<(), StoreError> {
+    let rows: HashMap<_, _> = rows.iter().map(|row| (row.id, row)).collect();
+    for (key, chain) in store.certificates(None)? {
+        let public_key = rows.get(&key).and_then(|row| PublicKey::from_spki(&row.public_key).ok());
+        let Some(public_key) = public_key else { continue };
+        if let Err(flaw) = CertificateChain::from_der(&chain, &public_key) {
+            findings.add(Problem::BadCertificates { key, reason: flaw.to_string() });
+        }
+    }
+    Ok(())
 }
 
 fn check(row: &KeyRow, engine: Engine, findings: &Findings) -> Result<VerifyingKey, SignerError> {

@@ -5,6 +5,7 @@
 //! check is read again before it is reported.
 
 mod batches;
+mod feed;
 mod findings;
 mod group;
 mod keys;
@@ -26,7 +27,7 @@ use crate::{
     store::{Audit, KeyRow, StoreError},
 };
 use findings::Findings;
-use keys::VerifyingKeys;
+use keys::{VerifyingKeys, check_certificates};
 use scan::Scan;
 
 /// Checks the whole database on `threads` threads with `engine`. Calls `progress` after each piece, with the
@@ -43,6 +44,7 @@ pub fn check_all(
     let findings = Findings::default();
     let keys_before = store.keys()?;
     let keys = VerifyingKeys::new(store, engine, &keys_before, &findings);
+    check_certificates(store, &keys_before, &findings)?;
     let mut batches = Batches::default();
     let (verified, counts) = thread::scope(|scope| {
         // The database checks itself in parallel, which takes about a tenth of the time of the rest.
@@ -54,6 +56,7 @@ pub fn check_all(
     })?;
     let keys_after = store.keys()?;
     check_keys(&batches, &keys_before, &keys_after, &findings);
+    feed::check(store, &batches, &findings)?;
     Ok(Report::new(batches.by_state(), verified, counts, keys_after.len(), findings))
 }
 
@@ -70,7 +73,7 @@ fn check_keys(batches: &Batches, before: &[KeyRow], after: &[KeyRow], findings: 
     let before: HashMap<_, _> = before.iter().map(|key| (key.id, key.signature_count)).collect();
     for key in after {
         let before = before.get(&key.id).copied().unwrap_or(0);
-        let wrong = batches.check_key(key.id, before, key.signature_count);
+        let wrong = batches.check_key(key.fact(), before);
         wrong.into_iter().for_each(|breach| findings.add(breach));
     }
 }

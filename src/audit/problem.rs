@@ -45,6 +45,14 @@ pub enum Problem {
         /// What the public key gives.
         actual: u32,
     },
+    /// The stored certificates are not a chain that begins with one of this key.
+    #[error("key {key}: its certificates are wrong: {reason}")]
+    BadCertificates {
+        /// The key.
+        key: KeyId,
+        /// Why.
+        reason: String,
+    },
     /// Two rows hold the same key, which could therefore be used twice at once.
     #[error("keys {first} and {second} are the same key")]
     SameKeyTwice {

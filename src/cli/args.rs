@@ -49,11 +49,17 @@ pub enum Command {
     Seed(super::seed::Seed),
     /// Read records from a file, or from standard input with '-'
     Import(super::import::Import),
+    /// Look after messages of a broker that became no record
+    #[command(subcommand)]
+    Refused(super::refused::Refused),
     /// Write the stored signatures
     Export(super::export::Export),
     /// Manage the keys
     #[command(subcommand)]
     Keys(super::keys::Keys),
+    /// Look at the places that keep private keys outside the database
+    #[command(subcommand)]
+    Custody(super::custody::Custody),
     /// Manage who may call the API
     #[command(subcommand)]
     Tokens(super::tokens::Tokens),
@@ -128,7 +134,18 @@ mod tests {
                 assert!(is_default(&command, &setting, said) != Some(false), "README: {setting}");
             }
         }
-        assert_eq!(in_words, ["listen", "signers", "prefetch", "node-name", "config", "master-key-file"]);
+        assert_eq!(
+            in_words,
+            [
+                "listen",
+                "signers",
+                "prefetch",
+                "node-name",
+                "config",
+                "master-key-file",
+                "next-master-key-file"
+            ]
+        );
         let example = Options::parse(EXAMPLE, Path::new("x.toml")).unwrap();
         assert_eq!(example.database.clone().unwrap().0, Options::DATABASE);
         assert_eq!(Options { database: None, ..example }, Options::default());

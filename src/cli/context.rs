@@ -1,6 +1,6 @@
 //! What a command works with: the settings, the database, the master key, the progress bars.
 
-use std::{env, path::Path, sync::Arc};
+use std::{collections::BTreeMap, env, path::Path, sync::Arc};
 
 use anyhow::{Result, bail};
 use indicatif::MultiProgress;
@@ -14,8 +14,12 @@ use super::{
     progress::{ProgressDisplay, Unit},
 };
 use crate::{
-    config::Settings,
-    signer::{Engine, Keyring, MasterKey},
+    config::{Custodian, Settings},
+    domain::CustodianName,
+    signer::{
+        Custodians, Engine, KeyFiles, Keyring, MasterKeys, SignerError,
+        token::{Token, TokenAccess, TokenSettings},
+    },
     store::{self, DatabaseUrl, Store},
 };
 
@@ -24,6 +28,32 @@ pub struct Context {
     options: Options,
     names_database: bool,
     bars: MultiProgress,
+}
+
+/// What keeps private keys outside the database, as commands use it.
+pub enum Place {
+    /// A directory of key files.
+    Files(KeyFiles),
+    /// A hardware token.
+    Token(TokenPlace),
+}
+
+/// A hardware token that is not open yet.
+pub struct TokenPlace {
+    custodian: String,
+    settings: TokenSettings,
+}
+
+impl TokenPlace {
+    /// Opens the token.
+    pub fn open(&self) -> Result<TokenAccess, SignerError> {
+        TokenAccess::open(&self.custodian, Path::new(OWN_PROGRAM), &self.settings)
+    }
+
+    /// How it is reached.
+    pub fn settings(&self) -> &TokenSettings {
+        &self.settings
+    }
 }
 
 /// An open database.
@@ -90,18 +120,60 @@ impl Context {
         self.open_at(url)
     }
 
-    /// The master key of the database, proven to open its sealed keys.
-    pub fn master_key(&self, database: &Database) -> Result<MasterKey> {
-        self.master_key_source(database)?.master_key()
+    /// The master keys of the database, proven to open a sealed key.
+    pub fn master_keys(&self, database: &Database) -> Result<MasterKeys> {
+        self.master_key_sources(database)?.master_keys()
     }
 
     /// The keyring, which opens the keys of the database. The engine is tested first.
     pub fn keyring(&self, database: &Database, engine: Engine) -> Result<Keyring> {
         engine.prepare()?;
-        self.master_key_source(database)?.keyring(engine)
+        self.master_key_sources(database)?.keyring(engine)
     }
 
-    fn master_key_source<'a>(&'a self, database: &'a Database) -> Result<master_key::Source<'a>> {
+    /// Opens the keys of the database, wherever they are kept.
+    pub fn custodians(&self, keyring: Arc<Keyring>, engine: Engine) -> Custodians {
+        let (mut files, mut tokens) = (BTreeMap::new(), BTreeMap::new());
+        for (name, custodian) in &self.options.custody {
+            match custodian {
+                Custodian::File { directory, passphrase_file } => {
+                    let keys = KeyFiles::new(engine, directory.clone(), passphrase_file.clone());
+                    files.insert(name.to_string(), keys);
+                }
+                Custodian::Pkcs11(token) => {
+                    let token = Token::new(name.as_str(), OWN_PROGRAM.into(), token.clone());
+                    tokens.insert(name.to_string(), Arc::new(token));
+                }
+            }
+        }
+        Custodians::new(keyring, files, tokens)
+    }
+
+    /// The names of the custodians that the settings file names.
+    pub fn custodian_names(&self) -> Vec<String> {
+        self.options.custody.keys().map(CustodianName::to_string).collect()
+    }
+
+    /// A custodian, by the name that the settings file gives it.
+    pub fn custodian(&self, name: &str) -> Result<Place> {
+        let mut custody = self.options.custody.iter();
+        let Some((_, found)) = custody.find(|(known, _)| known.as_str() == name) else {
+            bail!(Usage(format!(
+                "the settings file names no custodian '{name}': add a section [custody.{name}]"
+            )))
+        };
+        Ok(match found {
+            Custodian::File { directory, passphrase_file } => {
+                Place::Files(KeyFiles::new(self.signer(), directory.clone(), passphrase_file.clone()))
+            }
+            Custodian::Pkcs11(token) => {
+                Place::Token(TokenPlace { custodian: name.to_owned(), settings: token.clone() })
+            }
+        })
+    }
+
+    /// Where the master keys of the database may come from.
+    pub fn master_key_sources<'a>(&'a self, database: &'a Database) -> Result<master_key::Sources<'a>> {
         let text = match env::var(MASTER_KEY) {
             Ok(text) => Some(text.into()),
             Err(env::VarError::NotPresent) => None,
@@ -110,8 +182,15 @@ impl Context {
                 bail!(Usage(format!("{MASTER_KEY} is not UTF-8 text: set it to the master key in base64")))
             }
         };
-        let (file, store) = (self.master_key_file(), database.store.as_ref());
-        Ok(master_key::Source { file, text, url: &database.url, store })
+        Ok(master_key::Sources {
+            file: self.master_key_file(),
+            command: self.options.master_key_command.as_ref(),
+            text,
+            next_file: self.options.next_master_key_file.as_deref(),
+            next_command: self.options.next_master_key_command.as_ref(),
+            url: &database.url,
+            store: database.store.as_ref(),
+        })
     }
 
     /// Whether the master key is read from standard input.
@@ -154,11 +233,19 @@ impl Context {
         given.over(self.options.import.clone()).max_payload.get()
     }
 
+    /// Calls `print` while no progress bar is shown.
+    pub fn aside_bars<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bars.suspend(print)
+    }
+
     /// Shows the progress of work that takes a while. A `total` of 0 means that the amount is unknown.
     pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> ProgressDisplay {
         ProgressDisplay::start(&self.bars, what, total, unit)
     }
 }
+
+/// The program that runs, also after an upgrade has put another in its place.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,11 @@
 
 use anyhow::{Result, bail};
 
-use super::{failure::Usage, limits, options::ServeOptions};
+use super::{
+    failure::Usage,
+    limits,
+    options::{Dashboard, ServeOptions},
+};
 use crate::{
     config::Listen,
     http::{Access, Hosts, Identity, ListenError, Listener, Server, Surface, TlsFiles},
@@ -27,7 +31,8 @@ pub fn bind(options: &ServeOptions) -> Result<Option<Server>> {
     let listeners: Vec<_> =
         listeners.into_iter().filter_map(|(listener, surface)| Some((listener?, surface))).collect();
     let hosts = Hosts { names: options.allowed_hosts.clone(), origins: options.cors_origins.clone() };
-    Ok(Some(Server { listeners, hosts, connections: limits::http_connections() })
+    let has_dashboard = options.dashboard == Dashboard::On;
+    Ok(Some(Server { listeners, hosts, connections: limits::http_connections(), has_dashboard })
         .filter(|server| !server.listeners.is_empty()))
 }
 

@@ -9,7 +9,9 @@ mod completions;
 mod config_file;
 mod confirm;
 mod context;
+mod custody;
 mod demo;
+mod entrance;
 mod export;
 mod failure;
 mod formats;
@@ -26,6 +28,7 @@ mod other_engine;
 mod panicking;
 mod progress;
 pub mod raw;
+mod refused;
 mod run;
 mod schemes;
 mod seed;
@@ -51,10 +54,14 @@ use context::Context;
 use options::LogFormat;
 pub use options::Options;
 
-use crate::formats::shown::shown;
+use crate::{formats::shown::shown, signer::token::protocol::TOKEN_HOST, token_host};
 
 /// Runs the command line of this process, errors included.
 pub fn main() -> ExitCode {
+    // Before all else, because a process that holds a token has neither a command line nor settings.
+    if env::args_os().skip(1).eq([TOKEN_HOST]) {
+        return token_host::run();
+    }
     limits::raise();
     panicking::guard(run_command_line)
 }
@@ -115,8 +122,10 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Migrate(migrate) => migrate.run(context),
         Command::Seed(seed) => seed.run(context),
         Command::Import(import) => import.run(context),
+        Command::Refused(refused) => refused.run(context),
         Command::Export(export) => export.run(context),
         Command::Keys(keys) => keys.run(context),
+        Command::Custody(custody) => custody.run(context),
         Command::Tokens(tokens) => tokens.run(context),
         Command::AuditLog(audit_log) => audit_log.run(context),
         Command::Verify(verify) => verify.run(context),

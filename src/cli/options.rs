@@ -1,12 +1,14 @@
 //! The settings of all commands, as flags, variables of the environment and `signwave.toml` give them.
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf};
+use std::{collections::BTreeMap, fmt, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
-    config::{Listen, Roles, Settings, parsed, parsed_some},
+    config::{Custodian, Listen, Roles, Settings, parsed, parsed_some},
+    domain::CustodianName,
+    signer::MasterKeyCommand,
     store,
 };
 
@@ -28,6 +30,17 @@ pub struct Options {
     /// The master key that seals the private keys [default: the database's path + '.master']
     #[arg(long, global = true, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
+    /// A command that prints the master key, in the place of the file. No shell runs it
+    #[arg(long, global = true, value_name = "COMMAND")]
+    #[serde(deserialize_with = "command")]
+    pub master_key_command: Option<MasterKeyCommand>,
+    /// The next master key, while the master key is changed [default: the master key file + '.next']
+    #[arg(long, global = true, value_name = "FILE")]
+    pub next_master_key_file: Option<PathBuf>,
+    /// A command that prints the next master key, in the place of the file
+    #[arg(long, global = true, value_name = "COMMAND")]
+    #[serde(deserialize_with = "command")]
+    pub next_master_key_command: Option<MasterKeyCommand>,
     /// The log format: text for people, json for programs [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: LogFormat,
@@ -40,6 +53,9 @@ pub struct Options {
     /// How to read records.
     #[arg(skip)]
     pub import: ImportOptions,
+    /// Who keeps private keys outside the database.
+    #[arg(skip)]
+    pub custody: BTreeMap<CustodianName, Custodian>,
 }
 
 impl Options {
@@ -55,15 +71,19 @@ impl Default for Options {
             connections: Self::CONNECTIONS,
             config: None,
             master_key_file: None,
+            master_key_command: None,
+            next_master_key_file: None,
+            next_master_key_command: None,
             log_format: LogFormat::default(),
             signing: Settings::default(),
             serve: ServeOptions::default(),
             import: ImportOptions::default(),
+            custody: BTreeMap::new(),
         }
     }
 }
 
-/// Where the database is, as it was given. `Debug` does not show it, because it may hold a password.
+/// Where a database or a queue is, as it was given. `Debug` does not show it, because it may hold a password.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 pub struct Address(pub String);
 
@@ -79,6 +99,21 @@ impl fmt::Debug for Address {
     }
 }
 
+/// Reads a command from the settings file: a text in the syntax of the flag, or a list of words.
+fn command<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MasterKeyCommand>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a command is a text or a list of texts")]
+    enum Form {
+        Text(String),
+        Words(Vec<String>),
+    }
+    let command = match Form::deserialize(deserializer)? {
+        Form::Text(text) => text.parse(),
+        Form::Words(words) => MasterKeyCommand::of(words),
+    };
+    command.map(Some).map_err(D::Error::custom)
+}
+
 /// The log format: text for people, or one JSON object per line for programs.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -87,6 +122,15 @@ pub enum LogFormat {
     #[default]
     Text,
     Json,
+}
+
+/// Whether the API has the dashboard.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dashboard {
+    #[default]
+    On,
+    Off,
 }
 
 /// What a service does.
@@ -101,6 +145,9 @@ pub struct ServeOptions {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(deserialize_with = "parsed_some")]
     pub listen: Option<Listen>,
+    /// The page at / that shows the service at work [default: on]
+    #[arg(long, value_name = "WHETHER")]
+    pub dashboard: Dashboard,
     /// Where health and metrics listen, apart from the API: IP:PORT, unix:PATH or none [default: none]
     #[arg(long, value_name = "ADDRESS")]
     #[serde(deserialize_with = "parsed")]
@@ -123,6 +170,10 @@ pub struct ServeOptions {
     /// Origins, such as `https://example.com`, whose pages may call the API from a browser
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
+    /// Take records from a queue: amqp://USER:PASSWORD@HOST/VHOST?queue=NAME. A password belongs into
+    /// SIGNWAVE_INTAKE or the settings file, because other users can see the arguments of a process
+    #[arg(long, value_name = "URL")]
+    pub intake: Option<Address>,
 }
 
 /// How to read records.

@@ -14,12 +14,14 @@ use tokio::sync::oneshot;
 
 use super::{
     context::{Context, Database},
+    entrance::Entrance,
     failure::StoppedBy,
     progress::Unit,
 };
 use crate::{
     actors::{self, Counters, Ending, Parts, RunError, Stop},
     http::{App, Running, Server},
+    intake::{self, Taking},
     signer::Keyring,
     store::Store,
 };
@@ -68,16 +70,30 @@ pub fn system() -> Result<actix_rt::SystemRunner> {
 /// Signs until the work is done, or SIGINT, SIGTERM or the caller stops the run. Other threads may watch the
 /// counters.
 pub fn run(context: &Context, database: &Database, parts: Parts) -> Result<Run> {
-    run_beside(context, database, parts, None)
+    run_beside(context, database, parts, Beside::default())
 }
 
-/// The same beside a server that answers while the run lasts.
-pub fn run_beside(
-    context: &Context,
-    database: &Database,
-    parts: Parts,
-    api: Option<(Server, Arc<Keyring>)>,
-) -> Result<Run> {
+/// What a service has beside its run.
+#[derive(Default)]
+pub struct Beside {
+    /// Answers while the run lasts.
+    pub api: Option<Api>,
+    /// Where messages come from.
+    pub intake: Option<intake::Address>,
+}
+
+/// A server that answers while a run lasts.
+pub struct Api {
+    /// Where it listens.
+    pub server: Server,
+    /// Seals new keys.
+    pub keyring: Arc<Keyring>,
+    /// How people get into the dashboard.
+    pub entrance: Option<Entrance>,
+}
+
+/// The same beside a server that answers and an intake that takes messages while the run lasts.
+pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Beside) -> Result<Run> {
     let (counters, stop) = (Arc::clone(&parts.counters), parts.stop.clone());
     let total = if parts.mode.drains() { database.store.status()?.waiting() } else { 0 };
     let begun = Instant::now();
@@ -87,14 +103,22 @@ pub fn run_beside(
         let run = async {
             let signals = actix_rt::spawn(stop.clone().on_signals());
             let transactions = actors::transactions(&database.store);
-            let answering = match api {
-                Some((server, keyring)) => {
-                    Some(server.start(&App::new(&parts, &database.store, &transactions, keyring))?)
+            let taking = more.intake.map(|address| Taking::start(address, &parts, &transactions));
+            let answering = match more.api {
+                Some(Api { server, keyring, entrance }) => {
+                    let app = App::new(&parts, &database.store, &transactions, keyring);
+                    taking.iter().for_each(|taking| app.note_intake(taking.counters()));
+                    let answering = server.start(&app)?;
+                    entrance.into_iter().for_each(|entrance| entrance.open(&app, context));
+                    Some(answering)
                 }
                 None => None,
             };
             let work = actors::run_beside(parts, Arc::clone(&database.store), transactions);
             let ended = beside(answering, &stop, work).await;
+            if let Some(taking) = taking {
+                taking.end().await;
+            }
             signals.abort();
             Ok::<_, Error>(ended)
         };

@@ -5,11 +5,11 @@ use clap::Args;
 
 use super::{
     context::{Context, Database},
-    keys::generate::generate_keys,
+    keys::{generate::generate_keys, rows::NewKeys},
     progress::Unit,
 };
 use crate::{
-    domain::{DigestAlgorithm, InsertVerdict},
+    domain::{DigestAlgorithm, InsertVerdict, KeyLimits},
     signer::digest,
     store::{NewRecord, OnConflict, Store},
 };
@@ -54,8 +54,9 @@ impl Seed {
 /// Adds `count` new keys.
 pub fn add_keys(context: &Context, database: &Database, count: usize, bits: u32) -> Result<()> {
     if count > 0 {
-        let master = context.master_key(database)?;
-        generate_keys(context, database.store.as_ref(), &master, count, bits, &|_| Ok(()))?;
+        let masters = context.master_keys(database)?;
+        let new = NewKeys { count, bits, limits: KeyLimits::default() };
+        generate_keys(context, database.store.as_ref(), &masters, &new, &|_| Ok(()))?;
     }
     Ok(())
 }

@@ -7,16 +7,19 @@ use clap::Args;
 
 use super::{
     context::Context,
+    entrance::Entrance,
+    failure::Usage,
     given::Given,
     listening,
     options::ServeOptions,
-    run::{Run, run_beside, system},
+    run::{Api, Beside, Run, run_beside, system},
     schemes,
 };
 use crate::{
     actors::{Mode, Parts, Stop, outage::Outage},
     config::{Roles, Settings},
-    signer::Keyring,
+    intake,
+    signer::{Keyring, MasterKeys},
     store::{DatabaseUrl, StoreError},
 };
 
@@ -31,8 +34,18 @@ On SIGINT or SIGTERM, the service finishes and stores the batches that are being
 later, gives back the unfinished batches, too. A third signal ends the process at once.
 
 The HTTP API listens at 127.0.0.1:7446, unless another program does. 'signwave tokens create'
-makes a token for it, and /docs/ is its reference. Where other machines can connect, the API needs
-a certificate, or --plain-http.
+makes a token for it, and /docs/ is its reference. At / is the dashboard. On a terminal, the service
+prints a link that signs in. Where other machines can connect, the API needs a certificate, or
+--plain-http.
+
+With --intake, the service takes messages from a queue of RabbitMQ, stores them as records and then
+acknowledges them. A message is known by its message_id. Options behind the '?' of the address:
+  queue=NAME         the queue, which must exist
+  prefetch=N         messages in memory, at most: 2000 unless given
+  body=json          bodies are objects as 'signwave import' reads them, not payloads
+  without-id=accept  take messages without a message_id, too
+  ca=FILE            with amqps://, certificates to trust besides those of the system
+What cannot become a record is kept apart with its reason: see 'signwave refused'.
 
 Several processes may serve one database. With --roles, some processes form batches, and others,
 which have the master key, sign them.
@@ -42,6 +55,7 @@ Examples:
   signwave serve --listen unix:/run/signwave/api.sock
   signwave serve --listen 0.0.0.0:7446 --tls-certificate server.pem --tls-key server.key
   signwave serve --roles emit
+  SIGNWAVE_INTAKE='amqp://USER:PASSWORD@HOST/?queue=orders' signwave serve
   signwave serve --batch-size 100 --log-format json")]
 pub struct Serve {
     #[command(flatten)]
@@ -55,7 +69,10 @@ impl Serve {
     pub fn run(&self, context: &Context) -> Result<()> {
         let settings = context.signing(&self.signing)?;
         let options = context.serve(&self.serving);
+        let intake = options.intake.as_ref().map(|address| address.0.parse::<intake::Address>());
+        let intake = intake.transpose().map_err(|error| Usage(error.to_string()))?;
         let (roles, server) = (options.roles, listening::bind(&options)?);
+        let entrance = server.as_ref().and_then(Entrance::to);
         let stop = Stop::default();
         let opened = when_up(&context.url()?, &stop, || {
             let database = context.create()?;
@@ -63,7 +80,7 @@ impl Serve {
                 schemes::check(&database, settings.scheme)?;
                 context.keyring(&database, settings.signer)?
             } else {
-                Keyring::locked(settings.signer, None) // it opens no key
+                Keyring::of(settings.signer, MasterKeys::default()) // it opens no key
             };
             Ok((database, Arc::new(keyring)))
         })?;
@@ -73,9 +90,10 @@ impl Serve {
         };
         let work = work(roles, &settings);
         log::info!("serving {} as '{}': {work}; Ctrl-C stops", database.url, settings.node_name);
-        let parts = Parts { stop, ..Parts::new(settings, Arc::clone(&keyring) as _, Mode::Serve(roles)) };
-        let Run { counters, .. } =
-            run_beside(context, &database, parts, server.map(|server| (server, keyring)))?;
+        let custodians = Arc::new(context.custodians(Arc::clone(&keyring), settings.signer));
+        let parts = Parts { stop, ..Parts::new(settings, custodians, Mode::Serve(roles)) };
+        let api = server.map(|server| Api { server, keyring, entrance });
+        let Run { counters, .. } = run_beside(context, &database, parts, Beside { api, intake })?;
         log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }

@@ -44,7 +44,8 @@ impl Sign {
         let database = context.open()?;
         schemes::check(&database, settings.scheme)?;
         let keyring = Arc::new(context.keyring(&database, settings.signer)?);
-        let run = run(context, &database, Parts::new(settings, keyring, Mode::Drain))?;
+        let custodians = Arc::new(context.custodians(keyring, settings.signer));
+        let run = run(context, &database, Parts::new(settings, custodians, Mode::Drain))?;
         let (signed, batches) = (run.counters.signed(), run.counters.batches());
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
         let held_elsewhere = match run.ending {

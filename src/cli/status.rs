@@ -113,6 +113,21 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
         "keys     {} active, {} disabled, {} retired, {} suspended",
         keys.active, keys.disabled, keys.retired, keys.suspended
     )?;
+    if status.barred.total() > 0 {
+        writeln!(
+            out,
+            "         {} of the active keys may not sign now: {}",
+            status.barred.total(),
+            status.barred
+        )?;
+    }
+    for (custodian, keys) in status.unreachable() {
+        let custodian = field(custodian);
+        writeln!(out, "         {keys} active in the custody of {custodian}, which no node at work can use")?;
+    }
+    if status.refused > 0 {
+        writeln!(out, "refused  {} messages of a broker: see 'signwave refused list'", status.refused)?;
+    }
     print_nodes(&status.nodes, out)?;
     if let Some(rate) = rate {
         write!(out, "rate     {rate:.0} records/s")?;
@@ -179,6 +194,7 @@ fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
                 "batches": node.batches,
                 "started_at": node.started_at,
                 "lease_until": node.lease_until,
+                "custodians": node.reach.names().collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -197,7 +213,12 @@ fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
             "disabled": keys.disabled,
             "retired": keys.retired,
             "suspended": keys.suspended,
+            "not_yet_valid": status.barred.not_yet_valid,
+            "expired": status.barred.expired,
+            "exhausted": status.barred.exhausted,
+            "unreachable": status.unreachable().map(|(_, keys)| keys).sum::<u64>(),
         },
+        "refused": status.refused,
         "nodes": nodes,
         "records_per_second": rate,
         "seconds_left": seconds_left(status, rate),
@@ -207,7 +228,7 @@ fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::NodeId;
+    use crate::domain::{NodeId, Reach};
 
     #[test]
     fn several_nodes_stand_in_columns_with_what_they_hold() {
@@ -217,6 +238,7 @@ mod tests {
             started_at: "2026-11-22T12:00:00.000Z".to_owned(),
             lease_until: "2026-11-22T12:00:30.000Z".to_owned(),
             batches,
+            reach: Reach::default(),
         };
         let nodes = [node(9, "alpha-1234", 12), node(10, "beta-7", 0)];
         let mut shown = Vec::new();

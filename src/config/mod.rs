@@ -1,6 +1,7 @@
 //! Layer 3, the settings of the service: defaults, and the rules between them.
 
 mod checking;
+mod custody;
 mod listen;
 mod roles;
 mod text;
@@ -11,6 +12,7 @@ use clap::Args;
 use serde::Deserialize;
 
 pub use checking::{Checking, UnknownChecking};
+pub use custody::Custodian;
 pub use listen::{Listen, UnknownListen};
 pub use roles::{Roles, UnknownRole};
 use text::{duration, parsed_duration};
@@ -188,7 +190,7 @@ impl Settings {
     /// How long storing a record takes on a slow disk: several times the measured time.
     const STORED_IN: Duration = Duration::from_micros(20);
 
-    /// How many batches a node holds at most: one per signing thread, and enough others that about
+    /// How many batches of its signing threads a node holds at most: one per thread, and enough others that about
     /// [`Self::RECORDS_AHEAD`] more records are in hand while a transaction runs.
     pub fn leases_at_most(&self) -> usize {
         let ahead = || Self::RECORDS_AHEAD.div_ceil(self.batch_size).max(self.signers);

@@ -68,12 +68,22 @@ pub enum Action {
     AddKey,
     /// The state of a key was set.
     SetKeyState,
+    /// The limits of a key were set.
+    SetKeyLimits,
+    /// The certificates of a key were set.
+    SetKeyCertificates,
+    /// The sealed keys were sealed under another master key.
+    RotateMasterKey,
     /// A token was made.
     AddToken,
     /// A token got another secret.
     RotateToken,
     /// A token was revoked.
     RevokeToken,
+    /// Somebody signed in to the dashboard.
+    AddSession,
+    /// Somebody signed out.
+    EndSession,
 }
 
 impl Action {
@@ -82,9 +92,14 @@ impl Action {
         match self {
             Self::AddKey => "key.add",
             Self::SetKeyState => "key.state",
+            Self::SetKeyLimits => "key.limits",
+            Self::SetKeyCertificates => "key.certificates",
+            Self::RotateMasterKey => "master.rotate",
             Self::AddToken => "token.add",
             Self::RotateToken => "token.rotate",
             Self::RevokeToken => "token.revoke",
+            Self::AddSession => "session.add",
+            Self::EndSession => "session.end",
         }
     }
 }

@@ -37,6 +37,10 @@ id!(
     AuditId
 );
 id!(
+    /// A message that was refused: assigned by the database.
+    RefusedId
+);
+id!(
     /// The lease number of a batch, 0 before the first lease. It rises at each lease, release and
     /// reclaim, and never falls: a node that holds an older epoch is fenced.
     Epoch

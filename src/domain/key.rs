@@ -33,7 +33,7 @@ pub enum KeyMaterial {
 
 impl KeyMaterial {
     /// The custody of sealed keys.
-    const DATABASE: &str = "database";
+    pub const DATABASE: &str = "database";
 
     /// The columns `custody`, `sealed_key` and `location` of `signing_key`.
     pub fn columns(&self) -> (&str, Option<&[u8]>, Option<&str>) {
@@ -140,19 +140,67 @@ pub struct KeyUse {
     pub id: KeyId,
     /// Whether it may sign.
     pub state: KeyState,
+    /// Whether its limits keep it from signing now.
+    pub barred: bool,
     /// Whether some batch is leased with it, on any node.
     pub leased: bool,
     /// Its place in the order of use: higher is more recent, 0 is never.
     pub last_leased: i64,
+    /// How many more signatures its limit allows; `None` without a limit.
+    pub left: Option<i64>,
 }
 
-/// The rule of selection: up to `count` keys that are active and idle, the least recently used first. Of two
-/// keys that were never used, the older one comes first.
-pub fn least_recently_used(keys: impl IntoIterator<Item = KeyUse>, count: usize) -> Vec<KeyId> {
-    let mut idle: Vec<_> =
-        keys.into_iter().filter(|key| key.state == KeyState::Active && !key.leased).collect();
-    idle.sort_unstable_by_key(|key| (key.last_leased, key.id));
-    idle.into_iter().take(count).map(|key| key.id).collect()
+/// A key that may sign a batch now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleKey {
+    /// The key.
+    pub id: KeyId,
+    /// How many more signatures its limit allows; `None` without a limit.
+    pub left: Option<i64>,
+}
+
+impl IdleKey {
+    fn may_sign(&self, records: i64) -> bool {
+        self.left.is_none_or(|left| records <= left)
+    }
+}
+
+/// The rule of selection: each batch, the oldest first, gets the least recently used of the keys whose limits allow
+/// as many signatures as the batch has records. A key that may not sign a batch is left for the next one, and a batch
+/// that no key may sign waits, so that neither holds up the others.
+#[derive(Clone, Debug, Default)]
+pub struct IdleKeys(Vec<IdleKey>);
+
+impl IdleKeys {
+    /// The keys that may sign now, least recently used first. Of two keys that were never used, the older one comes
+    /// first.
+    pub fn least_recently_used(keys: impl IntoIterator<Item = KeyUse>) -> Self {
+        let may_sign = |key: &KeyUse| key.state == KeyState::Active && !key.barred && !key.leased;
+        let mut idle: Vec<_> = keys.into_iter().filter(may_sign).collect();
+        idle.sort_unstable_by_key(|key| (key.last_leased, key.id));
+        Self(idle.into_iter().map(|key| IdleKey { id: key.id, left: key.left }).collect())
+    }
+
+    /// Keys that are in that order already.
+    pub fn in_order(keys: Vec<IdleKey>) -> Self {
+        Self(keys)
+    }
+
+    /// Takes the key that signs a batch of so many records; `None` if no key may.
+    pub fn take(&mut self, records: i64) -> Option<KeyId> {
+        let place = self.0.iter().position(|key| key.may_sign(records))?;
+        Some(self.0.remove(place).id)
+    }
+
+    /// How many records a batch may have for which [`take`](Self::take) finds a key; `None` if no key is left.
+    pub fn most(&self) -> Option<i64> {
+        self.0.iter().map(|key| key.left.unwrap_or(i64::MAX)).max()
+    }
+
+    /// How many keys are left.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +208,11 @@ mod tests {
     use super::*;
 
     fn key(id: i64, state: KeyState, leased: bool, last_leased: i64) -> KeyUse {
-        KeyUse { id: KeyId(id), state, leased, last_leased }
+        KeyUse { id: KeyId(id), state, barred: false, leased, last_leased, left: None }
+    }
+
+    fn taken(mut keys: IdleKeys, batches: &[i64]) -> Vec<Option<i64>> {
+        batches.iter().map(|records| keys.take(*records).map(|key| key.0)).collect()
     }
 
     #[test]
@@ -172,9 +224,30 @@ mod tests {
             key(4, KeyState::Active, false, 0),
             key(5, KeyState::Active, false, 3),
             key(6, KeyState::Active, false, 0),
+            KeyUse { barred: true, ..key(7, KeyState::Active, false, 0) },
         ];
-        assert_eq!(least_recently_used(keys, 3), [KeyId(4), KeyId(6), KeyId(5)]);
-        assert_eq!(least_recently_used(keys, 9).len(), 4);
+        let idle = IdleKeys::least_recently_used(keys);
+        assert_eq!(taken(idle, &[9; 5]), [Some(4), Some(6), Some(5), Some(1), None]);
+    }
+
+    #[test]
+    fn a_key_signs_the_oldest_batch_that_its_limit_allows_and_neither_holds_up_the_others() {
+        let idle = |left: &[Option<i64>]| {
+            let keys = (1..).zip(left).map(|(id, left)| IdleKey { id: KeyId(id), left: *left });
+            IdleKeys::in_order(keys.collect())
+        };
+        let (few, many) = (Some(3), Some(10));
+        assert_eq!(taken(idle(&[few, None, many]), &[10, 10, 3]), [Some(2), Some(3), Some(1)]);
+        assert_eq!(
+            taken(idle(&[few, many]), &[4, 4, 3]),
+            [Some(2), None, Some(1)],
+            "no key may sign the second"
+        );
+        assert_eq!(taken(idle(&[many, few]), &[3, 4]), [Some(1), None], "the order comes before a good fit");
+        assert_eq!(taken(idle(&[few]), &[3, 1]), [Some(1), None], "a key signs one batch at a time");
+        assert_eq!(idle(&[few, many]).most(), many);
+        assert_eq!(idle(&[few, None]).most(), Some(i64::MAX));
+        assert_eq!((idle(&[]).most(), idle(&[few, None]).count()), (None, 2));
     }
 
     #[test]

@@ -2,31 +2,43 @@
 
 mod batch;
 mod change;
+mod custody;
 mod digest;
+mod feed;
 mod fence;
 mod fingerprint;
 mod ids;
 mod key;
 mod lease;
+mod limits;
 pub mod promises;
+mod refusal;
 mod runs;
 mod scheme;
 mod scope;
+mod time;
 mod token;
 mod verdict;
 
 pub use batch::{BatchRow, BatchState, UnknownBatchState};
 pub use change::{Action, By, UnknownWho, Who};
+pub use custody::{CustodianName, CustodianNameError, Reach};
 pub use digest::{Digest, DigestAlgorithm};
+pub use feed::{FeedId, FeedIdError, Place, Position, PositionError};
 pub use fence::{Holding, fence, outcomes};
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use ids::{AuditId, BatchId, Epoch, KeyId, NodeId, RecordId};
+pub use ids::{AuditId, BatchId, Epoch, KeyId, NodeId, RecordId, RefusedId};
 pub use key::{
-    ContradictoryCustody, KeyMaterial, KeyState, KeyUse, StoredKey, UnknownKeyState, least_recently_used,
+    ContradictoryCustody, IdleKey, IdleKeys, KeyMaterial, KeyState, KeyUse, StoredKey, UnknownKeyState,
 };
 pub use lease::{Lease, OpenBatch, SignatureBuf, SignedBatch, WrongCount};
+pub use limits::{
+    Barred, KeyLimits, LimitChange, LimitRefusal, MaxSignatures, MaxSignaturesError, UnknownBarred,
+};
+pub use refusal::{Refusal, UnknownRefusal};
 pub use runs::{Runs, RunsError};
 pub use scheme::{Scheme, UnknownScheme};
 pub use scope::{Scope, Scopes, UnknownScope};
-pub use token::{SecretHash, TokenId, TokenIdError, TokenName, TokenNameError, TokenState};
-pub use verdict::{CommitVerdict, InsertVerdict, Outcome};
+pub use time::{Time, TimeError};
+pub use token::{SecretHash, SessionParent, TokenId, TokenIdError, TokenName, TokenNameError, TokenState};
+pub use verdict::{ArrivalVerdict, CommitVerdict, InsertVerdict, Outcome, RetryVerdict};

@@ -95,6 +95,36 @@ impl fmt::Debug for SecretHash {
     }
 }
 
+/// What a session of the dashboard was made with. A session is a token that a browser has in a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionParent {
+    /// A token, with which the session ends.
+    Token(TokenId),
+    /// The link that `serve` printed on a terminal.
+    Terminal,
+}
+
+impl SessionParent {
+    const TERMINAL: &str = "terminal";
+}
+
+impl fmt::Display for SessionParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(id) => id.fmt(f),
+            Self::Terminal => f.pad(Self::TERMINAL),
+        }
+    }
+}
+
+impl FromStr for SessionParent {
+    type Err = TokenIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == Self::TERMINAL { Ok(Self::Terminal) } else { text.parse().map(Self::Token) }
+    }
+}
+
 /// Whether a token can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenState {
@@ -139,6 +169,14 @@ mod tests {
         for name in ["", " ", " ci", "ci ", "two\nlines", "\u{1b}[2J", &"x".repeat(101)] {
             assert_eq!(name.parse::<TokenName>(), Err(TokenNameError), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_session_is_of_a_token_or_of_a_terminal() {
+        for parent in [SessionParent::Terminal, SessionParent::Token("abcdefghij".parse().unwrap())] {
+            assert_eq!(parent.to_string().parse(), Ok(parent));
+        }
+        assert!("".parse::<SessionParent>().is_err() && "Terminal".parse::<SessionParent>().is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The outcomes of requests: verdicts with their evidence, success included.
 
-use super::{BatchState, Epoch, NodeId, RecordId};
+use super::{BatchState, Epoch, NodeId, RecordId, Refusal};
 
 /// What a commit did to one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,34 @@ pub enum InsertVerdict {
     AlreadyThere(RecordId),
     /// A record with this `external_id` but another payload exists. Nothing was changed.
     Conflict,
+}
+
+/// What became of something that arrived from a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrivalVerdict {
+    /// It is a record.
+    Record(RecordId),
+    /// It was a record already.
+    AlreadyThere(RecordId),
+    /// It is in the table of refused messages, for this reason.
+    Refused(Refusal),
+}
+
+/// The result of trying again to make a record of a refused message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryVerdict {
+    /// It is a record now, or was one already, and is refused no more.
+    Stored(RecordId),
+    /// A record with this name and another payload exists: another name is needed.
+    Conflict,
+    /// It has no name that a record may have: one is needed.
+    NoName,
+    /// Its bytes are not those of a record.
+    Malformed,
+    /// It was too large, and not all of its bytes were kept.
+    NotWhole,
+    /// No message of this id is refused.
+    NotThere,
 }
 
 #[cfg(test)]

@@ -45,6 +45,17 @@ pub struct Row<'a> {
     pub signature: &'a [u8],
     /// The payload, if it is to be written.
     pub payload: Option<&'a [u8]>,
+    /// The position behind this row, for a reader of the feed.
+    pub position: Option<&'a str>,
+}
+
+/// What is written beside the signatures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Also {
+    /// The payloads.
+    pub payload: bool,
+    /// The position behind each row.
+    pub position: bool,
 }
 
 /// Where rows go.
@@ -60,8 +71,7 @@ enum Out<W: Write> {
     Csv(Box<csv::Writer<W>>),
 }
 
-const COLUMNS: [&str; 7] =
-    ["record_id", "external_id", "fingerprint", "scheme", "signed_at", "signature", "payload_base64"];
+const COLUMNS: [&str; 6] = ["record_id", "external_id", "fingerprint", "scheme", "signed_at", "signature"];
 
 /// What is written, with the names that readers rely on.
 #[derive(Serialize)]
@@ -74,16 +84,20 @@ struct Written<'a> {
     signature: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<&'a str>,
 }
 
 impl<W: Write> Sink<W> {
     /// Writes the header, where the format has one.
-    pub fn new(format: Format, out: W, with_payload: bool) -> io::Result<Self> {
+    pub fn new(format: Format, out: W, also: Also) -> io::Result<Self> {
         let out = match format {
             Format::Jsonl => Out::Jsonl(out),
             Format::Csv => {
                 let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(out);
-                csv.write_record(&COLUMNS[..COLUMNS.len() - usize::from(!with_payload)]).map_err(plain)?;
+                let payload = also.payload.then_some("payload_base64");
+                let position = also.position.then_some("position");
+                csv.write_record(COLUMNS.into_iter().chain(payload).chain(position)).map_err(plain)?;
                 Out::Csv(Box::new(csv))
             }
         };
@@ -104,6 +118,7 @@ impl<W: Write> Sink<W> {
             signed_at: row.signed_at,
             signature: &self.signature,
             payload_base64: row.payload.map(|_| self.payload.as_str()),
+            position: row.position,
         };
         match &mut self.out {
             Out::Jsonl(out) => {
@@ -143,14 +158,24 @@ fn plain(error: csv::Error) -> io::Error {
 mod tests {
     use super::*;
 
-    fn written(format: Format, with_payload: bool) -> String {
+    fn written(format: Format, also: Also) -> String {
         let mut out = Vec::new();
-        let mut sink = Sink::new(format, &mut out, with_payload).unwrap();
+        let mut sink = Sink::new(format, &mut out, also).unwrap();
         for (record_id, external_id) in [(RecordId(1), Some("a,\"b\"")), (RecordId(2), None)] {
-            let payload = with_payload.then_some(b"\xff".as_slice());
+            let payload = also.payload.then_some(b"\xff".as_slice());
+            let position = also.position.then_some("5f3c09a1be72.1");
             let (fingerprint, scheme, signed_at, signature) = ("00", Scheme::Ps256, "now", b"\0".as_slice());
-            sink.write(&Row { record_id, external_id, fingerprint, scheme, signed_at, signature, payload })
-                .unwrap();
+            sink.write(&Row {
+                record_id,
+                external_id,
+                fingerprint,
+                scheme,
+                signed_at,
+                signature,
+                payload,
+                position,
+            })
+            .unwrap();
         }
         sink.finish().unwrap();
         String::from_utf8(out).unwrap()
@@ -159,7 +184,7 @@ mod tests {
     #[test]
     fn json_lines_have_one_object_a_line() {
         assert_eq!(
-            written(Format::Jsonl, true),
+            written(Format::Jsonl, Also { payload: true, position: false }),
             "{\"record_id\":1,\"external_id\":\"a,\\\"b\\\"\",\"fingerprint\":\"00\",\"scheme\":\"PS256\",\"signed_at\":\"now\",\"signature\":\"AA==\",\"payload_base64\":\"/w==\"}\n\
              {\"record_id\":2,\"external_id\":null,\"fingerprint\":\"00\",\"scheme\":\"PS256\",\"signed_at\":\"now\",\"signature\":\"AA==\",\"payload_base64\":\"/w==\"}\n"
         );
@@ -168,14 +193,12 @@ mod tests {
     #[test]
     fn csv_has_a_header_and_as_many_columns_in_each_row() {
         assert_eq!(
-            written(Format::Csv, false),
+            written(Format::Csv, Also::default()),
             "record_id,external_id,fingerprint,scheme,signed_at,signature\n\
              1,\"a,\"\"b\"\"\",00,PS256,now,AA==\n2,,00,PS256,now,AA==\n"
         );
-        assert!(
-            written(Format::Csv, true).starts_with(
-                "record_id,external_id,fingerprint,scheme,signed_at,signature,payload_base64\n1,"
-            )
-        );
+        assert!(written(Format::Csv, Also { payload: true, position: true }).starts_with(
+            "record_id,external_id,fingerprint,scheme,signed_at,signature,payload_base64,position\n1,"
+        ));
     }
 }

@@ -27,6 +27,7 @@ impl Signed<'_> {
             signed_at: self.batch.signed_at.as_deref().unwrap_or_default(),
             signature,
             payload: with_payload.then_some(row.payload),
+            position: None,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! App: what every handler works with. Clones share one state.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::{Actor as _, Addr, Recipient};
 use tokio::sync::Semaphore;
@@ -9,14 +9,17 @@ use super::{
     budget::Budget,
     events::viewers::Viewers,
     failing::Failing,
+    history::History,
     keys::set::KeySet,
     limits::Limits,
     meters::Meters,
     payload_limit::PayloadLimit,
     problem::{Kind, Problem},
     rates::Rates,
+    session::{attempts::Attempts, terminal::Terminal},
     snapshot::{Look, Snapshot},
     stopping::Stopping,
+    tls::Identity,
     tokens::Tokens,
     waits::Waits,
 };
@@ -25,6 +28,7 @@ use crate::{
         Call, Commits, Counters, Events, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
         messages::Insert,
     },
+    intake,
     signer::Keyring,
     store::{Store, StoreError},
 };
@@ -48,11 +52,16 @@ struct Inner {
     meters: Meters,
     tokens: Tokens,
     rates: Rates,
+    attempts: Attempts,
+    terminal: OnceLock<Terminal>,
+    history: History,
     limits: Limits,
     viewers: Viewers,
     keyring: Arc<Keyring>,
     key_set: KeySet,
     stopping: Stopping,
+    certificate: OnceLock<Identity>,
+    taking: OnceLock<Arc<intake::Counters>>,
 }
 
 impl App {
@@ -90,11 +99,16 @@ impl App {
             meters: Meters::default(),
             tokens: Tokens::default(),
             rates: Rates::default(),
+            attempts: Attempts::default(),
+            terminal: OnceLock::new(),
+            history: History::start(parts),
             limits: Limits::default(),
             viewers: Viewers::default(),
             keyring,
             key_set: KeySet::default(),
             stopping: Stopping::default(),
+            certificate: OnceLock::new(),
+            taking: OnceLock::new(),
         }))
     }
 
@@ -136,7 +150,29 @@ impl App {
     /// As [`App::read`].
     pub async fn status(&self) -> Result<Arc<Look>, Problem> {
         let read = self.read(|store| Ok((store.status()?, store.oldest_unsigned()?)));
-        self.0.snapshot.look(read, || self.vitals().signing_time()).await
+        let look = self.0.snapshot.look(read, || self.vitals().signing_time()).await?;
+        self.0.history.note_backlog(look.waiting());
+        Ok(look)
+    }
+
+    /// What this process has done in the last minutes and hours.
+    pub fn history(&self) -> &History {
+        &self.0.history
+    }
+
+    /// The attempts to sign in that failed.
+    pub fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
+    /// Lets somebody sign in who sees the terminal. Only the first call counts.
+    pub fn admit(&self, terminal: Terminal) {
+        drop(self.0.terminal.set(terminal));
+    }
+
+    /// Who may sign in from the terminal, if there is one.
+    pub fn terminal(&self) -> Option<&Terminal> {
+        self.0.terminal.get()
     }
 
     /// Since when each check of the health fails.
@@ -248,6 +284,26 @@ impl App {
     /// The public keys.
     pub fn key_set(&self) -> &KeySet {
         &self.0.key_set
+    }
+
+    /// The server's certificate, if a listener has one.
+    pub fn certificate(&self) -> Option<&Identity> {
+        self.0.certificate.get()
+    }
+
+    /// Notes that a listener shows this certificate.
+    pub(super) fn note_certificate(&self, identity: &Identity) {
+        drop(self.0.certificate.set(identity.clone())); // all listeners have the same
+    }
+
+    /// What the intake of this process has done; `None` where it has none.
+    pub fn taking(&self) -> Option<&intake::Counters> {
+        self.0.taking.get().map(Arc::as_ref)
+    }
+
+    /// Shows what an intake does. Only the first call counts.
+    pub fn note_intake(&self, counters: &Arc<intake::Counters>) {
+        drop(self.0.taking.set(Arc::clone(counters)));
     }
 
     /// Whether the service stops.

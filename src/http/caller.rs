@@ -1,6 +1,6 @@
-//! The caller: who sends a request, by its token or by its certificate.
+//! The caller: who sends a request, by its token, its session or its certificate.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::AUTHORIZATION};
 use rustls_pki_types::CertificateDer;
@@ -11,13 +11,14 @@ use super::{
     connection::Client,
     problem::{Kind, Problem},
     request_id::RequestId,
+    session::{cookie::Cookie, cross_site},
     tokens::NOTED,
 };
 use crate::{
     access::{Refusal, Token, authorize, authorize_certificate},
     domain::{By, Scope, Scopes, TokenId, TokenState, Who},
     signer::certificate_key_of_der,
-    store::TokenRow,
+    store::{StoredToken, TokenRow},
 };
 
 /// Who sends a request, and what it may do. It is known before a handler runs.
@@ -67,24 +68,57 @@ impl FromRequest for Caller {
     }
 }
 
-/// Who sends `request`. A token goes before a certificate.
+/// Who sends `request`. A token in a header goes before the cookie of a session, and both before a certificate.
 ///
 /// # Errors
-/// [`Kind::InvalidToken`], [`Kind::TooManyRequests`], or an error of the database.
+/// [`Kind::InvalidToken`], [`Kind::CrossSiteRequest`], [`Kind::TooManyRequests`], or an error of the database.
 pub async fn of(request: &HttpRequest, app: &App) -> Result<Caller, Problem> {
-    let client = request.conn_data::<Client>();
-    let address = client.and_then(|client| client.address);
-    let Known { token, scopes, expires_at } =
-        match (bearer(request), client.and_then(|client| client.certificate.as_ref())) {
-            (Some(text), _) => by_token(&text?, address, app).await?,
-            (None, Some(certificate)) => by_certificate(certificate, app).await?,
-            (None, None) => return Err(Problem::new(Kind::InvalidToken)),
-        };
+    let certificate = request.conn_data::<Client>().and_then(|client| client.certificate.as_ref());
+    let known = match (bearer(request), session(request), certificate) {
+        (Some(token), ..) => by_token(&token?, Carrier::Header, request, app).await?,
+        (None, Some(token), _) => by_token(&token?, Carrier::Cookie, request, app).await?,
+        (None, None, Some(certificate)) => by_certificate(certificate, app).await?,
+        (None, None, None) => return Err(Problem::new(Kind::InvalidToken)),
+    };
+    admitted(known, request, app)
+}
+
+/// Whose session the cookie of `request` belongs to.
+///
+/// # Errors
+/// As [`of`].
+pub async fn of_session(request: &HttpRequest, app: &App) -> Result<Caller, Problem> {
+    let token = session(request).unwrap_or(Err(Problem::new(Kind::InvalidToken)))?;
+    admitted(by_token(&token, Carrier::Cookie, request, app).await?, request, app)
+}
+
+fn admitted(known: Known, request: &HttpRequest, app: &App) -> Result<Caller, Problem> {
+    let Known { token, scopes, expires_at } = known;
     app.rates().of_token(token)?;
     note_use(token, app);
-    let request =
-        request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
-    Ok(Caller { token, scopes, address, request, expires_at })
+    Ok(Caller { token, scopes, address: address(request), request: request_id(request), expires_at })
+}
+
+/// Who makes the change that `request` asks for, for the audit log, where no caller is known yet.
+pub fn by(request: &HttpRequest, who: Who) -> By {
+    let address = address(request).map(|address| address.to_string());
+    By { who, address, request: Some(request_id(request)) }
+}
+
+/// The address of the client; `None` on a UNIX socket.
+pub fn address(request: &HttpRequest) -> Option<IpAddr> {
+    request.conn_data::<Client>().and_then(|client| client.address)
+}
+
+fn request_id(request: &HttpRequest) -> String {
+    request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default()
+}
+
+/// The session in the cookie, if there is a cookie that the service's own page has sent.
+fn session(request: &HttpRequest) -> Option<Result<Token, Problem>> {
+    let value = Cookie::of(request).value(request)?;
+    let token = Token::parse(value).map_err(|_| Problem::new(Kind::InvalidToken));
+    Some(cross_site::check(request).and(token))
 }
 
 /// The token in the header Authorization (RFC 6750, section 2.1), if there is such a header.
@@ -111,16 +145,47 @@ impl Known {
     }
 }
 
-async fn by_token(token: &Token, address: Option<IpAddr>, app: &App) -> Result<Known, Problem> {
+/// What carries a token. Sessions come in cookies, and all other tokens in headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The header Authorization, or the body of a request to sign in.
+    Header,
+    /// The cookie.
+    Cookie,
+}
+
+async fn by_token(
+    token: &Token,
+    carrier: Carrier,
+    request: &HttpRequest,
+    app: &App,
+) -> Result<Known, Problem> {
+    let (row, scopes, age) = authorized(token, carrier, request, app).await?;
+    Ok(Known::new(&row.row, scopes, age))
+}
+
+/// The row of a token that may be used and comes by the right carrier, what it may do, and the age of the row.
+///
+/// # Errors
+/// As [`of`].
+pub async fn authorized(
+    token: &Token,
+    carrier: Carrier,
+    request: &HttpRequest,
+    app: &App,
+) -> Result<(Arc<StoredToken>, Scopes, Duration), Problem> {
     let id = token.id();
     let read = async {
-        app.rates().of_unknown(address)?;
+        app.rates().of_unknown(address(request))?;
         app.read(move |store| store.token(id)).await
     };
     let found = app.tokens().by_id.row(id, read).await?;
     let (stored, age) = found.ok_or(Problem::new(Kind::InvalidToken))?;
     let scopes = authorize(&stored, token, age).map_err(|refusal| refused(&refusal))?;
-    Ok(Known::new(&stored.row, scopes, age))
+    if stored.row.parent.is_some() != (carrier == Carrier::Cookie) {
+        return Err(Problem::new(Kind::InvalidToken));
+    }
+    Ok((stored, scopes, age))
 }
 
 async fn by_certificate(certificate: &CertificateDer<'_>, app: &App) -> Result<Known, Problem> {

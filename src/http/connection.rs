@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use actix_web::HttpRequest;
 use rustls_pki_types::CertificateDer;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -68,11 +69,18 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Whether a request came over TLS.
+pub fn is_encrypted(request: &HttpRequest) -> bool {
+    request.conn_data::<Client>().is_some_and(|client| client.is_encrypted)
+}
+
 /// What is known of the client at the other end. Each request on the connection has it.
 #[derive(Clone)]
 pub struct Client {
     /// Its address; `None` on a UNIX socket.
     pub address: Option<IpAddr>,
+    /// Whether it speaks TLS with us.
+    pub is_encrypted: bool,
     /// The certificate that it proved to own.
     pub certificate: Option<CertificateDer<'static>>,
     phase: Rc<Cell<Phase>>,
@@ -140,7 +148,9 @@ impl Connection {
             Stream::Tcp(_) | Stream::Unix(_) => None,
         };
         let phase = Rc::new(Cell::new(Phase::Head(Instant::now())));
-        let client = Client { address, certificate: certificate.map(CertificateDer::into_owned), phase };
+        let is_encrypted = matches!(stream, Stream::Tls(_));
+        let certificate = certificate.map(CertificateDer::into_owned);
+        let client = Client { address, is_encrypted, certificate, phase };
         let (head, stall, taking) = (Timer::default(), Timer::default(), Pace::default());
         Self { stream, client, head, stall, taking, read: Instant::now() }
     }

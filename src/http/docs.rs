@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::{
     HttpResponse,
-    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ContentType, LOCATION},
+    http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ContentType, LOCATION},
     web::{Bytes, Data, Path},
 };
 use utoipa_swagger_ui::Config;
@@ -35,6 +35,9 @@ pub async fn file(file: Path<String>) -> Result<HttpResponse, Problem> {
     response
         .insert_header((CONTENT_TYPE, file.content_type))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY));
+    if file.gzpipped {
+        response.insert_header((CONTENT_ENCODING, "gzip")); // as every browser can read it
+    }
     Ok(response.body(file.bytes.into_owned()))
 }
 

@@ -23,6 +23,7 @@ use super::{
     app::App,
     connection::{Busy, Client},
     meters::InFlight,
+    origin,
     problem::{Kind, Problem},
     request_id::{HEADER, Ids, RequestId},
     route::Matched,
@@ -46,6 +47,8 @@ pub struct Outside {
     pub hosts: Arc<Hosts>,
     /// Makes the ids of requests.
     pub ids: Arc<Ids>,
+    /// Whether the dashboard is answered.
+    pub has_dashboard: bool,
 }
 
 /// Answers a request: gives it an id, checks its host and origin, and completes problems.
@@ -58,7 +61,7 @@ pub async fn edge(
     request.extensions_mut().insert(id.clone());
     let (began, app) = (Instant::now(), outside.app.clone());
     let lasting = (request.request().conn_data::<Client>().map(Client::begin), app.meters().begin());
-    let origin = request.headers().get(ORIGIN).cloned();
+    let from = request.headers().get(ORIGIN).cloned();
     let mut response = match outside.hosts.check(&request) {
         Err(problem) => request.into_response(problem.error_response()),
         Ok(Caller::Preflight) => request.into_response(HttpResponse::NoContent().finish()),
@@ -69,8 +72,8 @@ pub async fn edge(
     let matched = response.request().extensions().get::<Matched>().copied();
     let (route, method) = (matched.map_or("other", |matched| matched.0), method(response.request().method()));
     app.meters().answered(route, method, response.status().as_u16(), began.elapsed());
-    if let Some(origin) = origin {
-        outside.hosts.allow(response.response_mut(), &origin);
+    if let Some(from) = from {
+        outside.hosts.allow(response.response_mut(), &from);
     }
     Ok(response.map_body(|_, body| BoxBody::new(Lasting { body, _until_sent: lasting })))
 }
@@ -152,9 +155,7 @@ impl Hosts {
             return Err(Problem::new(Kind::MisdirectedRequest));
         }
         let Some(origin) = headers.get(ORIGIN) else { return Ok(Caller::Ordinary) };
-        let is_own =
-            origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, own)| own) == host;
-        if !is_own && !self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()) {
+        if origin::is_own(headers) != Some(true) && !self.allows(origin) {
             return Err(Problem::new(Kind::ForeignOrigin));
         }
         let asks = request.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -173,9 +174,14 @@ impl Hosts {
             || self.names.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
 
+    /// Whether pages of this origin may call the API.
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+    }
+
     /// Lets pages of an allowed origin read the answer. Cookies are never allowed.
     fn allow<B>(&self, response: &mut HttpResponse<B>, origin: &HeaderValue) {
-        if !self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()) {
+        if !self.allows(origin) {
             return;
         }
         let headers = response.headers_mut();

@@ -15,6 +15,8 @@ pub enum Freshness {
     Immutable,
     /// For five minutes, also in caches that several clients share.
     Public,
+    /// Only after it has asked whether it is still the same.
+    Checked,
 }
 
 impl Freshness {
@@ -22,6 +24,7 @@ impl Freshness {
         match self {
             Self::Immutable => "private, max-age=31536000, immutable",
             Self::Public => "public, max-age=300",
+            Self::Checked => "no-cache",
         }
     }
 }

@@ -34,19 +34,26 @@ pub async fn gate(
     let needs = entries.iter().find(|entry| entry.method == *method).map(|entry| entry.needs_at(surface));
     request.extensions_mut().insert(Matched(entries[0].pattern));
     // A method that is not listed is refused by the pattern's default service.
-    if let Some(Needs::Scope(scope)) = needs {
-        match admitted(request.request(), scope).await {
-            Ok(caller) => _ = request.extensions_mut().insert(caller),
-            Err(problem) => return Ok(request.into_response(problem.error_response())),
-        }
+    let caller = match needs {
+        Some(Needs::Scope(scope)) => admitted(request.request(), scope).await.map(Some),
+        Some(Needs::Session) => caller::of_session(request.request(), app(request.request())).await.map(Some),
+        Some(Needs::Nothing) | None => Ok(None),
+    };
+    match caller {
+        Ok(Some(caller)) => _ = request.extensions_mut().insert(caller),
+        Ok(None) => {}
+        Err(problem) => return Ok(request.into_response(problem.error_response())),
     }
     next.call(request).await.map(ServiceResponse::map_into_boxed_body)
 }
 
+fn app(request: &HttpRequest) -> &App {
+    request.app_data::<Data<App>>().expect("every application has its state")
+}
+
 /// Who sends the request, if it has the scope.
 async fn admitted(request: &HttpRequest, scope: Scope) -> Result<Caller, Problem> {
-    let app = request.app_data::<Data<App>>().expect("every application has its state");
-    let caller = caller::of(request, app.get_ref()).await?;
+    let caller = caller::of(request, app(request)).await?;
     if caller.scopes().allows(scope) {
         return Ok(caller);
     }

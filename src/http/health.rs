@@ -71,11 +71,12 @@ async fn checks(app: &App) -> Vec<Check> {
     let is_here = app.vitals().away_for().is_none_or(|away| away < GRACE);
     let signs = app.parts().mode.roles().signs();
     // A process that only submits and forms batches needs no key. If the database does not answer, only that is said.
-    let has_key = !signs || status.as_ref().map_or(true, |status| status.keys.active > 0);
+    let reach = app.parts().opener.reach();
+    let has_key = !signs || status.as_ref().map_or(true, |status| status.usable_within(&reach) > 0);
     let named = [
         ("database", is_here, "the database answers, or has been away for less than five seconds"),
         ("lease", app.vitals().holds_lease(), "this process is registered as a node, and its lease stands"),
-        ("keys", has_key, "at least one key may sign"),
+        ("keys", has_key, "at least one key may sign here"),
         ("running", !app.stopping().has_begun(), "the service is not stopping"),
     ];
     named

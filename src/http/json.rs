@@ -25,6 +25,10 @@ pub async fn read<T: DeserializeOwned>(
         return Err(Problem::because(Kind::UnsupportedMediaType, "Send the body as application/json."));
     }
     let body = body::whole(request, payload, limit, app.budget()).await?;
+    // serde would also accept an array, with the fields by position.
+    if body.bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::because(Kind::InvalidRequest, "The body must be a JSON object."));
+    }
     // The error's text may repeat what was sent, so only the place is told.
     serde_json::from_slice(&body.bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());

@@ -13,6 +13,10 @@ pub struct Limits {
     pub bulk: Places,
     /// Exports, each of which reads the whole database.
     pub exports: Places,
+    /// Answers of the feed that have a limit.
+    pub pages: Places,
+    /// Clients that follow the feed.
+    pub followers: Places,
     /// Verifications. Two at a time use two threads, which is a part of the cores of most machines.
     pub verifications: Places,
     /// Generations of keys, which take a core for seconds.
@@ -26,6 +30,8 @@ impl Default for Limits {
         Self {
             bulk: Places::new(16, 0),
             exports: Places::new(4, 0),
+            pages: Places::new(16, 256),
+            followers: Places::new(100, 0),
             verifications: Places::new(2, 64),
             generations: Places::new(1, 4),
             viewers: Places::new(100, 0),

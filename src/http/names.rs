@@ -18,6 +18,15 @@ pub enum KeyStateName {
     Suspended,
 }
 
+/// Why an active key may not sign now.
+#[derive(ToSchema)]
+#[schema(as = KeyBarred, rename_all = "kebab-case")]
+pub enum BarredName {
+    NotYetValid,
+    Expired,
+    Exhausted,
+}
+
 /// The state of a batch.
 #[derive(ToSchema)]
 #[schema(as = BatchState, rename_all = "lowercase")]
@@ -58,10 +67,25 @@ pub enum SchemeName {
     Rs512,
 }
 
+/// A range of the history.
+#[derive(ToSchema)]
+#[schema(as = RunHistoryRange)]
+pub enum HistoryRangeName {
+    #[schema(rename = "10m")]
+    TenMinutes,
+    #[schema(rename = "1h")]
+    Hour,
+    #[schema(rename = "24h")]
+    Day,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BatchState, KeyState, Scheme, Scope, TokenState};
+    use crate::{
+        domain::{Barred, BatchState, KeyState, Scheme, Scope, TokenState},
+        http::history::recorder::Range,
+    };
 
     fn values<T: utoipa::PartialSchema>() -> Vec<String> {
         let schema = serde_json::to_value(T::schema()).unwrap();
@@ -71,10 +95,12 @@ mod tests {
     #[test]
     fn the_document_has_the_names_of_the_domain() {
         assert_eq!(values::<KeyStateName>(), KeyState::ALL.map(KeyState::name));
+        assert_eq!(values::<BarredName>(), Barred::ALL.map(Barred::name));
         assert_eq!(values::<BatchStateName>(), BatchState::ALL.map(BatchState::name));
         assert_eq!(values::<SchemeName>(), Scheme::ALL.map(Scheme::name));
         assert_eq!(values::<ScopeName>(), Scope::ALL.map(Scope::name));
         let states = [TokenState::Active, TokenState::Expired, TokenState::Revoked];
         assert_eq!(values::<TokenStateName>(), states.map(TokenState::name));
+        assert_eq!(values::<HistoryRangeName>(), Range::ALL.map(Range::name));
     }
 }

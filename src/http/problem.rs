@@ -64,12 +64,16 @@ kinds! {
     /// A record needs a name, so that sending it again is harmless. Set external_id or an Idempotency-Key, or
     /// set anonymous=true in the query if the record may be added twice.
     IdentityMissing = "identity-missing", BAD_REQUEST, "The record has no name";
-    /// The request has no token, or its token is unknown, expired or revoked. 'signwave tokens create' makes one.
+    /// The request has no token, or its token is unknown, expired or revoked, or the session of the dashboard has ended.
+    /// 'signwave tokens create' makes a token.
     InvalidToken = "invalid-token", UNAUTHORIZED, "A valid token is needed";
     /// The token is valid, but does not have the scope that this request needs.
     InsufficientScope = "insufficient-scope", FORBIDDEN, "The token's scopes do not allow this";
     /// A browser sent the request from a page of another origin, which --cors-origins does not name.
     ForeignOrigin = "foreign-origin", FORBIDDEN, "Pages of this origin may not call the API";
+    /// The request has the cookie of a session, but its headers Sec-Fetch-Site and Origin do not show that the
+    /// service's own page has sent it. Programs send a token instead of the cookie.
+    CrossSiteRequest = "cross-site-request", FORBIDDEN, "A page of another site may have sent this";
     /// Nothing is found at this address, or no such record, key or batch exists.
     NotFound = "not-found", NOT_FOUND, "Not found";
     /// The resource exists, but does not take this method. The header Allow names the methods.
@@ -81,8 +85,15 @@ kinds! {
     /// A record with this external_id and another payload exists. Nothing was changed. If this is another record,
     /// give it another external_id.
     ExternalIdConflict = "external-id-conflict", CONFLICT, "The external_id belongs to another payload";
+    /// The feed does not have this position: the database was made anew, or an older backup was restored, or a standby
+    /// that lagged has taken over. Signatures that the client has may be gone. The detail says which. Read the feed
+    /// again from the start, and compare.
+    PositionUnknown = "position-unknown", CONFLICT, "The feed does not have this position";
     /// A retired key stays retired. Make another one.
     RetiredIsFinal = "retired-is-final", CONFLICT, "A retired key stays retired";
+    /// These limits cannot be set: the key has made more signatures than max_signatures says, or not_before is not
+    /// earlier than not_after. Nothing was changed. The detail says which.
+    LimitsRefused = "limits-refused", CONFLICT, "The limits cannot be set";
     /// A revoked token stays revoked. Make another one.
     RevokedIsFinal = "revoked-is-final", CONFLICT, "A revoked token stays revoked";
     /// Another token, which is not revoked, belongs to the key of this client certificate. Revoke that

@@ -14,6 +14,8 @@ use crate::domain::TokenId;
 const PER_TOKEN: NonZeroU32 = NonZeroU32::new(20_000).expect("it is not zero");
 /// How many unknown tokens a second each address may send: each is a look into the database.
 const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(100).expect("it is not zero");
+/// How many sessions a minute may be made with each token: each is a row of the database.
+const SESSIONS: NonZeroU32 = NonZeroU32::new(60).expect("it is not zero");
 /// How many addresses are remembered at most.
 const ADDRESSES: usize = 10_000;
 
@@ -21,6 +23,7 @@ const ADDRESSES: usize = 10_000;
 pub struct Rates {
     tokens: DefaultKeyedRateLimiter<TokenId>,
     addresses: DefaultKeyedRateLimiter<Option<IpAddr>>,
+    sessions: DefaultKeyedRateLimiter<TokenId>,
 }
 
 impl Default for Rates {
@@ -28,6 +31,7 @@ impl Default for Rates {
         Self {
             tokens: RateLimiter::keyed(Quota::per_second(PER_TOKEN)),
             addresses: RateLimiter::keyed(Quota::per_second(PER_ADDRESS)),
+            sessions: RateLimiter::keyed(Quota::per_minute(SESSIONS)),
         }
     }
 }
@@ -39,6 +43,14 @@ impl Rates {
     /// [`Kind::TooManyRequests`] when the token sends too many.
     pub fn of_token(&self, token: TokenId) -> Result<(), Problem> {
         check(&self.tokens, &token)
+    }
+
+    /// Counts a session that is made with a token.
+    ///
+    /// # Errors
+    /// [`Kind::TooManyRequests`] when too many are made with it.
+    pub fn of_session(&self, token: TokenId) -> Result<(), Problem> {
+        check(&self.sessions, &token)
     }
 
     /// Counts a token that must be looked up, from `address`. Addresses are forgotten when they are too many.

@@ -59,8 +59,10 @@ impl Entry {
 pub enum Needs {
     /// Nothing: anybody is answered.
     Nothing,
-    /// A token or a client certificate with this scope.
+    /// A token, a session or a client certificate with this scope.
     Scope(Scope),
+    /// The cookie of a session, whatever its scopes.
+    Session,
 }
 
 /// The pattern that a request's path matches.

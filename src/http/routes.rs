@@ -13,25 +13,27 @@ use actix_web::{
 };
 
 use super::{
-    admin, bulk,
+    admin, bulk, dashboard,
     docs::{self, Document},
     edge::{Outside, edge},
-    events,
+    events, feed,
     gate::gate,
-    health, keys, metrics,
+    health, history, keys, metrics,
     problem::{Kind, Problem},
     problems, reading,
     route::{
         Entry, Needs,
         Surface::{self, Admin, Api},
     },
-    status, submit,
+    session, status, submit,
 };
 use crate::domain::Scope;
 
 /// Everything that the service answers.
 pub const ROUTES: &[Entry] = &[
+    get(dashboard::PATTERNS[0], Needs::Nothing, Api, |route| route.to(dashboard::page)),
     get("/.well-known/jwks.json", Needs::Nothing, Api, |route| route.to(keys::public::well_known)),
+    get(dashboard::PATTERNS[1], Needs::Nothing, Api, |route| route.to(dashboard::asset)),
     get("/docs", Needs::Nothing, Api, |route| route.to(docs::index)),
     get("/docs/{file}", Needs::Nothing, Api, |route| route.to(docs::file)),
     get("/health/live", Needs::Nothing, Admin, |route| route.to(health::live)),
@@ -44,6 +46,7 @@ pub const ROUTES: &[Entry] = &[
     get("/v1/batches", Needs::Scope(Scope::Read), Api, |route| route.to(reading::batches::list)),
     get("/v1/batches/{id}", Needs::Scope(Scope::Read), Api, |route| route.to(reading::batches::one)),
     get("/v1/events", Needs::Scope(Scope::Read), Api, |route| route.to(events::stream::events)),
+    get("/v1/history", Needs::Scope(Scope::Read), Api, |route| route.to(history::shown::history)),
     get("/v1/jwks.json", Needs::Nothing, Api, |route| route.to(keys::public::jwks)),
     get("/v1/keys", Needs::Scope(Scope::Read), Api, |route| route.to(keys::list::list)),
     post("/v1/keys", Needs::Scope(Scope::Operate), Api, |route| route.to(keys::generate::generate)),
@@ -64,7 +67,10 @@ pub const ROUTES: &[Entry] = &[
     get("/v1/records/{id}/signature", Needs::Scope(Scope::Read), Api, |route| {
         route.to(reading::signature::signature)
     }),
-    get("/v1/signatures", Needs::Scope(Scope::Read), Api, |route| route.to(reading::export::export)),
+    get("/v1/session", Needs::Session, Api, |route| route.to(session::current::read)),
+    post("/v1/session", Needs::Nothing, Api, |route| route.to(session::sign_in::sign_in)),
+    delete("/v1/session", Needs::Session, Api, |route| route.to(session::current::sign_out)),
+    get("/v1/signatures", Needs::Scope(Scope::Read), Api, |route| route.to(feed::signatures)),
     get("/v1/status", Needs::Scope(Scope::Read), Api, |route| route.to(status::status)),
     get("/v1/tokens", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::tokens::list)),
     post("/v1/tokens", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::create)),
@@ -105,7 +111,8 @@ pub fn answers(
     Future: 'static,
 > {
     let mut patterns = BTreeMap::<&str, Vec<&'static Entry>>::new();
-    for entry in ROUTES.iter().filter(|entry| surface == Api || entry.at == surface) {
+    let is_on = |entry: &&Entry| outside.has_dashboard || !dashboard::PATTERNS.contains(&entry.pattern);
+    for entry in ROUTES.iter().filter(|entry| surface == Api || entry.at == surface).filter(is_on) {
         patterns.entry(entry.pattern).or_default().push(entry);
     }
     // The first pattern that fits answers, and a variable part fits almost everything: the pattern with more fixed

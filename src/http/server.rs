@@ -35,6 +35,8 @@ pub struct Server {
     pub hosts: Hosts,
     /// Connections at a time, at each socket. More wait to be accepted.
     pub connections: usize,
+    /// Whether the API has the dashboard.
+    pub has_dashboard: bool,
 }
 
 impl Server {
@@ -43,7 +45,8 @@ impl Server {
     /// # Errors
     /// When the operating system refuses a thread or random numbers.
     pub fn start(self, app: &App) -> io::Result<Running> {
-        let outside = Outside { app: app.clone(), hosts: Arc::new(self.hosts), ids: Arc::new(Ids::new()?) };
+        let (hosts, ids) = (Arc::new(self.hosts), Arc::new(Ids::new()?));
+        let outside = Outside { app: app.clone(), hosts, ids, has_dashboard: self.has_dashboard };
         let document = Data::new(Document::new(openapi::text));
         let start = |(listener, surface)| {
             let front = |stops| Front { outside: outside.clone(), document: document.clone(), stops };
@@ -68,7 +71,10 @@ fn start(
         .disable_signals();
     let front = front(builder.graceful_shutdown_signal());
     let refreshing = match &listener.access {
-        Access::Tls(identity) => Some(actix_rt::spawn(refresh(identity.clone()))),
+        Access::Tls(identity) => {
+            front.outside.app.note_certificate(identity);
+            Some(actix_rt::spawn(refresh(identity.clone())))
+        }
         Access::Plain => None,
     };
     let (builder, socket) = match listener.socket {

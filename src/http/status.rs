@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{answer, app::App, problem::Problem, snapshot::Look};
-use crate::store::Status;
+use crate::{intake::Counters, store::Status};
 
 /// How far the work is.
 #[derive(Serialize, ToSchema)]
@@ -17,6 +17,10 @@ pub struct StatusBody {
     batches: Batches,
     /// Keys in each state.
     keys: Keys,
+    /// Messages of brokers that were refused, counted up to 100,000.
+    refused: u64,
+    /// What the intake of this process has taken from a broker. `null` where it has none.
+    intake: Option<Intake>,
     /// Nodes at work.
     nodes: usize,
     /// Records that all nodes together signed per second, over the last ten seconds at most, if that is known.
@@ -30,6 +34,34 @@ pub struct StatusBody {
     oldest_unsigned: Option<Oldest>,
     /// The version of the service.
     version: &'static str,
+}
+
+/// What the intake of a process has taken from a broker since its start.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IntakeCounts)]
+struct Intake {
+    /// What it is at: `connected`, `disconnected` or `database-away`.
+    state: &'static str,
+    /// Messages that became records.
+    stored: u64,
+    /// Messages that were records already.
+    repeated: u64,
+    /// Messages that were refused, counted each time they arrive.
+    refused: u64,
+    /// Messages that were acknowledged.
+    acknowledged: u64,
+}
+
+impl Intake {
+    fn of(counters: &Counters) -> Self {
+        Self {
+            state: counters.state().name(),
+            stored: counters.stored(),
+            repeated: counters.repeated(),
+            refused: counters.refused(),
+            acknowledged: counters.acknowledged(),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -68,12 +100,20 @@ struct Keys {
     disabled: u64,
     suspended: u64,
     retired: u64,
+    /// Active keys whose time has not come.
+    not_yet_valid: u64,
+    /// Active keys whose time is over.
+    expired: u64,
+    /// Active keys whose limit leaves fewer signatures than any open batch has records.
+    exhausted: u64,
+    /// Active keys that no node at work can use, because no node has their custodian.
+    unreachable: u64,
 }
 
 impl StatusBody {
-    /// What was seen, by a process with so many signing threads.
-    pub fn new(look: &Look, threads: usize) -> Self {
-        let Status { signed, leased, open, unbatched, batches, keys, nodes } = &**look;
+    /// What was seen, by a process with so many signing threads and this intake.
+    pub fn new(look: &Look, threads: usize, intake: Option<&Counters>) -> Self {
+        let Status { signed, leased, open, unbatched, batches, keys, barred, nodes, .. } = &**look;
         let busy_share =
             look.signing_threads.filter(|_| threads > 0).map(|busy| (busy / threads as f64).min(1.0));
         Self {
@@ -84,7 +124,13 @@ impl StatusBody {
                 disabled: keys.disabled,
                 suspended: keys.suspended,
                 retired: keys.retired,
+                not_yet_valid: barred.not_yet_valid,
+                expired: barred.expired,
+                exhausted: barred.exhausted,
+                unreachable: look.unreachable().map(|(_, keys)| keys).sum(),
             },
+            refused: look.refused,
+            intake: intake.map(Intake::of),
             nodes: nodes.len(),
             records_per_second: look.records_per_second,
             seconds_left: look.seconds_left(),
@@ -103,7 +149,7 @@ impl StatusBody {
     /// # Errors
     /// Those of the store.
     pub async fn now(app: &App) -> Result<Self, Problem> {
-        Ok(Self::new(&*app.status().await?, app.parts().signing_threads()))
+        Ok(Self::new(&*app.status().await?, app.parts().signing_threads(), app.taking()))
     }
 }
 

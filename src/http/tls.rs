@@ -14,6 +14,8 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
+use crate::signer::certificate_expiry_of_der;
+
 /// How often the files are looked at.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -37,6 +39,8 @@ pub struct Identity {
 
 struct Current {
     config: Arc<ServerConfig>,
+    /// When the certificate expires, since 1970.
+    expires_at: Duration,
     /// When the files were changed last.
     modified: Vec<SystemTime>,
 }
@@ -72,6 +76,11 @@ impl Identity {
     /// How new connections are served.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.load().config)
+    }
+
+    /// When the certificate for new connections expires, since 1970.
+    pub fn expires_at(&self) -> Duration {
+        self.current.load().expires_at
     }
 
     /// Reads the files again if one of them was changed. Files that do not fit together leave the old identity in
@@ -112,6 +121,9 @@ impl Current {
             why: error.to_string(),
         })?;
         let chain = certificates(&files.certificate)?;
+        let leaf = chain.first().expect("a file without a certificate was refused");
+        let expires_at =
+            certificate_expiry_of_der(leaf).map_err(|error| TlsError::Unfit(error.to_string()))?;
         let pair = CertifiedKey::from_der(chain, key, &provider).map_err(unfit)?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
         let builder = builder.with_safe_default_protocol_versions().map_err(unfit)?;
@@ -121,7 +133,7 @@ impl Current {
         };
         let mut config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), modified })
+        Ok(Self { config: Arc::new(config), expires_at, modified })
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    domain::{Fingerprint, TokenId},
+    domain::{Fingerprint, SessionParent, TokenId},
     store::{StoredToken, TokenRow},
 };
 
@@ -28,9 +28,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Forgets a token that was changed here, so that the change takes effect at once.
+    /// Forgets a token that was changed here, and its sessions, so that the change takes effect at once.
     pub fn forget(&self, id: TokenId) {
-        lock(&self.by_id.0).remove(&id);
+        let is_its = |row: &TokenRow| row.id == id || row.parent == Some(SessionParent::Token(id));
+        lock(&self.by_id.0).retain(|_, (stored, _)| !is_its(&stored.row));
         lock(&self.by_certificate.0).retain(|_, (row, _)| row.id != id);
     }
 

@@ -31,7 +31,10 @@ use crate::{
 const WAITS: usize = 10_000;
 
 /// How often a wait looks at the database, because other processes sign, too.
-const LOOK: Duration = Duration::from_secs(1);
+pub const LOOK: Duration = Duration::from_secs(1);
+
+/// What a wait for any signature listens to. No record has this id.
+pub const ANY: RecordId = RecordId(0);
 
 /// With many waits each looks less often, so that all of them look at most so many times a second.
 const LOOKS_PER_SECOND: usize = 500;
@@ -78,6 +81,13 @@ impl Waits {
                 }
             }
         });
+    }
+
+    /// How long a client that waits again and again should pause in between, so that all of them look no more often than
+    /// [`LOOKS_PER_SECOND`].
+    pub fn gap(&self) -> Duration {
+        let waits = u32::try_from(self.0.count.load(Relaxed)).unwrap_or(u32::MAX);
+        LOOK * waits / LOOKS_PER_SECOND as u32
     }
 
     /// Takes a place for one wait, before anything is stored.
@@ -172,6 +182,7 @@ impl Drop for Listener {
 impl Shared {
     fn wake(&self, records: &Runs) {
         let mut by_record = self.lock();
+        by_record.remove(&ANY).into_iter().for_each(tell);
         for (first, last) in records.ranges() {
             let waited_for: Vec<_> = by_record.range(first..=last).map(|(record, _)| *record).collect();
             waited_for.iter().filter_map(|record| by_record.remove(record)).for_each(tell);

@@ -1,7 +1,12 @@
-//! Client certificates (RFC 5280): whose key a certificate names. Nothing else of it is looked at, because a client is
-//! its key.
+//! Certificates (RFC 5280): whose key a client's certificate names, and when the server's expires. Nothing else of a
+//! client's is looked at, because a client is its key.
 
-use pkcs8::der::{self, Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged, asn1::AnyRef};
+use std::time::Duration;
+
+use pkcs8::der::{
+    self, Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged,
+    asn1::{AnyRef, GeneralizedTime, UtcTime},
+};
 
 use super::{SignerError, hash, pem};
 use crate::domain::{DigestAlgorithm, Fingerprint};
@@ -33,14 +38,40 @@ pub fn certificate_key_of_der(der: &[u8]) -> Result<Fingerprint, SignerError> {
     if der.len() > LIMIT {
         return Err(SignerError::MalformedCertificate("it has more than 65536 bytes"));
     }
-    let malformed = |_| SignerError::MalformedCertificate("its DER does not parse");
-    let spki = AnyRef::from_der(der).and_then(subject_public_key_info).and_then(|spki| spki.to_der());
+    let spki = AnyRef::from_der(der).and_then(looked_at).and_then(|parts| parts.spki.to_der());
     let digest = hash::digest(DigestAlgorithm::Sha256, &spki.map_err(malformed)?);
     Ok(Fingerprint(digest.as_bytes().try_into().expect("SHA-256 has 32 bytes")))
 }
 
-/// Section 4.1 of RFC 5280: what comes before it is skipped without a look inside.
-fn subject_public_key_info(certificate: AnyRef<'_>) -> der::Result<AnyRef<'_>> {
+/// When a certificate in DER expires (its `notAfter`), since 1970. Zero is any time before.
+///
+/// # Errors
+/// When `der` is not the DER of a certificate.
+pub fn certificate_expiry_of_der(der: &[u8]) -> Result<Duration, SignerError> {
+    let validity = AnyRef::from_der(der).and_then(looked_at).map_err(malformed)?.validity;
+    let not_after = validity.sequence(|times| {
+        let _not_before: AnyRef<'_> = times.decode()?;
+        let not_after: AnyRef<'_> = times.decode()?;
+        match not_after.tag() {
+            Tag::UtcTime => Ok(not_after.decode_as::<UtcTime>()?.to_unix_duration()),
+            _ => Ok(not_after.decode_as::<GeneralizedTime>()?.to_unix_duration()),
+        }
+    });
+    not_after.map_err(malformed)
+}
+
+fn malformed(_: der::Error) -> SignerError {
+    SignerError::MalformedCertificate("its DER does not parse")
+}
+
+/// The parts of a certificate that are looked at.
+struct Parts<'a> {
+    validity: AnyRef<'a>,
+    spki: AnyRef<'a>,
+}
+
+/// Section 4.1 of RFC 5280: the other parts are skipped without a look inside.
+fn looked_at(certificate: AnyRef<'_>) -> der::Result<Parts<'_>> {
     certificate.sequence(|parts| {
         let to_be_signed: AnyRef<'_> = parts.decode()?;
         for tag in [Tag::Sequence, Tag::BitString] {
@@ -50,23 +81,24 @@ fn subject_public_key_info(certificate: AnyRef<'_>) -> der::Result<AnyRef<'_>> {
     })
 }
 
-fn inside(to_be_signed: AnyRef<'_>) -> der::Result<AnyRef<'_>> {
+fn inside(to_be_signed: AnyRef<'_>) -> der::Result<Parts<'_>> {
     to_be_signed.tag().assert_eq(Tag::Sequence)?;
     let mut parts = SliceReader::new(to_be_signed.value())?;
     let version = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
     if parts.peek_byte() == Some(u8::from(version)) {
         expect(&mut parts, version)?;
     }
-    // Serial number, algorithm, issuer, validity, subject.
-    for tag in [Tag::Integer, Tag::Sequence, Tag::Sequence, Tag::Sequence, Tag::Sequence] {
+    // Serial number, algorithm, issuer.
+    for tag in [Tag::Integer, Tag::Sequence, Tag::Sequence] {
         expect(&mut parts, tag)?;
     }
-    let key: AnyRef<'_> = parts.decode()?;
-    key.tag().assert_eq(Tag::Sequence)?;
-    Ok(key)
+    let validity = expect(&mut parts, Tag::Sequence)?;
+    expect(&mut parts, Tag::Sequence)?; // subject
+    Ok(Parts { validity, spki: expect(&mut parts, Tag::Sequence)? })
 }
 
-fn expect<'a>(parts: &mut impl Reader<'a>, tag: Tag) -> der::Result<()> {
+fn expect<'a>(parts: &mut impl Reader<'a>, tag: Tag) -> der::Result<AnyRef<'a>> {
     let part: AnyRef<'a> = parts.decode()?;
-    part.tag().assert_eq(tag).map(|_| ())
+    part.tag().assert_eq(tag)?;
+    Ok(part)
 }

@@ -1,5 +1,8 @@
 //! Errors of keys and signatures. No variant holds private material.
 
+use std::{borrow::Cow, path::Path, process::ExitStatus, time::Duration};
+
+use super::{KeyFlaw, MasterKeyId};
 use crate::domain::{Fingerprint, Scheme};
 
 /// An error of a signer, a key or the master key: what happened, and what to do.
@@ -127,6 +130,43 @@ pub enum SignerError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The master key command could not be run.
+    #[error("the master key command '{program}' could not be run: {reason}; check its name and permissions")]
+    MasterKeyCommandRun {
+        /// The program.
+        program: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The master key command failed.
+    #[error(
+        "the master key command '{program}' failed ({status}): see what it wrote to standard error, or run it by hand"
+    )]
+    MasterKeyCommandFailed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The master key command took too long.
+    #[error(
+        "the master key command '{program}' was killed because it took more than {} s: run it by hand; it must not ask questions",
+        .limit.as_secs()
+    )]
+    MasterKeyCommandTime {
+        /// The program.
+        program: String,
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The master key command printed something else.
+    #[error("the master key command '{program}' did not print 32 bytes in base64: {reason}")]
+    MasterKeyCommandOutput {
+        /// The program.
+        program: String,
+        /// What is wrong. Nothing of the output is in it.
+        reason: &'static str,
+    },
     /// The path of the master key file names a directory.
     #[error(
         "the master key file {path} is a directory: name a file in it (Docker makes a directory in the place of a mounted file that is missing)"
@@ -139,11 +179,22 @@ pub enum SignerError {
     /// A key could not be sealed.
     #[error("key {0} could not be sealed: the random generator or the cipher failed, try again")]
     Seal(Fingerprint),
-    /// A sealed key does not open. The cipher cannot tell why.
+    /// A key is sealed under a master key that was not given.
     #[error(
-        "key {0} does not open with this master key: give the one that sealed it; if this is the one, the stored key is damaged and must be restored from a backup"
+        "key {fingerprint} is sealed under another master key (id {sealed_under}) than the given ({}): give the one that sealed it",
+        ids(.given)
     )]
-    WrongMasterKey(Fingerprint),
+    WrongMasterKey {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// The master key that sealed it.
+        sealed_under: MasterKeyId,
+        /// The master keys that were given.
+        given: Vec<MasterKeyId>,
+    },
+    /// A sealed key does not open with the master key that sealed it.
+    #[error("the sealed key {0} is damaged, or belongs to another key: restore it from a backup")]
+    Damaged(Fingerprint),
     /// A sealed key of a form that this program does not know.
     #[error(
         "the sealed key {fingerprint} has an unknown form ({reason}): use a newer signwave, or restore the key from a backup"
@@ -164,12 +215,57 @@ pub enum SignerError {
     },
     /// A sealed key was added after a start without a master key.
     #[error(
-        "key {0} is sealed, and no master key was given: name its file with --master-key-file, restart, and enable the key"
+        "key {0} is sealed, and no master key was given: name its file with --master-key-file (or give --master-key-command), restart, and enable the key"
     )]
     NoMasterKey(Fingerprint),
-    /// The private half of a key is kept where this program cannot use it.
+    /// A key file, or the file of its passphrase, cannot be read.
+    #[error("the file {path} cannot be read: {reason}")]
+    KeyFile {
+        /// The file or the directory.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Users other than its owner may read a key file, or the file of its passphrase.
     #[error(
-        "key {fingerprint} is in the custody of '{custody}', which this version of signwave does not support: use a version that does, or disable the key"
+        "the file {path} is open to others (mode {mode:04o}): run 'chmod 600 {path}', or set mode 0440 or 0400 where the file comes from (Kubernetes: defaultMode: 0440, and fsGroup)"
+    )]
+    KeyFileExposed {
+        /// The file.
+        path: String,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A name that no key file can have.
+    #[error("'{}' is not the name of a file in the custodian's directory: give a name without '/', which does not begin with '.'", .0.escape_debug())]
+    KeyFileName(String),
+    /// A key file was read, but its key is not usable.
+    #[error("{path}: {reason}")]
+    KeyInFile {
+        /// The file.
+        path: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// A custodian does not answer, so that none of its keys can be used now. No key is to blame.
+    #[error("the custodian '{custodian}' is down: {reason}")]
+    CustodianDown {
+        /// Its name.
+        custodian: String,
+        /// Why.
+        reason: String,
+    },
+    /// A key of a token that answers cannot be used.
+    #[error("the key cannot be used in the custodian '{custodian}': {reason}")]
+    KeyInToken {
+        /// The name of the custodian.
+        custodian: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The settings do not name the custodian of a key.
+    #[error(
+        "key {fingerprint} is in the custody of '{custody}', which this process does not know: add a section [custody.{custody}] to its settings file, or disable the key"
     )]
     UnknownCustody {
         /// The key.
@@ -227,81 +323,31 @@ pub enum SignerError {
 }
 
 impl SignerError {
-    /// The message for a key in `file`, a name quoted for the shell. The commands in the message can be run as is.
-    pub fn about(&self, file: &str) -> String {
+    /// The message for a key in `file`. The commands in the message can be run as is.
+    pub fn about(&self, file: &Path) -> String {
         match self {
             Self::PassphraseNeeded => self.to_string(), // its FILE is the passphrase file
-            _ => self.to_string().replace("FILE", file),
+            _ => self.to_string().replace("FILE", &in_a_shell(file)),
         }
     }
 }
 
-fn with(command: &Option<&str>) -> String {
-    command.map(|command| format!(", with '{command}'")).unwrap_or_default()
+/// The name of a file, quoted for a shell.
+fn in_a_shell(file: &Path) -> String {
+    let name = file.to_string_lossy();
+    let name = if name.starts_with('-') { Cow::from(format!("./{name}")) } else { name };
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+,:@=".contains(c)) {
+        name.into_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
 }
 
-/// Why a key must not be used although it parses (FIPS 186-5, appendix A.1; RFC 8017, section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyFlaw {
-    /// Outside 2048 to 8192 bits.
-    #[error("it has {bits} bits, and must have 2048 to 8192")]
-    Size {
-        /// Length of the modulus.
-        bits: u32,
-    },
-    /// The modulus is even.
-    #[error("its modulus is even")]
-    EvenModulus,
-    /// The public exponent is even.
-    #[error("its public exponent is even")]
-    EvenExponent,
-    /// The public exponent is below 65537.
-    #[error("its public exponent is {exponent}, and must be at least 65537")]
-    SmallExponent {
-        /// The exponent.
-        exponent: u64,
-    },
-    /// The public exponent has more than 33 bits.
-    #[error("its public exponent has {bits} bits, and must have at most 33")]
-    LargeExponent {
-        /// Length of the exponent.
-        bits: u32,
-    },
-    /// More than two primes.
-    #[error("it has more than two primes")]
-    MultiPrime,
-    /// n ≠ p·q.
-    #[error("its modulus is not the product of its primes")]
-    Modulus,
-    /// p or q is composite.
-    #[error("one of its factors is not prime")]
-    NotPrime,
-    /// p = q.
-    #[error("its two primes are the same")]
-    EqualPrimes,
-    /// |p − q| ≤ 2^(nlen/2 − 100).
-    #[error("its two primes are so close that it can be factored")]
-    ClosePrimes,
-    /// A prime is much shorter than half the modulus.
-    #[error("one of its primes is shorter than half the modulus")]
-    UnbalancedPrimes,
-    /// p or q comes from the generator of CVE-2017-15361.
-    #[error("it was made by a flawed generator (ROCA, CVE-2017-15361) and can be factored")]
-    Roca,
-    /// d·e mod lcm(p−1, q−1) ≠ 1, or d is not below n.
-    #[error("its private exponent does not belong to its public exponent")]
-    PrivateExponent,
-    /// d ≤ 2^(nlen/2).
-    #[error("its private exponent is so small that it can be computed from the public key")]
-    SmallPrivateExponent,
-    /// dP, dQ or qInv is wrong.
-    #[error("its CRT parameters do not belong to its primes")]
-    CrtParameters,
-    /// RSASSA-PSS parameters that match no supported scheme (RFC 4055, section 3.1).
-    #[error("it is restricted to RSASSA-PSS with parameters that match none of PS256, PS384 and PS512")]
-    PssParameters,
-    /// A test signature of aws-lc or rsa did not verify with one of them.
-    #[error("a test signature made with it does not verify")]
-    Trial,
+fn ids(master_keys: &[MasterKeyId]) -> String {
+    let ids: Vec<_> = master_keys.iter().map(|id| format!("id {id}")).collect();
+    ids.join(", ")
+}
+
+fn with(command: &Option<&str>) -> String {
+    command.map(|command| format!(", with '{command}'")).unwrap_or_default()
 }

@@ -1,12 +1,9 @@
 //! Opens stored keys as signers.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Engine, MasterKey, PrivateKey, PublicKey, Signer, SignerError, seal, unseal};
-use crate::domain::{Fingerprint, KeyMaterial, StoredKey};
+use super::{Engine, MasterKey, MasterKeys, PrivateKey, PublicKey, Signer, SignerError};
+use crate::domain::{KeyMaterial, Reach, StoredKey};
 
 /// Opens the signer of a stored key.
 pub trait OpenSigner: Send + Sync {
@@ -15,31 +12,41 @@ pub trait OpenSigner: Send + Sync {
     /// # Errors
     /// When the private half cannot be reached, does not open, or belongs to another key.
     fn open(&self, key: &StoredKey) -> Result<Box<dyn Signer>, SignerError>;
+
+    /// The custodians whose keys it can open now. Only their keys are leased.
+    fn reach(&self) -> Reach {
+        Reach::default()
+    }
+
+    /// The custodians that sign outside this process, each with how many batches it signs at a time, also while it
+    /// cannot be reached. The keys of all others are used on the signing threads. Asked once, at the start of a run.
+    fn sessions(&self) -> BTreeMap<String, usize> {
+        BTreeMap::new()
+    }
 }
 
-/// Opens keys that are sealed under one master key.
+/// Opens keys that are sealed under the master keys of this process.
 #[derive(Debug)]
 pub struct Keyring {
     engine: Engine,
     /// Shared by the keyrings of a process, which differ in their engines.
-    master: OnceLock<Arc<MasterKey>>,
-    file: Option<PathBuf>,
+    masters: Arc<MasterKeys>,
 }
 
 impl Keyring {
-    /// A keyring whose signers use `engine`.
+    /// A keyring with one master key, whose signers use `engine`.
     pub fn new(engine: Engine, master: MasterKey) -> Self {
-        Self { engine, master: Arc::new(master).into(), file: None }
+        Self::of(engine, MasterKeys::given(master, None))
     }
 
-    /// A keyring that reads its master key from `file` when it opens the first sealed key.
-    pub fn locked(engine: Engine, file: Option<PathBuf>) -> Self {
-        Self { engine, master: OnceLock::new(), file }
+    /// A keyring with these master keys, whose signers use `engine`.
+    pub fn of(engine: Engine, masters: MasterKeys) -> Self {
+        Self { engine, masters: Arc::new(masters) }
     }
 
     /// A keyring for the same keys whose signers use `engine`.
     pub fn with_engine(&self, engine: Engine) -> Self {
-        Self { engine, master: self.master.clone(), file: self.file.clone() }
+        Self { engine, masters: Arc::clone(&self.masters) }
     }
 
     /// Seals a new private key, for its row in the database.
@@ -47,17 +54,7 @@ impl Keyring {
     /// # Errors
     /// [`SignerError::NoMasterKey`] when this process has no master key; those of reading the file and of sealing.
     pub fn seal(&self, key: &PrivateKey) -> Result<KeyMaterial, SignerError> {
-        let master = self.master(key.public_key().fingerprint())?;
-        Ok(KeyMaterial::Sealed(seal(master, key)?))
-    }
-
-    fn master(&self, key: Fingerprint) -> Result<&MasterKey, SignerError> {
-        if let Some(master) = self.master.get() {
-            return Ok(master);
-        }
-        let file = self.file.as_ref().ok_or(SignerError::NoMasterKey(key))?;
-        let master = MasterKey::read(file)?;
-        Ok(self.master.get_or_init(|| Arc::new(master)))
+        self.masters.seal(key).map(KeyMaterial::Sealed)
     }
 }
 
@@ -68,12 +65,15 @@ impl OpenSigner for Keyring {
             return Err(SignerError::Mismatch { fingerprint, part: "public key" });
         }
         match &key.material {
-            KeyMaterial::Sealed(sealed) => {
-                self.engine.signer(&unseal(self.master(fingerprint)?, &fingerprint, sealed)?)
-            }
+            KeyMaterial::Sealed(sealed) => self.engine.signer(&self.masters.unseal(&fingerprint, sealed)?),
             KeyMaterial::Elsewhere { custody, .. } => {
                 Err(SignerError::UnknownCustody { fingerprint, custody: custody.clone() })
             }
         }
+    }
+
+    /// Nothing, while there is no master key.
+    fn reach(&self) -> Reach {
+        if self.masters.may_exist() { Reach::default() } else { Reach::of([]) }
     }
 }

@@ -13,7 +13,8 @@ use data_encoding::{BASE64, HEXLOWER};
 use rustix::fs::StatVfsMountFlags;
 use zeroize::Zeroizing;
 
-use super::SignerError;
+use super::{MasterKeyId, SignerError, hash, read_secret};
+use crate::domain::DigestAlgorithm;
 
 const LEN: usize = 32;
 /// How many bytes are read at most.
@@ -85,10 +86,8 @@ impl MasterKey {
     /// # Errors
     /// The outer error when the input cannot be read, the inner error when it is not a master key.
     pub fn read_from(input: impl Read) -> io::Result<Result<Self, SignerError>> {
-        // There is room for more than a key, so that the error can say what the input is. The buffer never grows.
-        let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT));
-        input.take(MAX_TEXT as u64).read_to_end(&mut text)?;
-        Ok(Self::from_text(&text))
+        // There is room for more than a key, so that the error can say what the input is.
+        Ok(Self::from_text(&read_secret(input, MAX_TEXT)?))
     }
 
     /// Makes a new master key in a new file that only its owner can read.
@@ -113,6 +112,13 @@ impl MasterKey {
         BASE64.encode_append(self.bytes(), &mut text);
         text.push('\n');
         text
+    }
+
+    /// The id, which each key that is sealed under this master key carries. It does not reveal the key.
+    pub fn id(&self) -> MasterKeyId {
+        let text = Zeroizing::new([b"signwave master key id\0", self.0.as_slice()].concat());
+        let digest = hash::digest(DigestAlgorithm::Sha256, &text);
+        MasterKeyId(*digest.as_bytes().first_chunk().expect("SHA-256 has 32 bytes"))
     }
 
     /// The bytes of the key.
@@ -168,7 +174,7 @@ const ROOT: u32 = 0;
 
 /// The permission bits that expose a file to other users, given its owner. A group may read a file of root, because
 /// systemd (LoadCredential=) and Kubernetes (fsGroup of a pod) grant access in this way.
-fn exposing(owner: u32) -> u32 {
+pub(super) fn exposing(owner: u32) -> u32 {
     if owner == ROOT { 0o037 } else { 0o077 }
 }
 

@@ -4,23 +4,33 @@
 //! - [`PublicKey`], [`PrivateKey`]: keys that were parsed and checked; [`generate()`] and [`import()`] create them.
 //! - [`Engine`]: aws-lc, lanes and rsa, each of which opens a [`Signer`] or a [`Verifier`].
 //! - [`MasterKey`], [`seal()`], [`unseal`]: private keys as stored in the database.
-//! - [`Keyring`]: opens a stored key as a signer, in one step.
-//! - [`random_secret`], [`is_same_secret`]: secrets that are not keys. [`certificate_key`]: whose certificate it is.
+//! - [`MasterKeys`]: the master keys of a process, and where it reads them: a [`MasterKeySource`].
+//! - [`Keyring`], [`KeyFiles`], [`Token`]: open a stored key as a signer, in one step. [`Custodians`] knows which of them has it.
+//! - [`CertificateChain`]: the certificates of a key of ours, checked.
+//! - [`random_secret`], [`is_same_secret`], [`read_secret`]: secrets that are not keys. [`certificate_key`]: whose certificate it is.
 //! - [`digest`]: computes the digest of a payload, which is what is signed.
 
 mod aws_lc;
 mod certificate;
+mod certificate_chain;
 mod check;
+mod custodians;
 mod each;
 mod engine;
 mod error;
 mod generate;
 mod hash;
 mod import;
+mod key_files;
+mod key_flaw;
 mod keyring;
 mod lanes;
 mod master_key;
+mod master_key_command;
+mod master_key_id;
+mod master_keys;
 mod numbers;
+mod passphrase;
 mod pem;
 mod private_key;
 mod public_key;
@@ -29,24 +39,36 @@ mod roca;
 mod rustcrypto;
 mod seal;
 mod secret;
+mod secret_file;
+pub mod token;
 
-pub use certificate::{certificate_key, certificate_key_of_der};
+pub use certificate::{certificate_expiry_of_der, certificate_key, certificate_key_of_der};
+pub use certificate_chain::{CertificateChain, ChainFlaw};
+pub use custodians::Custodians;
 pub use engine::{Engine, UnknownEngine};
-pub use error::{KeyFlaw, SignerError};
+pub use error::SignerError;
 pub use generate::generate;
 pub use hash::digest;
 pub use import::import;
+pub use key_files::KeyFiles;
+pub use key_flaw::KeyFlaw;
 pub use keyring::{Keyring, OpenSigner};
 pub use lanes::LANES;
 pub use master_key::MasterKey;
+pub use master_key_command::{MasterKeyCommand, UnknownCommand};
+pub use master_key_id::MasterKeyId;
+pub use master_keys::{MasterKeySource, MasterKeys};
+pub use passphrase::Passphrase;
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use seal::{seal, unseal};
-pub use secret::{is_same_secret, random_secret};
+pub use secret::{is_same_secret, random_secret, read_secret};
+pub use secret_file::read_secret_file;
+pub use token::{Token, TokenSettings};
 
 use crate::domain::{Digest, Scheme, SignatureBuf};
 
-/// What can sign with one private key: software now, an HSM later.
+/// What can sign with one private key: software, or a hardware token.
 ///
 /// `sign` takes `&mut self`, and one actor owns each signer, so a process cannot use a key twice at once.
 pub trait Signer: Send {

@@ -4,16 +4,15 @@ use std::fmt;
 
 use num_bigint_dig::BigUint;
 use pkcs8::{
-    AlgorithmIdentifierRef, PrivateKeyInfo, SubjectPublicKeyInfoRef,
-    der::{
-        Decode, Encode,
-        asn1::{AnyRef, BitStringRef},
-    },
+    AlgorithmIdentifierRef, PrivateKeyInfo,
+    der::{Decode, Encode, asn1::AnyRef},
 };
 use rsa::pkcs1;
 use zeroize::Zeroizing;
 
-use super::{KeyFlaw, PublicKey, SignerError, numbers::Components, restriction::Restriction};
+use super::{
+    KeyFlaw, PublicKey, SignerError, numbers::Components, public_key::encode_spki, restriction::Restriction,
+};
 
 /// An RSA private key, imported or generated. It cannot be cloned, and `Debug` shows only its fingerprint.
 pub struct PrivateKey {
@@ -112,15 +111,6 @@ impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PrivateKey({})", self.public_key.fingerprint())
     }
-}
-
-fn encode_spki(
-    algorithm: AlgorithmIdentifierRef<'_>,
-    key: pkcs1::RsaPublicKey<'_>,
-) -> pkcs8::der::Result<Vec<u8>> {
-    let key = key.to_der()?;
-    let subject_public_key = BitStringRef::from_bytes(&key)?;
-    SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der()
 }
 
 fn algorithm_name(oid: &str) -> &'static str {

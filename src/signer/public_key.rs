@@ -1,8 +1,9 @@
 //! The public half of a key.
 
+use num_bigint_dig::ModInverse;
 use pkcs8::{
-    SubjectPublicKeyInfoRef,
-    der::{Decode, Encode},
+    AlgorithmIdentifierRef, SubjectPublicKeyInfoRef,
+    der::{Decode, Encode, asn1::BitStringRef},
 };
 use rsa::{BigUint, pkcs1};
 
@@ -28,6 +29,30 @@ impl PublicKey {
         let (n, e, restriction) = parse(der)?;
         let bits = check(&n, &e)?;
         Ok(Self { spki: der.to_vec(), fingerprint: fingerprint(der), bits, restriction })
+    }
+
+    /// Takes the modulus and the public exponent, as bytes with the most significant first. The key may be used with every
+    /// scheme.
+    ///
+    /// # Errors
+    /// When the key's size or exponent is out of bounds.
+    pub fn from_numbers(modulus: &[u8], exponent: &[u8]) -> Result<Self, SignerError> {
+        let spki = || -> pkcs8::der::Result<Vec<u8>> {
+            let key = pkcs1::RsaPublicKey {
+                modulus: pkcs1::UintRef::new(modulus)?,
+                public_exponent: pkcs1::UintRef::new(exponent)?,
+            };
+            encode_spki(pkcs1::ALGORITHM_ID, key)
+        };
+        Self::from_spki(&spki().map_err(|_| SignerError::MalformedPublicKey("its numbers are too long"))?)
+    }
+
+    /// Whether the two keys have a prime in common. Anyone who sees both public halves can then factor both keys.
+    /// Callers must not compare a key with itself.
+    pub fn shares_prime_with(&self, other: &Self) -> bool {
+        let ((one, _), (other, _)) = (self.components(), other.components());
+        // Numbers with a common factor have no inverse modulo each other.
+        one.mod_inverse(other).is_none()
     }
 
     /// Whether the key may be used with `scheme`. A key that is restricted to RSASSA-PSS must not use another padding.
@@ -89,6 +114,16 @@ impl PublicKey {
     }
 }
 
+/// DER SubjectPublicKeyInfo of a key with this algorithm.
+pub(super) fn encode_spki(
+    algorithm: AlgorithmIdentifierRef<'_>,
+    key: pkcs1::RsaPublicKey<'_>,
+) -> pkcs8::der::Result<Vec<u8>> {
+    let key = key.to_der()?;
+    let subject_public_key = BitStringRef::from_bytes(&key)?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der()
+}
+
 /// The parser accepts only canonical DER, so that a key has only one fingerprint.
 fn parse(der: &[u8]) -> Result<(BigUint, BigUint, Restriction), SignerError> {
     let malformed = SignerError::MalformedPublicKey;
@@ -134,7 +169,8 @@ fn is_even(number: &BigUint) -> bool {
     number.trailing_zeros() != Some(0)
 }
 
-fn fingerprint(spki: &[u8]) -> Fingerprint {
+/// The fingerprint of a SubjectPublicKeyInfo.
+pub(super) fn fingerprint(spki: &[u8]) -> Fingerprint {
     let digest = hash::digest(DigestAlgorithm::Sha256, spki);
     Fingerprint(digest.as_bytes().try_into().expect("SHA-256 has 32 bytes"))
 }

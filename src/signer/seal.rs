@@ -1,13 +1,13 @@
-//! Private keys as stored in the database: encrypted, and bound to their fingerprint.
+//! Private keys as stored in the database: encrypted, and bound to their fingerprint and their master key.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
 
-use super::{MasterKey, PrivateKey, SignerError};
+use super::{MasterKey, MasterKeyId, PrivateKey, SignerError};
 use crate::domain::Fingerprint;
 
 /// The first byte of a blob names its form. Version 1 is AES-256-GCM (NIST SP 800-38D) with a random nonce of
-/// 96 bits, as version | nonce | ciphertext | tag.
+/// 96 bits, as version | id of the master key | nonce | ciphertext | tag.
 const VERSION: u8 = 1;
 /// The purpose of the blob. It is part of the associated data, so that the blob decrypts in no other place.
 const CONTEXT: &[u8] = b"signwave sealed private key";
@@ -17,58 +17,104 @@ const CONTEXT: &[u8] = b"signwave sealed private key";
 /// # Errors
 /// When the random generator or the cipher fails.
 pub fn seal(master: &MasterKey, key: &PrivateKey) -> Result<Vec<u8>, SignerError> {
-    seal_as(key.public_key().fingerprint(), master, key)
-}
-
-fn seal_as(fingerprint: Fingerprint, master: &MasterKey, key: &PrivateKey) -> Result<Vec<u8>, SignerError> {
-    let failed = |_| SignerError::Seal(fingerprint);
-    let mut body = Zeroizing::new(Vec::with_capacity(key.pkcs8().len() + AES_256_GCM.tag_len()));
-    body.extend_from_slice(key.pkcs8());
-    let nonce = cipher(master)
-        .and_then(|cipher| cipher.seal_in_place_append_tag(associated_data(&fingerprint), &mut *body))
-        .map_err(failed)?;
-    Ok([&[VERSION], nonce.as_ref().as_slice(), &body].concat())
+    encrypt(master, &key.public_key().fingerprint(), key.pkcs8())
 }
 
 /// Decrypts the key called `fingerprint`.
 ///
 /// # Errors
-/// [`WrongMasterKey`](SignerError::WrongMasterKey) when the blob does not decrypt: the master key is wrong, the
-/// blob belongs to another fingerprint, or it is damaged. The cipher cannot tell which.
+/// [`WrongMasterKey`](SignerError::WrongMasterKey) when the blob was sealed under another master key,
+/// [`Damaged`](SignerError::Damaged) when it does not decrypt, because it belongs to another fingerprint or was changed.
 pub fn unseal(
     master: &MasterKey,
     fingerprint: &Fingerprint,
     sealed: &[u8],
 ) -> Result<PrivateKey, SignerError> {
-    let form = |reason| SignerError::SealedForm { fingerprint: *fingerprint, reason };
-    let (version, rest) = sealed.split_first().ok_or(form("it is empty"))?;
-    if *version != VERSION {
-        return Err(form("its version is unknown"));
-    }
-    let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(form("it is too short"))?;
-    let mut body = Zeroizing::new(body.to_vec());
-    let pkcs8 = cipher(master)
-        .and_then(|cipher| {
-            cipher.open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                associated_data(fingerprint),
-                &mut body,
-            )
-        })
-        .map_err(|_| SignerError::WrongMasterKey(*fingerprint))?;
-    let key = PrivateKey::from_pkcs8(pkcs8)?;
+    let key = PrivateKey::from_pkcs8(&decrypt(master, fingerprint, sealed)?)?;
     if key.public_key().fingerprint() != *fingerprint {
         return Err(SignerError::Mismatch { fingerprint: *fingerprint, part: "private key" });
     }
     Ok(key)
 }
 
+/// Encrypts the sealed key called `fingerprint` under the master key `to` in the place of `from`. The key itself is not
+/// parsed, so that thousands of keys take less than a second.
+///
+/// # Errors
+/// As [`unseal`] and [`seal`].
+pub(super) fn reseal(
+    from: &MasterKey,
+    to: &MasterKey,
+    fingerprint: &Fingerprint,
+    sealed: &[u8],
+) -> Result<Vec<u8>, SignerError> {
+    encrypt(to, fingerprint, &decrypt(from, fingerprint, sealed)?)
+}
+
+/// The id of the master key that sealed the key called `fingerprint`.
+///
+/// # Errors
+/// [`SealedForm`](SignerError::SealedForm) when the form is unknown.
+pub(super) fn sealed_under(fingerprint: &Fingerprint, sealed: &[u8]) -> Result<MasterKeyId, SignerError> {
+    parse(fingerprint, sealed).map(|parts| parts.master)
+}
+
+/// The parts of a blob after its version.
+struct Parts<'a> {
+    master: MasterKeyId,
+    nonce: &'a [u8; NONCE_LEN],
+    /// The ciphertext and the tag.
+    body: &'a [u8],
+}
+
+fn parse<'a>(fingerprint: &Fingerprint, sealed: &'a [u8]) -> Result<Parts<'a>, SignerError> {
+    let form = |reason| SignerError::SealedForm { fingerprint: *fingerprint, reason };
+    let (version, rest) = sealed.split_first().ok_or(form("it is empty"))?;
+    if *version != VERSION {
+        return Err(form("its version is unknown"));
+    }
+    let (master, rest) = rest.split_first_chunk().ok_or(form("it is too short"))?;
+    let (nonce, body) = rest.split_first_chunk().ok_or(form("it is too short"))?;
+    Ok(Parts { master: MasterKeyId(*master), nonce, body })
+}
+
+fn encrypt(master: &MasterKey, fingerprint: &Fingerprint, pkcs8: &[u8]) -> Result<Vec<u8>, SignerError> {
+    let mut body = Zeroizing::new(Vec::with_capacity(pkcs8.len() + AES_256_GCM.tag_len()));
+    body.extend_from_slice(pkcs8);
+    let id = master.id();
+    let nonce = cipher(master)
+        .and_then(|cipher| cipher.seal_in_place_append_tag(associated_data(id, fingerprint), &mut *body))
+        .map_err(|_| SignerError::Seal(*fingerprint))?;
+    Ok([&[VERSION], id.0.as_slice(), nonce.as_ref(), &body].concat())
+}
+
+/// PKCS#8 DER.
+fn decrypt(
+    master: &MasterKey,
+    fingerprint: &Fingerprint,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SignerError> {
+    let parts = parse(fingerprint, sealed)?;
+    if parts.master != master.id() {
+        let (fingerprint, given) = (*fingerprint, vec![master.id()]);
+        return Err(SignerError::WrongMasterKey { fingerprint, sealed_under: parts.master, given });
+    }
+    let mut body = Zeroizing::new(parts.body.to_vec());
+    let nonce = Nonce::assume_unique_for_key(*parts.nonce);
+    let length = cipher(master)
+        .and_then(|cipher| cipher.open_in_place(nonce, associated_data(parts.master, fingerprint), &mut body))
+        .map_err(|_| SignerError::Damaged(*fingerprint))?
+        .len();
+    body.truncate(length);
+    Ok(body)
+}
+
 fn cipher(master: &MasterKey) -> Result<RandomizedNonceKey, aws_lc_rs::error::Unspecified> {
     RandomizedNonceKey::new(&AES_256_GCM, master.bytes())
 }
 
-fn associated_data(fingerprint: &Fingerprint) -> Aad<Vec<u8>> {
-    Aad::from([CONTEXT, &[0, VERSION], &fingerprint.0].concat())
+fn associated_data(master: MasterKeyId, fingerprint: &Fingerprint) -> Aad<Vec<u8>> {
+    Aad::from([CONTEXT, &[0, VERSION], &master.0, &fingerprint.0].concat())
 }
 
 #[cfg(test)]
@@ -80,7 +126,7 @@ mod tests {
     fn a_key_that_was_sealed_under_a_wrong_name_does_not_open() {
         let (master, key) = (MasterKey::generate(), generate(2048).unwrap());
         let wrong = Fingerprint([7; 32]);
-        let sealed = seal_as(wrong, &master, &key).unwrap();
+        let sealed = encrypt(&master, &wrong, key.pkcs8()).unwrap();
         let mismatch = SignerError::Mismatch { fingerprint: wrong, part: "private key" };
         assert_eq!(unseal(&master, &wrong, &sealed).unwrap_err(), mismatch);
     }

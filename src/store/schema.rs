@@ -27,6 +27,7 @@ diesel::table! {
         expires_at -> Nullable<Text>,
         revoked_at -> Nullable<Text>,
         last_used_at -> Nullable<Text>,
+        parent -> Nullable<Text>,
     }
 }
 
@@ -49,12 +50,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    feed (position) {
+        position -> BigInt,
+        batch_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    feed_identity (id) {
+        id -> Text,
+    }
+}
+
+diesel::table! {
     node (id) {
         id -> BigInt,
         name -> Text,
         started_at -> Text,
         lease_until -> Text,
         lease_ttl -> BigInt,
+        custodians -> Text,
     }
 }
 
@@ -64,6 +79,21 @@ diesel::table! {
         external_id -> Nullable<Text>,
         payload -> Binary,
         created_at -> Text,
+    }
+}
+
+diesel::table! {
+    refused (id) {
+        id -> BigInt,
+        source -> Text,
+        digest -> Binary,
+        external_id -> Nullable<Text>,
+        payload -> Binary,
+        size -> BigInt,
+        reason -> Text,
+        detail -> Text,
+        tries -> BigInt,
+        at -> Text,
     }
 }
 
@@ -86,6 +116,10 @@ diesel::table! {
         location -> Nullable<Text>,
         state -> Text,
         state_reason -> Nullable<Text>,
+        max_signatures -> Nullable<BigInt>,
+        not_before -> Nullable<Text>,
+        not_after -> Nullable<Text>,
+        certificates -> Nullable<Binary>,
         last_leased -> BigInt,
         signature_count -> BigInt,
         created_at -> Text,
@@ -94,6 +128,7 @@ diesel::table! {
 
 diesel::joinable!(batch -> node (node_id));
 diesel::joinable!(batch -> signing_key (key_id));
+diesel::joinable!(feed -> batch (batch_id));
 diesel::joinable!(signature -> batch (batch_id));
 diesel::joinable!(signature -> record (record_id));
 
@@ -101,8 +136,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_audit,
     api_token,
     batch,
+    feed,
+    feed_identity,
     node,
     record,
+    refused,
     signature,
     signing_key,
 );

@@ -8,10 +8,11 @@ use std::{
 use signwave::{
     actors::{
         Ending, RunError,
+        messages::FailureReason,
         signing_pool::{Job, SigningPool},
     },
-    domain::{AuditId, KeyState, Who},
-    store::{Access, KeyPool, Reading},
+    domain::{AuditId, KeyState, LimitChange, Who},
+    store::{Access, BarredKeys, KeyLimitsVerdict, KeyPool, Reading},
 };
 use support::store::by;
 
@@ -21,14 +22,15 @@ use crate::{
 };
 
 /// Drains all records where key 1 does `act` the first `times` times.
-async fn with_key_1_doing(act: impl Fn() -> Act, times: usize) -> Rig {
+async fn with_key_1_doing(act: impl Fn() -> Act, times: usize, reason: FailureReason) -> Rig {
     let mut rig = Rig::new(400, 4, 5);
     // A panic takes its time to be printed: with a second thread the other keys would sign everything meanwhile.
     rig.settings.signers = 1;
     (0..times).for_each(|_| rig.signers.next(fingerprint(1), act()));
     assert_eq!(rig.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
     rig.check_all_signed();
-    assert_eq!(rig.progress.failed(), times as u64);
+    let failed = [rig.progress.failed(), rig.progress.failed_for(reason)];
+    assert_eq!(failed, [times as u64; 2]);
     rig
 }
 
@@ -38,7 +40,7 @@ fn states(rig: &Rig) -> Vec<KeyState> {
 
 #[actix_rt::test]
 async fn a_panicking_signer_loses_no_batch_and_hurts_no_other_key() {
-    let rig = with_key_1_doing(|| Act::Panic, 2).await;
+    let rig = with_key_1_doing(|| Act::Panic, 2, FailureReason::Panic).await;
     assert_eq!(states(&rig), [KeyState::Active; 4]);
     let opened = rig.signers.opened.lock().unwrap();
     let opens = |key| opened.iter().filter(|opened| **opened == fingerprint(key)).count();
@@ -47,8 +49,13 @@ async fn a_panicking_signer_loses_no_batch_and_hurts_no_other_key() {
 
 #[actix_rt::test]
 async fn after_three_failures_in_a_row_a_key_is_suspended_with_its_reason() {
-    for act in [|| Act::Panic, || Act::Fail, || Act::Forget] {
-        let rig = with_key_1_doing(act, 3).await;
+    let acts: [(fn() -> Act, FailureReason); 3] = [
+        (|| Act::Panic, FailureReason::Panic),
+        (|| Act::Fail, FailureReason::Key),
+        (|| Act::Forget, FailureReason::Check),
+    ];
+    for (act, reason) in acts {
+        let rig = with_key_1_doing(act, 3, reason).await;
         let (suspended, rest) = (KeyState::Suspended, [KeyState::Active; 3]);
         assert_eq!((states(&rig)[0], &states(&rig)[1..]), (suspended, &rest[..]));
         let reason = rig.memory.keys().unwrap()[0].state_reason.clone().unwrap();
@@ -94,6 +101,42 @@ async fn without_an_active_key_a_service_waits_for_one() {
     let running = rig.start(SERVE);
     rig.until(|rig| rig.store.count(support::faulty::Method::Status) > 0).await;
     rig.memory.set_key_state(key, KeyState::Active, None, &by()).unwrap();
+    rig.until(|rig| rig.progress.signed() == 50).await;
+    running.stopped().await.unwrap();
+    rig.check_all_signed();
+}
+
+fn limit(rig: &Rig, most: i64) {
+    let key = rig.memory.keys().unwrap()[0].id;
+    let limit = Some(most.try_into().unwrap());
+    let change = LimitChange { max_signatures: Some(limit), ..LimitChange::default() };
+    assert!(matches!(rig.memory.set_key_limits(key, &change, &by()).unwrap(), KeyLimitsVerdict::Set(_)));
+}
+
+#[actix_rt::test]
+async fn when_the_limits_of_all_keys_are_reached_a_command_says_so_and_exceeds_none() {
+    let rig = Rig::new(50, 1, 5);
+    limit(&rig, 23);
+    let barred = BarredKeys { exhausted: 1, ..BarredKeys::default() };
+    let ended = rig.drain().await.unwrap_err();
+    assert_eq!(ended, RunError::BarredKeys { waiting: 30, barred });
+    assert!(
+        ended.to_string().starts_with("none of the active keys may sign now (1 exhausted), and 30 records")
+    );
+    rig.check();
+    limit(&rig, 50);
+    rig.drain().await.unwrap();
+    rig.check_all_signed();
+}
+
+#[actix_rt::test]
+async fn when_the_limits_of_all_keys_are_reached_a_service_waits_for_others() {
+    let rig = Rig::new(50, 1, 5);
+    limit(&rig, 20);
+    let running = rig.start(SERVE);
+    rig.until(|rig| rig.progress.signed() == 20 && rig.store.count(support::faulty::Method::Status) > 0)
+        .await;
+    limit(&rig, 60);
     rig.until(|rig| rig.progress.signed() == 50).await;
     running.stopped().await.unwrap();
     rig.check_all_signed();

@@ -7,7 +7,7 @@ use signwave::{
         Ending, Mode,
         messages::{Commit, Open, Reclaim},
     },
-    domain::{Epoch, NodeId},
+    domain::{Epoch, NodeId, Reach},
     store::{Batching, Leasing, Nodes, Reading},
 };
 use support::faulty::Method;
@@ -51,10 +51,13 @@ async fn signing_stops_when_the_lease_cannot_be_trusted_and_goes_on_after_its_re
 #[actix_rt::test]
 async fn batches_of_a_dead_node_are_signed_by_the_next() {
     let rig = Rig::new(20, 2, 10);
-    let dead = rig.memory.register_node("dead", Duration::from_secs(30)).unwrap();
+    let dead = rig.memory.register_node("dead", Duration::from_secs(30), &Reach::default()).unwrap();
     let open = signwave::store::OpenBatches { batch_size: 10, keep_open: 2, partial: true };
     rig.memory.open_batches(open).unwrap();
-    assert_eq!(rig.memory.lease(dead, signwave::domain::Scheme::Ps256, 2).unwrap().len(), 2);
+    assert_eq!(
+        rig.memory.lease(dead, signwave::domain::Scheme::Ps256, 2, &Reach::default()).unwrap().len(),
+        2
+    );
     rig.memory.declare_dead(dead);
     assert_eq!(rig.drain().await, Ok(Ending::Drained { held_elsewhere: 0 }));
     rig.check_all_signed();
@@ -63,10 +66,10 @@ async fn batches_of_a_dead_node_are_signed_by_the_next() {
 #[actix_rt::test]
 async fn what_a_living_node_holds_is_left_to_it() {
     let rig = Rig::new(20, 2, 10);
-    let other = rig.memory.register_node("other", Duration::from_secs(30)).unwrap();
+    let other = rig.memory.register_node("other", Duration::from_secs(30), &Reach::default()).unwrap();
     let open = signwave::store::OpenBatches { batch_size: 10, keep_open: 2, partial: true };
     rig.memory.open_batches(open).unwrap();
-    rig.memory.lease(other, signwave::domain::Scheme::Ps256, 1).unwrap();
+    rig.memory.lease(other, signwave::domain::Scheme::Ps256, 1, &Reach::default()).unwrap();
     assert_eq!(rig.drain().await, Ok(Ending::Drained { held_elsewhere: 1 }));
     rig.check();
     assert_eq!((rig.progress.signed(), rig.leased()), (10, 1));

@@ -1,6 +1,7 @@
 //! The actors, with a stand-in for the database, no RSA, and no sleeping.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod custodians;
 mod failover;
 mod faults;
 mod intake;

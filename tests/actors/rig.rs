@@ -2,7 +2,7 @@
 //! a clock that only the test moves, and one checker of all promises.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
@@ -19,15 +19,17 @@ use signwave::{
         db::Db,
         key_actor::KeyTools,
         messages::{Leased, Sign},
+        pools::Pools,
         service::Service,
+        share::{Share, Shares},
         signing_pool::{Job, SigningPool},
         standing::Standing,
         supervisor::Supervisor,
     },
     config::{Roles, Settings},
     domain::{
-        BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyMaterial, NodeId, OpenBatch,
-        RecordId, Scheme,
+        BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyLimits, KeyMaterial, NodeId,
+        OpenBatch, RecordId, Scheme,
     },
     signer,
     store::{Audit, KeyPool, Listener, NewKey, Nodes, Reading},
@@ -160,9 +162,9 @@ impl Rig {
         let clock: Clock = Arc::new(move || Duration::from_secs(seconds.load(SeqCst)));
         let by_hand = self.by_hand.clone();
         async move {
-            let pool = move |threads| match by_hand {
+            let pool = move |share: &Share| match by_hand.clone() {
                 Some(jobs) => Ok(SigningPool::of(move |job| jobs.lock().unwrap().push_back(job))),
-                None => SigningPool::start(threads),
+                None => SigningPool::start(share),
             };
             let stop = parts.stop.clone();
             let starting = Service::start(parts, db, clock, pool);
@@ -201,7 +203,10 @@ impl Rig {
         let db = Db::of(&StandIn { store: self.store.clone(), script: self.script.clone() }.start());
         let opener = Arc::new(Opener(self.signers.clone()));
         let checking = self.settings.checking;
-        let tools = KeyTools { db, opener, checking, pool: Arc::new(pool), standing };
+        let mut pool = Some(pool);
+        let shares = Shares::new(self.settings.signers, BTreeMap::new());
+        let pools = Pools::start(shares, |_| Ok(pool.take().unwrap())).unwrap();
+        let tools = KeyTools { db, opener, checking, pools: Arc::new(pools), standing };
         Supervisor::new(self.settings.node_name.clone(), tools).start()
     }
 
@@ -279,6 +284,7 @@ pub fn scripted_key(key: usize) -> NewKey {
         public_key: vec![key as u8; 8],
         bits: 2048,
         material: KeyMaterial::Sealed(vec![0; 8]),
+        limits: KeyLimits::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Signers that do what a test says, and notice when a key is used twice at once.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -10,7 +10,7 @@ use std::{
 };
 
 use signwave::{
-    domain::{Digest, Fingerprint, Scheme, SignatureBuf, StoredKey},
+    domain::{Digest, Fingerprint, KeyMaterial, Reach, Scheme, SignatureBuf, StoredKey},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
 };
 
@@ -34,6 +34,10 @@ pub struct Signers {
     /// Each operation, as the key and what it signed.
     pub signed: Mutex<Vec<(Fingerprint, Vec<u8>)>>,
     pub opened: Mutex<Vec<Fingerprint>>,
+    /// The custodians that sign elsewhere, with how many batches each signs at a time.
+    pub sessions: Mutex<BTreeMap<String, usize>>,
+    /// The names of the threads on which each key was used.
+    pub threads: Mutex<BTreeMap<Fingerprint, BTreeSet<String>>>,
     /// How many digests came at a time.
     pub groups: Mutex<Vec<usize>>,
 }
@@ -62,6 +66,11 @@ impl Signers {
         (on_begun, on_go)
     }
 
+    fn note_thread(&self, fingerprint: Fingerprint) {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        self.threads.lock().unwrap().entry(fingerprint).or_default().insert(name);
+    }
+
     pub fn operations(&self) -> usize {
         self.signed.lock().unwrap().len()
     }
@@ -81,6 +90,15 @@ impl OpenSigner for Opener {
             signers: Arc::clone(&self.0),
         }))
     }
+
+    fn reach(&self) -> Reach {
+        let sessions = self.0.sessions.lock().unwrap();
+        Reach::of([KeyMaterial::DATABASE.to_owned()].into_iter().chain(sessions.keys().cloned()))
+    }
+
+    fn sessions(&self) -> BTreeMap<String, usize> {
+        self.0.sessions.lock().unwrap().clone()
+    }
 }
 
 impl Signer for ScriptedSigner {
@@ -95,6 +113,7 @@ impl Signer for ScriptedSigner {
     fn sign(&mut self, _: Scheme, digests: &[Digest], out: &mut SignatureBuf) -> Result<(), SignerError> {
         assert!(!self.in_use.swap(true, SeqCst), "key {} is used twice at once", self.fingerprint);
         self.signers.groups.lock().unwrap().push(digests.len());
+        self.signers.note_thread(self.fingerprint);
         let act = self.signers.acts.lock().unwrap().get_mut(&self.fingerprint).and_then(VecDeque::pop_front);
         let result = match act {
             Some(Act::Panic) => {

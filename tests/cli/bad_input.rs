@@ -116,7 +116,7 @@ fn a_wrong_or_unreadable_master_key_is_found_before_any_work() {
     sandbox.write("exposed", sandbox.read("signwave.db.master"));
     fs::create_dir(sandbox.path("folder")).unwrap();
     for (file, reason) in [
-        ("other.master", "does not open with this master key"),
+        ("other.master", "is sealed under another master key"),
         ("garbage", "garbage is open to others (mode 0644): run 'chmod 600 garbage'"),
         ("exposed", "exposed is open to others"),
         ("folder", "folder "),
@@ -144,7 +144,10 @@ fn the_master_key_may_come_from_the_environment_but_from_one_place_only() {
     assert!(failed(1, &sign("SIGNWAVE_MASTER_KEY", "AAAA")).starts_with("the master key is not 32 bytes"));
     let mut both = sandbox.command(&["sign", "--master-key-file", "kept"]);
     let error = failed(2, &both.env("SIGNWAVE_MASTER_KEY", &master).output().unwrap());
-    assert_eq!(error, "both SIGNWAVE_MASTER_KEY and a master key file are set: unset one of them");
+    assert_eq!(
+        error,
+        "more than one of SIGNWAVE_MASTER_KEY, a master key file and a master key command is set: unset all but one"
+    );
     assert!(sign("SIGNWAVE_MASTER_KEY", &master).status.success());
     assert!(sign("SIGNWAVE_MASTER_KEY_FILE", "kept").status.success());
     assert_eq!(sandbox.number("SELECT count(*) FROM signature"), 65);

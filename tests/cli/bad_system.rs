@@ -158,7 +158,7 @@ fn too_few_open_files_are_an_error_with_advice() {
 fn what_a_terminal_would_obey_is_shown_by_name() {
     let sandbox = Sandbox::migrated();
     sandbox.ok(&["seed", "--records", "1", "--keys", "1"]);
-    sandbox.sql("INSERT INTO node (name, lease_until, lease_ttl) VALUES ('a' || char(27, 93, 155, 10) || 'b', '2999', 1000)");
+    sandbox.sql("INSERT INTO node (name, lease_until, lease_ttl, custodians) VALUES ('a' || char(27, 93, 155, 10) || 'b', '2999', 1000, '')");
     sandbox.ok(&["keys", "disable", "1", "--reason", "x\u{1b}[2J\u{9b}y"]);
     let is_harmless = |text: &str| text.chars().all(|c| !c.is_control() || c == '\n');
     for command in [

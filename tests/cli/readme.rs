@@ -28,18 +28,28 @@ fn the_commands_of_the_readme_work_in_an_empty_folder() {
         assert!(output.status.success(), "{block}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
         said
     };
-    let [own_records, http, openssl] = blocks().try_into().expect("your own records, over HTTP, and openssl");
+    let blocks =
+        blocks().try_into().expect("your own records, the feed, over HTTP, keys in files, and openssl");
+    let [own_records, feed, http, files, openssl] = blocks;
     let said = run(&own_records);
     assert!(said.contains("problems    none"), "{said}");
     let exported = fs::read_to_string(folder.path().join("signatures.csv")).unwrap();
     assert_eq!(exported.lines().count(), 3, "a header and two records");
     assert_eq!(run(&openssl), "Verified OK\n");
 
+    run(&feed);
+    let fed = fs::read_to_string(folder.path().join("feed.jsonl")).unwrap();
+    assert_eq!(fed.lines().count(), 2, "each signature once");
+
     // Another program may listen at the default address while the test runs.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let elsewhere = http.replace("signwave serve", &format!("signwave serve --listen 127.0.0.1:{port}"));
     let said = run(&elsewhere.replace("127.0.0.1:7446", &format!("127.0.0.1:{port}")));
     assert!(said.contains("\"ok\":true") && said.ends_with("Verified OK\n"), "{said}");
+
+    let said = run(&files);
+    assert!(said.contains("signer.pem: not in the database") && said.ends_with("\n"), "{said}");
+    assert_eq!(said.lines().last().unwrap().len(), 64, "the fingerprint of the new key");
 
     // Names that look like something else to those who split lines at commas or quotes.
     let names =

@@ -31,7 +31,7 @@ fn problems_by(sandbox: &Sandbox, verifier: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn finds(sql: &str, expected: &[&str]) {
+pub fn finds(sql: &str, expected: &[&str]) {
     let sandbox = signed();
     tamper(&sandbox, sql);
     assert_eq!(problems(&sandbox), expected, "{sql}");
@@ -177,6 +177,7 @@ fn a_batch_in_a_state_that_it_cannot_be_in() {
     let mut expected = vec!["key 2: it counts 20 signatures, but its signed batches have 10".to_owned()];
     expected
         .extend((11..=20).map(|i| format!("record {i}: it has a signature, though batch 2 is not signed")));
+    expected.push("batch 2: it has position 2 of the feed, but is not signed".to_owned());
     expected.push("signatures: the batches add up to 50, but there are 60".to_owned());
     finds(
         "UPDATE batch SET state = 'open', key_id = NULL, scheme = NULL, leased_at = NULL, signed_at = NULL, epoch = 2
@@ -313,7 +314,7 @@ fn what_verify_cannot_see_it_does_not_deny() {
     let last_batch = "DELETE FROM signature WHERE record_id > 50;
         UPDATE signing_key SET signature_count = signature_count - 10
         WHERE id = (SELECT key_id FROM batch WHERE id = 6);
-        DELETE FROM batch WHERE id = 6";
+        DELETE FROM feed WHERE batch_id = 6; DELETE FROM batch WHERE id = 6";
     for sql in [
         "UPDATE record SET external_id = 'x' WHERE id = 1; UPDATE record SET external_id = 'seed-1' WHERE id = 2;
          UPDATE record SET external_id = 'seed-2' WHERE id = 1",
@@ -360,4 +361,15 @@ fn a_tampered_record_is_found_by_its_id_too() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stdout, b"record 13: its signature does not verify with key 2 of batch 2\n");
     sandbox.ok(&["verify", "--record", "12"]);
+}
+
+#[test]
+fn a_key_with_more_signatures_than_its_limit() {
+    finds(
+        "UPDATE signing_key SET max_signatures = 9 WHERE id = 1",
+        &[
+            "schema: integrity: CHECK constraint failed in signing_key",
+            "key 1: it has 20 signatures, but its limit is 9",
+        ],
+    );
 }

@@ -6,11 +6,12 @@ use std::process::Output;
 use serde_json::Value;
 use support::{
     api::json,
+    process::tool,
     random::{count, seed},
     root,
 };
 
-use crate::service::{Service, program, tool, with_packages};
+use crate::service::{Service, program, with_packages};
 
 /// The scopes of the tokens with which everything is asked. The first one sees most.
 const SCOPES: [&str; 5] = ["submit,read,operate,admin", "submit", "read", "admin", "operate"];

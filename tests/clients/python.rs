@@ -1,6 +1,6 @@
 //! Clients in Python: two libraries, a client that is generated from the document, and a library for JOSE.
 
-use support::sandbox::succeeded;
+use support::{process::tool, sandbox::succeeded};
 
 use crate::service::{Service, with_packages};
 
@@ -30,7 +30,7 @@ fn a_client_is_generated_from_the_document_and_submits_waits_and_verifies() {
     let omitted: Vec<_> = said.lines().filter(|line| line.starts_with("WARNING")).collect();
     assert!(omitted.iter().all(|line| line.contains("/records/bulk") || line.contains(".pem")), "{said}");
     let mut client = service.python("submit,read", "with_generated.py");
-    let packages = format!("{}:{}", crate::service::tool("python"), service.sandbox.path("").display());
+    let packages = format!("{}:{}", tool("python"), service.sandbox.path("").display());
     succeeded(&client.env("PYTHONPATH", packages).output().unwrap());
     assert_eq!(service.sandbox.number("SELECT count(*) FROM signature"), 1);
 }

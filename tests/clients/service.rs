@@ -4,7 +4,7 @@ use std::process::Command;
 
 use support::{
     api::Api,
-    process::binary,
+    process::{binary, tool},
     root,
     sandbox::{Sandbox, succeeded},
 };
@@ -20,19 +20,32 @@ pub struct Service {
 impl Service {
     /// Starts one with these arguments.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::with_keys("2", arguments)
+    }
+
+    /// Starts one with another number of keys.
+    pub fn with_keys(count: &str, arguments: &[&str]) -> Self {
         let sandbox = Sandbox::new();
-        for prepare in [&["keys", "init-master", "master"][..], &["seed", "--keys", "2"]] {
+        for prepare in [&["keys", "init-master", "master"][..], &["seed", "--keys", count]] {
             succeeded(&signwave(&sandbox, prepare).output().unwrap());
         }
-        let serve = signwave(&sandbox, &[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
-        let api = Api::of(serve, sandbox.path("serve.log"));
+        let api = serve(&sandbox, "serve.log", arguments);
         Self { sandbox, api }
+    }
+
+    /// Starts another process on the same database, whose log goes to the file `log`.
+    pub fn another(&self, log: &str, arguments: &[&str]) -> Api {
+        serve(&self.sandbox, log, arguments)
+    }
+
+    /// Runs a command on the database, which must succeed.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        succeeded(&signwave(&self.sandbox, arguments).output().unwrap())
     }
 
     /// A token with these scopes.
     pub fn token(&self, scope: &str) -> String {
-        let create = ["tokens", "create", "--name", "test", "--scope", scope];
-        succeeded(&signwave(&self.sandbox, &create).output().unwrap()).trim().to_owned()
+        self.run(&["tokens", "create", "--name", "test", "--scope", scope]).trim().to_owned()
     }
 
     /// A program that is told where the service is, and has a token with these scopes. It is ended after two minutes,
@@ -58,17 +71,14 @@ pub fn with_packages(command: &mut Command) {
     command.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1").env("PATH", programs);
 }
 
-/// A file that `scripts/install-tools` has brought.
-pub fn tool(name: &str) -> String {
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let path = root().join(target).join("tools").join(name);
-    assert!(path.exists(), "'{}' is missing: run scripts/install-tools first", path.display());
-    path.into_os_string().into_string().unwrap()
-}
-
 /// The path of a program in `programs/`.
 pub fn program(name: &str) -> String {
     root().join("tests/clients/programs").join(name).into_os_string().into_string().unwrap()
+}
+
+fn serve(sandbox: &Sandbox, log: &str, arguments: &[&str]) -> Api {
+    let serve = signwave(sandbox, &[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+    Api::of(serve, sandbox.path(log))
 }
 
 fn signwave(sandbox: &Sandbox, arguments: &[&str]) -> Command {

@@ -107,7 +107,7 @@ fn a_node_that_froze_in_a_transaction_before_the_clock_was_set_back_holds_up_nob
         let cluster = Cluster::start_in(clock.environment());
         let site = Site::new(&cluster, "frozen", 2, 2048);
         let mut frozen = PgConnection::establish(&site.url).unwrap();
-        let register = "INSERT INTO node (name, lease_until, lease_ttl) VALUES ('frozen', clock_timestamp() + '1s', 1000)";
+        let register = "INSERT INTO node (name, lease_until, lease_ttl, custodians) VALUES ('frozen', clock_timestamp() + '1s', 1000, '')";
         frozen.batch_execute(register).unwrap();
         // The server would end it after three seconds, but for the step.
         let begin = "SET idle_in_transaction_session_timeout = '3s'; BEGIN";

@@ -8,6 +8,7 @@ mod late;
 mod network;
 mod pause;
 mod rolling;
+mod rotate_master;
 mod site;
 mod start;
 mod stop;

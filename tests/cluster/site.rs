@@ -57,6 +57,12 @@ impl<'a> Site<'a> {
         succeed(self.command(&self.url, arguments))
     }
 
+    /// Puts the next master key in the place of the current one, on all nodes at once.
+    pub fn take_over_next_master_key(&self) {
+        let folder = self.folder.path();
+        std::fs::rename(folder.join("master.next"), folder.join("master")).unwrap();
+    }
+
     /// Starts a node of that name, which must be new.
     pub fn node(&self, name: &str, batch_size: &str) -> Node {
         self.node_at(&self.url, name, batch_size)

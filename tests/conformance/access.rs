@@ -67,6 +67,7 @@ pub fn a_token_is_stored_as_a_hash_and_shown_without_it(tested: &TestedStore) {
     let token = Token::issue();
     let verdict = store.add_token(&new_token(&token, None), &by()).unwrap();
     let AddTokenVerdict::Added(added) = verdict else { panic!("{verdict:?}") };
+    let added = *added;
     assert_eq!((added.id, added.name.as_str(), added.scopes), (token.id(), "ci", scopes()));
     assert_eq!((&added.expires_at, added.remaining, &added.revoked_at), (&None, None, &None));
     assert_eq!((&added.last_used_at, &added.previous_until, added.certificate), (&None, &None, None));
@@ -216,7 +217,7 @@ pub fn a_certificate_stands_for_one_token_at_a_time(tested: &TestedStore) {
     assert_eq!(add_certificate(store, key), AddTokenVerdict::CertificateTaken(first.id));
     assert!(matches!(add_certificate(store, other), AddTokenVerdict::Added(_)));
     let found = store.token_of_certificate(key).unwrap().unwrap();
-    assert_eq!((&found, found.certificate), (&first, Some(key)));
+    assert_eq!((&found, found.certificate), (&*first, Some(key)));
     assert_eq!(authorize_certificate(&found, NOW), Ok(scopes()));
     // It has no secret, and gets none.
     assert!(store.token(first.id).unwrap().unwrap().secret.is_none());

@@ -5,7 +5,7 @@ use std::thread;
 use signwave::{
     access::Token,
     domain::{AuditId, By, KeyId, KeyState, Who},
-    store::{AuditRow, Credential, NewToken, Rotation, Store, StoreError},
+    store::{AuditRow, Credential, NewToken, Reseal, Rotation, Store, StoreError},
 };
 use support::{
     store::{add_keys, by, new_key},
@@ -97,6 +97,7 @@ pub fn a_change_that_cannot_be_logged_is_not_made(tested: &TestedStore) {
     let refusals = [
         store.add_key(&new_key(9), &nobody).err(),
         store.set_key_state(KeyId(1), KeyState::Disabled, None, &nobody).err(),
+        store.reseal_keys("abc", &mut |_, _| Reseal::Replace(vec![0]), &nobody).err(),
         store.add_token(&new_token(&Token::issue(), None), &nobody).err(),
         store.rotate_token(token.id(), &rotation, &nobody).err(),
         store.revoke_token(token.id(), &nobody).err(),
@@ -105,6 +106,7 @@ pub fn a_change_that_cannot_be_logged_is_not_made(tested: &TestedStore) {
         assert!(matches!(refusal, Some(StoreError::Refused(_))), "{refusal:?}");
     }
     assert_eq!((store.keys().unwrap(), store.tokens(None, 9).unwrap(), log(store)), before);
+    assert_eq!(store.stored_key(KeyId(1)).unwrap().unwrap().material, new_key(1).material);
     let stored = store.token(token.id()).unwrap().unwrap();
     assert_eq!(stored.secret.unwrap().0, token.hash().0);
 }

@@ -21,12 +21,13 @@ pub fn batches_are_formed_full_until_enough_are_open(tested: &TestedStore) {
     let first = open(store, 10, 3, false);
     assert_eq!((first.opened, first.open, first.leased), (3, 3, 0));
     assert!(first.waiting.is_some_and(|waiting| (1..=20).contains(&waiting)));
+    assert_eq!(first.waiting_at_most, 20);
     assert_eq!(open(store, 10, 3, false), OpenedBatches { opened: 0, ..first }, "enough are open");
     add_keys(store, 2);
     lease(store, register(store), 2);
     let second = open(store, 10, 3, false);
     assert_eq!((second.opened, second.open, second.leased), (2, 3, 2));
-    assert_eq!(second.waiting, None);
+    assert_eq!((second.waiting, second.waiting_at_most), (None, 0));
     assert_eq!(runs(tested), ["1-10", "11-20", "21-30", "31-40", "41-50"]);
     let batches = store.batches(BatchId(0), 1).unwrap();
     assert_eq!(batches[0].epoch, Epoch(1));
@@ -36,10 +37,11 @@ pub fn a_partial_batch_is_formed_only_when_asked_for(tested: &TestedStore) {
     let store = &*tested.store;
     add_records(store, 25);
     let full = open(store, 10, 9, false);
-    assert_eq!(full, OpenedBatches { opened: 2, open: 2, leased: 0, waiting: Some(5) });
+    let waits = OpenedBatches { waiting: Some(5), waiting_at_most: 5, ..OpenedBatches::default() };
+    assert_eq!(full, OpenedBatches { opened: 2, open: 2, ..waits });
     assert_eq!(open(store, 10, 9, false), OpenedBatches { opened: 0, ..full });
     let partial = open(store, 10, 9, true);
-    assert_eq!(partial, OpenedBatches { opened: 1, open: 3, leased: 0, waiting: None });
+    assert_eq!(partial, OpenedBatches { opened: 1, open: 3, ..OpenedBatches::default() });
     assert_eq!(runs(tested), ["1-10", "11-20", "21-25"]);
     add_records(store, 1);
     assert_eq!(open(store, 1, 3, true).opened, 0, "not beyond what should be open");

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use signwave::{
-    domain::NodeId,
+    domain::{NodeId, Reach},
     store::{Nodes, Reading, StoreError},
 };
 use support::{
@@ -16,7 +16,7 @@ fn the_nth_call_fails_once_and_calls_are_recorded() {
     let store = FaultyStore::new(Arc::new(MemoryStore::new()));
     store.fail(Method::RegisterNode, 2, Fault::NotPersisted(StoreError::Busy));
     store.fail(Method::RegisterNode, 3, Fault::Persisted);
-    let register = || store.register_node("n", Duration::from_secs(1));
+    let register = || store.register_node("n", Duration::from_secs(1), &Reach::default());
     assert_eq!(register(), Ok(NodeId(1)));
     assert_eq!(register(), Err(StoreError::Busy));
     assert!(matches!(register(), Err(StoreError::UnknownOutcome(_))));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use signwave::{
-    domain::{BatchId, BatchState, Epoch, Fingerprint, KeyId, KeyState, RecordId, Scheme},
+    domain::{BatchId, BatchState, Epoch, Fingerprint, KeyId, KeyState, Reach, RecordId, Scheme},
     store::{
         BatchPage, BatchSummary, KeyOrder, KeyPage, NewRecord, OnConflict, RecordName, RecordRow, Store,
         Wanted,
@@ -34,7 +34,7 @@ fn setup(store: &dyn Store) {
     store.insert_records(&[named], OnConflict::Stop).unwrap();
     add_records(store, 4);
     open_all(store, 2);
-    let node = store.register_node("its name", Duration::from_secs(60)).unwrap();
+    let node = store.register_node("its name", Duration::from_secs(60), &Reach::default()).unwrap();
     let mut leases = lease(store, node, 2);
     commit_one(store, sign(leases.remove(0)));
     add_records(store, 1);

@@ -7,11 +7,15 @@ mod audit_log;
 mod batches;
 mod commits;
 mod fault_plan;
+mod feed;
 mod keys;
 mod leases;
+mod limits;
 mod lookup;
 mod nodes;
 mod records;
+mod refused;
+mod sessions;
 mod together;
 
 use signwave::{
@@ -60,6 +64,12 @@ in_every_store! {
         payloads_are_read_byte_for_byte_in_order,
         reading_a_payload_that_is_missing_is_an_error,
         unsigned_records_are_shown_without_a_signature;
+    refused:
+        what_arrives_becomes_a_record_or_is_refused_in_one_transaction,
+        what_is_refused_has_one_row_however_often_it_arrives,
+        what_the_schema_refuses_stores_nothing_of_its_chunk,
+        a_refused_message_becomes_a_record_when_its_name_is_mended,
+        what_is_no_record_or_not_whole_cannot_be_retried;
     batches:
         batches_are_formed_full_until_enough_are_open,
         a_partial_batch_is_formed_only_when_asked_for,
@@ -69,6 +79,7 @@ in_every_store! {
     leases:
         oldest_batches_are_paired_with_least_recently_used_keys,
         the_order_of_keys_is_that_of_the_domain_rule,
+        only_keys_within_reach_are_leased_and_the_others_are_reported,
         a_key_in_use_is_not_leased_again,
         fewer_are_leased_when_batches_or_keys_run_out,
         a_node_that_is_not_registered_leases_nothing,
@@ -82,6 +93,12 @@ in_every_store! {
         the_same_batch_twice_in_one_commit_is_stored_once,
         after_a_lost_reply_the_outcome_can_be_read_back,
         a_batch_that_does_not_exist_is_fenced_and_hinders_no_other;
+    feed:
+        batches_are_numbered_in_the_order_in_which_they_were_stored,
+        a_batch_of_the_feed_is_the_signed_batch,
+        what_is_not_stored_gets_no_position,
+        the_feed_is_read_in_pages,
+        readers_beside_committers_miss_nothing_and_see_no_position_change;
     nodes:
         a_renewed_lease_stands_and_a_removed_node_is_gone,
         removing_a_node_gives_back_what_it_holds,
@@ -90,11 +107,25 @@ in_every_store! {
         a_clock_that_is_set_back_makes_no_lease_longer,
         nobody_reclaims_itself,
         node_ids_are_never_used_twice;
+    limits:
+        a_batch_that_a_key_may_not_sign_goes_to_another_key,
+        keys_that_are_used_up_hold_up_no_other_key,
+        a_lease_that_was_given_back_counts_for_nothing,
+        a_key_signs_between_its_times,
+        the_time_of_a_key_begins_and_ends_by_the_clock_of_the_database,
+        a_batch_that_was_leased_in_time_is_stored_after_it,
+        limits_are_set_one_by_one_and_each_change_is_logged,
+        a_limit_is_never_below_what_is_signed_and_being_signed,
+        a_key_says_why_it_may_not_sign_and_the_status_counts_it;
     keys:
         a_key_is_added_once,
         key_states_follow_the_rule_and_retired_is_final,
         only_active_keys_are_leased,
-        a_stored_key_comes_back_as_it_was;
+        a_stored_key_comes_back_as_it_was,
+        a_key_has_its_limits_from_the_start,
+        certificates_are_stored_replaced_and_removed_and_each_change_is_logged,
+        sealed_keys_are_replaced_all_or_none,
+        no_key_is_added_while_sealed_keys_are_replaced;
     lookup:
         a_record_is_found_by_its_id_and_by_its_name,
         a_record_names_its_batch_and_shows_its_signature_once_that_is_signed,
@@ -115,6 +146,14 @@ in_every_store! {
         a_revocation_is_final,
         a_certificate_stands_for_one_token_at_a_time,
         the_use_of_a_token_is_noted_no_more_often_than_asked;
+    sessions:
+        a_session_has_the_name_and_the_scopes_of_its_token_and_is_listed_apart,
+        a_session_needs_a_token_that_can_be_used_and_never_outlives_it,
+        the_sessions_of_a_token_end_with_it_and_others_do_not,
+        a_rotation_ends_the_sessions_that_would_outlive_the_secret_before,
+        a_session_is_ended_once_and_never_rotated,
+        signing_in_and_out_are_rows_of_the_audit_log,
+        sessions_are_forgotten_when_they_have_long_been_over;
     audit_log:
         every_change_has_its_row_and_what_changes_nothing_has_none,
         the_log_says_who_and_from_where,
@@ -126,6 +165,7 @@ in_every_store! {
         of_many_threads_exactly_one_leases_each_batch,
         many_that_form_batches_at_once_share_the_records_out,
         of_many_commits_of_one_batch_exactly_one_is_stored,
+        nodes_that_race_for_limited_keys_never_exceed_a_limit,
         of_many_reclaimers_exactly_one_gets_each_node;
 }
 

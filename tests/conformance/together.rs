@@ -16,6 +16,8 @@ use support::{
     tested_store::TestedStore,
 };
 
+use crate::limits::{at_most, set};
+
 const THREADS: usize = 8;
 
 /// Each thread is a process of its own, as far as the store can tell; all begin at the same moment.
@@ -103,4 +105,36 @@ pub fn of_many_reclaimers_exactly_one_gets_each_node(tested: &TestedStore) {
     let nodes: BTreeSet<_> = reclaimed.iter().map(|reclaimed| reclaimed.node).collect();
     assert_eq!((nodes.len(), reclaimed.len()), (5, 5));
     assert_eq!(reclaimed.iter().map(|reclaimed| reclaimed.batches).sum::<u64>(), 12);
+}
+
+/// Each node leases and stores as fast as it can, with limits that are set at the same time.
+pub fn nodes_that_race_for_limited_keys_never_exceed_a_limit(tested: &TestedStore) {
+    const LIMITS: [i64; 3] = [7, 20, 31];
+    let store = &*tested.store;
+    add_keys(store, 3);
+    for (key, limit) in (1..).zip(LIMITS) {
+        set(store, key, at_most(limit));
+    }
+    for size in (1..=4).cycle().take(60) {
+        add_records(store, size);
+        open_all(store, 9);
+    }
+    let nodes: Vec<NodeId> = (0..THREADS).map(|_| register(store)).collect();
+    let signed = all_at_once(tested, |number, store| {
+        let mut signed = 0;
+        while store.status().unwrap().usable_keys() > 0 {
+            for lease in lease(store, nodes[number], 2) {
+                // As low as it can be: it is refused, or sets what stands.
+                set(store, lease.key().0, at_most(LIMITS[lease.key().0 as usize - 1]));
+                signed += lease.records().len() as i64;
+                assert_eq!(store.commit(&[sign(lease)]).unwrap(), [CommitVerdict::Committed]);
+            }
+        }
+        signed
+    });
+    let counts: Vec<_> = store.keys().unwrap().iter().map(|key| key.signature_count).collect();
+    println!("{counts:?} of {LIMITS:?}");
+    assert_eq!(counts, LIMITS, "there are batches of one record, so nothing is left over");
+    assert_eq!(signed.iter().sum::<i64>(), counts.iter().sum::<i64>());
+    Promises::default().check(store);
 }

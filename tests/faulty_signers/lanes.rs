@@ -13,7 +13,7 @@ use rsa::{
 use signwave::{
     actors::Ending,
     config::Checking,
-    domain::{Fingerprint, KeyMaterial, KeyState, Scheme},
+    domain::{Fingerprint, KeyLimits, KeyMaterial, KeyState, Scheme},
     signer::{Engine, Keyring, MasterKey, PublicKey, generate, seal},
     store::NewKey,
 };
@@ -50,19 +50,20 @@ fn public_key(numbers: &Numbers) -> PublicKey {
 }
 
 /// Seals a key that no import accepts, in the form that `signer::seal` writes.
-fn sealed(name: Fingerprint, numbers: &Numbers) -> Vec<u8> {
+fn sealed(master: &MasterKey, name: Fingerprint, numbers: &Numbers) -> Vec<u8> {
     let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &MASTER).unwrap());
-    let nonce = [7; NONCE_LEN];
-    let associated = Aad::from([b"signwave sealed private key\0\x01".as_slice(), &name.0].concat());
+    let (id, nonce) = (master.id().0, [7; NONCE_LEN]);
+    let associated = Aad::from([b"signwave sealed private key\0\x01".as_slice(), &id, &name.0].concat());
     let mut body = PrivateKeyInfo::new(ALGORITHM_ID, &numbers.encode()).to_der().unwrap();
     let assumed = Nonce::assume_unique_for_key(nonce);
     cipher.seal_in_place_append_tag(assumed, associated, &mut body).unwrap();
-    [&[1], nonce.as_slice(), &body].concat()
+    [&[1], id.as_slice(), nonce.as_slice(), &body].concat()
 }
 
 fn row(key: &PublicKey, sealed: Vec<u8>) -> NewKey {
     let (fingerprint, public_key) = (key.fingerprint(), key.spki().to_vec());
-    NewKey { fingerprint, public_key, bits: key.bits(), material: KeyMaterial::Sealed(sealed) }
+    let (material, limits) = (KeyMaterial::Sealed(sealed), KeyLimits::default());
+    NewKey { fingerprint, public_key, bits: key.bits(), material, limits }
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn lanes_that_compute_wrongly_store_nothing_and_the_other_keys_sign() {
     let numbers = broken();
     let broken = public_key(&numbers);
     let database = Database::new([], RECORDS);
-    let broken_sealed = sealed(broken.fingerprint(), &numbers);
+    let broken_sealed = sealed(&master, broken.fingerprint(), &numbers);
     database.store.add_key(&row(&broken, broken_sealed), &by()).unwrap();
     for _ in 0..2 {
         let good = generate(2048).unwrap();

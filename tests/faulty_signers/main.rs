@@ -12,7 +12,7 @@ use signwave::{
     actors::{self, Ending, Mode, Parts, RunError},
     audit,
     config::{Checking, Settings},
-    domain::{InsertVerdict, KeyMaterial, KeyState, Scheme},
+    domain::{InsertVerdict, KeyLimits, KeyMaterial, KeyState, Scheme},
     signer::{self, Engine, OpenSigner, PublicKey},
     store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, Store},
 };
@@ -94,6 +94,7 @@ fn row(key: &PublicKey) -> NewKey {
         public_key: key.spki().to_vec(),
         bits: key.bits(),
         material: KeyMaterial::Sealed(vec![0; 8]),
+        limits: KeyLimits::default(),
     }
 }
 

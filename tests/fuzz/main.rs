@@ -89,6 +89,9 @@ tests! {
     server_errors: 10_000,
     token: 10_000,
     certificate: 10_000,
+    certificate_chain: 10_000,
+    token_location: 10_000,
+    token_answers: 10_000,
     lanes_kernels: 2000,
     lanes_keys: 200,
 }

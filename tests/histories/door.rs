@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use signwave::{
     domain::{
-        BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, Lease, NodeId, RecordId, Runs, Scheme,
-        SignatureBuf, SignedBatch,
+        BatchId, CommitVerdict, Epoch, InsertVerdict, KeyId, Lease, LimitChange, MaxSignatures, NodeId,
+        Reach, RecordId, Runs, Scheme, SignatureBuf, SignedBatch,
     },
     store::{
-        AddKeyVerdict, NewRecord, OnConflict, OpenBatches, OpenedBatches, RenewVerdict, Store, StoreError,
+        AddKeyVerdict, KeyLimitsVerdict, NewRecord, OnConflict, OpenBatches, OpenedBatches, RenewVerdict,
+        Store, StoreError,
     },
 };
 
@@ -21,10 +22,22 @@ use support::{
 use super::{
     reference::{self, Added, PROCESSES, Record, Reference, Reply},
     rules::{GRACE, TTL},
-    steps::Step,
+    steps::{KeyTime, Step},
 };
 
 const HALF_MINUTE: Duration = Duration::from_secs(30);
+
+/// Times that no test waits for, and that no test is before.
+fn limits_for(time: KeyTime) -> LimitChange {
+    let [past, future] =
+        ["2000-01-01T00:00:00Z", "9000-01-01T00:00:00Z"].map(|text| Some(text.parse().unwrap()));
+    let (from, until) = match time {
+        KeyTime::Later => (future, None),
+        KeyTime::Over => (None, past),
+        KeyTime::Now => (past, future),
+    };
+    LimitChange { not_before: Some(from), not_after: Some(until), ..LimitChange::default() }
+}
 
 /// A node that never was.
 const NOBODY: NodeId = NodeId(i64::MAX);
@@ -82,14 +95,17 @@ impl<'a> Door<'a> {
                 if let Some(before) = self.nodes[*process] {
                     store.remove_node(before).unwrap();
                 }
-                let node = store.register_node("node", HALF_MINUTE * TTL).unwrap();
+                let node = store.register_node("node", HALF_MINUTE * TTL, &Reach::default()).unwrap();
                 self.nodes[*process] = Some(node);
                 Reply::Node(number(node.0))
             }
             Step::Renew(process) => match self.nodes[*process] {
                 None => Reply::Renewed(false),
                 Some(node) => {
-                    let renewed = self.process(*process).renew_node(node, HALF_MINUTE * TTL).unwrap();
+                    let renewed = self
+                        .process(*process)
+                        .renew_node(node, HALF_MINUTE * TTL, &Reach::default())
+                        .unwrap();
                     Reply::Renewed(renewed == RenewVerdict::Renewed)
                 }
             },
@@ -106,7 +122,7 @@ impl<'a> Door<'a> {
             }
             Step::Lease { process, limit } => {
                 let node = self.nodes[*process].unwrap_or(NOBODY);
-                match self.process(*process).lease(node, Scheme::Ps256, *limit) {
+                match self.process(*process).lease(node, Scheme::Ps256, *limit, &Reach::default()) {
                     Err(StoreError::Refused(_)) => Reply::Refused,
                     leases => self.leased(leases.unwrap(), after),
                 }
@@ -142,6 +158,11 @@ impl<'a> Door<'a> {
             Step::SetKeyState(key, state) => {
                 Reply::KeyState(self.store().set_key_state(KeyId(*key as i64), *state, None, &by()).unwrap())
             }
+            Step::SetLimit(key, limit) => {
+                let limit = limit.map(|limit| MaxSignatures::try_from(limit as i64).unwrap());
+                self.set_limits(*key, LimitChange { max_signatures: Some(limit), ..LimitChange::default() })
+            }
+            Step::SetTime(key, time) => self.set_limits(*key, limits_for(*time)),
         }
     }
 
@@ -168,6 +189,11 @@ impl<'a> Door<'a> {
         verdicts.into_iter().map(added).collect()
     }
 
+    fn set_limits(&self, key: usize, change: LimitChange) -> Reply {
+        let verdict = self.store().set_key_limits(KeyId(key as i64), &change, &by()).unwrap();
+        Reply::KeyLimits(matches!(verdict, KeyLimitsVerdict::Set(_)))
+    }
+
     fn add_key(&mut self, key: usize) {
         let added = self.store().add_key(&new_key(key as u8), &by()).unwrap();
         assert_eq!(added, AddKeyVerdict::Added(KeyId(key as i64)));
@@ -175,8 +201,9 @@ impl<'a> Door<'a> {
 
     /// It may be uncertain on a server whether more records wait, never that none does.
     fn opened(&self, found: OpenedBatches, after: &Reference) -> Reply {
-        let OpenedBatches { opened, open, leased, waiting } = found;
+        let OpenedBatches { opened, open, leased, waiting, waiting_at_most } = found;
         let left = after.records.len() - after.batched;
+        assert!(left as u64 <= waiting_at_most, "{left} wait, but {waiting_at_most} at most");
         assert!(waiting.unwrap_or(0) <= left.max(1), "{waiting:?} of {left} wait");
         let is_more = waiting.is_some() && (after.one_host || left > 0);
         Reply::Opened { opened, open, leased, is_more }
@@ -254,11 +281,11 @@ impl<'a> Door<'a> {
         tested.let_time_pass(HALF_MINUTE * TTL * 2);
         tested.store.reclaim(None, HALF_MINUTE * GRACE).unwrap();
         self.add_key(reference.keys.len() + 1);
-        let node = tested.store.register_node("last", HALF_MINUTE * TTL).unwrap();
+        let node = tested.store.register_node("last", HALF_MINUTE * TTL, &Reach::default()).unwrap();
         let everything = OpenBatches { batch_size: 7, keep_open: usize::MAX, partial: true };
         tested.store.open_batches(everything).unwrap();
         loop {
-            let leases = tested.store.lease(node, Scheme::Ps256, 9).unwrap();
+            let leases = tested.store.lease(node, Scheme::Ps256, 9, &Reach::default()).unwrap();
             if leases.is_empty() {
                 break;
             }

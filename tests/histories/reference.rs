@@ -57,6 +57,16 @@ pub struct Batch {
 pub struct Key {
     pub state: KeyState,
     pub signatures: usize,
+    /// The most signatures that it may have.
+    pub limit: Option<usize>,
+    /// Whether its time has not come, or is over.
+    pub is_out_of_time: bool,
+}
+
+impl Key {
+    pub fn new() -> Self {
+        Self { state: KeyState::Active, signatures: 0, limit: None, is_out_of_time: false }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +91,12 @@ pub enum Reply {
     Done,
     Refused,
     Added(Vec<Added>),
-    Opened { opened: usize, open: usize, leased: usize, is_more: bool },
+    Opened {
+        opened: usize,
+        open: usize,
+        leased: usize,
+        is_more: bool,
+    },
     Node(usize),
     Leased(Vec<Lease>),
     Committed(Vec<CommitVerdict>),
@@ -90,6 +105,8 @@ pub enum Reply {
     Renewed(bool),
     Reclaimed(Vec<(usize, usize)>),
     KeyState(KeyStateVerdict),
+    /// Whether they were set.
+    KeyLimits(bool),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +126,7 @@ impl Reference {
             records: vec![Record { name: None, payload: 0 }; records],
             batched: 0,
             batches: Vec::new(),
-            keys: vec![Key { state: KeyState::Active, signatures: 0 }; keys],
+            keys: vec![Key::new(); keys],
             order: (1..=keys).collect(),
             nodes: Vec::new(),
             processes: [None; PROCESSES],

@@ -7,7 +7,7 @@ use signwave::{
 
 use super::{
     reference::{Added, Batch, Key, Lease, Node, Record, Reference, Reply},
-    steps::Step,
+    steps::{KeyTime, Step},
 };
 
 /// How long a node's lease runs, in half minutes.
@@ -67,13 +67,15 @@ impl Reference {
                 Reply::Reclaimed(self.reclaim(process.and_then(|it| self.processes[it])))
             }
             Step::AddKey => {
-                self.keys.push(Key { state: KeyState::Active, signatures: 0 });
+                self.keys.push(Key::new());
                 // It was never used: it comes before all that were, and after the others.
                 let used = self.order.iter().position(|key| self.was_used(*key)).unwrap_or(self.order.len());
                 self.order.insert(used, self.keys.len());
                 Reply::Done
             }
             Step::SetKeyState(key, state) => Reply::KeyState(self.set_key_state(*key, *state)),
+            Step::SetLimit(key, limit) => Reply::KeyLimits(self.set_limit(*key, *limit)),
+            Step::SetTime(key, time) => Reply::KeyLimits(self.set_time(*key, *time)),
         };
         self
     }
@@ -119,19 +121,23 @@ impl Reference {
         self.leases.iter().any(|lease| lease.key == key)
     }
 
-    /// The oldest open batches, each with the idle active key that was not used for the longest time.
+    /// The oldest open batches, each with the idle active key that was not used for the longest time, of those that may
+    /// sign so many records.
     fn lease(&mut self, node: Option<usize>, limit: usize) -> Reply {
         let Some(node) = node.filter(|node| self.is_registered(Some(*node))) else { return Reply::Refused };
         let mut given = Vec::new();
-        while given.len() < limit {
-            let is_idle = |key: &usize| {
-                let is_active = self.keys[key - 1].state == KeyState::Active;
+        for oldest in 0..self.batches.len() {
+            if given.len() == limit || self.batches[oldest].state != BatchState::Open {
+                continue;
+            }
+            let records = self.batches[oldest].records.len();
+            let may_sign = |key: &usize| {
+                let Key { state, signatures, limit, is_out_of_time } = self.keys[key - 1];
+                let is_enough = limit.is_none_or(|limit| signatures + records <= limit);
                 let holds = |batch: &Batch| batch.state == BatchState::Leased && batch.key == Some(*key);
-                is_active && !self.batches.iter().any(holds)
+                state == KeyState::Active && is_enough && !is_out_of_time && !self.batches.iter().any(holds)
             };
-            let place = self.order.iter().position(is_idle);
-            let oldest = self.batches.iter().position(|batch| batch.state == BatchState::Open);
-            let Some((place, oldest)) = place.zip(oldest) else { break };
+            let Some(place) = self.order.iter().position(may_sign) else { continue };
             let key = self.order.remove(place);
             self.order.push(key);
             let batch = &mut self.batches[oldest];
@@ -203,6 +209,20 @@ impl Reference {
             }
             Some(key) => KeyStateVerdict::Changed(std::mem::replace(&mut key.state, state)),
         }
+    }
+
+    /// Not lower than what the key has signed and is signing.
+    fn set_limit(&mut self, key: usize, limit: Option<usize>) -> bool {
+        let holds = |batch: &&Batch| batch.state == BatchState::Leased && batch.key == Some(key);
+        let leased = self.batches.iter().find(holds).map_or(0, |batch| batch.records.len());
+        let key = self.keys.get_mut(key - 1).filter(|key| key.state != KeyState::Retired);
+        let key = key.filter(|key| limit.is_none_or(|limit| key.signatures + leased <= limit));
+        key.map(|key| key.limit = limit).is_some()
+    }
+
+    fn set_time(&mut self, key: usize, time: KeyTime) -> bool {
+        let key = self.keys.get_mut(key - 1).filter(|key| key.state != KeyState::Retired);
+        key.map(|key| key.is_out_of_time = time != KeyTime::Now).is_some()
     }
 }
 

@@ -40,6 +40,17 @@ pub enum Step {
     Reclaim(Option<usize>),
     AddKey,
     SetKeyState(usize, KeyState),
+    /// The most signatures of a key.
+    SetLimit(usize, Option<usize>),
+    SetTime(usize, KeyTime),
+}
+
+/// When a key may sign: only long after a test, only long before it, or now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyTime {
+    Later,
+    Over,
+    Now,
 }
 
 /// Where histories begin.
@@ -67,6 +78,8 @@ pub fn next(reference: &Reference) -> BoxedStrategy<Step> {
         (2, (1..4_u32).prop_map(Step::LetTimePass).boxed()),
         (2, proptest::option::of(process()).prop_map(Step::Reclaim).boxed()),
         (1, (1..5_usize, key_state()).prop_map(|(key, state)| Step::SetKeyState(key, state)).boxed()),
+        (1, (1..5_usize, limit()).prop_map(|(key, limit)| Step::SetLimit(key, limit)).boxed()),
+        (1, (1..5_usize, key_time()).prop_map(|(key, time)| Step::SetTime(key, time)).boxed()),
     ];
     if reference.keys.len() < 4 {
         steps.push((1, Just(Step::AddKey).boxed()));
@@ -97,6 +110,14 @@ fn key_state() -> impl Strategy<Value = KeyState> {
         2 => Just(KeyState::Suspended),
         1 => Just(KeyState::Retired),
     ]
+}
+
+fn limit() -> impl Strategy<Value = Option<usize>> {
+    prop_oneof![1 => Just(None), 3 => (1..12_usize).prop_map(Some)]
+}
+
+fn key_time() -> impl Strategy<Value = KeyTime> {
+    prop_oneof![1 => Just(KeyTime::Later), 1 => Just(KeyTime::Over), 3 => Just(KeyTime::Now)]
 }
 
 /// Any lease that was ever given; most often one that stands, or one whose batch somebody else has now.

@@ -1,11 +1,15 @@
 //! Keys: listed in the order of use, made, put into other states; and their public halves, for everybody.
 
+use std::time::Duration;
+
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use support::{
     api::{json, text},
+    certificates::{authority, certify, chain},
     openssl::openssl,
     sandbox::Sandbox,
+    waiting::until,
 };
 
 use crate::site::{Site, signed};
@@ -45,9 +49,111 @@ fn keys_are_made_listed_in_the_order_of_use_and_retired_for_good_and_each_change
     for wrong in [json!({"count": 0}), json!({"count": 21}), json!({"bits": 1024}), json!({"bits": 8192})] {
         assert_eq!(site.send("POST", "/v1/keys", &wrong).0, 400, "{wrong}");
     }
+    let stored = site.sandbox.number("SELECT count(*) FROM signing_key");
+    for array in [json!([]), json!([1]), json!([1, 2048])] {
+        assert_eq!(site.send("POST", "/v1/keys", &array).0, 400, "{array}");
+        assert_eq!(site.send("PATCH", &path, &json!(["retired", "by place"])).0, 400);
+    }
+    assert_eq!(site.sandbox.number("SELECT count(*) FROM signing_key"), stored, "an array is not an object");
     let log = site.sandbox.ok(&["audit-log", "--json"]);
     let of_token = log.lines().filter(|line| line.contains("\"who\":\"token:")).count();
     assert_eq!(of_token, 4, "two keys were added and two states changed by the token:\n{log}");
+}
+
+#[test]
+fn limits_of_a_key_are_set_shown_and_removed() {
+    let site = Site::over(signed("1"), "read,operate", &[]);
+    let listed = site.get("/v1/keys?order=added");
+    let path = format!("/v1/keys/{}", listed["keys"][0]["fingerprint"].as_str().unwrap());
+    let change = |limits: Value| site.send("PATCH", &path, &limits);
+    let (status, key) = change(json!({"max_signatures": 1, "not_before": "2026-01-31T12:00:00Z"}));
+    let shown = [&key["max_signatures"], &key["not_before"], &key["not_after"], &key["barred"]];
+    let expected = [json!(1), json!("2026-01-31T12:00:00.000Z"), json!(null), json!("exhausted")];
+    assert_eq!((status, shown), (200, expected.each_ref()));
+    assert_eq!(site.get(&path), key);
+    let (status, key) = change(json!({"max_signatures": null, "not_after": "2000-01-01T00:00:00Z"}));
+    assert_eq!((status, &key["type"]), (409, &"/problems/limits-refused".into()), "it ends before it begins");
+    let (status, key) = change(json!({"not_before": null, "not_after": "2000-01-01T00:00:00Z"}));
+    assert_eq!((status, &key["max_signatures"], &key["barred"]), (200, &json!(1), &"expired".into()));
+    for wrong in [
+        json!([null, null]),
+        json!({"max_signatures": 0}),
+        json!({"max_signatures": "7"}),
+        json!({"max_signatures": 1.5}),
+        json!({"max_signatures": 9_007_199_254_740_992_i64}),
+        json!({"not_after": "2027-01-01"}),
+        json!({"not_after": "2027-01-01T00:00:00+01:00"}),
+        json!({"not_after": null, "state": "active"}),
+        json!({"reason": "alone"}),
+    ] {
+        assert_eq!(change(wrong.clone()).0, 400, "{wrong}");
+    }
+    assert_eq!(
+        site.send("PATCH", &format!("/v1/keys/{}", "0".repeat(64)), &json!({"not_after": null})).0,
+        404
+    );
+    assert_eq!(change(json!({"state": "retired"})).0, 200);
+    let (status, problem) = change(json!({"max_signatures": null}));
+    assert_eq!((status, &problem["type"]), (409, &"/problems/retired-is-final".into()));
+    let log = site.sandbox.ok(&["audit-log", "--json"]);
+    assert_eq!(log.lines().filter(|line| line.contains("\"key.limits\"")).count(), 2, "{log}");
+}
+
+#[test]
+fn keys_are_made_with_limits() {
+    let site = Site::over(signed("1"), "read,operate", &[]);
+    let limits = json!({"max_signatures": 9, "not_before": "2026-01-31T12:00:00Z", "not_after": "9000-01-01T00:00:00Z"});
+    let (status, made) = site.send("POST", "/v1/keys", &limits);
+    let key = &made["keys"][0];
+    let shown = [&key["max_signatures"], &key["not_before"], &key["not_after"]];
+    let expected = [json!(9), json!("2026-01-31T12:00:00.000Z"), json!("9000-01-01T00:00:00.000Z")];
+    assert_eq!((status, shown), (201, expected.each_ref()));
+    let count = site.sandbox.number("SELECT count(*) FROM signing_key");
+    for wrong in [
+        json!({"max_signatures": 0}),
+        json!({"not_after": "2027-01-01"}),
+        json!({"not_before": "2027-01-01T00:00:00Z", "not_after": "2027-01-01T00:00:00Z"}),
+    ] {
+        assert_eq!(site.send("POST", "/v1/keys", &wrong).0, 400, "{wrong}");
+    }
+    assert_eq!(site.sandbox.number("SELECT count(*) FROM signing_key"), count);
+}
+
+#[test]
+fn certificates_are_shown_with_a_key_and_in_its_web_key_and_only_if_they_are_its_own() {
+    let site = Site::over(signed("1"), "read,operate", &[]);
+    let folder = site.sandbox.path("");
+    authority(&folder, "root", "rsa:2048", None);
+    for key in ["1", "2"] {
+        site.sandbox.write("public", site.sandbox.ok(&["keys", "show", key, "--pem"]));
+        certify(&folder, "public", &format!("leaf-{key}"), "root", 10);
+    }
+    chain(&folder, "chain.pem", &["leaf-1", "root"]);
+    let listed = site.get("/v1/keys?order=added");
+    let name = listed["keys"][0]["fingerprint"].as_str().unwrap();
+    let path = format!("/v1/keys/{name}");
+    let shown = || {
+        let set = site.get(&format!("/v1/jwks.json?kid={name}"))["keys"][0].clone();
+        [site.get(&path), site.get(&format!("{path}.jwk")), set].map(|key| key["x5c"].clone())
+    };
+    assert_eq!(shown(), [json!(null), json!(null), json!(null)]);
+    site.sandbox.ok(&["keys", "certify", "1", "chain.pem"]);
+    let base64 = |name: &str| {
+        openssl(&folder, &format!("x509 -in {name}.pem -outform DER -out {name}.der"));
+        BASE64.encode(&std::fs::read(folder.join(format!("{name}.der"))).unwrap())
+    };
+    let expected = json!([base64("leaf-1"), base64("root")]);
+    assert_eq!(shown(), [&expected; 3].map(Clone::clone));
+    assert!(site.get("/v1/keys").to_string().find("x5c").is_none(), "lists stay short");
+    until("the set of all keys is read again", Duration::from_secs(10), || {
+        let set = site.get("/v1/jwks.json");
+        let keys = set["keys"].as_array().unwrap();
+        keys[0]["x5c"] == expected && keys[1..].iter().all(|key| key.get("x5c").is_none())
+    });
+    site.sandbox.ok(&["keys", "certify", "2", "leaf-2.pem"]);
+    site.sandbox
+        .sql("UPDATE signing_key SET certificates = (SELECT certificates FROM signing_key WHERE id = 2)");
+    assert_eq!(shown(), [json!(null), json!(null), json!(null)]);
 }
 
 #[test]

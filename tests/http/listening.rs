@@ -5,6 +5,7 @@ use std::{os::unix::fs::MetadataExt, time::Duration};
 use rustix::process::Signal;
 use support::{
     api::Api,
+    openssl::{TLS, server_certificate},
     process::Running,
     sandbox::{Sandbox, succeeded},
     waiting::until,
@@ -56,35 +57,30 @@ fn a_unix_socket_answers_its_group_and_is_removed_at_the_end() {
 #[test]
 fn a_certificate_that_is_replaced_is_used_for_new_connections() {
     let sandbox = Sandbox::migrated();
-    let make = |name: &str| {
-        let subject = format!("/CN={name}");
-        let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", &subject];
-        let files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "tls.key", "-out", "tls.pem"];
-        succeeded(&sandbox.program("openssl", &[&made[..], &files].concat()).output().unwrap());
-    };
+    let make = |name: &str| server_certificate(&sandbox.path(""), name);
     make("first");
-    let tls = ["serve", "--listen", "127.0.0.1:0", "--tls-certificate", "tls.pem", "--tls-key", "tls.key"];
-    let service = Running::start(sandbox.command(&tls), sandbox.path("serve.log"));
-    let address = || {
-        service
-            .log()
-            .split_once("the API answers at https://")
-            .map(|(_, rest)| rest.lines().next().unwrap().to_owned())
-    };
-    until("it answers", Duration::from_secs(60), || address().is_some());
-    let (url, address) = (format!("https://{}/health/live", address().unwrap()), address().unwrap());
+    let api = Api::start(&sandbox, &[&["--admin-listen", "unix:admin.sock"], &TLS[..]].concat());
+    let (url, address) = (format!("{}/health/live", api.url), api.url.strip_prefix("https://").unwrap());
     let curl = |ca: &str| sandbox.program("curl", &["-sSf", "--cacert", ca, &url]).output().unwrap();
     assert_eq!(succeeded(&curl("tls.pem")), r#"{"live":true}"#);
     std::fs::copy(sandbox.path("tls.pem"), sandbox.path("old.pem")).unwrap();
     make("second");
     let subject = || {
-        let shown = sandbox.program("sh", &["-c", &format!("openssl s_client -connect {address} </dev/null 2>/dev/null | openssl x509 -noout -subject")]);
-        let mut shown = shown;
-        String::from_utf8(shown.output().unwrap().stdout).unwrap()
+        let ask = format!(
+            "openssl s_client -connect {address} </dev/null 2>/dev/null | openssl x509 -noout -subject"
+        );
+        String::from_utf8(sandbox.program("sh", &["-c", &ask]).output().unwrap().stdout).unwrap()
     };
     until("the new certificate is used", Duration::from_secs(60), || subject().contains("second"));
     assert!(!curl("old.pem").status.success());
     assert_eq!(succeeded(&curl("tls.pem")), r#"{"live":true}"#);
+    // The metric is that of the new certificate.
+    let ask = "date -d \"$(openssl x509 -in tls.pem -noout -enddate | cut -d= -f2)\" +%s";
+    let end: f64 = succeeded(&sandbox.program("sh", &["-c", ask]).output().unwrap()).trim().parse().unwrap();
+    let metrics = ["-sSf", "--unix-socket", "admin.sock", "http://any/metrics"];
+    let metrics = succeeded(&sandbox.program("curl", &metrics).output().unwrap());
+    let expiry = metrics.lines().find_map(|line| line.strip_prefix("signwave_tls_expiry_timestamp_seconds "));
+    assert_eq!(expiry.unwrap().parse(), Ok(end));
     // HTTP/1.1 only, and no old TLS.
     let plain = sandbox.program("curl", &["-sS", &url.replace("https", "http")]).output().unwrap();
     assert!(!plain.status.success());

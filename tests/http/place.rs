@@ -1,71 +1,44 @@
-//! A database of either kind with a service that answers for it, and eyes from outside.
+//! A database of either kind with a service that answers for it.
 
-use std::{collections::BTreeMap, net::SocketAddr, process::Command, time::Duration};
+use std::{net::SocketAddr, ops::Deref, time::Duration};
 
-use diesel::{
-    Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query,
-    sql_types::{BigInt, Text},
-};
 use support::{
     api::Api,
-    postgres::{Cluster, database_of},
-    sandbox::{Sandbox, succeeded},
-    waiting::until,
+    place,
+    proxy::Proxy,
+    waiting::{lasting, until},
 };
 
 /// A database, and the folder in which commands for it run.
-pub struct Place {
-    /// The folder.
-    pub sandbox: Sandbox,
-    /// The address on a server; `None` for the SQLite file in the folder.
-    server: Option<String>,
-}
+pub struct Place(place::Place<'static>);
 
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
-    #[diesel(sql_type = Text)]
-    text: String,
+impl Deref for Place {
+    type Target = place::Place<'static>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Place {
-    /// An SQLite database with a key.
+    /// An SQLite database with keys.
     pub fn sqlite() -> Self {
-        Self { sandbox: Sandbox::new(), server: None }.prepared()
+        Self(place::Place::sqlite())
     }
 
-    /// A database on a PostgreSQL server, with a key.
+    /// A database on a PostgreSQL server, with keys.
     pub fn postgres() -> Self {
-        Self { sandbox: Sandbox::new(), server: Some(Cluster::shared().database("http")) }.prepared()
+        Self(place::Place::postgres("http"))
+    }
+
+    /// The same, behind a proxy.
+    pub fn through(self, proxy: &Proxy) -> Self {
+        Self(self.0.through(proxy))
     }
 
     /// One of each kind.
     pub fn of_each_kind() -> [Self; 2] {
         [Self::sqlite(), Self::postgres()]
-    }
-
-    fn prepared(self) -> Self {
-        self.ok(&["keys", "init-master", "master"]);
-        self.ok(&["seed", "--keys", "2"]);
-        self
-    }
-
-    /// The binary, about to run on this database.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.sandbox.command(arguments);
-        if let Some(server) = &self.server {
-            command.env("DATABASE_URL", server);
-        }
-        if !arguments.starts_with(&["keys", "init-master"]) {
-            command.env("SIGNWAVE_MASTER_KEY_FILE", self.sandbox.path("master"));
-        }
-        command
-    }
-
-    /// Runs what must succeed; returns what it printed.
-    pub fn ok(&self, arguments: &[&str]) -> String {
-        succeeded(&self.command(arguments).output().unwrap())
     }
 
     /// Starts a service that answers on any port.
@@ -75,8 +48,7 @@ impl Place {
 
     /// Starts a service that answers there.
     pub fn serve_at(&self, address: &str, arguments: &[&str]) -> Api {
-        let command = self.command(&[&["serve", "--listen", address], arguments].concat());
-        Api::of(command, self.sandbox.path("serve.log"))
+        Api::of(self.command(&[&["serve", "--listen", address], arguments].concat()), self.log())
     }
 
     /// A token with these scopes.
@@ -84,43 +56,17 @@ impl Place {
         self.ok(&["tokens", "create", "--name", "test", "--scope", scope]).trim().to_owned()
     }
 
-    /// Rows with the columns `number` and `text`.
-    fn rows(&self, sql: &str) -> Vec<Row> {
-        match &self.server {
-            Some(server) => {
-                let mut admin: PgConnection = Cluster::shared().admin(database_of(server));
-                sql_query(sql).load(&mut admin).unwrap()
-            }
-            None => {
-                let path = self.sandbox.path("signwave.db");
-                let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-                sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
-                sql_query(sql).load(&mut connection).unwrap()
-            }
-        }
-    }
-
-    /// One number.
-    pub fn number(&self, sql: &str) -> i64 {
-        self.rows(&format!("SELECT CAST(({sql}) AS BIGINT) AS number, '' AS text"))[0].number
-    }
-
-    /// How many records there are.
-    pub fn records(&self) -> i64 {
-        self.number("SELECT count(*) FROM record")
-    }
-
-    /// The id of each named record.
-    pub fn names(&self) -> BTreeMap<String, i64> {
-        let sql = "SELECT id AS number, external_id AS text FROM record WHERE external_id IS NOT NULL";
-        self.rows(sql).into_iter().map(|row| (row.text, row.number)).collect()
-    }
-
     /// Every record has one signature, and everything that was promised holds.
     pub fn check_all_signed(&self) {
-        until("everything is signed", Duration::from_secs(120), || {
-            self.number("SELECT count(*) FROM signature") == self.records()
-        });
+        let (records, mut signed) = (self.records(), -1);
+        while signed < records {
+            let before = signed;
+            until("more is signed", Duration::from_secs(60), || {
+                lasting(Duration::from_millis(100)); // counting takes the server from the signers
+                signed = self.number("SELECT count(*) FROM signature");
+                signed > before
+            });
+        }
         self.ok(&["verify"]);
     }
 }

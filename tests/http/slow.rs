@@ -48,7 +48,7 @@ fn a_client_that_does_not_take_its_answer_is_cut_off_and_others_are_answered_mea
     let sandbox = Sandbox::migrated();
     let api = Api::start(&sandbox, &[]);
     // The largest file of the reference, several times, so that it does not fit into the buffers of the sockets.
-    let request = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(12);
+    let request = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(40);
     let mut deaf = connect(&api);
     deaf.write_all(request.as_bytes()).unwrap();
     until("it is connected", Duration::from_secs(10), || api.service.open_sockets() == 1);
@@ -88,7 +88,7 @@ fn crowds_of_slow_heads_bodies_and_readers_are_all_cut_off() {
          Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n{{",
         token.trim()
     );
-    let reader = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(12);
+    let reader = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(40);
     let alone = p99(&api);
     let beginnings = ["GET /health/live HTTP/1.1\r\nHost: loc", &body, &reader];
     let crowds: Vec<_> = (0..crowd)

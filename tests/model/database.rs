@@ -2,13 +2,12 @@
 //! mutant takes it apart.
 
 use signwave::domain::{
-    BatchId, BatchState, CommitVerdict, Epoch, KeyId, KeyState, KeyUse, NodeId, RecordId, Runs,
-    least_recently_used,
+    BatchId, BatchState, CommitVerdict, Epoch, IdleKeys, KeyId, KeyState, KeyUse, NodeId, RecordId, Runs,
 };
 
 use super::{
     mutants::Mutant,
-    system_state::{Held, PROCESSES},
+    system_state::{Bounds, Held, PROCESSES},
 };
 
 /// Records, the first and the last visible from the beginning, those between written by transactions
@@ -16,6 +15,8 @@ use super::{
 pub const RECORDS: usize = 3;
 /// Keys.
 pub const KEYS: usize = 2;
+/// The key that may have a limit.
+pub const LIMITED: KeyId = KeyId(1);
 /// Records in a full batch.
 pub const BATCH_SIZE: usize = 2;
 
@@ -128,28 +129,53 @@ impl Database {
         });
     }
 
-    /// The key whose turn it is, by the service's own rule; so many are active.
-    pub fn next_key(&self, active: i64) -> Option<KeyId> {
+    /// The key that signs next, by the service's own rule.
+    pub fn next_key(&self, bounds: Bounds, mutant: Option<Mutant>) -> Option<KeyId> {
         let uses = self.last_leased.iter().zip(1..).map(|(last_leased, id)| KeyUse {
             id: KeyId(id),
-            state: if id <= active { KeyState::Active } else { KeyState::Disabled },
+            state: if id <= bounds.keys { KeyState::Active } else { KeyState::Disabled },
+            barred: false,
             leased: self.is_leased(KeyId(id)),
             last_leased: *last_leased,
+            left: self.left(KeyId(id), bounds, mutant),
         });
-        least_recently_used(uses, 1).pop()
+        let mut idle = IdleKeys::least_recently_used(uses);
+        let open = self.batches.iter().filter(|batch| batch.state == BatchState::Open);
+        open.filter_map(|batch| idle.take(batch.runs.len() as i64)).next()
+    }
+
+    /// How many more signatures the limit of a key allows.
+    fn left(&self, key: KeyId, bounds: Bounds, mutant: Option<Mutant>) -> Option<i64> {
+        let made = if mutant == Some(Mutant::LimitOfOneBatch) { 0 } else { self.signed_with(key) };
+        bounds.limit.filter(|_| key == LIMITED).map(|limit| limit - made)
+    }
+
+    /// How many records are signed with a key.
+    pub fn signed_with(&self, key: KeyId) -> i64 {
+        let is_signed = |batch: &&Batch| batch.state == BatchState::Signed && batch.key == Some(key);
+        self.batches.iter().filter(is_signed).map(|batch| batch.runs.len() as i64).sum()
     }
 
     fn is_leased(&self, key: KeyId) -> bool {
         self.batches.iter().any(|batch| batch.state == BatchState::Leased && batch.key == Some(key))
     }
 
-    /// Leases the oldest open batch to a node; it must be registered.
-    pub fn lease(&mut self, node: NodeId, key: KeyId, mutant: Option<Mutant>) -> Option<(BatchId, Epoch)> {
+    /// Leases the oldest open batch that a key may sign to a node; it must be registered.
+    pub fn lease(
+        &mut self,
+        node: NodeId,
+        key: KeyId,
+        bounds: Bounds,
+        mutant: Option<Mutant>,
+    ) -> Option<(BatchId, Epoch)> {
         let is_unique = mutant != Some(Mutant::KeysChosenApart); // the index on leased keys
         if !self.is_registered(node) || (is_unique && self.is_leased(key)) {
             return None;
         }
-        let oldest = self.batches.iter().position(|batch| batch.state == BatchState::Open)?;
+        let left = self.left(key, bounds, mutant);
+        let may_sign = |batch: &Batch| left.is_none_or(|left| batch.runs.len() as i64 <= left);
+        let is_meant = |batch: &Batch| batch.state == BatchState::Open && may_sign(batch);
+        let oldest = self.batches.iter().position(is_meant)?;
         let id = BatchId(oldest as i64 + 1);
         let batch = self.batch_mut(id);
         batch.state = BatchState::Leased;

@@ -65,14 +65,15 @@ impl Protocol {
         let key = if self.is(Mutant::KeysChosenApart) {
             system.processes[process].choice.take()
         } else {
-            system.database.next_key(self.bounds.keys)
+            system.database.next_key(self.bounds, self.mutant)
         };
         let Some(key) = key else {
-            system.processes[process].choice =
-                system.database.next_key(self.bounds.keys).filter(|_| self.is(Mutant::KeysChosenApart));
+            let next = system.database.next_key(self.bounds, self.mutant);
+            system.processes[process].choice = next.filter(|_| self.is(Mutant::KeysChosenApart));
             return;
         };
-        let Some((batch, epoch)) = system.database.lease(node, key, self.mutant) else { return };
+        let leased = system.database.lease(node, key, self.bounds, self.mutant);
+        let Some((batch, epoch)) = leased else { return };
         let phase = match reply {
             Reply::Arrives => Phase::Leased,
             Reply::Lost => {

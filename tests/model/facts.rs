@@ -2,20 +2,21 @@
 
 use signwave::domain::{
     BatchId, BatchRow, BatchState, RecordId, Scheme,
-    promises::{Breach, Counts, Invalid, Moment, RecordFact},
+    promises::{Breach, Counts, Invalid, KeyFact, Moment, RecordFact},
 };
 
 use super::{
-    database::{Database, RECORDS, Signature, index},
+    database::{Database, LIMITED, RECORDS, Signature, index},
     mutants::Mutant,
+    steps::Protocol,
     system_state::SystemState,
 };
 
 /// The name of the property that there is no breach.
-pub const ALL: &str = "P1 to P6 nothing that is stored breaks a promise";
+pub const ALL: &str = "P1 to P7 nothing that is stored breaks a promise";
 
 /// What the rows of this state show.
-pub fn breaches(mutant: Option<Mutant>, system: &SystemState) -> Vec<Breach> {
+pub fn breaches(protocol: Protocol, system: &SystemState) -> Vec<Breach> {
     let database = &system.database;
     let batches: Vec<_> = (0..database.batches.len()).map(|place| row(database, place)).collect();
     let values = database.signatures.map(|rows| rows.map(|row| row.map(bytes)));
@@ -45,7 +46,13 @@ pub fn breaches(mutant: Option<Mutant>, system: &SystemState) -> Vec<Breach> {
         in_batches: count(&BatchState::ALL),
         in_signed: count(&[BatchState::Signed]),
     };
-    let moment = Moment { batches: &batches, records: &records, keys: &[], counts };
+    let keys =
+        [KeyFact { key: LIMITED, signatures: database.signed_with(LIMITED), limit: protocol.bounds.limit }];
+    // The feed is another model. Here every signed batch waits for its position.
+    let signed = batches.iter().filter(|row| row.state == BatchState::Signed);
+    let unsequenced: Vec<_> = signed.map(|row| row.id).collect();
+    let (feed, unsequenced) = (&[], &unsequenced);
+    let moment = Moment { batches: &batches, records: &records, keys: &keys, feed, unsequenced, counts };
     // What verifies here is what was made under a lease of this batch with its key.
     let mut breaches = moment.check(|batch, _, value| {
         let lease = &system.leases[usize::from(value[0])];
@@ -55,7 +62,7 @@ pub fn breaches(mutant: Option<Mutant>, system: &SystemState) -> Vec<Breach> {
     let shown = system.shown.map(|row| row.map(bytes));
     let shown = (1..).zip(&shown).filter_map(|(id, value)| Some((RecordId(id), value.as_ref()?.as_slice())));
     breaches.extend(moment.check_shown(shown));
-    if mutant.is_some_and(Mutant::must_show_its_harm) {
+    if protocol.mutant.is_some_and(Mutant::must_show_its_harm) {
         breaches.retain(|breach| !matches!(breach, Breach::WrongEpoch { .. }));
     }
     breaches

@@ -3,6 +3,7 @@
 mod database;
 mod effects;
 mod facts;
+mod feed;
 mod mutants;
 mod promises;
 mod steps;
@@ -16,14 +17,38 @@ use steps::Protocol;
 use system_state::Bounds;
 
 /// Few leases, and everything that can go wrong around them.
-const WIDE: Bounds =
-    Bounds { leases: 2, ids: 5, keys: 2, crashes: 2, pauses: 1, lost_leases: 1, rollbacks: true };
-/// More leases, among which batches and keys change hands.
-const DEEP: Bounds =
-    Bounds { leases: 3, ids: 4, keys: 2, crashes: 1, pauses: 0, lost_leases: 0, rollbacks: false };
+const WIDE: Bounds = Bounds {
+    leases: 2,
+    ids: 5,
+    keys: 2,
+    limit: None,
+    crashes: 2,
+    pauses: 1,
+    lost_leases: 1,
+    rollbacks: true,
+};
+/// More leases, among which batches and keys change hands. One key may sign no more than a full batch.
+const DEEP: Bounds = Bounds {
+    leases: 3,
+    ids: 4,
+    keys: 2,
+    limit: Some(2),
+    crashes: 1,
+    pauses: 0,
+    lost_leases: 0,
+    rollbacks: false,
+};
 /// Where mistakes show: at the first counterexample the search ends.
-const SMALL: Bounds =
-    Bounds { leases: 2, ids: 4, keys: 2, crashes: 1, pauses: 0, lost_leases: 1, rollbacks: true };
+const SMALL: Bounds = Bounds {
+    leases: 2,
+    ids: 4,
+    keys: 2,
+    limit: None,
+    crashes: 1,
+    pauses: 0,
+    lost_leases: 1,
+    rollbacks: true,
+};
 
 #[test]
 fn every_promise_holds_whatever_goes_wrong() {
@@ -66,7 +91,7 @@ fn every_mistake_breaks_a_promise() {
         }
         println!("{mistake}: {states} states");
         for (name, path) in broken {
-            let breaches = facts::breaches(Some(mutant), path.last_state());
+            let breaches = facts::breaches(protocol, path.last_state());
             println!("    {name}, after {} steps", path.into_actions().len());
             for breach in breaches.iter().filter(|_| name == facts::ALL) {
                 println!("        {}: {breach}", breach.promise());
@@ -80,6 +105,7 @@ fn bounds_for(mutant: Mutant) -> Bounds {
     match mutant {
         // The same key again, in two leases.
         Mutant::KeyUsedTwiceInAProcess => Bounds { keys: 1, ..SMALL },
+        Mutant::LimitOfOneBatch => Bounds { keys: 1, limit: Some(2), ..SMALL },
         _ => SMALL,
     }
 }

@@ -23,6 +23,7 @@ pub enum Mutant {
     LateRecordsIgnored,
     GapClosedTooEarly,
     KeyUsedTwiceInAProcess,
+    LimitOfOneBatch,
 }
 
 impl Mutant {
@@ -32,7 +33,7 @@ impl Mutant {
     }
 
     /// Every mistake, with what is wrong.
-    pub const ALL: [(Self, &'static str); 20] = [
+    pub const ALL: [(Self, &'static str); 21] = [
         (Self::NoFence, "a commit does not look at the lease"),
         (Self::FenceByStateOnly, "a commit looks at the state only"),
         (Self::FenceOutsideTheTransaction, "a commit looks at the lease in a transaction before"),
@@ -53,5 +54,6 @@ impl Mutant {
         (Self::LateRecordsIgnored, "missing ids are not noted as gaps"),
         (Self::GapClosedTooEarly, "a gap is closed while its writer still runs"),
         (Self::KeyUsedTwiceInAProcess, "a key does not wait for its operation to end"),
+        (Self::LimitOfOneBatch, "a limit is compared with a batch, and not with what is signed"),
     ];
 }

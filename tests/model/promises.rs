@@ -22,7 +22,7 @@ pub fn all(mutant: Option<Mutant>) -> Vec<Property<Protocol>> {
     let always = Property::<Protocol>::always;
     let sometimes = Property::<Protocol>::sometimes;
     let mut properties = vec![
-        always(facts::ALL, |protocol, system| facts::breaches(protocol.mutant, system).is_empty()),
+        always(facts::ALL, |protocol, system| facts::breaches(*protocol, system).is_empty()),
         always("P2 a process uses a key once at a time", |_, system| one_use_of_a_key(system)),
         always("P3 a batch is signed in one go", |_, system| signed_in_one_go(system)),
         always("P4 a lease that ended stores nothing", |_, system| ended_leases_store_nothing(system)),

@@ -16,6 +16,8 @@ pub struct Bounds {
     pub ids: i64,
     /// Keys that are active.
     pub keys: i64,
+    /// The most signatures of one key.
+    pub limit: Option<i64>,
     /// Processes killed.
     pub crashes: u8,
     /// Processes stopped and resumed.

@@ -133,6 +133,50 @@ fn an_illegal_token_cannot_be_stored() {
 }
 
 #[test]
+fn a_session_keeps_its_secret_and_its_end_and_goes_only_when_its_time_is_over() {
+    let database = database();
+    let session = |id: &str, parent: &str, end: &str| {
+        format!(
+            "INSERT INTO api_token (id, name, scopes, secret_sha256, parent, expires_at) \
+             VALUES ('{id}', 'n', 'read', decode(repeat('05', 32), 'hex'), {parent}, {end})"
+        )
+    };
+    let statements = [
+        session("eeeeeeeeee", "'aaaaaaaaaa'", "'2099-01-01 UTC'"),
+        session("ffffffffff", "'terminal'", "'2026-01-01 UTC'"),
+    ];
+    run(&mut database.stranger(), &statements.join("; "));
+    refuses(
+        &database,
+        "what a token is and may do cannot be changed",
+        &[
+            "UPDATE api_token SET parent = NULL WHERE id = 'eeeeeeeeee'",
+            "UPDATE api_token SET parent = 'terminal' WHERE id = 'bbbbbbbbbb'",
+            "UPDATE api_token SET secret_sha256 = decode(repeat('09', 32), 'hex') WHERE id = 'eeeeeeeeee'",
+            "UPDATE api_token SET secret_sha256 = decode(repeat('09', 32), 'hex'), expires_at = '2100-01-01 UTC' \
+             WHERE id = 'ffffffffff'",
+        ],
+    );
+    refuses(
+        &database,
+        "only revoked",
+        &["DELETE FROM api_token WHERE id = 'eeeeeeeeee'", "DELETE FROM api_token WHERE parent IS NOT NULL"],
+    );
+    refuses(&database, "api_token_check", &[&session("gggggggggg", "'terminal'", "NULL")]);
+    refuses(
+        &database,
+        "api_token_parent_check",
+        &[
+            &session("gggggggggg", "'other'", "'2099-01-01 UTC'"),
+            &session("gggggggggg", "''", "'2099-01-01 UTC'"),
+        ],
+    );
+    run(&mut database.stranger(), "UPDATE api_token SET revoked_at = now() WHERE id = 'eeeeeeeeee'");
+    refuses(&database, "only revoked", &["DELETE FROM api_token WHERE id = 'eeeeeeeeee'"]);
+    run(&mut database.stranger(), "DELETE FROM api_token WHERE id = 'ffffffffff'");
+}
+
+#[test]
 fn the_audit_log_is_append_only_and_has_no_gaps() {
     let database = database();
     refuses(

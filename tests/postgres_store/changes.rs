@@ -118,7 +118,7 @@ pub const CHANGES: [(&str, &str); 36] = [
     ("CREATE TABLE heir () INHERITS (record)", "table record: its inheritance is 'by heir', expected 'none'"),
     (
         "CREATE OR REPLACE VIEW signed_record AS SELECT record.id AS record_id, record.external_id, 'x'::bytea AS payload, \
-      signature.value AS signature, signing_key.fingerprint, batch.scheme, batch.signed_at FROM signature \
+      signature.value AS signature, signing_key.fingerprint, batch.scheme, batch.signed_at, NULL::bigint AS position FROM signature \
       JOIN record ON record.id = signature.record_id JOIN batch ON batch.id = signature.batch_id \
       JOIN signing_key ON signing_key.id = batch.key_id",
         "view signed_record: its definition is '",

@@ -8,7 +8,7 @@ use std::{
 };
 
 use signwave::{
-    domain::RecordId,
+    domain::{Place, Reach, RecordId},
     store::{self, Store},
 };
 use support::{
@@ -183,6 +183,14 @@ fn a_copy_by_logical_replication_to_a_newer_version_takes_over() {
     let node = register(&*old);
     catch_up(&*old, &*new);
 
+    // A reader of the copy leaves the numbering to the origin. What it gave would collide with what arrives.
+    let is_same = || new.unsequenced().unwrap() == old.unsequenced().unwrap();
+    until("the copy knows what waits for a position", MINUTE, is_same);
+    assert!(!new.unsequenced().unwrap().is_empty());
+    assert_eq!(new.sequence().unwrap().last, Place(0));
+    let end = old.sequence().unwrap();
+    until("the positions have arrived", MINUTE, || new.sequence().unwrap() == end);
+
     // A copy says that it is one, and nothing is signed in it.
     let problems = new.audit().unwrap();
     assert!(
@@ -191,7 +199,7 @@ fn a_copy_by_logical_replication_to_a_newer_version_takes_over() {
     );
     assert!(problems[1].contains("are enabled 'origin', expected 'always'"), "{problems:#?}");
     assert_eq!(problems.len(), 2, "{problems:#?}");
-    let refusal = || new.register_node("n", MINUTE).unwrap_err().to_string();
+    let refusal = || new.register_node("n", MINUTE, &Reach::default()).unwrap_err().to_string();
     assert!(refusal().contains("stop signing at its origin"), "{}", refusal());
     let error = script(&target, to_name, "subscriber.sql").unwrap_err();
     assert!(error.contains("use an empty database for the copy"), "{error}");

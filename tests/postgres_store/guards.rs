@@ -2,7 +2,7 @@
 //! only replays what happened elsewhere.
 
 use diesel::connection::SimpleConnection;
-use signwave::domain::Scheme;
+use signwave::domain::{Reach, Scheme};
 use support::{
     postgres::{Cluster, USER, database_of},
     store::{MINUTE, add_keys, add_records, open_all, register, sign},
@@ -18,7 +18,7 @@ fn database() -> Database {
     add_records(store, 9);
     open_all(store, 2);
     let node = register(store);
-    let lease = store.lease(node, Scheme::Ps256, 2).unwrap().remove(0);
+    let lease = store.lease(node, Scheme::Ps256, 2, &Reach::default()).unwrap().remove(0);
     store.commit(&[sign(lease)]).unwrap();
     database
 }
@@ -99,6 +99,22 @@ fn signatures_are_stored_by_the_batch_while_it_is_leased() {
     refuses(&database, "signature_pkey", &["INSERT INTO signature VALUES (1, 2, 'x'), (4, 2, 'x')"]);
     refuses(&database, "signature_value_check", &["INSERT INTO signature VALUES (3, 2, ''), (4, 2, 'x')"]);
     run(&mut database.stranger(), "INSERT INTO signature VALUES (3, 2, 'x'), (4, 2, 'x')");
+}
+
+#[test]
+fn a_batch_is_leased_only_within_the_limits_of_its_key() {
+    let database = database();
+    let lease = "UPDATE batch SET state = 'leased', key_id = 1, node_id = 1, scheme = 'PS256', \
+                 leased_at = '2027-01-01', epoch = 1 WHERE id = 3";
+    for limit in ["max_signatures = 3", "not_before = '2027-01-02'", "not_after = '2027-01-01'"] {
+        let unlimited = "max_signatures = NULL, not_before = NULL, not_after = NULL";
+        run(&mut database.stranger(), &format!("UPDATE signing_key SET {unlimited} WHERE id = 1"));
+        run(&mut database.stranger(), &format!("UPDATE signing_key SET {limit} WHERE id = 1"));
+        refuses(&database, "a key signs only within its limits", &[lease]);
+    }
+    let within = "max_signatures = 4, not_before = '2027-01-01', not_after = '2027-01-02'";
+    run(&mut database.stranger(), &format!("UPDATE signing_key SET {within} WHERE id = 1"));
+    run(&mut database.stranger(), lease);
 }
 
 #[test]
@@ -190,6 +206,18 @@ fn keys_and_nodes_keep_what_they_are() {
             "UPDATE signing_key SET custody = 'hsm', sealed_key = NULL WHERE id = 3",
         ],
     );
+    for (constraint, change) in [
+        ("signing_key_max_signatures_check", "max_signatures = 9007199254740992"),
+        ("signing_key_certificates_check", "certificates = ''"),
+        ("signing_key_certificates_check", "certificates = decode(repeat('00', 65537), 'hex')"),
+        ("signing_key_check2", "max_signatures = 1"),
+        ("signing_key_check2", "max_signatures = 3, signature_count = 4"),
+        ("signing_key_not_before_check", "not_before = '-infinity'"),
+        ("signing_key_not_after_check", "not_after = 'infinity'"),
+        ("signing_key_check3", "not_before = '2027-01-01', not_after = '2027-01-01'"),
+    ] {
+        refuses(&database, constraint, &[&format!("UPDATE signing_key SET {change} WHERE id = 1")]);
+    }
     let elsewhere = "UPDATE signing_key SET sealed_key = NULL,";
     refuses(
         &database,
@@ -257,19 +285,19 @@ fn a_table_of_that_name_in_another_schema_hides_nothing() {
 fn nothing_is_signed_while_a_guard_is_off() {
     let database = database();
     run(&mut database.admin(), "ALTER TABLE batch ENABLE TRIGGER batch_transitions");
-    let error = database.store.register_node("late", MINUTE).unwrap_err().to_string();
+    let error = database.store.register_node("late", MINUTE, &Reach::default()).unwrap_err().to_string();
     assert!(
         error.contains("1 of the triggers that guard signatures are disabled")
             && error.contains("(such as batch.batch_transitions)"),
         "{error}"
     );
     run(&mut database.admin(), "ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_transitions");
-    database.store.register_node("late", MINUTE).unwrap();
+    database.store.register_node("late", MINUTE, &Reach::default()).unwrap();
     run(&mut database.admin(), "ALTER TABLE record DISABLE TRIGGER record_id_is_drawn");
-    let error = database.store.register_node("late", MINUTE).unwrap_err().to_string();
+    let error = database.store.register_node("late", MINUTE, &Reach::default()).unwrap_err().to_string();
     assert!(error.contains("(such as record.record_id_is_drawn)"), "{error}");
     // Nodes look by themselves, too.
     let only_notifies = "ALTER TABLE record ENABLE TRIGGER record_id_is_drawn, DISABLE TRIGGER record_news";
     run(&mut database.admin(), only_notifies);
-    database.store.register_node("late", MINUTE).unwrap();
+    database.store.register_node("late", MINUTE, &Reach::default()).unwrap();
 }

@@ -135,7 +135,13 @@ fn a_sequence_that_was_changed_is_named_at_the_start_with_what_mends_it() {
     ] {
         let database = with_holes();
         run(&mut database.stranger(), change);
-        let started = || store::open(&parse(&database.url)).unwrap().register_node("late", TTL);
+        let started = || {
+            store::open(&parse(&database.url)).unwrap().register_node(
+                "late",
+                TTL,
+                &signwave::domain::Reach::default(),
+            )
+        };
         let error = started().expect_err(change).to_string();
         let problems = database.store.audit().unwrap();
         assert!(problems.contains(&error), "{change}: {problems:?}");
@@ -148,7 +154,7 @@ fn a_sequence_that_was_changed_is_named_at_the_start_with_what_mends_it() {
     }
     let database = with_holes();
     run(&mut database.stranger(), "ALTER TABLE record ALTER id RESTART WITH 10");
-    database.store.register_node("in time", TTL).unwrap();
+    database.store.register_node("in time", TTL, &signwave::domain::Reach::default()).unwrap();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use signwave::{
-    domain::CommitVerdict,
+    domain::{CommitVerdict, Reach},
     store::{self, StoreError},
 };
 use support::{
@@ -71,7 +71,7 @@ fn locks_deadlocks_and_lost_connections_are_what_they_are_in_english() {
 
     // Connections that the server ended are replaced.
     assert!(cluster.terminate_backends(database_of(&url)) > 0);
-    store.renew_node(node, MINUTE).unwrap();
+    store.renew_node(node, MINUTE, &Reach::default()).unwrap();
 
     // Of two transactions in a deadlock one is tried again.
     let batch = sign(lease(store, node, 1).remove(0));
@@ -89,7 +89,7 @@ fn locks_deadlocks_and_lost_connections_are_what_they_are_in_english() {
     // A lock that is not given in time.
     let mut holder = stranger();
     run(&mut holder, "BEGIN; LOCK TABLE node IN ACCESS EXCLUSIVE MODE");
-    let error = store.renew_node(node, MINUTE).unwrap_err();
+    let error = store.renew_node(node, MINUTE, &Reach::default()).unwrap_err();
     let is_named = |who: &str| who.contains(&format!("user '{USER}'")) && who.contains("Zeitüberschreitung");
     assert!(matches!(&error, StoreError::HeldUp(who) if is_named(who)), "{error}");
     run(&mut holder, "ROLLBACK");

@@ -7,6 +7,7 @@ mod addresses;
 mod changes;
 mod copies;
 mod exclusive;
+mod feed;
 mod gaps;
 mod guards;
 mod hidden;

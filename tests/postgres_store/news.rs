@@ -31,6 +31,22 @@ fn records_that_are_committed_and_batches_that_open_are_news_and_nothing_else_is
     assert!(!hears(Duration::from_millis(50)));
 }
 
+/// Transactions that notify commit one after the other, so of those that run at the same time only one may.
+#[test]
+fn of_transactions_at_the_same_time_one_brings_the_news_of_all() {
+    let database = Database::new("one_voice");
+    let (mut first, mut second) = (database.stranger(), database.stranger());
+    let mut listener = database.store.listener().unwrap().unwrap();
+    let mut hears = |timeout| listener.wait(timeout).unwrap();
+    run(&mut first, "BEGIN; INSERT INTO record (payload) VALUES ('first')");
+    run(&mut second, "INSERT INTO record (payload) VALUES ('second')");
+    assert!(!hears(Duration::from_millis(50)), "the first will notify");
+    run(&mut first, "COMMIT");
+    assert!(hears(LONG));
+    run(&mut second, "INSERT INTO record (payload) VALUES ('third')");
+    assert!(hears(LONG), "and after that, every one again");
+}
+
 #[test]
 fn a_listener_whose_connection_was_lost_says_so_and_listens_again() {
     let database = Database::new("lost");

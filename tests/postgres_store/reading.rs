@@ -28,7 +28,7 @@ fn a_role_that_may_only_read_can_look_at_everything() {
     let store = store::open_to_read(&parse(&url)).unwrap();
     assert_eq!(store.counts().unwrap().records, 3);
     assert_eq!(store.audit().unwrap(), Vec::<String>::new());
-    let error = store.register_node("auditor", MINUTE).unwrap_err();
+    let error = store.register_node("auditor", MINUTE, &signwave::domain::Reach::default()).unwrap_err();
     assert!(!error.is_outage(), "{error:?}");
 }
 

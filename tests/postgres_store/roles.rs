@@ -1,12 +1,15 @@
 //! The roles of least privilege in `packaging/roles.sql`: what each may do is enough for its work, and no more.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use signwave::{
     access::Token,
-    domain::{AuditId, InsertVerdict, KeyId, KeyState},
-    store::{self, Credential, NewRecord, NewToken, OnConflict, Rotation},
+    domain::{AuditId, InsertVerdict, KeyId, KeyState, Place, Reach, RefusedId, RetryVerdict},
+    store::{
+        self, Arrival, Credential, NewRecord, NewSession, NewToken, OnConflict, RetryName, Rotation,
+        SessionOrigin, Store,
+    },
 };
 use support::{
     postgres::{Cluster, database_of},
@@ -28,6 +31,23 @@ fn give_rights(cluster: &Cluster, database: &str) {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// All that an intake does, and an operator with what it has refused.
+fn take_in(api: &dyn Store) {
+    let arrival = |name, digest| Arrival {
+        external_id: Some(name),
+        payload: b"from a queue",
+        size: 12,
+        digest: [digest; 32],
+        refusal: None,
+    };
+    for _ in 0..2 {
+        api.insert_arrivals("queue", &[arrival("queued", 1), arrival("over-http", 2)]).unwrap();
+    }
+    let refused = api.refused(RefusedId(0), 9).unwrap()[0].id;
+    assert_eq!(api.retry_refused(refused, RetryName::Kept).unwrap(), RetryVerdict::Conflict);
+    assert!(api.drop_refused(refused).unwrap());
 }
 
 #[test]
@@ -62,7 +82,7 @@ fn each_role_can_do_its_work_and_nothing_else() {
     let leases = lease(&*service, node, 2);
     service.release(&[(leases[1].batch(), leases[1].epoch())]).unwrap();
     service.commit(&leases.into_iter().take(1).map(sign).collect::<Vec<_>>()).unwrap();
-    service.renew_node(node, support::store::MINUTE).unwrap();
+    service.renew_node(node, support::store::MINUTE, &Reach::default()).unwrap();
     service.remove_node(node).unwrap();
     service.reclaim(None, support::store::MINUTE).unwrap();
     service.set_key_state(KeyId(2), KeyState::Suspended, Some("it fails"), &by()).unwrap();
@@ -79,27 +99,49 @@ fn each_role_can_do_its_work_and_nothing_else() {
     assert!(service.note_use(token.id(), support::store::MINUTE).unwrap());
     service.rotate_token(token.id(), &rotation, &by()).unwrap();
     service.revoke_token(token.id(), &by()).unwrap();
+    // Of tokens, only sessions whose time is over are deleted.
+    let session = NewSession {
+        id: Token::issue().id(),
+        secret: Token::issue().hash(),
+        origin: SessionOrigin::Terminal("terminal".parse().unwrap(), "read".parse().unwrap()),
+        expires_in: Duration::ZERO,
+        kept_for: Duration::ZERO,
+    };
+    for id in [session.id, Token::issue().id()] {
+        service.add_session(&NewSession { id, ..session.clone() }, &by()).unwrap();
+    }
+    assert_eq!(service.sessions(None, 9).unwrap().len(), 1);
+    let refused =
+        PgConnection::establish(&url("signwave_service")).unwrap().batch_execute("DELETE FROM api_token");
+    assert!(refused.unwrap_err().to_string().contains("only revoked"));
     let api = open(&url("signwave_api"));
     let record = NewRecord { external_id: Some("over-http"), payload: b"x" };
     for expected in [true, false] {
         let verdicts = api.insert_records(&[record], OnConflict::Continue).unwrap();
         assert_eq!(matches!(verdicts[..], [InsertVerdict::Inserted(_)]), expected, "{verdicts:?}");
     }
+    take_in(&*api);
     api.add_key(&new_key(9), &by()).unwrap();
     assert_eq!(api.audit().unwrap(), Vec::<String>::new());
     service.listener().unwrap();
     assert_eq!(service.audit().unwrap(), Vec::<String>::new());
     assert_eq!(service.status().unwrap().signed, 1);
+    assert_eq!(service.sequence().unwrap().last, Place(1));
 
     let auditor = store::open_to_read(&parse(&url("signwave_auditor"))).unwrap();
     assert_eq!(auditor.audit().unwrap(), Vec::<String>::new());
     assert_eq!((auditor.counts().unwrap().signatures, auditor.keys().unwrap().len()), (1, 3));
+    assert_eq!(auditor.sequence().unwrap(), service.sequence().unwrap());
+    assert_eq!(auditor.feed(Place(0), 9).unwrap().len(), 1);
     assert_eq!(auditor.tokens(None, 9).unwrap().len(), 1);
-    assert_eq!(auditor.audit_log(AuditId(0), 9).unwrap().len(), 2 + 1 + 3 + 1);
+    assert_eq!(auditor.audit_log(AuditId(0), 9).unwrap().len(), 2 + 1 + 3 + 2 + 1);
     run(&mut writer, r"SELECT signwave_submit('c', '\x'), signwave_submit('c', '\x')");
 
     let mut reader = PgConnection::establish(&url("signwave_reader")).unwrap();
-    run(&mut reader, "SELECT signature, fingerprint FROM signed_record");
+    run(
+        &mut reader,
+        "SELECT signature, fingerprint, position FROM signed_record; SELECT id FROM feed_identity",
+    );
     for (who, sql) in [
         ("signwave_service", "UPDATE signature SET value = 'x'"),
         ("signwave_service", "DELETE FROM signature"),
@@ -111,14 +153,18 @@ fn each_role_can_do_its_work_and_nothing_else() {
         ("signwave_service", "DELETE FROM record"),
         ("signwave_api", "UPDATE record SET payload = 'x'"),
         ("signwave_api", "DELETE FROM record"),
+        ("signwave_api", "UPDATE refused SET payload = 'x'"),
+        ("signwave_service", "DELETE FROM refused"),
+        ("signwave_writer", "SELECT payload FROM refused"),
         ("signwave_api", "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES (99, 'x')"),
         ("signwave_api", "DELETE FROM signing_key"),
         ("signwave_api", "UPDATE signing_key SET sealed_key = 'x'"),
         ("signwave_service", "UPDATE signing_key SET public_key = 'x'"),
+        ("signwave_service", "UPDATE signing_key SET max_signatures = NULL"),
+        ("signwave_api", "UPDATE signing_key SET certificates = NULL"),
         ("signwave_service", "DELETE FROM batch"),
         ("signwave_service", "CREATE TEMP TABLE batch (id bigint)"),
         ("signwave_service", "SET session_replication_role = replica"),
-        ("signwave_service", "DELETE FROM api_token"),
         ("signwave_service", "UPDATE api_token SET scopes = 'admin'"),
         ("signwave_service", "UPDATE api_audit SET who = 'cli:other'"),
         ("signwave_service", "DELETE FROM api_audit"),
@@ -143,6 +189,11 @@ fn each_role_can_do_its_work_and_nothing_else() {
         ("signwave_reader", "BEGIN; LOCK TABLE opening_turn IN SHARE ROW EXCLUSIVE MODE"),
         ("signwave_writer", "BEGIN; LOCK TABLE leasing_turn IN SHARE ROW EXCLUSIVE MODE"),
         ("signwave_auditor", "BEGIN; LOCK TABLE leasing_turn IN SHARE ROW EXCLUSIVE MODE"),
+        ("signwave_auditor", "BEGIN; LOCK TABLE sequencing_turn IN SHARE ROW EXCLUSIVE MODE"),
+        ("signwave_reader", "INSERT INTO feed VALUES (9, 1)"),
+        ("signwave_auditor", "DELETE FROM unsequenced"),
+        ("signwave_service", "UPDATE feed SET position = 9"),
+        ("signwave_service", "UPDATE feed_identity SET id = '0123456789ab'"),
         ("signwave_auditor", "SELECT sealed_key FROM signing_key"),
         ("signwave_auditor", "UPDATE batch SET epoch = 9"),
     ] {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use signwave::{
-    domain::{CommitVerdict, Outcome},
+    domain::{CommitVerdict, Outcome, Reach},
     store::{self, DatabaseUrl, NewRecord, OnConflict, StoreError},
 };
 use support::{
@@ -26,7 +26,7 @@ fn connections_that_the_server_ended_are_replaced_without_an_error() {
     for _ in 0..3 {
         thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(|| store.status().unwrap())));
         assert!(Cluster::shared().terminate_backends(database_of(&database.url)) > 0);
-        store.renew_node(node, MINUTE).unwrap();
+        store.renew_node(node, MINUTE, &Reach::default()).unwrap();
         add_records(store, 1);
     }
 }
@@ -51,7 +51,7 @@ fn a_lock_that_is_held_too_long_is_busy_and_nothing_happened() {
     add_records(store, 1);
     let (node, mut holder) = (register(store), database.stranger());
     run(&mut holder, "BEGIN; LOCK TABLE batch IN ACCESS EXCLUSIVE MODE");
-    let error = store.lease(node, signwave::domain::Scheme::Ps256, 1).unwrap_err();
+    let error = store.lease(node, signwave::domain::Scheme::Ps256, 1, &Reach::default()).unwrap_err();
     assert!(matches!(&error, StoreError::HeldUp(who) if who.contains("holds batch")), "{error}");
     run(&mut holder, "ROLLBACK");
     assert_eq!(open_all(store, 1), 1);
@@ -64,7 +64,7 @@ fn a_dead_node_that_still_holds_its_batches_in_a_transaction_is_reclaimed_at_onc
     add_keys(store, 1);
     add_records(store, 1);
     open_all(store, 1);
-    let node = store.register_node("node", Duration::ZERO).unwrap();
+    let node = store.register_node("node", Duration::ZERO, &Reach::default()).unwrap();
     lease(store, node, 1);
     // As a node that was paused while it sent signatures: no timeout of the server applies then.
     let mut paused = database.stranger();

@@ -34,7 +34,7 @@ fn a_role_that_may_only_read_cannot_hold_up_the_nodes() {
     assert_eq!(lease(store, register(store), 1).len(), 1);
     store.set_key_state(KeyId(1), KeyState::Disabled, None, &by()).unwrap();
     run(&mut reader, "ROLLBACK");
-    for table in ["opening_turn", "leasing_turn", "auditing_turn"] {
+    for table in ["opening_turn", "leasing_turn", "auditing_turn", "sequencing_turn"] {
         for mode in ["ROW SHARE", "ROW EXCLUSIVE", "SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE"] {
             let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE; ROLLBACK");
             // Two of these modes hinder nobody, and some versions give them to readers.

@@ -7,5 +7,6 @@ mod kill;
 mod names;
 mod pause;
 mod reading;
+mod rotate_master;
 mod several;
 mod stop;

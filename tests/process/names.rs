@@ -206,7 +206,7 @@ fn whoever_comes_by_another_name_or_with_another_log_is_refused_while_a_process_
             assert!(error.contains(wanted), "{error}");
         }
     };
-    process.signal(Signal::STOP);
+    process.pause();
     fs::copy(site.path("signwave.db.master"), site.path("other.db.master")).unwrap();
     // By another name; with another log; another database beside its log.
     rename("signwave.db", "other.db");

@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use signwave::{
     access::Token,
     cli,
-    domain::{KeyId, KeyMaterial, StoredKey},
+    domain::{KeyId, KeyLimits, KeyMaterial, StoredKey},
     signer::{Engine, Keyring, MasterKey, import, seal},
     store::{Credential, DatabaseUrl, NewKey, NewToken, Rotation},
 };
@@ -26,10 +26,17 @@ fn debug_shows_no_secret() {
     let master = || MasterKey::from_base64(&base64).unwrap();
     let key = import(KEY.as_bytes(), None).unwrap();
     let sealed = seal(&master(), &key).unwrap();
-    let secrets = secrets.bytes("sealed key", &sealed[13..]);
+    let secrets = secrets.bytes("sealed key", &sealed[21..]);
     let material = KeyMaterial::Sealed(sealed);
     let (fingerprint, public_key) = (key.public_key().fingerprint(), key.public_key().spki().to_vec());
-    let new = NewKey { fingerprint, public_key: public_key.clone(), bits: 2048, material: material.clone() };
+    let limits = KeyLimits::default();
+    let new = NewKey {
+        fingerprint,
+        public_key: public_key.clone(),
+        bits: 2048,
+        material: material.clone(),
+        limits,
+    };
     let stored = StoredKey { id: KeyId(1), fingerprint, public_key, material };
     let url = format!("postgres://user:{PASSWORD}@host/name");
     let token = Token::issue();

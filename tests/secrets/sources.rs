@@ -94,6 +94,29 @@ fn the_master_key_and_the_keys_under_it_are_never_shown() {
 }
 
 #[test]
+fn neither_master_key_is_shown_while_one_takes_the_place_of_the_other() {
+    let mut watched = watched();
+    watched.give("signwave.db.master", master());
+    watched.ok(&["keys", "import", "key.pem"], &[]);
+    watched.give("signwave.db.master.next", other_master());
+    let (current, next) = ("cat signwave.db.master", "cat signwave.db.master.next");
+    let commands = ["--master-key-command", current, "--next-master-key-command", next];
+    for arguments in [&[][..], &["--json"], &commands] {
+        watched.ok(&[&["keys", "rotate-master"], arguments].concat(), &[]);
+    }
+    watched.ok(&["import", "records.txt"], &[]);
+    watched.ok(&["sign"], &[("SIGNWAVE_MASTER_KEY_COMMAND", next)]);
+    for (script, because) in [
+        ("sh -c 'cat signwave.db.master; exit 1'", "failed (exit status: 1)"),
+        ("cat signwave.db.master signwave.db.master.next", "did not print 32 bytes in base64"),
+        (current, "is sealed under another master key"),
+    ] {
+        watched.fails(&["sign", "--master-key-command", script], &[], because);
+    }
+    watched.sweep();
+}
+
+#[test]
 fn a_master_key_that_is_refused_is_not_shown() {
     let (master, other) = (master(), other_master());
     let mut watched = watched();
@@ -113,11 +136,11 @@ fn a_master_key_that_is_refused_is_not_shown() {
         }
     }
     for command in [&["sign"][..], &["keys", "generate"]] {
-        let because = "does not open with this master key";
+        let because = "is sealed under another master key";
         watched.fails(&[command, &["--master-key-file", "other"]].concat(), &[], because);
         watched.fails(command, &[("SIGNWAVE_MASTER_KEY", &other)], because);
         let both = [command, &["--master-key-file", "master"]].concat();
-        watched.fails(&both, &[("SIGNWAVE_MASTER_KEY", &master)], "unset one of them");
+        watched.fails(&both, &[("SIGNWAVE_MASTER_KEY", &master)], "unset all but one");
         // Where a file's name belongs: it is no file, and the key is not repeated.
         watched.fails(&["keys", "nonsense"], &[("SIGNWAVE_MASTER_KEY", &master)], "unrecognized subcommand");
         watched.fails(

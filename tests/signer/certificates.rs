@@ -4,7 +4,7 @@ use std::fs;
 
 use signwave::{
     domain::Fingerprint,
-    signer::{SignerError, certificate_key, certificate_key_of_der},
+    signer::{SignerError, certificate_expiry_of_der, certificate_key, certificate_key_of_der},
 };
 use support::openssl::openssl;
 use tempfile::TempDir;
@@ -48,6 +48,25 @@ fn a_certificate_of_version_1_is_read_too() {
     openssl(folder.path(), "x509 -req -in request -signkey key -days 9 -outform DER -out v1.der");
     let der = fs::read(folder.path().join("v1.der")).unwrap();
     assert_eq!(certificate_key_of_der(&der), Ok(fingerprint));
+}
+
+#[test]
+fn a_certificate_expires_when_openssl_says_so() {
+    // After 2049, the time has another form.
+    for days in ["9", "20000"] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |arguments: &str| openssl(folder.path(), arguments);
+        run(&format!(
+            "req -x509 -newkey rsa:2048 -nodes -keyout key -out c.der -outform DER -subj /CN=a -days {days}"
+        ));
+        let end =
+            String::from_utf8(run("x509 -in c.der -inform DER -noout -enddate -dateopt iso_8601")).unwrap();
+        let expiry = certificate_expiry_of_der(&fs::read(folder.path().join("c.der")).unwrap()).unwrap();
+        let date = std::process::Command::new("date")
+            .args(["-d", end.trim().trim_start_matches("notAfter="), "+%s"])
+            .output();
+        assert_eq!(String::from_utf8(date.unwrap().stdout).unwrap().trim(), expiry.as_secs().to_string());
+    }
 }
 
 #[test]

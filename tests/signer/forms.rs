@@ -349,7 +349,7 @@ fn the_command_that_converts_a_form_makes_a_key_of_it() {
         ("old", "openssl rsa -in key.pem -traditional -aes128 -passout file:pass -out old".to_owned(), " -passin file:pass -passout file:pass"),
     ] {
         shell(&by);
-        let error = import(&fs::read(path.join(made)).unwrap(), Some(b"x")).unwrap_err().about(made);
+        let error = import(&fs::read(path.join(made)).unwrap(), Some(b"x")).unwrap_err().about(made.as_ref());
         let command = error.split_once("convert it with '").and_then(|(_, rest)| rest.rsplit_once('\''));
         let (command, _) = command.unwrap_or_else(|| panic!("{made}: {error}"));
         shell(&format!("rm -f converted.pem; {command}{rest}"));
@@ -359,7 +359,7 @@ fn the_command_that_converts_a_form_makes_a_key_of_it() {
     shell("ssh-keygen -q -t ed25519 -N '' -f ed");
     let error = import(&fs::read(path.join("ed")).unwrap(), None).unwrap_err();
     assert_eq!(error, SignerError::NotRsa("Ed25519"), "no command makes an RSA key of it");
-    let error = import(pem.repeat(2).as_bytes(), None).unwrap_err().about("two.pem");
+    let error = import(pem.repeat(2).as_bytes(), None).unwrap_err().about("two.pem".as_ref());
     fs::write(path.join("two.pem"), pem.repeat(2)).unwrap();
     shell(error.split_once("with '").unwrap().1.strip_suffix('\'').unwrap());
     for part in ["key-00.pem", "key-01.pem"] {
@@ -374,7 +374,10 @@ fn passphrases_are_bytes_and_a_reason_is_the_true_one() {
     let error = import(&fixture("enc_hmacWithSHA512-256.pem"), Some(b"hunter2")).unwrap_err().to_string();
     assert!(error.contains("(PBKDF2 with hmacWithSHA512-256)"), "{error}");
     let error = import(&fixture("enc_def.pem"), None).unwrap_err();
-    assert!(error.about("key.pem").contains("--passphrase-file FILE or in SIGNWAVE_PASSPHRASE"), "{error}");
+    assert!(
+        error.about("key.pem".as_ref()).contains("--passphrase-file FILE or in SIGNWAVE_PASSPHRASE"),
+        "{error}"
+    );
     assert_eq!(import(&fixture("k1.p12"), None).unwrap_err(), SignerError::PassphraseNeeded);
     assert_eq!(import(&fixture("k1.p12"), Some(b"y")).unwrap_err(), SignerError::WrongPassphrase);
 }

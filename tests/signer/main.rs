@@ -3,10 +3,12 @@
 
 mod bad_keys;
 mod bounds;
+mod certificate_chains;
 mod certificates;
 mod forms;
 mod import;
 mod lanes;
+mod master_keys;
 mod public_keys;
 mod sealing;
 mod signatures;

@@ -12,7 +12,10 @@ use data_encoding::BASE64;
 use rsa::{RsaPrivateKey, pkcs8::DecodePrivateKey, traits::PrivateKeyParts};
 use signwave::{
     domain::{DigestAlgorithm, Fingerprint, KeyId, KeyMaterial, Scheme, SignatureBuf, StoredKey},
-    signer::{Engine, Keyring, MasterKey, OpenSigner, PrivateKey, SignerError, digest, import, seal, unseal},
+    signer::{
+        Engine, Keyring, MasterKey, MasterKeySource, MasterKeys, OpenSigner, PrivateKey, SignerError, digest,
+        import, seal, unseal,
+    },
 };
 
 const RSA2048: &str = include_str!("../fixtures/signer/rsa2048.pem");
@@ -43,7 +46,8 @@ fn a_sealed_key_opens_again_under_its_master_key_and_name() {
     assert_eq!(opened.public_key(), key.public_key());
 
     let again = seal(&master, &key).unwrap();
-    assert_ne!(sealed[1..13], again[1..13], "a nonce came twice");
+    assert_eq!((sealed[0], &sealed[1..9]), (1, &master.id().0[..]));
+    assert_ne!(sealed[9..21], again[9..21], "a nonce came twice");
     assert_ne!(sealed, again);
 }
 
@@ -64,12 +68,19 @@ fn a_key_does_not_open_under_another_name_or_master_key() {
     let refused = |master: &MasterKey, name, sealed: &[u8]| unseal(master, &name, sealed).unwrap_err();
     let (name, other_name) = (fingerprint(&key), fingerprint(&other));
 
-    assert_eq!(refused(&master, other_name, &sealed), SignerError::WrongMasterKey(other_name));
-    assert_eq!(refused(&master, name, &other_sealed), SignerError::WrongMasterKey(name));
-    let error = refused(&MasterKey::generate(), name, &sealed);
-    assert_eq!(error, SignerError::WrongMasterKey(name));
+    assert_eq!(refused(&master, other_name, &sealed), SignerError::Damaged(other_name));
+    assert_eq!(refused(&master, name, &other_sealed), SignerError::Damaged(name));
+    let stranger = MasterKey::generate();
+    let error = refused(&stranger, name, &sealed);
+    let (sealed_under, given) = (master.id(), vec![stranger.id()]);
+    assert_eq!(error, SignerError::WrongMasterKey { fingerprint: name, sealed_under, given });
     let text = error.to_string();
-    assert!(text.contains("give the one that sealed it") && text.contains("damaged"), "{text}");
+    let ids = format!("another master key (id {}) than the given (id {})", master.id(), stranger.id());
+    assert!(text.contains(&ids) && text.ends_with("give the one that sealed it"), "{text}");
+    // No other master key passes for this one.
+    let mut passed_off = sealed.clone();
+    passed_off[1..9].copy_from_slice(&stranger.id().0);
+    assert_eq!(refused(&stranger, name, &passed_off), SignerError::Damaged(name));
 }
 
 #[test]
@@ -85,18 +96,24 @@ fn a_damaged_sealed_key_does_not_open() {
     }
     // The nonce, the ciphertext, the tag.
     let end = sealed.len();
-    for at in (1..13).chain((13..end - 16).step_by(37)).chain(end - 16..end) {
+    let with_bit = |at: usize| {
         let mut changed = sealed.clone();
         changed[at] ^= 1;
-        assert_eq!(refused(&changed), SignerError::WrongMasterKey(name), "byte {at}");
+        changed
+    };
+    for at in (9..21).chain((21..end - 16).step_by(37)).chain(end - 16..end) {
+        assert_eq!(refused(&with_bit(at)), SignerError::Damaged(name), "byte {at}");
     }
-    for length in 0..13 {
+    for at in 1..9 {
+        assert!(matches!(refused(&with_bit(at)), SignerError::WrongMasterKey { .. }), "byte {at}");
+    }
+    for length in 0..21 {
         assert!(matches!(refused(&sealed[..length]), SignerError::SealedForm { .. }), "{length}");
     }
-    for length in (13..end).step_by(29).chain([end - 1]) {
-        assert_eq!(refused(&sealed[..length]), SignerError::WrongMasterKey(name), "{length}");
+    for length in (21..end).step_by(29).chain([end - 1]) {
+        assert_eq!(refused(&sealed[..length]), SignerError::Damaged(name), "{length}");
     }
-    assert_eq!(refused(&[&sealed, [0].as_slice()].concat()), SignerError::WrongMasterKey(name));
+    assert_eq!(refused(&[&sealed, [0].as_slice()].concat()), SignerError::Damaged(name));
 }
 
 #[test]
@@ -120,20 +137,21 @@ fn the_keyring_opens_only_what_belongs_together() {
         let mismatch = SignerError::Mismatch { fingerprint: name, part: "public key" };
         assert_eq!(refused(StoredKey { public_key: public_key.clone(), ..stored.clone() }), Some(mismatch));
         let fingerprint = fingerprint(&other);
-        let wrong = SignerError::WrongMasterKey(fingerprint);
-        assert_eq!(refused(StoredKey { fingerprint, public_key, ..stored.clone() }), Some(wrong));
+        let damaged = SignerError::Damaged(fingerprint);
+        assert_eq!(refused(StoredKey { fingerprint, public_key, ..stored.clone() }), Some(damaged));
         let empty = refused(StoredKey { public_key: vec![], ..stored.clone() });
         assert!(matches!(empty, Some(SignerError::MalformedPublicKey(_))));
     }
-    let stranger = Keyring::new(Engine::AwsLc, MasterKey::generate());
-    assert_eq!(stranger.open(&stored).err(), Some(SignerError::WrongMasterKey(name)));
+    let stranger = Keyring::new(Engine::AwsLc, MasterKey::generate()).open(&stored).err();
+    assert!(matches!(stranger, Some(SignerError::WrongMasterKey { fingerprint, .. }) if fingerprint == name));
 }
 
 #[test]
 fn a_keyring_reads_its_master_key_when_it_opens_the_first_sealed_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("master");
-    let keyring = Keyring::locked(Engine::AwsLc, Some(path.clone()));
+    let masters = MasterKeys::new(Some(MasterKeySource::File(path.clone())), None);
+    let keyring = Keyring::of(Engine::AwsLc, masters);
     let sealed = stored(&key(RSA2048), &MasterKey::from_base64(&BASE64.encode(&[7; 32])).unwrap());
     let missing = keyring.open(&sealed).err();
     assert!(matches!(missing, Some(SignerError::MasterKeyFile { action: "read", .. })), "{missing:?}");
@@ -144,7 +162,7 @@ fn a_keyring_reads_its_master_key_when_it_opens_the_first_sealed_key() {
     fs::remove_file(&path).unwrap();
     keyring.open(&sealed).unwrap(); // it has read the file
 
-    let error = Keyring::locked(Engine::AwsLc, None).open(&sealed).err();
+    let error = Keyring::of(Engine::AwsLc, MasterKeys::default()).open(&sealed).err();
     assert_eq!(error, Some(SignerError::NoMasterKey(sealed.fingerprint)));
 }
 
@@ -153,7 +171,8 @@ fn a_key_in_an_unknown_custody_is_named_with_its_custodian_and_needs_no_master_k
     let key = key(RSA2048);
     let material = KeyMaterial::Elsewhere { custody: "hsm-1".to_owned(), location: "id=%01".to_owned() };
     let stored = StoredKey { material, ..stored(&key, &MasterKey::generate()) };
-    let error = Keyring::locked(Engine::AwsLc, None).open(&stored).err().unwrap().to_string();
+    let keyring = Keyring::of(Engine::AwsLc, MasterKeys::default());
+    let error = keyring.open(&stored).err().unwrap().to_string();
     assert!(error.starts_with(&format!("key {} is in the custody of 'hsm-1'", fingerprint(&key))), "{error}");
 }
 
@@ -163,7 +182,7 @@ fn secrets_do_not_show() {
     let master = MasterKey::from_base64(&base64).unwrap();
     assert_eq!(format!("{master:?}"), "MasterKey(..)");
     let keyring = format!("{:?}", Keyring::new(Engine::AwsLc, master));
-    assert_eq!(keyring, "Keyring { engine: AwsLc, master: OnceLock(MasterKey(..)), file: None }");
+    assert!(keyring.contains("current: Some(MasterKey(..)), next: None, all: [MasterKey(..)]"), "{keyring}");
     let key = key(RSA2048);
     let material = format!("{:?}", stored(&key, &MasterKey::generate()).material);
     assert_eq!(material, "Sealed(..)");

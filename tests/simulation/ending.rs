@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signwave::{
     actors::Mode,
-    domain::{KeyId, KeyState},
+    domain::{KeyId, KeyState, LimitChange},
     store::{Audit, KeyPool, Reading},
 };
 use support::store::by;
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Simulation {
-    /// An operator enables the keys. Everything must be signed soon, and every service must know of all that
+    /// An operator enables the keys, and removes their limits. Everything must be signed soon, and every service must know of all that
     /// it had stored. Answers how long that may take.
     pub async fn settle(&mut self) -> Duration {
         self.fate.log(format_args!("from here on nothing goes wrong"));
@@ -50,7 +50,10 @@ impl Simulation {
         while let Some(missing) = missing(self).filter(|_| !panics::any()) {
             assert!(self.fate.elapsed() - begun < limit, "not within {limit:?}: {missing}");
             (1..=self.scenario.keys).for_each(|key| {
-                self.shared.memory.set_key_state(KeyId(key as i64), KeyState::Active, None, &by()).unwrap();
+                let (memory, key) = (&self.shared.memory, KeyId(key as i64));
+                memory.set_key_state(key, KeyState::Active, None, &by()).unwrap();
+                let unlimited = LimitChange { max_signatures: Some(None), ..LimitChange::default() };
+                memory.set_key_limits(key, &unlimited, &by()).unwrap();
             });
             self.pass(LOOK).await;
         }

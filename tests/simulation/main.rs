@@ -5,6 +5,7 @@
 //! message, the store in memory. Simulated: threads, time, the network in front of the store, the keys.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod beside;
 mod checks;
 mod database;
 mod ending;
@@ -27,7 +28,7 @@ use fate::Tally;
 use support::random::{count, seed};
 
 /// What must have happened again and again, or the simulation proves nothing: in one of so many runs at least.
-const MUST_HAPPEN: [(&str, usize); 21] = [
+const MUST_HAPPEN: [(&str, usize); 22] = [
     ("call failed", 1),
     ("call panicked", 20),
     ("reply lost", 2),
@@ -49,6 +50,7 @@ const MUST_HAPPEN: [(&str, usize); 21] = [
     ("fenced", 12),
     ("read back stored", 8),
     ("read back not stored", 12),
+    ("card used", 4),
 ];
 
 #[test]

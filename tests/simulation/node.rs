@@ -13,7 +13,7 @@ use std::{
 
 use actix::Actor;
 use signwave::{
-    actors::{Ending, Mode, Parts, RunError, Stop, db::Db, service::Service},
+    actors::{Counters, Ending, Mode, Parts, RunError, Stop, db::Db, service::Service, share::Share},
     config::Settings,
     domain::NodeId,
 };
@@ -94,6 +94,7 @@ pub struct Node {
     pub mode: Mode,
     pub settings: Settings,
     pub stop: Stop,
+    pub counters: Arc<Counters>,
     /// When it was told to stop, in simulated time, unless something has held it up since.
     pub stopping_since: Option<Duration>,
     /// Whether it was told to.
@@ -109,11 +110,12 @@ impl Node {
         let bench = Bench { shared: shared.clone(), process: number };
         let parts = Parts::new(settings.clone(), Arc::new(Opener(shared.clone())), mode);
         shared.checks(|checks| checks.watch(number, Arc::clone(&parts.counters)));
-        let (at_start, stop) = (Rc::clone(&process), parts.stop.clone());
+        let (at_start, stop, counters) =
+            (Rc::clone(&process), parts.stop.clone(), Arc::clone(&parts.counters));
         let told = stop.clone();
         let tasks = LocalSet::new();
         let service = tasks.spawn_local(async move {
-            let pool = |threads| Ok(bench.pool(threads));
+            let pool = |share: &Share| Ok(bench.clone().pool(share));
             let starting = Service::start(parts, db, clock, pool);
             let Some(service) = Service::unless_stopped(starting, &told).await? else {
                 return Ok(Ending::Stopped);
@@ -125,7 +127,7 @@ impl Node {
         let at_work = Rc::clone(&process);
         spawn_local(poll_fn(move |context| at_work.poll(context)));
         let settings = settings.clone();
-        Self { process, mode, settings, stop, stopping_since: None, is_stopping: false }
+        Self { process, mode, settings, stop, counters, stopping_since: None, is_stopping: false }
     }
 
     pub fn is_paused(&self) -> bool {

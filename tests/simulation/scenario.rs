@@ -10,6 +10,12 @@ use crate::fate::Fate;
 pub struct Scenario {
     pub records: usize,
     pub keys: usize,
+    /// Who has some of the keys, and signs outside the processes of the nodes.
+    pub card: Option<Card>,
+    /// How long the signing threads take.
+    pub pace: Pace,
+    /// Whether something is measured: clocks are right, and promises are checked only in the end.
+    pub measures: bool,
     /// One node each.
     pub settings: Vec<(Settings, Roles)>,
     /// One connection, as to SQLite: whatever a node asks for is done in turn.
@@ -21,6 +27,28 @@ pub struct Scenario {
     /// How many of them there will be, and the longest time between two.
     pub events: u64,
     pub gap: Duration,
+}
+
+/// A custodian that signs outside the process.
+pub const CARD: &str = "card";
+
+#[derive(Clone, Copy, Debug)]
+pub struct Card {
+    /// The last so many keys are its.
+    pub keys: usize,
+    pub sessions: usize,
+    pub pace: Pace,
+}
+
+/// How long signatures take.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// As the weather says.
+    Drawn,
+    /// Each takes so long.
+    Each(Duration),
+    /// For ever.
+    Hangs,
 }
 
 /// What happens to a node, or to all, at a moment.
@@ -35,6 +63,7 @@ pub enum Trouble {
     Outage,
     ClockStep,
     KeyState,
+    KeyLimits,
 }
 
 /// How often what goes wrong by itself goes wrong, per mille, and how long things take.
@@ -106,9 +135,13 @@ impl Scenario {
         };
         let mut settings: Vec<_> = (0..fate.between(1, 3)).map(|_| (settings(), Roles::Both)).collect();
         draw_roles(fate, &mut settings);
+        let keys = fate.between(1, 5) as usize;
         Self {
             records: fate.between(0, 6 * batch_size as u64 + 10) as usize,
-            keys: fate.between(1, 5) as usize,
+            keys,
+            card: draw_card(fate, keys),
+            pace: Pace::Drawn,
+            measures: false,
             settings,
             in_turn: fate.chance(500),
             same_host: fate.chance(300),
@@ -127,6 +160,13 @@ fn draw_roles(fate: &Fate, settings: &mut [(Settings, Roles)]) {
         settings.iter_mut().for_each(|(_, roles)| *roles = fate.one_of(&rest));
         (settings[0].1, settings[1].1) = (Roles::Emit, Roles::Sign);
     }
+}
+
+/// Often none, sometimes all keys are on it.
+fn draw_card(fate: &Fate, keys: usize) -> Option<Card> {
+    let on_card = if fate.chance(200) { keys } else { fate.between(1, keys as u64) as usize };
+    let card = Card { keys: on_card, sessions: fate.between(1, 3) as usize, pace: Pace::Drawn };
+    fate.chance(400).then_some(card)
 }
 
 fn draw_weather(fate: &Fate, ttl: Duration) -> Weather {
@@ -150,7 +190,7 @@ fn draw_weather(fate: &Fate, ttl: Duration) -> Weather {
 /// Records come in every run, and more often than anything else.
 fn draw_troubles(fate: &Fate) -> Vec<Trouble> {
     use Trouble::*;
-    let all = [Pause, Pause, Crash, Stop, Abort, Partition, Outage, ClockStep, KeyState];
+    let all = [Pause, Pause, Crash, Stop, Abort, Partition, Outage, ClockStep, KeyState, KeyLimits];
     let drawn: Vec<_> = all.into_iter().filter(|_| fate.chance(500)).collect();
     std::iter::repeat_n(Insert, drawn.len() / 2 + 1).chain(drawn).collect()
 }

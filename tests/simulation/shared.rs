@@ -7,7 +7,7 @@ use std::{
 
 use signwave::{
     actors::clock::Clock,
-    domain::{Fingerprint, KeyMaterial},
+    domain::{Fingerprint, KeyLimits, KeyMaterial},
     store::{KeyPool, NewKey},
 };
 use support::{
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     checks::Checks,
     fate::Fate,
-    scenario::{Scenario, Weather},
+    scenario::{CARD, Card, Pace, Scenario, Weather},
     signers::Ledger,
 };
 
@@ -28,6 +28,11 @@ pub struct Shared {
     pub fate: Fate,
     pub memory: Arc<MemoryStore>,
     pub ledger: Arc<Mutex<Ledger>>,
+    /// How long the signing threads take.
+    pub pace: Pace,
+    /// Who else signs.
+    pub card: Option<Card>,
+    measures: bool,
     checks: Arc<Mutex<Checks>>,
     moving: Arc<Mutex<Moving>>,
 }
@@ -53,20 +58,30 @@ impl Shared {
             fate,
             memory: Arc::default(),
             ledger: Arc::default(),
+            pace: scenario.pace,
+            card: scenario.card,
+            measures: scenario.measures,
             checks: Arc::default(),
             moving: Arc::new(Mutex::new(moving)),
         };
-        (1..=scenario.keys).for_each(|key| shared.add_key(key));
+        let sealed = scenario.keys - scenario.card.map_or(0, |card| card.keys);
+        (1..=scenario.keys).for_each(|key| shared.add_key(key, key > sealed));
         shared.insert(scenario.records);
         shared
     }
 
-    fn add_key(&self, key: usize) {
+    fn add_key(&self, key: usize, is_on_card: bool) {
+        let material = if is_on_card {
+            KeyMaterial::Elsewhere { custody: CARD.to_owned(), location: format!("slot {key}") }
+        } else {
+            KeyMaterial::Sealed(vec![0; 8])
+        };
         let new = NewKey {
             fingerprint: Fingerprint([key as u8; 32]),
             public_key: vec![key as u8; 8],
             bits: 2048,
-            material: KeyMaterial::Sealed(vec![0; 8]),
+            material,
+            limits: KeyLimits::default(),
         };
         self.memory.add_key(&new, &by()).unwrap();
     }
@@ -105,10 +120,10 @@ impl Shared {
         moving.database_time = now;
     }
 
-    /// A clock that is up to 15 % too slow or too fast, and began somewhere else.
+    /// A clock that is up to 15 % too slow or too fast, unless something is measured, and began somewhere else.
     pub fn node_clock(&self) -> Clock {
         let (begun, offset) = (Instant::now(), self.fate.millis(0, 1_000_000_000));
-        let rate = self.fate.between(850, 1150) as u32;
+        let rate = if self.measures { 1000 } else { self.fate.between(850, 1150) as u32 };
         Arc::new(move || offset + begun.elapsed() * rate / 1000)
     }
 
@@ -123,14 +138,24 @@ impl Shared {
         sleep(time).await;
     }
 
-    /// Every promise, now.
+    /// Every promise, after a step.
     pub fn check(&self) {
+        if !self.measures {
+            self.check_now();
+        }
+    }
+
+    /// Every promise, now.
+    pub fn check_now(&self) {
         self.checks.lock().unwrap().check(self.memory.as_ref(), &self.ledger.lock().unwrap());
     }
 
     /// After something that may have changed nothing.
     pub fn check_if_changed(&self) {
-        self.checks.lock().unwrap().check_if_changed(self.memory.as_ref(), &self.ledger.lock().unwrap());
+        if !self.measures {
+            let mut checks = self.checks.lock().unwrap();
+            checks.check_if_changed(self.memory.as_ref(), &self.ledger.lock().unwrap());
+        }
     }
 
     pub fn checks<T>(&self, look: impl FnOnce(&mut Checks) -> T) -> T {

@@ -2,7 +2,7 @@
 //! step of a job at a moment of its own.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -11,14 +11,19 @@ use signwave::{
     actors::{
         clock::Clock,
         messages::Leased,
+        share::Share,
         signing_pool::{Job, SigningPool},
     },
-    domain::{Digest, Fingerprint, NodeId, Scheme, SignatureBuf, StoredKey},
+    domain::{Digest, Fingerprint, KeyMaterial, NodeId, Reach, Scheme, SignatureBuf, StoredKey},
     signer::{self, OpenSigner, PublicKey, Signer, SignerError},
 };
 use tokio::{sync::Semaphore, task::spawn_local, time::sleep};
 
-use crate::{panics, shared::Shared};
+use crate::{
+    panics,
+    scenario::{CARD, Pace},
+    shared::Shared,
+};
 
 /// Every job that was begun. Moments are counted, so that no two things happen at the same.
 #[derive(Default)]
@@ -99,7 +104,7 @@ impl Ledger {
     }
 }
 
-/// The signing threads of one process.
+/// The threads of one process.
 #[derive(Clone)]
 pub struct Bench {
     pub shared: Shared,
@@ -107,8 +112,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn pool(self, threads: usize) -> SigningPool {
-        let threads = Arc::new(Semaphore::new(threads));
+    pub fn pool(self, share: &Share) -> SigningPool {
+        let threads = Arc::new(Semaphore::new(share.threads()));
         // Spawned where it was sent: among the tasks of its own node, which end and pause with it.
         SigningPool::of(move |job| drop(spawn_local(self.clone().carry_out(job, Arc::clone(&threads)))))
     }
@@ -119,7 +124,7 @@ impl Bench {
         let number = ledger.lock().unwrap().begin(self.process);
         let mut left = Some(job);
         while let Some(job) = left {
-            self.take_time().await;
+            self.take_time(&job).await;
             ledger.lock().unwrap().at_work = Some(number);
             left = job.step();
             ledger.lock().unwrap().at_work = None;
@@ -127,7 +132,17 @@ impl Bench {
         ledger.lock().unwrap().end(number);
     }
 
-    async fn take_time(&self) {
+    /// However the threads are divided, a key takes the time of its custodian.
+    async fn take_time(&self, job: &Job) {
+        let card = self.shared.card.filter(|_| job.custody() == CARD);
+        match card.map_or(self.shared.pace, |card| card.pace) {
+            Pace::Drawn => self.take_drawn_time().await,
+            Pace::Each(time) => sleep(time * job.size_of_next_step() as u32).await,
+            Pace::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn take_drawn_time(&self) {
         let (fate, weather) = (&self.shared.fate, self.shared.weather());
         let most = if fate.chance(weather.slow_signer) { weather.longest } else { weather.signing };
         let time = fate.millis(0, most);
@@ -148,7 +163,20 @@ impl OpenSigner for Opener {
             self.0.fate.count("signer failed");
             return Err(SignerError::Generate);
         }
+        let is_elsewhere = matches!(key.material, KeyMaterial::Elsewhere { .. });
+        if is_elsewhere {
+            self.0.fate.count("card used");
+        }
         Ok(Box::new(SimulatedSigner { key: key.fingerprint, public_key, shared: self.0.clone() }))
+    }
+
+    fn reach(&self) -> Reach {
+        let card = self.0.card.map(|_| CARD.to_owned());
+        Reach::of([KeyMaterial::DATABASE.to_owned()].into_iter().chain(card))
+    }
+
+    fn sessions(&self) -> BTreeMap<String, usize> {
+        self.0.card.into_iter().map(|card| (CARD.to_owned(), card.sessions)).collect()
     }
 }
 

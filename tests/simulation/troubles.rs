@@ -1,7 +1,7 @@
 //! What goes wrong at a moment, and to whom.
 
 use signwave::{
-    domain::{KeyId, KeyState},
+    domain::{KeyId, KeyState, LimitChange},
     store::{KeyPool, Reading},
 };
 use support::store::by;
@@ -33,6 +33,14 @@ impl Simulation {
                 let key = KeyId(self.fate.between(1, self.scenario.keys as u64) as i64);
                 let state = self.fate.one_of(&[KeyState::Active, KeyState::Disabled, KeyState::Disabled]);
                 self.shared.memory.set_key_state(key, state, None, &by()).unwrap();
+            }
+            Trouble::KeyLimits => {
+                self.fate.count("key limited");
+                let key = KeyId(self.fate.between(1, self.scenario.keys as u64) as i64);
+                let most = self.fate.between(1, self.scenario.records as u64 + 1) as i64;
+                let limit = self.fate.one_of(&[None, Some(most.try_into().unwrap())]);
+                let change = LimitChange { max_signatures: Some(limit), ..LimitChange::default() };
+                self.shared.memory.set_key_limits(key, &change, &by()).unwrap();
             }
             trouble => self.happen_to_a_node(trouble),
         }

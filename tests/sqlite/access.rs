@@ -175,6 +175,54 @@ fn an_illegal_token_cannot_be_stored() {
     ));
 }
 
+/// A session that lasts, and one whose time is over.
+fn with_sessions() -> Database {
+    let database = database();
+    for (id, parent, end) in [("eeeeeeeeee", "aaaaaaaaaa", "2099"), ("ffffffffff", "terminal", "2026")] {
+        database.allows(&format!(
+            "INSERT INTO api_token (id, name, scopes, secret_sha256, parent, expires_at) \
+             VALUES ('{id}', 'n', 'read', zeroblob(32), '{parent}', '{end}-01-01T00:00:00.000Z')"
+        ));
+    }
+    database
+}
+
+#[test]
+fn a_session_keeps_its_secret_and_its_end_and_goes_only_when_its_time_is_over() {
+    let database = with_sessions();
+    database.refuses(
+        "what a token is and may do cannot be changed",
+        &[
+            "UPDATE api_token SET parent = NULL WHERE id = 'eeeeeeeeee'",
+            "UPDATE api_token SET parent = 'terminal' WHERE id = 'eeeeeeeeee'",
+            "UPDATE api_token SET parent = 'terminal' WHERE id = 'bbbbbbbbbb'",
+            "UPDATE api_token SET secret_sha256 = randomblob(32) WHERE id = 'eeeeeeeeee'",
+            "UPDATE api_token SET secret_sha256 = randomblob(32), previous_sha256 = secret_sha256, \
+             previous_until = '2098-01-01T00:00:00.000Z' WHERE id = 'eeeeeeeeee'",
+            "UPDATE api_token SET secret_sha256 = randomblob(32), expires_at = '2100-01-01T00:00:00.000Z' \
+             WHERE id = 'ffffffffff'",
+        ],
+    );
+    database.refuses(
+        "only revoked",
+        &["DELETE FROM api_token WHERE id = 'eeeeeeeeee'", "DELETE FROM api_token WHERE parent IS NOT NULL"],
+    );
+    let session = "INSERT INTO api_token (id, name, scopes, secret_sha256, parent, expires_at) \
+                   VALUES ('gggggggggg', 'n', 'read', zeroblob(32),";
+    database.refuses(
+        "constraint failed",
+        &[
+            &format!("{session} 'terminal', NULL)"),
+            &format!("{session} 'other', '2099-01-01T00:00:00.000Z')"),
+            &format!("{session} '', '2099-01-01T00:00:00.000Z')"),
+            &format!("{session} x'61616161616161616161', '2099-01-01T00:00:00.000Z')"),
+        ],
+    );
+    database.allows("UPDATE api_token SET revoked_at = '2026-11-26T10:00:00.000Z' WHERE id = 'eeeeeeeeee'");
+    database.refuses("only revoked", &["DELETE FROM api_token WHERE id = 'eeeeeeeeee'"]);
+    database.allows("DELETE FROM api_token WHERE id = 'ffffffffff'");
+}
+
 #[test]
 fn the_audit_log_is_append_only_and_has_no_gaps() {
     let database = database();

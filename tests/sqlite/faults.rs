@@ -9,7 +9,7 @@ use std::{
 };
 
 use signwave::{
-    domain::{Epoch, Outcome},
+    domain::{Epoch, Outcome, Reach},
     store::{self, Committing, DatabaseUrl, Store, StoreError},
 };
 use support::faulty::{Fault, FaultyStore, Method};
@@ -112,7 +112,7 @@ fn a_killed_process_loses_nothing_and_is_noticed_at_once() {
 #[ignore = "run by a_killed_process_loses_nothing_and_is_noticed_at_once"]
 fn works_until_it_is_killed() {
     let store = child_store();
-    let node = store.register_node("child", Duration::from_secs(3600)).unwrap();
+    let node = store.register_node("child", Duration::from_secs(3600), &Reach::default()).unwrap();
     loop {
         println!("working");
         add_records(&*store, 50);

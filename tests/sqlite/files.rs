@@ -51,7 +51,7 @@ fn a_new_database_is_its_owners_alone() {
     assert_eq!(store::migrate(&url(&path)).unwrap(), Vec::<String>::new());
     let store = store::open(&url(&path)).unwrap();
     store.insert_records(&[NewRecord { external_id: None, payload: b"a" }], OnConflict::Stop).unwrap();
-    store.register_node("a", std::time::Duration::from_secs(9)).unwrap();
+    store.register_node("a", std::time::Duration::from_secs(9), &signwave::domain::Reach::default()).unwrap();
     let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap()).collect();
     assert_eq!(files.len(), 4, "database, log, index of the log, lock: {files:?}");
     for file in files {
@@ -122,13 +122,13 @@ fn nothing_is_reverted_under_a_node_at_work() {
     store::migrate(&url(&path)).unwrap();
     let minute = std::time::Duration::from_secs(60);
     let at_work = store::open(&url(&path)).unwrap();
-    let node = at_work.register_node("alpha", minute).unwrap();
+    let node = at_work.register_node("alpha", minute, &signwave::domain::Reach::default()).unwrap();
     let refused = store::revert(&url(&path)).unwrap_err().to_string();
     assert!(refused.contains("node 1 (alpha) is at work: stop every process"), "{refused}");
     assert_eq!(at_work.audit().unwrap(), Vec::<String>::new());
     // Left in order, or dead with its process, it hinders nobody.
     at_work.remove_node(node).unwrap();
-    at_work.register_node("beta", minute).unwrap();
+    at_work.register_node("beta", minute, &signwave::domain::Reach::default()).unwrap();
     drop(at_work);
     assert!(store::revert(&url(&path)).is_ok());
 }

@@ -118,6 +118,29 @@ fn batches_follow_their_life_and_nothing_else() {
     database.refuses("a batch cannot be deleted", &["DELETE FROM batch WHERE id = 3", "DELETE FROM batch"]);
 }
 
+#[test]
+fn a_batch_is_leased_only_within_the_limits_of_its_key() {
+    let limits = [
+        ("max_signatures = 3", true),
+        ("max_signatures = 4", false),
+        ("not_before = '2027-01-01T00:00:00.001Z'", true),
+        ("not_before = '2027-01-01T00:00:00.000Z'", false),
+        ("not_after = '2027-01-01T00:00:00.000Z'", true),
+        ("not_after = '2027-01-01T00:00:00.001Z'", false),
+    ];
+    for (limit, is_refused) in limits {
+        let database = Database::new();
+        database.allows(&format!("UPDATE signing_key SET {limit} WHERE id = 1"));
+        let lease = "UPDATE batch SET state = 'leased', key_id = 1, node_id = 1, scheme = 'PS256', \
+                     leased_at = '2027-01-01T00:00:00.000Z', epoch = 1 WHERE id = 3";
+        if is_refused {
+            database.refuses("a key signs only within its limits", &[lease]);
+        } else {
+            database.allows(lease);
+        }
+    }
+}
+
 /// The index holds it alone, should the trigger be gone; so does the primary key of `signature`.
 #[test]
 fn a_key_is_never_leased_twice_and_a_record_never_signed_twice_even_without_triggers() {
@@ -227,6 +250,18 @@ fn keys_are_never_deleted_and_never_become_others() {
             "UPDATE signing_key SET custody = x'68', sealed_key = NULL, location = 'id=%01' WHERE id = 1",
             "UPDATE signing_key SET custody = 'hsm', sealed_key = NULL, location = x'01' WHERE id = 1",
             "UPDATE signing_key SET last_leased = 'late' WHERE id = 1",
+            "UPDATE signing_key SET certificates = 'text' WHERE id = 1",
+            "UPDATE signing_key SET certificates = x'' WHERE id = 1",
+            "UPDATE signing_key SET certificates = zeroblob(65537) WHERE id = 1",
+            "UPDATE signing_key SET max_signatures = 0 WHERE id = 1",
+            "UPDATE signing_key SET max_signatures = 1 WHERE id = 1",
+            "UPDATE signing_key SET max_signatures = 2.5 WHERE id = 1",
+            "UPDATE signing_key SET max_signatures = 'many' WHERE id = 1",
+            "UPDATE signing_key SET max_signatures = 3, signature_count = 4 WHERE id = 1",
+            "UPDATE signing_key SET not_before = 'soon' WHERE id = 1",
+            "UPDATE signing_key SET not_before = '2027-01-01T00:00:00Z' WHERE id = 1",
+            "UPDATE signing_key SET not_after = '1969-12-31T00:00:00.000Z' WHERE id = 1",
+            "UPDATE signing_key SET not_after = '2027-01-01T00:00:00.000Z', not_before = '2027-01-01T00:00:00.000Z' WHERE id = 1",
             &format!("INSERT INTO signing_key {columns} VALUES ('short', x'09', 2048, 'database', x'09')"),
             &format!("INSERT INTO signing_key {columns} VALUES {}", other.replace("0909'", "090X'")),
         ],
@@ -239,7 +274,7 @@ fn a_node_that_holds_batches_cannot_be_removed_or_replaced() {
     database.refuses("a node that holds batches cannot be removed", &["DELETE FROM node"]);
     database.refuses(
         "this node is there already",
-        &["REPLACE INTO node (id, name, lease_until, lease_ttl) VALUES (1, 'x', 'y', 1)"],
+        &["REPLACE INTO node (id, name, lease_until, lease_ttl, custodians) VALUES (1, 'x', 'y', 1, '')"],
     );
     database.refuses(
         "the id of a node cannot be changed",
@@ -257,4 +292,33 @@ fn a_payload_over_the_limit_is_refused() {
             "INSERT INTO record (payload) VALUES (replace(hex(zeroblob(4194305)), '0', '✓'))",
         ],
     );
+}
+
+#[test]
+fn positions_of_the_feed_are_final() {
+    let database = Database::new();
+    let open = "SELECT min(id) FROM batch WHERE state <> 'signed'";
+    database.refuses(
+        "a position of the feed cannot be changed",
+        &["UPDATE feed SET position = 9 WHERE position = 1", "UPDATE OR REPLACE feed SET batch_id = 9"],
+    );
+    database.refuses("a position of the feed cannot be deleted", &["DELETE FROM feed"]);
+    database.refuses(
+        "this position or this batch is in the feed already",
+        &[
+            "REPLACE INTO feed (position, batch_id) VALUES (1, 1)",
+            "INSERT OR IGNORE INTO feed (position, batch_id) VALUES (2, 1)",
+            "REPLACE INTO feed (position, batch_id) SELECT 9, batch_id FROM feed WHERE position = 1",
+        ],
+    );
+    database.refuses(
+        "only a signed batch has a position in the feed",
+        &[
+            &format!("INSERT INTO feed (position, batch_id) SELECT max(position) + 1, ({open}) FROM feed"),
+            "INSERT INTO feed (position, batch_id) SELECT max(position) + 1, 99 FROM feed",
+        ],
+    );
+    database.refuses("the feed has one id", &["INSERT INTO feed_identity VALUES ('0123456789ab')"]);
+    database.refuses("the id of the feed cannot be deleted", &["DELETE FROM feed_identity"]);
+    database.refuses("CHECK constraint failed", &["UPDATE feed_identity SET id = '0123456789AB'"]);
 }

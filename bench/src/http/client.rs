@@ -13,8 +13,7 @@ use super::service::Service;
 
 /// A connection that stays.
 pub struct Connection {
-    stream: TcpStream,
-    answers: BufReader<TcpStream>,
+    stream: BufReader<TcpStream>,
     line: String,
     body: Vec<u8>,
 }
@@ -24,16 +23,15 @@ impl Connection {
     pub fn open(to: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(to)?;
         stream.set_nodelay(true)?;
-        let answers = BufReader::new(stream.try_clone()?);
-        Ok(Self { stream, answers, line: String::new(), body: Vec::new() })
+        Ok(Self { stream: BufReader::new(stream), line: String::new(), body: Vec::new() })
     }
 
     /// Sends a request, whose head and body are one text, and returns the status and the body of the answer.
     pub fn send(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
-        self.stream.write_all(request)?;
+        self.stream.get_mut().write_all(request)?;
         let (status, length) = self.head()?;
         self.body.resize(length.context("the answer has a length")?, 0);
-        self.answers.read_exact(&mut self.body)?;
+        self.stream.read_exact(&mut self.body)?;
         Ok((status, &self.body))
     }
 
@@ -42,7 +40,7 @@ impl Connection {
         let (mut status, mut length) = (None, None);
         loop {
             self.line.clear();
-            ensure!(self.answers.read_line(&mut self.line)? > 0, "the connection was closed");
+            ensure!(self.stream.read_line(&mut self.line)? > 0, "the connection was closed");
             let line = self.line.trim_end();
             match (status, line.split_once(':')) {
                 (None, _) => status = Some(line.split(' ').nth(1).context("no status")?.parse()?),
@@ -57,17 +55,23 @@ impl Connection {
 
     /// Sends a body in chunks, before anything is read, and returns the status and the last line of the answer.
     pub fn stream(mut self, head: &str, chunks: impl Iterator<Item = String>) -> Result<(u16, String)> {
-        self.stream.write_all(head.as_bytes())?;
+        let stream = self.stream.get_mut();
+        stream.write_all(head.as_bytes())?;
         for chunk in chunks {
-            write!(self.stream, "{:x}\r\n{chunk}\r\n", chunk.len())?;
+            write!(stream, "{:x}\r\n{chunk}\r\n", chunk.len())?;
         }
-        self.stream.write_all(b"0\r\n\r\n")?;
+        stream.write_all(b"0\r\n\r\n")?;
         let (status, _) = self.head()?;
         let mut rest = String::new();
-        self.answers.read_to_string(&mut rest)?;
+        self.stream.read_to_string(&mut rest)?;
         let last = rest.lines().rfind(|line| line.starts_with('{')).unwrap_or_default();
         Ok((status, last.to_owned()))
     }
+}
+
+/// A request to read, with this token.
+pub fn get(to: SocketAddr, token: &str, path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\n\r\n").into_bytes()
 }
 
 /// What a number of connections have measured.

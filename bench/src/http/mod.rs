@@ -1,11 +1,16 @@
 //! The HTTP API: a service that runs as a process, and clients over real sockets.
 
+mod beside;
 mod client;
+mod dashboard;
 mod read;
 mod service;
 mod submit;
 
 use anyhow::Result;
+
+pub use beside::beside;
+pub use dashboard::dashboard;
 
 use crate::{
     figure::Figure,

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 
 use super::{
-    client::{Measured, percentile},
+    client::{Measured, get, percentile},
     service::Place,
 };
 use crate::{
@@ -55,9 +55,7 @@ pub fn read(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
     ])
 }
 
-fn request(to: SocketAddr, token: &str, record: u64) -> Vec<u8> {
-    format!(
-        "GET /v1/records/{record}/signature HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\n\r\n"
-    )
-    .into_bytes()
+/// A request for the signature of a record.
+pub(super) fn request(to: SocketAddr, token: &str, record: u64) -> Vec<u8> {
+    get(to, token, &format!("/v1/records/{record}/signature"))
 }

@@ -1,24 +1,25 @@
 //! The service under measurement: the binary that users run, as a process.
 
 use std::{
-    env,
-    fs::{self, File},
+    fs,
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use signwave::store::DatabaseUrl;
-use tempfile::TempDir;
+use signwave::store::{self, DatabaseUrl, Store};
+use tempfile::{NamedTempFile, TempDir};
 
-use crate::lab::Lab;
+use crate::{lab::Lab, product};
 
 /// A database with keys, and the folder in which commands for it run.
 pub struct Place {
     folder: TempDir,
     url: String,
+    store: Arc<dyn Store>,
 }
 
 /// A service at work. It is killed when this is dropped.
@@ -31,24 +32,31 @@ pub struct Service {
 impl Place {
     /// A new database with `keys` keys and no record.
     pub fn new(lab: &Lab, keys: u32) -> Result<Self> {
-        let url = match lab.scratch.url(&lab.scratch.database(None)?)? {
-            DatabaseUrl::Sqlite(path) => {
-                format!("sqlite://{}", path.canonicalize().unwrap_or(path).display())
-            }
-            DatabaseUrl::Postgres(url) => url,
-        };
-        let place = Self { folder: TempDir::new()?, url };
+        let name = lab.scratch.database(None)?;
+        store::migrate(&lab.scratch.url(&name)?)?;
+        let place = Self::at(lab, &name)?;
         place.run(&["keys", "init-master", "master"])?;
         place.run(&["seed", "--keys", &keys.to_string()])?;
         Ok(place)
     }
 
+    /// A database that exists, for services that do not sign.
+    pub fn at(lab: &Lab, name: &str) -> Result<Self> {
+        let url = match lab.scratch.url(name)? {
+            DatabaseUrl::Sqlite(path) => {
+                format!("sqlite://{}", path.canonicalize().unwrap_or(path).display())
+            }
+            DatabaseUrl::Postgres(url) => url,
+        };
+        Ok(Self { folder: TempDir::new()?, url, store: lab.open(name)? })
+    }
+
     fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let this = env::current_exe().context("cannot find this program")?;
-        let mut command = Command::new(this.with_file_name("signwave"));
+        let mut command = Command::new(product()?);
         command.args(arguments).current_dir(&self.folder).env("DATABASE_URL", &self.url).stdin(Stdio::null());
-        if !arguments.starts_with(&["keys", "init-master"]) {
-            command.env("SIGNWAVE_MASTER_KEY_FILE", self.folder.path().join("master"));
+        let master = self.folder.path().join("master");
+        if master.exists() {
+            command.env("SIGNWAVE_MASTER_KEY_FILE", master);
         }
         Ok(command)
     }
@@ -61,6 +69,11 @@ impl Place {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
+    /// How many records are signed.
+    pub fn signed(&self) -> Result<u64> {
+        Ok(self.store.status()?.signed)
+    }
+
     /// A token that may submit.
     pub fn token(&self) -> Result<String> {
         self.run(&["tokens", "create", "--name", "bench", "--scope", "submit"])
@@ -68,12 +81,12 @@ impl Place {
 
     /// Starts a service, and waits until it answers.
     pub fn serve(&self, arguments: &[&str]) -> Result<Service> {
-        let log = self.folder.path().join("log");
+        let log = NamedTempFile::new_in(&self.folder)?;
         let mut command = self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat())?;
-        let mut child = command.stdout(Stdio::null()).stderr(File::create(&log)?).spawn()?;
+        let mut child = command.stdout(Stdio::null()).stderr(log.reopen()?).spawn()?;
         let begun = Instant::now();
         loop {
-            let text = fs::read_to_string(&log)?;
+            let text = fs::read_to_string(log.path())?;
             let address = text.lines().find_map(|line| line.split_once("the API answers at http://"));
             if let Some((_, address)) = address {
                 return Ok(Service { address: address.trim().parse()?, child });
@@ -99,9 +112,18 @@ impl Service {
 
     /// The most memory that it has used so far, in MiB.
     pub fn peak_mib(&self) -> Result<f64> {
+        Ok(self.memory_kib("VmHWM:")? / 1024.0)
+    }
+
+    /// The memory that it uses now, in KiB.
+    pub fn resident_kib(&self) -> Result<f64> {
+        self.memory_kib("VmRSS:")
+    }
+
+    fn memory_kib(&self, what: &'static str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        Ok(peak.context("no VmHWM")?.trim().parse::<f64>()? / 1024.0)
+        let value = status.lines().find_map(|line| line.strip_prefix(what)?.trim().strip_suffix(" kB"));
+        Ok(value.context(what)?.trim().parse()?)
     }
 }
 

@@ -71,7 +71,7 @@ fn single(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
     ])
 }
 
-fn request(to: SocketAddr, token: &str, number: u64, headers: &str) -> Vec<u8> {
+pub(super) fn request(to: SocketAddr, token: &str, number: u64, headers: &str) -> Vec<u8> {
     let body = record(number);
     let head = format!(
         "POST /v1/records HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
@@ -81,7 +81,7 @@ fn request(to: SocketAddr, token: &str, number: u64, headers: &str) -> Vec<u8> {
     (head + &body).into_bytes()
 }
 
-fn record(number: u64) -> String {
+pub(super) fn record(number: u64) -> String {
     format!("{{\"external_id\":\"bench-{number}\",\"payload\":\"{number:0PAYLOAD$}\"}}")
 }
 
@@ -113,13 +113,17 @@ fn bulk(lab: &Lab, records: u64, repeat: u16) -> Result<Vec<Figure>> {
     ])
 }
 
+/// The head of a request in bulk.
+pub(super) fn bulk_head(to: SocketAddr, token: &str) -> String {
+    format!(
+        "POST /v1/records/bulk HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\nContent-Type: \
+         application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+}
+
 /// Sends so many records in one request, and returns how many seconds that took.
 fn send_bulk(service: &Service, token: &str, records: u64) -> Result<f64> {
-    let head = format!(
-        "POST /v1/records/bulk HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Type: \
-         application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n",
-        service.address
-    );
+    let head = bulk_head(service.address, token);
     let chunks = (0..records).step_by(200).map(|first| {
         (first..records.min(first + 200)).map(|number| record(number) + "\n").collect::<String>()
     });
@@ -167,8 +171,8 @@ fn until_signed(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figur
         raw.measure(SLICE)?;
         let begun = Instant::now();
         send_bulk(&service, &token, template.records)?;
-        while signed(&place)? < template.records {
-            thread::sleep(Duration::from_millis(100));
+        while place.signed()? < template.records {
+            thread::sleep(Duration::from_millis(20));
         }
         let rate = template.records as f64 / begun.elapsed().as_secs_f64();
         raw.measure(SLICE)?;
@@ -184,8 +188,3 @@ fn until_signed(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figur
 
 /// How long a raw rate is measured before and after.
 const SLICE: Duration = Duration::from_secs(4);
-
-fn signed(place: &Place) -> Result<u64> {
-    let status: serde_json::Value = serde_json::from_str(&place.run(&["status", "--json"])?)?;
-    status["records"]["signed"].as_u64().context("the status has numbers")
-}

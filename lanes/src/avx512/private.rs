@@ -171,9 +171,12 @@ unsafe impl<const N: usize, const NN: usize, const D: usize, const P: usize> Zer
 
 impl<const N: usize, const NN: usize, const D: usize, const P: usize> Drop for Space<N, NN, D, P> {
     fn drop(&mut self) {
-        // The work space and the tables wipe themselves. The result may be wrong, and the input is not secret.
-        let Self { result, m1, m2, found, .. } = self;
-        for number in [&mut result[..], m1, m2, found.as_flattened_mut().as_flattened_mut()] {
+        // The work space and the tables wipe themselves. A wrong result reveals a prime, and so does what is computed from it
+        // for the check. The input is not secret; it is wiped so that nothing is an exception.
+        let Self { public: PublicSpace { power, factor, .. }, input, result, m1, m2, found, .. } = self;
+        for number in
+            [&mut power[..], factor, input, result, m1, m2, found.as_flattened_mut().as_flattened_mut()]
+        {
             wipe(number);
         }
     }

@@ -88,8 +88,8 @@ impl<const N: usize> PublicNumbers<N> {
 #[repr(C)]
 pub(super) struct PublicSpace<const N: usize> {
     pub(super) work: Work,
-    power: Number<N>,
-    factor: Number<N>,
+    pub(super) power: Number<N>,
+    pub(super) factor: Number<N>,
 }
 
 // SAFETY: it consists of numbers, and is not empty.

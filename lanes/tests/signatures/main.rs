@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod encodings;
 
 use aws_lc_rs::{
     digest,

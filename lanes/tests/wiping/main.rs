@@ -1,4 +1,4 @@
-//! What is left in memory after a signature: nothing of the key, neither in freed memory nor in the stack.
+//! What is left after a signature: nothing of the key, neither in freed memory nor in the stack nor in registers.
 #![cfg(target_arch = "x86_64")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -17,7 +17,7 @@ use std::{
 
 use common::{keys::TestKey, random::Random};
 use num_bigint_dig::BigUint;
-use signwave_lanes::{LANES, PrivateKey};
+use signwave_lanes::{Components, LANES, PrivateKey};
 
 /// The secret words to look for.
 static SECRETS: OnceLock<HashSet<u64>> = OnceLock::new();
@@ -25,6 +25,8 @@ static SECRETS: OnceLock<HashSet<u64>> = OnceLock::new();
 static LOOKS: AtomicBool = AtomicBool::new(false);
 /// How many secret words freed memory had.
 static FOUND: AtomicUsize = AtomicUsize::new(0);
+/// How many words of freed memory were not 0.
+static NONZERO: AtomicUsize = AtomicUsize::new(0);
 /// How many bytes were freed.
 static FREED: AtomicUsize = AtomicUsize::new(0);
 
@@ -41,9 +43,10 @@ unsafe impl GlobalAlloc for Looking {
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if LOOKS.load(SeqCst) {
             // SAFETY: the block is still allocated. It may have bytes that were never written; reading them is what this test is for.
-            let found = (0..layout.size() / 8)
-                .filter(|i| is_secret(unsafe { memory.cast::<u64>().add(*i).read_unaligned() }));
-            FOUND.fetch_add(found.count(), SeqCst);
+            let words =
+                || (0..layout.size() / 8).map(|i| unsafe { memory.cast::<u64>().add(i).read_unaligned() });
+            FOUND.fetch_add(words().filter(|word| is_secret(*word)).count(), SeqCst);
+            NONZERO.fetch_add(words().filter(|word| *word != 0).count(), SeqCst);
             FREED.fetch_add(layout.size(), SeqCst);
         }
         // SAFETY: the caller's promises are passed on.
@@ -84,6 +87,25 @@ fn secrets_in_the_stack() -> usize {
         .count()
 }
 
+/// How many of the 128 words in the upper sixteen vector registers are not 0. Only code for AVX-512 uses these registers.
+#[inline(always)]
+fn nonzero_words_in_registers() -> usize {
+    let mut words = [0_u64; 128];
+    // SAFETY: the block writes the sixteen registers to the array, which has room for them. The processor has AVX-512.
+    unsafe {
+        std::arch::asm!(
+            "vmovdqu64 [{0}], zmm16", "vmovdqu64 [{0} + 64], zmm17", "vmovdqu64 [{0} + 128], zmm18",
+            "vmovdqu64 [{0} + 192], zmm19", "vmovdqu64 [{0} + 256], zmm20", "vmovdqu64 [{0} + 320], zmm21",
+            "vmovdqu64 [{0} + 384], zmm22", "vmovdqu64 [{0} + 448], zmm23", "vmovdqu64 [{0} + 512], zmm24",
+            "vmovdqu64 [{0} + 576], zmm25", "vmovdqu64 [{0} + 640], zmm26", "vmovdqu64 [{0} + 704], zmm27",
+            "vmovdqu64 [{0} + 768], zmm28", "vmovdqu64 [{0} + 832], zmm29", "vmovdqu64 [{0} + 896], zmm30",
+            "vmovdqu64 [{0} + 960], zmm31",
+            in(reg) words.as_mut_ptr(), options(nostack, preserves_flags)
+        );
+    }
+    words.iter().filter(|word| **word != 0).count()
+}
+
 /// Signs, at some depth of the stack.
 #[inline(never)]
 fn sign(key: &PrivateKey, messages: &[u8], signatures: &mut [u8]) {
@@ -96,8 +118,15 @@ fn fill_the_stack(word: u64) {
     std::hint::black_box(&[word; 32 * 1024]);
 }
 
+/// What was computed from secrets is not in the list of secrets: tables, columns, constants of the primes. Therefore every word
+/// of freed memory must be 0, but for a copy of the modulus, the public exponent, and the pointers and lengths of five lists.
+fn assert_nothing_is_left_of(nonzero: usize, components: &Components<'_>) {
+    let public_words = components.n.len() / 8 + 13;
+    assert!(nonzero <= public_words, "{nonzero} words were not wiped, of which {public_words} are public");
+}
+
 #[test]
-fn nothing_of_a_key_is_left_in_freed_memory_or_in_the_stack() {
+fn nothing_of_a_key_is_left_in_freed_memory_or_in_the_stack_or_in_registers() {
     let mut random = Random::new();
     let key = TestKey::generate(4096, &mut random);
     let components = key.components();
@@ -123,8 +152,10 @@ fn nothing_of_a_key_is_left_in_freed_memory_or_in_the_stack() {
     fill_the_stack(0);
     LOOKS.store(true, SeqCst);
     let opened = PrivateKey::new(&components).unwrap();
+    let in_registers = nonzero_words_in_registers();
     let after_opening = secrets_in_the_stack();
     sign(&opened, &messages, &mut signatures);
+    let in_registers = in_registers + nonzero_words_in_registers();
     let after_signing = secrets_in_the_stack();
     drop(opened);
     LOOKS.store(false, SeqCst);
@@ -135,6 +166,19 @@ fn nothing_of_a_key_is_left_in_freed_memory_or_in_the_stack() {
         (0, 0),
         "secrets in the stack after opening and after signing"
     );
+    assert_eq!(in_registers, 0, "words in registers after opening and after signing");
+    assert_nothing_is_left_of(NONZERO.load(SeqCst), &components);
+
+    // Numbers of thirty digits are multiplied in other memory.
+    let key = TestKey::generate(3072, &mut random);
+    let (len, before) = (key.components().n.len(), NONZERO.load(SeqCst));
+    let messages: Vec<u8> = messages.chunks(512).flat_map(|message| &message[..len]).copied().collect();
+    LOOKS.store(true, SeqCst);
+    let opened = PrivateKey::new(&key.components()).unwrap();
+    sign(&opened, &messages, &mut signatures[..LANES * len]);
+    drop(opened);
+    LOOKS.store(false, SeqCst);
+    assert_nothing_is_left_of(NONZERO.load(SeqCst) - before, &key.components());
 
     // The test finds what it looks for.
     let secret = words(p)[0];

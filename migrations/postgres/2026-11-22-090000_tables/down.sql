@@ -1,9 +1,14 @@
 DROP VIEW signed_record;
+DROP TABLE sequencing_turn;
 DROP TABLE auditing_turn;
 DROP TABLE leasing_turn;
 DROP TABLE opening_turn;
+DROP TABLE refused;
 DROP TABLE api_audit;
 DROP TABLE api_token;
+DROP TABLE feed_identity;
+DROP TABLE unsequenced;
+DROP TABLE feed;
 DROP TABLE gap;
 DROP SEQUENCE signwave_frontier;
 DROP TABLE signature;

@@ -27,21 +27,32 @@ CREATE TABLE signing_key (
     location        TEXT CHECK (location <> ''),
     state           TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'disabled', 'retired', 'suspended')),
     state_reason    TEXT,
+    max_signatures  BIGINT CHECK (max_signatures BETWEEN 1 AND 9007199254740991),
+    not_before      TIMESTAMPTZ CHECK (not_before >= '1970-01-01 00:00:00+00' AND not_before < '10000-01-01 00:00:00+00'),
+    not_after       TIMESTAMPTZ CHECK (not_after >= '1970-01-01 00:00:00+00' AND not_after < '10000-01-01 00:00:00+00'),
+    certificates    BYTEA CHECK (octet_length(certificates) BETWEEN 1 AND 65536),
     last_leased     BIGINT NOT NULL DEFAULT 0 CHECK (last_leased >= 0),
     signature_count BIGINT NOT NULL DEFAULT 0 CHECK (signature_count >= 0),
     created_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     CHECK ((custody = 'database') = (sealed_key IS NOT NULL)),
-    CHECK ((custody = 'database') = (location IS NULL))
+    CHECK ((custody = 'database') = (location IS NULL)),
+    CHECK (signature_count <= max_signatures),
+    CHECK (not_before < not_after)
 -- Rows are few and change all the time. No index covers the columns that change, and each page has room, so new
 -- versions of a row stay on its page.
 ) WITH (fillfactor = 25, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
+
+-- Keys with a limit of signatures.
+CREATE INDEX signing_key_limited ON signing_key (max_signatures) WHERE max_signatures IS NOT NULL;
 
 CREATE TABLE node (
     id          BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
     name        TEXT NOT NULL,
     started_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     lease_until TIMESTAMPTZ NOT NULL,
-    lease_ttl   BIGINT NOT NULL
+    lease_ttl   BIGINT NOT NULL,
+    -- Whose keys it can use: values of signing_key.custody, with commas between them.
+    custodians  TEXT NOT NULL
 ) WITH (fillfactor = 25);
 
 CREATE TABLE batch (
@@ -92,6 +103,26 @@ CREATE TABLE signature (
     value     BYTEA NOT NULL CHECK (length(value) > 0)
 );
 
+-- The feed: signed batches in the order in which readers get them. A batch gets its position after its commit,
+-- because ids, times and transaction numbers are given out before the commit, and become visible out of order.
+CREATE TABLE feed (
+    -- Without gaps, so that readers go on behind the last position that they saw.
+    position BIGINT NOT NULL PRIMARY KEY CHECK (position > 0),
+    batch_id BIGINT NOT NULL UNIQUE
+);
+
+-- Signed batches that have no position yet. The transaction that stores their signatures adds them.
+CREATE TABLE unsequenced (
+    batch_id BIGINT NOT NULL PRIMARY KEY
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+
+-- Tells the positions of this database from those of another.
+CREATE TABLE feed_identity (
+    id TEXT NOT NULL PRIMARY KEY CHECK (id ~ '^[0-9a-f]{12}$')
+);
+CREATE UNIQUE INDEX feed_identity_has_one_row ON feed_identity ((TRUE));
+INSERT INTO feed_identity (id) SELECT left(md5(random()::text || random()::text || clock_timestamp()::text), 12);
+
 -- The highest id that forming batches has seen. It is a sequence and not a row, because every transaction sees
 -- a sequence at once, whatever its snapshot. So an id can be compared with it when its row is inserted.
 CREATE SEQUENCE signwave_frontier AS BIGINT MINVALUE 0 START 0;
@@ -122,9 +153,11 @@ CREATE TABLE api_token (
     expires_at         TIMESTAMPTZ CHECK (isfinite(expires_at)),
     revoked_at         TIMESTAMPTZ,
     last_used_at       TIMESTAMPTZ,
+    parent             TEXT CHECK (parent ~ '^(terminal|[a-z2-7]{10})$'),
     CHECK ((secret_sha256 IS NULL) = (certificate_sha256 IS NOT NULL)),
     CHECK ((previous_sha256 IS NULL) = (previous_until IS NULL)),
-    CHECK (previous_sha256 IS NULL OR secret_sha256 IS NOT NULL AND previous_sha256 <> secret_sha256)
+    CHECK (previous_sha256 IS NULL OR secret_sha256 IS NOT NULL AND previous_sha256 <> secret_sha256),
+    CHECK (parent IS NULL OR expires_at IS NOT NULL AND secret_sha256 IS NOT NULL AND previous_sha256 IS NULL)
 );
 
 -- A certificate stands for one token at most. After a revocation it can stand for another.
@@ -145,12 +178,31 @@ CREATE TABLE api_audit (
     request_id TEXT
 );
 
+-- What arrived from a broker and is no record. A row is written in the transaction that stores the records beside it.
+CREATE TABLE refused (
+    id          BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY CHECK (id > 0),
+    source      TEXT NOT NULL CHECK (octet_length(source) BETWEEN 1 AND 1024),
+    digest      BYTEA NOT NULL CHECK (length(digest) = 32),
+    external_id TEXT CHECK (octet_length(external_id) <= 1024),
+    payload     BYTEA NOT NULL,
+    size        BIGINT NOT NULL,
+    reason      TEXT NOT NULL CHECK (reason IN (
+        'no-external-id', 'bad-external-id', 'conflict', 'too-large', 'malformed', 'schema')),
+    detail      TEXT NOT NULL CHECK (octet_length(detail) <= 1024),
+    tries       BIGINT NOT NULL DEFAULT 1 CHECK (tries > 0),
+    at          TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    CHECK (size >= length(payload)),
+    -- A message that arrives again is counted, and has no second row.
+    UNIQUE (source, digest)
+);
+
 -- Turns: what only one node may do at a time. They have no rows and no columns, because a node only locks them.
 -- For that it needs rights that only the service has. A lock that anybody may take, such as an advisory one,
 -- would let anybody stop all signing.
 CREATE TABLE opening_turn ();
 CREATE TABLE leasing_turn ();
 CREATE TABLE auditing_turn ();
+CREATE TABLE sequencing_turn ();
 
 CREATE VIEW signed_record AS
 SELECT
@@ -160,11 +212,13 @@ SELECT
     signature.value AS signature,
     signing_key.fingerprint,
     batch.scheme,
-    batch.signed_at
+    batch.signed_at,
+    feed.position
 FROM signature
 JOIN record ON record.id = signature.record_id
 JOIN batch ON batch.id = signature.batch_id AND batch.state = 'signed'
-JOIN signing_key ON signing_key.id = batch.key_id;
+JOIN signing_key ON signing_key.id = batch.key_id
+LEFT JOIN feed ON feed.batch_id = batch.id;
 
 COMMENT ON TABLE record IS 'What is to be signed; append-only. Insert (external_id, payload) here.';
 COMMENT ON COLUMN record.id IS 'Assigned by the database, rising, never reused.';
@@ -182,6 +236,10 @@ COMMENT ON COLUMN signing_key.sealed_key IS 'The private half, sealed with AES-2
 COMMENT ON COLUMN signing_key.location IS 'What another custodian finds the private half by; there if the database does not have custody. This is no secret.';
 COMMENT ON COLUMN signing_key.state IS 'active: may sign. disabled: set aside by a person. suspended: set aside after failures. retired: never again.';
 COMMENT ON COLUMN signing_key.state_reason IS 'Why it is in that state, for people to read.';
+COMMENT ON COLUMN signing_key.max_signatures IS 'How many signatures may be stored; without a value, any number.';
+COMMENT ON COLUMN signing_key.not_before IS 'From when on batches may be leased with it; without a value, always.';
+COMMENT ON COLUMN signing_key.not_after IS 'From when on no batch may be leased with it any more; without a value, never.';
+COMMENT ON COLUMN signing_key.certificates IS 'X.509 certificates: the DER of each after that of the one before; the first one is of this key.';
 COMMENT ON COLUMN signing_key.last_leased IS 'Its place in the order of use: the higher, the more recent; 0 is never.';
 COMMENT ON COLUMN signing_key.signature_count IS 'Signatures stored; rises in the transaction that stores them.';
 COMMENT ON COLUMN signing_key.created_at IS 'When it was added.';
@@ -192,6 +250,7 @@ COMMENT ON COLUMN node.name IS 'What people call it.';
 COMMENT ON COLUMN node.started_at IS 'When it registered.';
 COMMENT ON COLUMN node.lease_until IS 'Until when it may be silent, by this server''s clock.';
 COMMENT ON COLUMN node.lease_ttl IS 'How long each renewal lasts, in milliseconds.';
+COMMENT ON COLUMN node.custodians IS 'Whose keys it can use: values of signing_key.custody, with commas between them.';
 
 COMMENT ON TABLE batch IS 'Sets of records, formed once: open -> leased -> signed, or back to open.';
 COMMENT ON COLUMN batch.id IS 'Numbered without gaps.';
@@ -213,13 +272,23 @@ COMMENT ON COLUMN signature.record_id IS 'The record.';
 COMMENT ON COLUMN signature.batch_id IS 'The batch it was signed in, which names key and scheme.';
 COMMENT ON COLUMN signature.value IS 'The signature.';
 
+COMMENT ON TABLE feed IS 'The order in which readers get signed batches; append-only.';
+COMMENT ON COLUMN feed.position IS 'Numbered without gaps, after the batch was signed. It never changes.';
+COMMENT ON COLUMN feed.batch_id IS 'The batch.';
+
+COMMENT ON TABLE unsequenced IS 'Signed batches that have no position yet. The next node or reader gives them one.';
+COMMENT ON COLUMN unsequenced.batch_id IS 'The batch.';
+
+COMMENT ON TABLE feed_identity IS 'One row. After a restore of a backup, give the feed another id, so that no reader goes on where it was.';
+COMMENT ON COLUMN feed_identity.id IS 'Random; the first part of every position that readers keep.';
+
 COMMENT ON TABLE gap IS 'Ids below the frontier that no batch has, because no record of such an id was visible when its neighbours were batched. Looked at again when every transaction that may have drawn one of them has ended.';
 COMMENT ON COLUMN gap.first_record IS 'The lowest id of the gap.';
 COMMENT ON COLUMN gap.last_record IS 'The highest id of the gap.';
 COMMENT ON COLUMN gap.writers IS 'The transactions (pg_locks.virtualtransaction) that were writing to record when the gap was noted.';
 COMMENT ON COLUMN gap.noted_at IS 'When it was noted.';
 
-COMMENT ON TABLE api_token IS 'Who may call the API: revoked, never deleted. The secrets themselves are stored nowhere.';
+COMMENT ON TABLE api_token IS 'Who may call the API: revoked, never deleted, except for sessions whose time is over. The secrets themselves are stored nowhere.';
 COMMENT ON COLUMN api_token.id IS 'It is part of the token, and names it everywhere.';
 COMMENT ON COLUMN api_token.name IS 'What people call it.';
 COMMENT ON COLUMN api_token.scopes IS 'What it may do: submit, read, operate, admin.';
@@ -231,6 +300,7 @@ COMMENT ON COLUMN api_token.created_at IS 'When it was added.';
 COMMENT ON COLUMN api_token.expires_at IS 'When its time is over; without a value, never.';
 COMMENT ON COLUMN api_token.revoked_at IS 'When it was revoked, which is final.';
 COMMENT ON COLUMN api_token.last_used_at IS 'When it was used last, to a minute or so.';
+COMMENT ON COLUMN api_token.parent IS 'A session of the dashboard names the token that it was made with, or ''terminal'' if the link on a terminal made it.';
 
 COMMENT ON TABLE api_audit IS 'Every change of a key or a token, in the transaction of the change; append-only.';
 COMMENT ON COLUMN api_audit.id IS 'Numbered without gaps, in the order of the changes.';
@@ -243,10 +313,23 @@ COMMENT ON COLUMN api_audit.before IS 'What was there before, for people to read
 COMMENT ON COLUMN api_audit.after IS 'What is there since, for people to read.';
 COMMENT ON COLUMN api_audit.request_id IS 'The id of the request, which the log has too.';
 
+COMMENT ON TABLE refused IS 'Messages of a broker that became no record, each with the reason. ''signwave refused'' lists, retries and drops them.';
+COMMENT ON COLUMN refused.id IS 'Assigned by the database.';
+COMMENT ON COLUMN refused.source IS 'The broker and the queue that it came from.';
+COMMENT ON COLUMN refused.digest IS 'SHA-256 of its name and its bytes: the same message has one row, however often it arrives.';
+COMMENT ON COLUMN refused.external_id IS 'Its name, if it has one that a record may have.';
+COMMENT ON COLUMN refused.payload IS 'Its bytes, or only the first of them if there were more than a record may have.';
+COMMENT ON COLUMN refused.size IS 'How many bytes there were.';
+COMMENT ON COLUMN refused.reason IS 'Why it became no record.';
+COMMENT ON COLUMN refused.detail IS 'The same in words, for people to read.';
+COMMENT ON COLUMN refused.tries IS 'How often it was refused: it may have arrived again, or been retried.';
+COMMENT ON COLUMN refused.at IS 'When it was refused first.';
+
 COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
 COMMENT ON TABLE opening_turn IS 'Empty. A node locks it while it forms batches, so that only one node does so at a time.';
 COMMENT ON TABLE leasing_turn IS 'Empty. A node locks it while it leases batches, so that only one node chooses keys at a time.';
 COMMENT ON TABLE auditing_turn IS 'Empty. A node locks it while it changes a key or a token, so that the audit log has one order.';
+COMMENT ON TABLE sequencing_turn IS 'Empty. A node or a reader locks it while it gives batches their positions in the feed, so that only one does so at a time.';
 
 COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';
 COMMENT ON COLUMN signed_record.record_id IS 'The record.';
@@ -255,4 +338,5 @@ COMMENT ON COLUMN signed_record.payload IS 'The signed bytes.';
 COMMENT ON COLUMN signed_record.signature IS 'The signature.';
 COMMENT ON COLUMN signed_record.fingerprint IS 'The key: SHA-256 of its DER SubjectPublicKeyInfo.';
 COMMENT ON COLUMN signed_record.scheme IS 'How it was signed, as in RFC 7518.';
-COMMENT ON COLUMN signed_record.signed_at IS 'When the signature was stored.';
+COMMENT ON COLUMN signed_record.signed_at IS 'When the signature was stored. It does not order signatures: one with an earlier time may appear later.';
+COMMENT ON COLUMN signed_record.position IS 'The position of its batch in the feed; NULL for a moment after the commit. Go on behind the highest one seen.';

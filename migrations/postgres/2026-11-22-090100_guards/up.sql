@@ -38,7 +38,9 @@ EXECUTE FUNCTION signwave_refuse('a signature cannot be deleted');
 CREATE TRIGGER signature_no_truncate BEFORE TRUNCATE ON signature FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_refuse('a signature cannot be deleted');
 
-CREATE TRIGGER api_token_no_delete BEFORE DELETE ON api_token FOR EACH STATEMENT
+-- Except for sessions whose time is over.
+CREATE TRIGGER api_token_no_delete BEFORE DELETE ON api_token FOR EACH ROW
+WHEN ((OLD.parent IS NOT NULL AND OLD.expires_at < clock_timestamp()) IS NOT TRUE)
 EXECUTE FUNCTION signwave_refuse('a token cannot be deleted, only revoked');
 
 CREATE TRIGGER api_token_no_truncate BEFORE TRUNCATE ON api_token FOR EACH STATEMENT
@@ -53,13 +55,30 @@ EXECUTE FUNCTION signwave_refuse('the audit log cannot be deleted');
 CREATE TRIGGER api_audit_no_truncate BEFORE TRUNCATE ON api_audit FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_refuse('the audit log cannot be deleted');
 
+CREATE TRIGGER feed_no_update BEFORE UPDATE ON feed FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a position of the feed cannot be changed');
+
+CREATE TRIGGER feed_no_delete BEFORE DELETE ON feed FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a position of the feed cannot be deleted');
+
+CREATE TRIGGER feed_no_truncate BEFORE TRUNCATE ON feed FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a position of the feed cannot be deleted');
+
+CREATE TRIGGER feed_identity_no_delete BEFORE DELETE ON feed_identity FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('the id of the feed cannot be deleted');
+
+CREATE TRIGGER feed_identity_no_truncate BEFORE TRUNCATE ON feed_identity FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('the id of the feed cannot be deleted');
+
 CREATE TRIGGER api_token_begins BEFORE INSERT ON api_token FOR EACH ROW
 WHEN (NEW.previous_sha256 IS NOT NULL OR NEW.revoked_at IS NOT NULL OR NEW.last_used_at IS NOT NULL)
 EXECUTE FUNCTION signwave_refuse('a token begins with one secret, unused and not revoked');
 
 CREATE TRIGGER api_token_identity BEFORE UPDATE ON api_token FOR EACH ROW
-WHEN ((OLD.id, OLD.name, OLD.scopes, OLD.certificate_sha256, OLD.created_at)
-    IS DISTINCT FROM (NEW.id, NEW.name, NEW.scopes, NEW.certificate_sha256, NEW.created_at))
+WHEN ((OLD.id, OLD.name, OLD.scopes, OLD.certificate_sha256, OLD.created_at, OLD.parent)
+    IS DISTINCT FROM (NEW.id, NEW.name, NEW.scopes, NEW.certificate_sha256, NEW.created_at, NEW.parent)
+    OR OLD.parent IS NOT NULL
+    AND (OLD.secret_sha256, OLD.expires_at) IS DISTINCT FROM (NEW.secret_sha256, NEW.expires_at))
 EXECUTE FUNCTION signwave_refuse('what a token is and may do cannot be changed');
 
 CREATE TRIGGER api_token_revoked_is_final BEFORE UPDATE ON api_token FOR EACH ROW
@@ -116,6 +135,24 @@ WHEN ((CASE OLD.state
 END) IS NOT TRUE)
 EXECUTE FUNCTION signwave_refuse('a batch goes from open to leased (epoch + 1) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
 
+CREATE FUNCTION signwave_check_limits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM signing_key WHERE id = NEW.key_id
+        AND (NEW.record_count > max_signatures - signature_count
+            OR NEW.leased_at < not_before OR NEW.leased_at >= not_after);
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: a key signs only within its limits: max_signatures, not_before, not_after';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_limits() IS 'A batch is leased only within the time of its key, and with as many records as the key may still sign.';
+
+CREATE TRIGGER batch_within_the_limits_of_its_key BEFORE UPDATE ON batch FOR EACH ROW
+WHEN (NEW.state = 'leased')
+EXECUTE FUNCTION signwave_check_limits();
+
 CREATE FUNCTION signwave_check_batches() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM formed WHERE id > 1 AND NOT EXISTS (SELECT FROM batch WHERE batch.id = formed.id - 1)) THEN
@@ -130,6 +167,24 @@ COMMENT ON FUNCTION signwave_check_batches() IS 'Keeps batches dense, and tells 
 
 CREATE TRIGGER batch_ids_are_dense AFTER INSERT ON batch REFERENCING NEW TABLE AS formed FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_check_batches();
+
+CREATE FUNCTION signwave_check_feed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM added WHERE position > 1 AND NOT EXISTS (SELECT FROM feed WHERE feed.position = added.position - 1)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: positions of the feed are numbered without gaps';
+    END IF;
+    IF EXISTS (SELECT FROM added WHERE NOT EXISTS (SELECT FROM batch WHERE batch.id = added.batch_id AND batch.state = 'signed')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: only a signed batch has a position in the feed';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_feed() IS 'Keeps the feed dense, and free of batches that are not signed.';
+
+CREATE TRIGGER feed_is_dense AFTER INSERT ON feed REFERENCING NEW TABLE AS added FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_check_feed();
 
 CREATE FUNCTION signwave_check_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -171,10 +226,14 @@ COMMENT ON FUNCTION signwave_check_signatures() IS 'Signatures are stored batch 
 CREATE TRIGGER signature_of_leased_batch AFTER INSERT ON signature REFERENCING NEW TABLE AS added FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_check_signatures();
 
--- Notifies the nodes once for each statement. The notification arrives when the transaction commits.
+-- Notifies the nodes. The notification arrives when the transaction commits. Transactions that notify commit one after
+-- the other on the whole server, so of those that run at the same time only one notifies. If each did, 32 clients would
+-- insert at a fifth of their rate. What the others add is seen when that one commits, or at the nodes' next poll.
 CREATE FUNCTION signwave_tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('signwave', '');
+    IF pg_try_advisory_xact_lock(1936287598, 4) THEN
+        PERFORM pg_notify('signwave', '');
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -284,7 +343,9 @@ REVOKE EXECUTE ON FUNCTION signwave_submit(TEXT, BYTEA), signwave_submit(TEXT, T
 -- A guard looks only at the tables in its schema, whatever search_path a session has.
 DO $$
 BEGIN
+    EXECUTE format('ALTER FUNCTION signwave_check_limits() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_batches() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_feed() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_audit() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_signatures() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_record() SET search_path = %I, pg_temp', current_schema());
@@ -311,7 +372,14 @@ ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_formed_open;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_is_formed_once;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_transitions;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_ids_are_dense;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_within_the_limits_of_its_key;
 ALTER TABLE signature ENABLE ALWAYS TRIGGER signature_of_leased_batch;
+ALTER TABLE feed ENABLE ALWAYS TRIGGER feed_no_update;
+ALTER TABLE feed ENABLE ALWAYS TRIGGER feed_no_delete;
+ALTER TABLE feed ENABLE ALWAYS TRIGGER feed_no_truncate;
+ALTER TABLE feed ENABLE ALWAYS TRIGGER feed_is_dense;
+ALTER TABLE feed_identity ENABLE ALWAYS TRIGGER feed_identity_no_delete;
+ALTER TABLE feed_identity ENABLE ALWAYS TRIGGER feed_identity_no_truncate;
 ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_no_delete;
 ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_no_truncate;
 ALTER TABLE api_token ENABLE ALWAYS TRIGGER api_token_begins;

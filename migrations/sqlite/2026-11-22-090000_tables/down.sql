@@ -1,6 +1,9 @@
 DROP VIEW signed_record;
+DROP TABLE refused;
 DROP TABLE api_audit;
 DROP TABLE api_token;
+DROP TABLE feed_identity;
+DROP TABLE feed;
 DROP TABLE signature;
 DROP TABLE batch;
 DROP TABLE node;

@@ -28,16 +28,26 @@ CREATE TABLE signing_key (
     location        TEXT CHECK (typeof(location) IN ('text', 'null') AND location <> ''),
     state           TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'disabled', 'retired', 'suspended')),
     state_reason    TEXT,
+    -- How many signatures may be stored, and from when until when batches may be leased; NULL is no limit.
+    max_signatures  BIGINT CHECK (typeof(max_signatures) IN ('integer', 'null') AND max_signatures BETWEEN 1 AND 9007199254740991),
+    not_before      TEXT CHECK (not_before IS strftime('%Y-%m-%dT%H:%M:%fZ', not_before) AND not_before >= '1970'),
+    not_after       TEXT CHECK (not_after IS strftime('%Y-%m-%dT%H:%M:%fZ', not_after) AND not_after >= '1970'),
+    -- X.509 certificates: the DER of each after that of the one before; the first one is of this key.
+    certificates    BLOB CHECK (typeof(certificates) IN ('blob', 'null') AND length(certificates) BETWEEN 1 AND 65536),
     -- The order of use: the higher, the more recent; 0 is never.
     last_leased     BIGINT NOT NULL DEFAULT 0 CHECK (typeof(last_leased) = 'integer' AND last_leased >= 0),
     signature_count BIGINT NOT NULL DEFAULT 0 CHECK (typeof(signature_count) = 'integer' AND signature_count >= 0),
     created_at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
     CHECK ((custody = 'database') = (sealed_key IS NOT NULL)),
-    CHECK ((custody = 'database') = (location IS NULL))
+    CHECK ((custody = 'database') = (location IS NULL)),
+    CHECK (signature_count <= max_signatures),
+    CHECK (not_before < not_after)
 );
 
 -- Least recently used first, and the highest place in that order.
 CREATE INDEX signing_key_by_use ON signing_key (last_leased);
+-- Keys with a limit of signatures.
+CREATE INDEX signing_key_limited ON signing_key (max_signatures) WHERE max_signatures IS NOT NULL;
 
 CREATE TABLE node (
     -- AUTOINCREMENT: a process that registers again gets another id.
@@ -46,7 +56,9 @@ CREATE TABLE node (
     started_at  TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
     lease_until TEXT NOT NULL,
     -- How long each renewal lasts, in milliseconds.
-    lease_ttl   BIGINT NOT NULL
+    lease_ttl   BIGINT NOT NULL,
+    -- Whose keys it can use: values of signing_key.custody, with commas between them.
+    custodians  TEXT NOT NULL CHECK (typeof(custodians) = 'text')
 );
 
 CREATE TABLE batch (
@@ -98,6 +110,20 @@ CREATE TABLE signature (
     value     BLOB NOT NULL CHECK (typeof(value) = 'blob' AND length(value) > 0)
 );
 
+-- The feed: signed batches in the order in which readers get them, which is the order of their commits.
+CREATE TABLE feed (
+    -- Without gaps, so that readers go on behind the last position that they saw.
+    position INTEGER NOT NULL PRIMARY KEY CHECK (position > 0),
+    batch_id BIGINT NOT NULL UNIQUE REFERENCES batch (id)
+);
+
+-- Tells the positions of this database from those of another. It has one row. After a restore of a backup, give the
+-- feed another id, so that no reader goes on where it was.
+CREATE TABLE feed_identity (
+    id TEXT NOT NULL PRIMARY KEY CHECK (typeof(id) = 'text' AND length(id) = 12 AND NOT id GLOB '*[^0-9a-f]*')
+) WITHOUT ROWID;
+INSERT INTO feed_identity (id) VALUES (lower(hex(randomblob(6))));
+
 -- Who may call the API. WITHOUT ROWID, because an UPDATE OR REPLACE of a rowid would delete another token.
 CREATE TABLE api_token (
     -- It is part of the token, and names it everywhere.
@@ -120,9 +146,13 @@ CREATE TABLE api_token (
     expires_at         TEXT CHECK (expires_at IS strftime('%Y-%m-%dT%H:%M:%fZ', expires_at)),
     revoked_at         TEXT CHECK (revoked_at IS strftime('%Y-%m-%dT%H:%M:%fZ', revoked_at)),
     last_used_at       TEXT CHECK (last_used_at IS strftime('%Y-%m-%dT%H:%M:%fZ', last_used_at)),
+    -- A session of the dashboard names the token that it was made with, or 'terminal' if the link on a terminal made it.
+    parent             TEXT CHECK (typeof(parent) IN ('text', 'null')
+        AND (parent = 'terminal' OR length(parent) = 10 AND NOT parent GLOB '*[^a-z2-7]*')),
     CHECK ((secret_sha256 IS NULL) = (certificate_sha256 IS NOT NULL)),
     CHECK ((previous_sha256 IS NULL) = (previous_until IS NULL)),
-    CHECK (previous_sha256 IS NULL OR secret_sha256 IS NOT NULL AND previous_sha256 <> secret_sha256)
+    CHECK (previous_sha256 IS NULL OR secret_sha256 IS NOT NULL AND previous_sha256 <> secret_sha256),
+    CHECK (parent IS NULL OR expires_at IS NOT NULL AND secret_sha256 IS NOT NULL AND previous_sha256 IS NULL)
 ) WITHOUT ROWID;
 
 -- A certificate stands for one token at most. After a revocation it can stand for another.
@@ -142,6 +172,30 @@ CREATE TABLE api_audit (
     request_id TEXT CHECK (typeof(request_id) IN ('text', 'null'))
 );
 
+-- What arrived from a broker and is no record. A row is written in the transaction that stores the records beside it.
+CREATE TABLE refused (
+    -- AUTOINCREMENT: never reused, because people name rows by their ids.
+    id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
+    -- The broker and the queue that it came from.
+    source      TEXT NOT NULL CHECK (typeof(source) = 'text' AND length(source) BETWEEN 1 AND 1024),
+    -- SHA-256 of its name and its bytes: the same message has one row, however often it arrives.
+    digest      BLOB NOT NULL CHECK (typeof(digest) = 'blob' AND length(digest) = 32),
+    -- Its name, if it has one that a record may have.
+    external_id TEXT CHECK (typeof(external_id) IN ('text', 'null') AND length(external_id) <= 1024),
+    -- Its bytes, or only the first of them if there were more than a record may have.
+    payload     BLOB NOT NULL CHECK (typeof(payload) = 'blob'),
+    -- How many bytes there were.
+    size        BIGINT NOT NULL CHECK (typeof(size) = 'integer' AND size >= length(payload)),
+    reason      TEXT NOT NULL CHECK (reason IN (
+        'no-external-id', 'bad-external-id', 'conflict', 'too-large', 'malformed', 'schema')),
+    -- The reason in words, for people to read.
+    detail      TEXT NOT NULL CHECK (typeof(detail) = 'text' AND length(detail) <= 1024),
+    -- How often it was refused: it may have arrived again, or been retried.
+    tries       BIGINT NOT NULL DEFAULT 1 CHECK (typeof(tries) = 'integer' AND tries > 0),
+    at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    UNIQUE (source, digest)
+);
+
 CREATE VIEW signed_record AS
 SELECT
     record.id AS record_id,
@@ -150,8 +204,10 @@ SELECT
     signature.value AS signature,
     signing_key.fingerprint,
     batch.scheme,
-    batch.signed_at
+    batch.signed_at,
+    feed.position
 FROM signature
 JOIN record ON record.id = signature.record_id
 JOIN batch ON batch.id = signature.batch_id AND batch.state = 'signed'
-JOIN signing_key ON signing_key.id = batch.key_id;
+JOIN signing_key ON signing_key.id = batch.key_id
+LEFT JOIN feed ON feed.batch_id = batch.id;

@@ -94,6 +94,17 @@ WHEN NEW.id <> OLD.id OR CASE OLD.state
     SELECT RAISE(ABORT, 'signwave: a batch goes from open to leased (epoch + 1, an idle key) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
 END;
 
+-- A batch is leased only within the time of its key, and with as many records as the key may still sign. A key has one
+-- leased batch at most, so no more signatures can follow.
+CREATE TRIGGER batch_within_the_limits_of_its_key BEFORE UPDATE ON batch
+WHEN NEW.state = 'leased' AND EXISTS (
+    SELECT 1 FROM signing_key WHERE id = NEW.key_id
+        AND (NEW.record_count > max_signatures - signature_count
+            OR NEW.leased_at < not_before OR NEW.leased_at >= not_after)
+) BEGIN
+    SELECT RAISE(ABORT, 'signwave: a key signs only within its limits: max_signatures, not_before, not_after');
+END;
+
 -- signature: written once, while its batch is leased. Batches do not overlap, and a signed batch stays signed,
 -- so no stored row can be replaced.
 
@@ -113,6 +124,40 @@ CREATE TRIGGER signature_no_delete BEFORE DELETE ON signature BEGIN
     SELECT RAISE(ABORT, 'signwave: a signature cannot be deleted');
 END;
 
+-- feed: append-only.
+
+CREATE TRIGGER feed_no_replace BEFORE INSERT ON feed
+WHEN EXISTS (SELECT 1 FROM feed WHERE position = NEW.position OR batch_id = NEW.batch_id) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this position or this batch is in the feed already');
+END;
+
+CREATE TRIGGER feed_is_dense AFTER INSERT ON feed
+WHEN NEW.position > 1 AND NOT EXISTS (SELECT 1 FROM feed WHERE position = NEW.position - 1) BEGIN
+    SELECT RAISE(ABORT, 'signwave: positions of the feed are numbered without gaps');
+END;
+
+CREATE TRIGGER feed_has_signed_batches BEFORE INSERT ON feed
+WHEN NOT EXISTS (SELECT 1 FROM batch WHERE id = NEW.batch_id AND state = 'signed') BEGIN
+    SELECT RAISE(ABORT, 'signwave: only a signed batch has a position in the feed');
+END;
+
+CREATE TRIGGER feed_no_update BEFORE UPDATE ON feed BEGIN
+    SELECT RAISE(ABORT, 'signwave: a position of the feed cannot be changed');
+END;
+
+CREATE TRIGGER feed_no_delete BEFORE DELETE ON feed BEGIN
+    SELECT RAISE(ABORT, 'signwave: a position of the feed cannot be deleted');
+END;
+
+CREATE TRIGGER feed_identity_is_one_row BEFORE INSERT ON feed_identity
+WHEN EXISTS (SELECT 1 FROM feed_identity) BEGIN
+    SELECT RAISE(ABORT, 'signwave: the feed has one id');
+END;
+
+CREATE TRIGGER feed_identity_no_delete BEFORE DELETE ON feed_identity BEGIN
+    SELECT RAISE(ABORT, 'signwave: the id of the feed cannot be deleted');
+END;
+
 -- node: its id is a name that others may still hold.
 
 CREATE TRIGGER node_no_replace BEFORE INSERT ON node
@@ -130,7 +175,7 @@ WHEN EXISTS (SELECT 1 FROM batch WHERE node_id = OLD.id) BEGIN
     SELECT RAISE(ABORT, 'signwave: a node that holds batches cannot be removed');
 END;
 
--- api_token: revoked, never deleted. REPLACE would delete the token that has the same id or certificate.
+-- api_token: revoked, never deleted, except for sessions whose time is over. REPLACE would delete the token that has the same id or certificate.
 
 CREATE TRIGGER api_token_no_replace BEFORE INSERT ON api_token
 WHEN EXISTS (
@@ -145,13 +190,16 @@ WHEN NEW.previous_sha256 IS NOT NULL OR NEW.revoked_at IS NOT NULL OR NEW.last_u
     SELECT RAISE(ABORT, 'signwave: a token begins with one secret, unused and not revoked');
 END;
 
-CREATE TRIGGER api_token_no_delete BEFORE DELETE ON api_token BEGIN
+CREATE TRIGGER api_token_no_delete BEFORE DELETE ON api_token
+WHEN (OLD.parent IS NOT NULL AND OLD.expires_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) IS NOT 1 BEGIN
     SELECT RAISE(ABORT, 'signwave: a token cannot be deleted, only revoked');
 END;
 
 CREATE TRIGGER api_token_identity BEFORE UPDATE ON api_token
 WHEN NEW.id IS NOT OLD.id OR NEW.name IS NOT OLD.name OR NEW.scopes IS NOT OLD.scopes
-    OR NEW.certificate_sha256 IS NOT OLD.certificate_sha256 OR NEW.created_at IS NOT OLD.created_at BEGIN
+    OR NEW.certificate_sha256 IS NOT OLD.certificate_sha256 OR NEW.created_at IS NOT OLD.created_at
+    OR NEW.parent IS NOT OLD.parent OR OLD.parent IS NOT NULL
+    AND (NEW.secret_sha256 IS NOT OLD.secret_sha256 OR NEW.expires_at IS NOT OLD.expires_at) BEGIN
     SELECT RAISE(ABORT, 'signwave: what a token is and may do cannot be changed');
 END;
 

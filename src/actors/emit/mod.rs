@@ -10,7 +10,7 @@ use self::stock::Stock;
 use super::{
     db::{Db, ask},
     end::Ends,
-    messages::{Fed, Feed, Open, Tick, Wake},
+    messages::{Fed, Feed, Open, Supply, Tick, Wake},
     news::News,
     outage::Outage,
     standing::Standing,
@@ -114,14 +114,15 @@ impl Handler<Feed> for Emit {
 
     fn handle(&mut self, Feed { want, stale }: Feed, _: &mut Self::Context) -> Self::Result {
         if !stale && self.stock.promise(want) {
-            return AtomicResponse::new(Box::pin(async move { Ok(Fed::Promised(want)) }.into_actor(self)));
+            let fed = Fed { supply: Supply::Promised(want), backlog: self.stock.backlog(want) };
+            return AtomicResponse::new(Box::pin(async move { Ok(fed) }.into_actor(self)));
         }
         self.stock.ran_short();
         AtomicResponse::new(Box::pin(self.open(want).into_actor(self).map(move |result, actor, _| {
             actor.heard(&result);
             let opened = result?;
             actor.stock.fed(want, &opened, actor.outlet.standing.now());
-            Ok(Fed::Counted(opened))
+            Ok(Fed { supply: Supply::Counted(opened), backlog: actor.stock.backlog(want.min(opened.open)) })
         })))
     }
 }

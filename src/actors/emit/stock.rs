@@ -13,6 +13,8 @@ pub(super) struct Stock {
     rules: Rules,
     /// Batches that are believed open and are not promised to Ingest.
     open: usize,
+    /// About how many records are in no batch.
+    unbatched: u64,
     /// Whether signers are idle, because more batches were wanted than were open.
     is_wanted: bool,
     /// The time since which records wait for their batch to fill up.
@@ -44,7 +46,7 @@ impl Stock {
             batch_size: settings.batch_size,
             linger: settings.linger,
         };
-        Self { rules, open: 0, is_wanted: true, waiting_since: None, plans_look: false }
+        Self { rules, open: 0, unbatched: 0, is_wanted: true, waiting_since: None, plans_look: false }
     }
 
     /// Whether this node has an Ingest that asks for batches. Only an Ingest knows whether signers are idle.
@@ -57,6 +59,13 @@ impl Stock {
         let Some(left) = self.open.checked_sub(want) else { return false };
         (self.open, self.is_wanted) = (left, false);
         true
+    }
+
+    /// About how many records wait: those in `promised` batches that were promised just now, in other open batches,
+    /// and in none.
+    pub fn backlog(&self, promised: usize) -> u64 {
+        let batches = (self.open + promised) as u64;
+        self.unbatched.saturating_add(batches.saturating_mul(self.rules.batch_size as u64))
     }
 
     /// Notes that more batches are wanted than are known to be open, so signers are idle.
@@ -103,6 +112,7 @@ impl Stock {
 
     fn note(&mut self, promised: usize, opened: &OpenedBatches, now: Duration) {
         self.open = opened.open.saturating_sub(promised);
+        self.unbatched = opened.waiting_at_most;
         self.waiting_since = match (opened.waiting, self.waiting_since) {
             (Some(_), Some(since)) if opened.opened == 0 => Some(since),
             (Some(_), _) => Some(now),
@@ -138,7 +148,7 @@ mod tests {
     }
 
     fn opened(open: usize, opened: usize, waiting: Option<usize>) -> OpenedBatches {
-        OpenedBatches { opened, open, leased: 0, waiting }
+        OpenedBatches { opened, open, waiting, ..OpenedBatches::default() }
     }
 
     #[test]
@@ -150,6 +160,18 @@ mod tests {
             [stock.promise(4), stock.promise(4), stock.promise(2), stock.promise(1)],
             [true, false, true, false]
         );
+    }
+
+    #[test]
+    fn the_backlog_is_what_is_promised_and_open_and_in_no_batch() {
+        let mut stock = stock(Roles::Both);
+        assert_eq!(stock.backlog(0), 0, "nothing is known yet");
+        stock.fed(4, &OpenedBatches { waiting_at_most: 70_500, ..opened(10, 10, Some(1)) }, START);
+        assert_eq!(stock.backlog(4), 80_500);
+        assert!(stock.promise(2));
+        assert_eq!(stock.backlog(2), 76_500, "4 are being signed");
+        stock.fed(4, &opened(3, 0, None), START);
+        assert_eq!(stock.backlog(3), 3000);
     }
 
     #[test]

@@ -57,10 +57,15 @@ impl Draining {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::OpenedBatches;
+    use crate::{actors::messages::Supply, store::OpenedBatches};
 
     fn counted(open: usize, leased: usize, waiting: Option<usize>) -> Fed {
-        Fed::Counted(OpenedBatches { opened: 0, open, leased, waiting })
+        let opened = OpenedBatches { open, leased, waiting, ..OpenedBatches::default() };
+        Fed { supply: Supply::Counted(opened), backlog: 0 }
+    }
+
+    fn promised(batches: usize) -> Fed {
+        Fed { supply: Supply::Promised(batches), backlog: 0 }
     }
 
     #[test]
@@ -72,7 +77,7 @@ mod tests {
             (counted(0, 0, None), 0, true, false, Verdict::GoOn),
             (counted(0, 0, Some(1)), 0, true, true, Verdict::GoOn),
             (counted(2, 0, None), 0, true, true, Verdict::GoOn),
-            (Fed::Promised(2), 2, true, true, Verdict::GoOn),
+            (promised(2), 2, true, true, Verdict::GoOn),
         ] {
             assert_eq!(Draining::default().judge(&fed, leased, was_idle, is_idle), verdict, "{fed:?}");
         }
@@ -84,7 +89,7 @@ mod tests {
         assert_eq!(draining.judge(&fed, 0, true, true), Verdict::Compare);
         let drained = Verdict::End(End::Drained { held_elsewhere: 3 });
         assert_eq!(draining.judge(&fed, 0, true, true), drained);
-        assert_eq!(draining.judge(&Fed::Promised(1), 1, true, true), Verdict::GoOn);
+        assert_eq!(draining.judge(&promised(1), 1, true, true), Verdict::GoOn);
         assert_eq!(draining.judge(&fed, 0, true, true), Verdict::Compare, "it has leased since");
     }
 

@@ -1,8 +1,14 @@
 //! Holdings: the leases of this node that are not settled yet. Each is in exactly one place.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
-use crate::domain::{BatchId, Epoch, Lease, NodeId, SignedBatch};
+use crate::{
+    actors::share::ShareId,
+    domain::{BatchId, Epoch, Lease, NodeId, SignedBatch},
+};
 
 /// The name of a lease. It includes the epoch, because a reclaimed batch may be leased again while its older
 /// signatures are still on their way to the fence. It includes the node, because the same epoch can come again in a
@@ -13,12 +19,15 @@ pub(super) fn name(lease: &Lease) -> Name {
     (lease.node(), lease.batch(), lease.epoch())
 }
 
-/// At most `limit` batches are in hand: being signed, done, or in the transaction that settles them. A batch that
-/// is set aside is not in hand, and another batch may take its place.
-#[derive(Debug)]
+/// The batches in hand are being signed, done, or in the transaction that settles them. A batch that is set aside is
+/// not in hand, and another batch may take its place.
+#[derive(Debug, Default)]
 pub(super) struct Holdings {
-    limit: usize,
-    /// In the queue of the signing threads, or being signed.
+    /// Whose threads sign each of the batches below.
+    shares: HashMap<Name, ShareId>,
+    /// How many they are for each share. There may be hundreds of batches, so they are not counted each time.
+    counts: BTreeMap<ShareId, Count>,
+    /// In the queue of the threads of its share, or being signed.
     signing: HashSet<Name>,
     /// Signed, but not stored yet.
     finished: Vec<SignedBatch>,
@@ -28,6 +37,13 @@ pub(super) struct Holdings {
     settling: Vec<Name>,
     /// Refused by the schema. They stay leased for a while, so that no node signs them again and again.
     set_aside: HashSet<Name>,
+}
+
+/// How many batches of a share are in hand, and how many of them wait to be stored or released.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    in_hand: usize,
+    done: usize,
 }
 
 /// What the next one or two transactions settle.
@@ -59,29 +75,6 @@ pub(super) enum Findings {
 }
 
 impl Holdings {
-    /// No leases yet. With a limit of 0, the node never takes any.
-    pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            signing: HashSet::new(),
-            finished: Vec::new(),
-            unsigned: Vec::new(),
-            settling: Vec::new(),
-            set_aside: HashSet::new(),
-        }
-    }
-
-    /// Whether this node leases anything at all.
-    pub fn may_lease(&self) -> bool {
-        self.limit > 0
-    }
-
-    /// How many batches may be leased now. A batch that was set aside and is taken up again may raise the number in
-    /// hand above the limit until it is released. Then the room is 0.
-    pub fn room(&self) -> usize {
-        self.limit.saturating_sub(self.in_hand())
-    }
-
     /// The number of batches in hand.
     pub fn in_hand(&self) -> usize {
         self.signing.len() + self.done() + self.settling.len()
@@ -97,26 +90,52 @@ impl Holdings {
         !self.settling.is_empty()
     }
 
-    /// Whether at least half of what is in hand is done, so that signers will soon have nothing to do.
-    pub fn is_mostly_done(&self) -> bool {
-        2 * self.done() >= self.in_hand()
+    /// The number of batches of a share in hand.
+    pub fn in_hand_of(&self, share: ShareId) -> usize {
+        self.counts.get(&share).map_or(0, |count| count.in_hand)
     }
 
-    /// Notes that a leased batch is handed to a signer.
-    pub fn sign(&mut self, lease: Name) {
+    /// Whether at least half of what a share has in hand is done, so that its threads will soon have nothing to do. A
+    /// share does not wait for another to come so far.
+    pub fn is_mostly_done(&self) -> bool {
+        self.counts.values().any(|count| count.done > 0 && 2 * count.done >= count.in_hand)
+    }
+
+    /// Whether nothing is in hand, or only batches that custodians are signing outside this process, which may take
+    /// however long.
+    pub fn only_waits(&self) -> bool {
+        let waits = |lease: &Name| self.shares.get(lease).is_some_and(|share| share.waits());
+        self.done() == 0 && !self.is_settling() && self.signing.iter().all(waits)
+    }
+
+    /// Notes that a leased batch is handed to a signer of `share`.
+    pub fn sign(&mut self, lease: Name, share: ShareId) {
+        self.take_in(lease, share);
         self.signing.insert(lease);
+    }
+
+    fn take_in(&mut self, lease: Name, share: ShareId) {
+        self.shares.insert(lease, share);
+        self.counts.entry(share).or_default().in_hand += 1;
     }
 
     /// Notes that a batch is signed.
     pub fn finish(&mut self, batch: SignedBatch) {
-        self.signing.remove(&name(batch.lease()));
+        self.is_done(name(batch.lease()));
         self.finished.push(batch);
     }
 
     /// Notes that a batch will not be signed here, and must be released.
     pub fn give_back(&mut self, lease: Name) {
-        self.signing.remove(&lease);
+        self.is_done(lease);
         self.unsigned.push(lease);
+    }
+
+    fn is_done(&mut self, lease: Name) {
+        self.signing.remove(&lease);
+        if let Some(count) = self.shares.get(&lease).and_then(|share| self.counts.get_mut(share)) {
+            count.done += 1;
+        }
     }
 
     /// Takes everything that is done, to settle it in a transaction.
@@ -127,12 +146,18 @@ impl Holdings {
         };
         let finished = done.finished.iter().map(|batch| name(batch.lease()));
         self.settling = finished.chain(done.unsigned.iter().copied()).collect();
+        self.counts.values_mut().for_each(|count| count.done = 0);
         done
     }
 
-    /// Notes that the transaction is over, whatever its result.
-    pub fn settled(&mut self) {
-        self.settling.clear();
+    /// Notes that the transaction is over, whatever its result. Returns the shares whose batches it settled.
+    pub fn settled(&mut self) -> HashSet<ShareId> {
+        let shares = self.settling.drain(..).filter_map(|lease| self.shares.remove(&lease));
+        let settled = |share: ShareId| {
+            self.counts.entry(share).or_default().in_hand -= 1;
+            share
+        };
+        shares.map(settled).collect()
     }
 
     /// Notes that the schema refused a batch of the last transaction.
@@ -140,9 +165,12 @@ impl Holdings {
         self.set_aside.insert(lease);
     }
 
-    /// Notes that a batch that was set aside must be released, so that the next node that leases it tries again.
+    /// Notes that a batch that was set aside must be released, so that the next node that leases it tries again. It
+    /// counts as one of the signing threads, because no thread signs it.
     pub fn take_up(&mut self, lease: Name) {
         self.set_aside.remove(&lease);
+        self.take_in(lease, ShareId::SIGNING);
+        self.is_done(lease);
         self.unsigned.push(lease);
     }
 
@@ -188,9 +216,9 @@ pub(super) mod tests {
         open.lease(KeyId(1), node, Scheme::default()).signed(SignatureBuf::default()).unwrap()
     }
 
-    fn signing(limit: usize, batches: &[i64]) -> Holdings {
-        let mut holdings = Holdings::new(limit);
-        batches.iter().for_each(|batch| holdings.sign(named(*batch)));
+    fn signing(batches: &[i64]) -> Holdings {
+        let mut holdings = Holdings::default();
+        batches.iter().for_each(|batch| holdings.sign(named(*batch), ShareId::SIGNING));
         holdings
     }
 
@@ -203,43 +231,43 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_set_aside_comes_back_on_top_of_what_fills_its_place_and_nothing_more_is_leased() {
-        let mut holdings = signing(2, &[1, 2]);
+    fn what_was_set_aside_comes_back_on_top_of_what_fills_its_place() {
+        let mut holdings = signing(&[1, 2]);
         refuse(&mut holdings, &[1, 2]);
-        assert_eq!((holdings.in_hand(), holdings.room()), (0, 2), "their places may be filled");
-        [3, 4].iter().for_each(|batch| holdings.sign(named(*batch)));
+        assert_eq!(holdings.in_hand(), 0, "their places may be filled");
+        [3, 4].iter().for_each(|batch| holdings.sign(named(*batch), ShareId::SIGNING));
         [1, 2].iter().for_each(|batch| holdings.take_up(named(*batch)));
-        assert_eq!((holdings.in_hand(), holdings.room()), (4, 0), "two more than the limit");
+        assert_eq!([holdings.in_hand(), holdings.in_hand_of(ShareId::SIGNING)], [4; 2]);
         let done = holdings.settle();
         assert_eq!((done.finished.len(), done.unsigned), (0, vec![named(1), named(2)]));
-        assert_eq!(holdings.room(), 0);
+        assert_eq!(holdings.in_hand(), 4);
         holdings.settled();
-        assert_eq!((holdings.in_hand(), holdings.room()), (2, 0));
+        assert_eq!(holdings.in_hand(), 2);
         holdings.finish(signed(named(3)));
         holdings.settle();
         holdings.settled();
-        assert_eq!((holdings.in_hand(), holdings.room()), (1, 1));
+        assert_eq!([holdings.in_hand(), holdings.in_hand_of(ShareId::SIGNING)], [1; 2]);
     }
 
     #[test]
     fn a_lease_is_in_one_place_from_its_signing_to_its_settling() {
-        let mut holdings = signing(4, &[1, 2, 3]);
-        assert_eq!((holdings.room(), holdings.done(), holdings.is_mostly_done()), (1, 0, false));
+        let mut holdings = signing(&[1, 2, 3]);
+        assert_eq!((holdings.in_hand(), holdings.done(), holdings.is_mostly_done()), (3, 0, false));
         holdings.finish(signed(named(1)));
         holdings.give_back(named(2));
-        assert_eq!((holdings.room(), holdings.done(), holdings.is_mostly_done()), (1, 2, true));
+        assert_eq!((holdings.in_hand(), holdings.done(), holdings.is_mostly_done()), (3, 2, true));
         let done = holdings.settle();
         assert_eq!((done.finished.len(), done.unsigned), (1, vec![named(2)]));
         assert!(holdings.is_settling());
-        assert_eq!((holdings.room(), holdings.done(), holdings.in_hand()), (1, 0, 3));
-        holdings.settled();
+        assert_eq!((holdings.done(), holdings.in_hand()), (0, 3));
+        assert_eq!(holdings.settled(), HashSet::from([ShareId::SIGNING]));
         assert!(!holdings.is_settling());
-        assert_eq!((holdings.room(), holdings.in_hand()), (3, 1));
+        assert_eq!(holdings.in_hand(), 1);
     }
 
     #[test]
     fn everything_that_is_leased_is_known_wherever_it_is() {
-        let mut holdings = signing(9, &[1, 2, 3, 4, 5]);
+        let mut holdings = signing(&[1, 2, 3, 4, 5]);
         refuse(&mut holdings, &[5]);
         holdings.finish(signed(named(4)));
         holdings.settle();
@@ -256,7 +284,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_finished_since_the_database_was_asked_is_not_signed_in_vain() {
-        let mut holdings = signing(9, &[1]);
+        let mut holdings = signing(&[1]);
         let before = holdings.snapshot(NodeId(7));
         holdings.finish(signed(named(1)));
         assert_eq!(holdings.compare(&before, &[]), Findings::AsKnown);
@@ -264,10 +292,30 @@ pub(super) mod tests {
 
     #[test]
     fn the_same_batch_of_another_node_is_another_lease() {
-        let mut holdings = signing(9, &[1]);
-        holdings.sign((NodeId(8), BatchId(2), Epoch(1)));
+        let mut holdings = signing(&[1]);
+        holdings.sign((NodeId(8), BatchId(2), Epoch(1)), ShareId::SIGNING);
         let before = holdings.snapshot(NodeId(8));
         let held = [(BatchId(1), Epoch(1)), (BatchId(2), Epoch(1))];
         assert_eq!(holdings.compare(&before, &held), Findings::Unknown(1));
+    }
+
+    #[test]
+    fn what_one_share_has_in_hand_does_not_count_for_another() {
+        let mut holdings = signing(&[1, 2, 3]);
+        let [threads, waiting] = ShareId::first(2).collect::<Vec<_>>()[..] else { unreachable!() };
+        (4..9).for_each(|batch| holdings.sign(named(batch), waiting));
+        assert_eq!([threads, waiting].map(|share| holdings.in_hand_of(share)), [3, 5]);
+        assert!(!holdings.only_waits());
+        holdings.finish(signed(named(1)));
+        assert!(!holdings.is_mostly_done());
+        holdings.finish(signed(named(2)));
+        assert!(holdings.is_mostly_done(), "two of three, whatever the other share does");
+        holdings.give_back(named(3));
+        holdings.settle();
+        assert_eq!([threads, waiting].map(|share| holdings.in_hand_of(share)), [3, 5]);
+        assert!(!holdings.only_waits(), "they are being stored");
+        assert_eq!(holdings.settled(), HashSet::from([threads]));
+        assert!(holdings.only_waits());
+        assert_eq!([threads, waiting].map(|share| holdings.in_hand_of(share)), [0, 5]);
     }
 }

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use actix::Recipient;
 
-use crate::actors::{
-    commits::Commits,
-    counters::Counters,
-    db::Db,
-    end::Ends,
-    messages::{Doubt, Feed, Reregister, Sign},
-    standing::Standing,
+use crate::{
+    actors::{
+        commits::Commits,
+        counters::Counters,
+        db::Db,
+        end::Ends,
+        messages::{Doubt, Feed, Reregister, Sign},
+        share::Shares,
+        standing::Standing,
+    },
+    signer::OpenSigner,
 };
 
 /// The recipients of Ingest's messages, and the state that it shares.
@@ -32,6 +36,10 @@ pub struct Links {
     pub counters: Arc<Counters>,
     /// The notifications of stored batches.
     pub commits: Commits,
+    /// Knows whose keys this node can use.
+    pub opener: Arc<dyn OpenSigner>,
+    /// Whose threads sign with which keys.
+    pub shares: Shares,
     /// The run's end.
     pub ends: Ends,
 }

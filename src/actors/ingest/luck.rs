@@ -20,6 +20,8 @@ impl Luck {
     pub fn leased(&mut self, leased: usize, promised: usize) -> Option<Duration> {
         let times = if let Self::Beaten(times) = self { *times } else { 0 };
         *self = match leased {
+            // That nothing was promised says nothing of keys.
+            0 if promised == 0 && *self == Self::Keyless => Self::Keyless,
             leased if leased >= promised => Self::Fair,
             0 => Self::Beaten(times + 1),
             _ => Self::Short,
@@ -73,6 +75,8 @@ mod tests {
     fn that_no_key_may_sign_is_new_once_and_again_after_a_lease() {
         let mut luck = Luck::Beaten(3);
         assert_eq!([luck.found_no_key(), luck.found_no_key()], [true, false]);
+        luck.leased(0, 0);
+        assert_eq!(luck, Luck::Keyless, "nothing was there to lease");
         luck.leased(1, 1);
         assert!(luck.found_no_key());
     }

@@ -2,11 +2,13 @@
 //!
 //! The module `state` decides what comes next, without an actor. This module, `taking` and `settling` carry it out.
 
+mod admission;
 mod draining;
 mod harvest;
 mod holdings;
 mod links;
 mod luck;
+mod rooms;
 mod settling;
 mod state;
 mod stored;
@@ -21,17 +23,19 @@ pub use self::links::Links;
 use self::{
     draining::Draining,
     holdings::name,
+    rooms::Rooms,
     state::{Situation, State, Step},
     stored::Stored,
 };
 use super::{
     messages::{Leased, Settle, Sign, SignFailed, Wake},
     outage::Outage,
+    share::ShareId,
 };
 use crate::{config::Settings, domain::Scheme};
 
-/// The owner of this node's leases. At most [`Settings::leases_at_most`] batches are in hand at any time:
-/// being signed, or waiting for the transaction in which they are stored together.
+/// The owner of this node's leases. At most [`Settings::leases_at_most`] batches of the signing threads are in hand at any
+/// time: being signed, or waiting for the transaction in which they are stored together. Other shares have few.
 pub struct Ingest {
     links: Links,
     scheme: Scheme,
@@ -42,8 +46,8 @@ pub struct Ingest {
     outage: Outage,
     /// How long to wait after an attempt that leased nothing.
     pause: Duration,
-    /// The next attempt, if one is planned.
-    planned: Option<SpawnHandle>,
+    /// The next attempt of each share, if one is planned.
+    planned: Vec<Option<SpawnHandle>>,
     /// The callers that wait until nothing is in hand.
     settlers: Vec<oneshot::Sender<()>>,
     /// How often the holdings are compared with the database.
@@ -67,15 +71,17 @@ impl Ingest {
     /// An Ingest with nothing in hand yet.
     pub fn new(settings: &Settings, links: Links) -> Self {
         let mode = links.ends.mode();
+        let limit = if mode.roles().signs() { settings.leases_at_most() } else { 0 };
+        let rooms = Rooms::new(&links.shares, limit, settings.batch_size);
         Self {
+            planned: links.shares.iter().map(|_| None).collect(),
             links,
             scheme: settings.scheme,
-            state: State::new(if mode.roles().signs() { settings.leases_at_most() } else { 0 }),
+            state: State::new(rooms),
             draining: mode.drains().then(Draining::default),
             stored: Stored::default(),
             outage: Outage::default(),
             pause: settings.poll_interval.min(PAUSE_AT_MOST),
-            planned: None,
             settlers: Vec::new(),
             compare_every: settings.lease_ttl / 3,
             stop_grace: settings.stop_grace,
@@ -97,10 +103,12 @@ impl Ingest {
                 self.settlers.drain(..).for_each(|settler| _ = settler.send(()));
             }
             let standing = &self.links.standing;
+            let speeds = |share| standing.workload().speed(share);
             let situation = Situation {
                 is_running: standing.is_running(),
                 node: standing.node(),
                 outages: standing.outages(),
+                speeds: &speeds,
             };
             match self.state.next(situation) {
                 None => return,
@@ -118,24 +126,26 @@ impl Ingest {
         self.advance(ctx);
     }
 
-    /// Plans an attempt after `pause`, in place of the attempt that is planned.
-    fn try_after(&mut self, pause: Duration, ctx: &mut Context<Self>) {
-        if let Some(planned) = self.planned.take() {
+    /// Plans an attempt of a share after `pause`, in place of the one that is planned.
+    fn try_after(&mut self, share: ShareId, pause: Duration, ctx: &mut Context<Self>) {
+        let next = ctx.run_later(pause, move |actor, ctx| {
+            actor.planned[share.index()] = None;
+            actor.state.wake_share(share);
+            actor.advance(ctx);
+        });
+        if let Some(planned) = self.planned[share.index()].replace(next) {
             ctx.cancel_future(planned);
         }
-        self.planned = Some(ctx.run_later(pause, |actor, ctx| {
-            actor.planned = None;
-            actor.wake(ctx);
-        }));
     }
 
-    fn sign(&mut self, leased: Leased, ctx: &mut Context<Self>) {
+    fn sign(&mut self, leased: Leased, share: ShareId, ctx: &mut Context<Self>) {
         let name = name(&leased.lease);
+        self.state.holdings.sign(name, share);
+        self.state.rooms.note_batch(leased.digests.len());
         if !self.links.standing.is_running() {
             self.state.holdings.give_back(name);
             return;
         }
-        self.state.holdings.sign(name);
         let sign = self.links.sign.clone();
         let signing = async move { sign.send(Sign(leased)).await.unwrap_or(Err(SignFailed::Gone)) };
         ctx.spawn(signing.into_actor(self).map(move |result, actor, ctx| {
@@ -143,9 +153,9 @@ impl Ingest {
             match result {
                 Ok(signed) => actor.state.holdings.finish(signed),
                 Err(failure) => {
-                    if !matches!(failure, SignFailed::Interrupted(_)) {
+                    if let Some(reason) = failure.reason() {
                         log::warn!("batch {} was not signed and will be given back: {failure}", name.1);
-                        actor.links.counters.add_failed();
+                        actor.links.counters.add_failed(reason);
                     }
                     actor.state.holdings.give_back(name);
                 }

@@ -52,10 +52,11 @@ impl Ingest {
         ctx: &mut Context<Self>,
     ) {
         let (mut stored, mut records) = (Vec::new(), 0);
+        let took = self.links.standing.now().saturating_sub(began);
         for (lease, settled) in finished.iter().map(SignedBatch::lease).zip(settled) {
             match settled {
                 Settled::Committed => {
-                    self.links.counters.add_committed(lease.records().len());
+                    self.links.counters.add_committed(lease.records().len(), took);
                     self.links.commits.tell(lease);
                     stored.push((lease.batch(), lease.epoch()));
                     records += lease.records().len();
@@ -70,7 +71,7 @@ impl Ingest {
         }
         self.stored.add(&stored, records);
         if !finished.is_empty() {
-            self.links.counters.add_commit(self.links.standing.now().saturating_sub(began));
+            self.links.counters.add_commit(took);
         }
         if settled.contains(&Settled::Fenced) {
             self.state.compare_soon();

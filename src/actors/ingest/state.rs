@@ -3,17 +3,17 @@
 
 use super::{
     holdings::{Done, Findings, Holdings, Snapshot},
-    luck::Luck,
+    rooms::{Room, Rooms, Speeds},
 };
-use crate::domain::NodeId;
+use crate::{actors::share::ShareId, domain::NodeId};
 
 /// Everything that decides what Ingest does next.
 #[derive(Debug)]
 pub(super) struct State {
     /// What this node holds.
     pub holdings: Holdings,
-    /// The result of the last attempts to lease.
-    pub luck: Luck,
+    /// What it may lease.
+    pub rooms: Rooms,
     taking: Taking,
     gathering: Gathering,
     /// The number of outages when the holdings were last compared with the database; `None` if the holdings must
@@ -33,7 +33,7 @@ enum Taking {
     /// The database is asked what this node holds.
     Comparing,
     /// This node may hold leases that it does not know. It leases nothing more, and changes its identity as soon
-    /// as nothing is in hand.
+    /// as nothing is in hand but what custodians sign outside this process: that may take however long, and is given up.
     Uncertain,
     /// This node no longer holds what it is signing. It changes its identity at once.
     Disowned,
@@ -53,14 +53,16 @@ enum Gathering {
 }
 
 /// The facts that Ingest does not control.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Situation {
+#[derive(Clone, Copy)]
+pub(super) struct Situation<'a> {
     /// Whether the service has not been told to stop.
     pub is_running: bool,
     /// This node, while its lease can be trusted.
     pub node: Option<NodeId>,
     /// How often the database could not be reached.
     pub outages: u64,
+    /// How fast each share signs.
+    pub speeds: Speeds<'a>,
 }
 
 /// What to do now.
@@ -79,12 +81,14 @@ pub(super) enum Step {
 }
 
 /// How batches are to be leased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
     /// The node that leases.
     pub node: NodeId,
-    /// How many at most; never 0.
-    pub room: usize,
+    /// The shares that lease, each with how many batches at most.
+    pub rooms: Vec<Room>,
+    /// How many batches these are, as far as the shares seem to be admitted; never 0.
+    pub want: usize,
     /// Whether nothing is in hand.
     pub is_idle: bool,
     /// Whether the last attempt leased fewer batches than Emit had promised.
@@ -92,10 +96,10 @@ pub(super) struct Attempt {
 }
 
 impl State {
-    pub fn new(limit: usize) -> Self {
+    pub fn new(rooms: Rooms) -> Self {
         Self {
-            holdings: Holdings::new(limit),
-            luck: Luck::Fair,
+            holdings: Holdings::default(),
+            rooms,
             taking: Taking::Woken,
             gathering: Gathering::Not,
             compared_after: Some(0),
@@ -103,13 +107,13 @@ impl State {
     }
 
     /// The next step, if there is one. Callers must carry it out and call this again, until it returns `None`.
-    pub fn next(&mut self, now: Situation) -> Option<Step> {
+    pub fn next(&mut self, now: Situation<'_>) -> Option<Step> {
         if self.taking == Taking::Disowned {
             self.taking = Taking::ChangingIdentity;
             return Some(Step::ChangeIdentity);
         }
         self.next_to_settle(now).or_else(|| match self.taking {
-            Taking::Uncertain if self.holdings.in_hand() == 0 => {
+            Taking::Uncertain if self.holdings.only_waits() => {
                 self.taking = Taking::ChangingIdentity;
                 Some(Step::ChangeIdentity)
             }
@@ -120,7 +124,7 @@ impl State {
 
     /// A transaction costs about as much as two RSA operations. While the signers have enough to do, a few batches
     /// are gathered into one transaction, for a moment that is too short to be noticed.
-    fn next_to_settle(&mut self, now: Situation) -> Option<Step> {
+    fn next_to_settle(&mut self, now: Situation<'_>) -> Option<Step> {
         if self.holdings.is_settling() || self.holdings.done() == 0 {
             return None;
         }
@@ -137,21 +141,23 @@ impl State {
     }
 
     /// A node whose lease cannot be trusted waits until Heartbeat wakes it.
-    fn next_to_take(&mut self, now: Situation) -> Option<Step> {
+    fn next_to_take(&mut self, now: Situation<'_>) -> Option<Step> {
         self.taking = Taking::Resting;
-        let node = now.node.filter(|_| now.is_running && self.holdings.may_lease())?;
+        let node = now.node.filter(|_| now.is_running && self.rooms.may_lease())?;
         // The holdings are compared now and then, and after each outage, because a failover may have replaced
         // the database.
         if self.compared_after.replace(now.outages) != Some(now.outages) {
             self.taking = Taking::Comparing;
             return Some(Step::Compare(node, self.holdings.snapshot(node)));
         }
-        let (room, is_idle) = (self.holdings.room(), self.holdings.in_hand() == 0);
-        if room == 0 {
-            return None;
-        }
+        let rooms = self.rooms.take(&self.holdings, now.speeds);
+        let admitted = || rooms.iter().filter(|room| self.rooms.seems_admitted(room));
+        // Where another share than the first runs short, it may lack keys, and Emit is not to blame.
+        let is_short = self.rooms.luck_of(admitted().next()?.share).was_short();
+        let want = admitted().map(|room| room.batches).sum();
+        let is_idle = self.holdings.in_hand() == 0;
         self.taking = Taking::Leasing { again: false };
-        Some(Step::Lease(Attempt { node, room, is_idle, is_short: self.luck.was_short() }))
+        Some(Step::Lease(Attempt { node, rooms, want, is_idle, is_short }))
     }
 
     /// Whether nothing is in hand, and nothing is being taken.
@@ -164,6 +170,23 @@ impl State {
     /// Notes that there may be something to lease. A comparison or a change of identity is followed by an attempt in
     /// any case.
     pub fn wake(&mut self) {
+        self.rooms.wake_all();
+        self.wake_up();
+    }
+
+    /// Notes that there may be something to lease for one share.
+    pub fn wake_share(&mut self, share: ShareId) {
+        self.rooms.wake(share);
+        self.wake_up();
+    }
+
+    /// Notes that shares whose threads wait may be admitted now.
+    pub fn wake_waiting(&mut self) {
+        self.rooms.wake_waiting();
+        self.wake_up();
+    }
+
+    fn wake_up(&mut self) {
         self.taking = match self.taking {
             Taking::Resting => Taking::Woken,
             Taking::Leasing { .. } => Taking::Leasing { again: true },
@@ -181,10 +204,11 @@ impl State {
         self.gathering = Gathering::Over;
     }
 
-    /// Notes that the transaction is over, so there may be room now.
+    /// Notes that the transaction is over, so the shares of its batches may have room now, and a key.
     pub fn settled(&mut self) {
-        self.holdings.settled();
-        self.wake();
+        for share in self.holdings.settled() {
+            self.wake_share(share);
+        }
     }
 
     /// Notes that the attempt to lease is over.
@@ -202,6 +226,7 @@ impl State {
 
     /// Notes the result of a comparison of the holdings with the database.
     pub fn compared(&mut self, findings: Findings) {
+        self.rooms.wake_all();
         self.taking = match findings {
             Findings::AsKnown => Taking::Woken,
             Findings::Unknown(_) => Taking::Uncertain,
@@ -217,6 +242,7 @@ impl State {
 
     /// Notes that this node has a new id, or will soon have one.
     pub fn changed_identity(&mut self) {
+        self.rooms.wake_all();
         self.taking = Taking::Woken;
     }
 }

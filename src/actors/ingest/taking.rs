@@ -5,15 +5,17 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use super::{
     Ingest,
     draining::Verdict,
-    harvest::{Harvest, harvest},
+    harvest::{Crop, Harvest, harvest},
     holdings::{Findings, Snapshot},
+    luck::Luck,
     state::Attempt,
 };
 use crate::{
     actors::{
         db::ask,
-        end::{End, RunError},
-        messages::{Doubt, Fed, Leased, Reregister, TakeInventory},
+        end::End,
+        messages::{Doubt, Reregister, TakeInventory},
+        share::ShareId,
     },
     domain::NodeId,
     store::{Inventory, StoreError},
@@ -22,45 +24,59 @@ use crate::{
 impl Ingest {
     pub(super) fn lease(&mut self, attempt: Attempt, ctx: &mut Context<Self>) {
         let (links, scheme) = (self.links.clone(), self.scheme);
-        let harvest = async move { harvest(&links, scheme, attempt).await };
-        ctx.spawn(harvest.into_actor(self).map(move |harvest, actor, ctx| {
+        let harvest = async move { (harvest(&links, scheme, &attempt).await, attempt) };
+        ctx.spawn(harvest.into_actor(self).map(move |(harvest, attempt), actor, ctx| {
             actor.state.leased();
-            actor.reap(attempt, harvest, ctx);
+            actor.reap(&attempt, harvest, ctx);
             actor.advance(ctx);
         }));
     }
 
-    fn reap(&mut self, attempt: Attempt, harvest: Harvest, ctx: &mut Context<Self>) {
+    fn reap(&mut self, attempt: &Attempt, harvest: Option<Harvest>, ctx: &mut Context<Self>) {
+        let rooms = || attempt.rooms.iter().map(|room| room.share);
+        let Some(harvest) = harvest else {
+            rooms().for_each(|share| self.try_after(share, self.pause, ctx));
+            return;
+        };
+        self.state.rooms.note_backlog(harvest.fed.backlog);
+        let has_tried = |share| harvest.crops.iter().any(|crop| crop.room.share == share);
+        let is_empty = harvest.fed.open() == 0;
+        for share in rooms().filter(|share| !has_tried(*share)) {
+            self.state.rooms.has_not_tried(share, is_empty);
+        }
         let is_draining = self.draining.is_some();
-        match harvest {
-            Harvest::Leased(fed, leased) => self.reap_leases(attempt, &fed, leased, ctx),
-            Harvest::NoActiveKey { waiting } if is_draining => {
-                self.links.ends.end(End::Failed(RunError::NoActiveKey { waiting }));
+        match (&harvest.failure, &harvest.no_key) {
+            (Some(error), _) => {
+                self.failed_to_lease(error, ctx);
+                rooms().for_each(|share| self.try_after(share, self.pause, ctx));
             }
-            Harvest::NoActiveKey { waiting } => {
-                if self.state.luck.found_no_key() {
-                    log::warn!("{}", RunError::NoActiveKey { waiting });
+            (None, Some(reason)) if is_draining => self.links.ends.end(End::Failed(reason.clone())),
+            (None, Some(reason)) => {
+                if self.state.rooms.luck_of(ShareId::SIGNING) != Luck::Keyless {
+                    log::warn!("{reason}");
                 }
-                self.try_after(self.pause, ctx);
             }
-            Harvest::NotFed => self.try_after(self.pause, ctx),
-            Harvest::Failed(error) => {
-                self.taking_works(&Err(error.clone()));
-                match error {
-                    StoreError::Refused(_) => self.doubt(ctx),
-                    StoreError::UnknownOutcome(_) => self.state.lost_a_lease(),
-                    error => self.links.ends.report(&error),
-                }
-                self.try_after(self.pause, ctx);
-            }
+            (None, None) => self.leased(attempt, &harvest),
+        }
+        harvest.crops.into_iter().for_each(|crop| self.reap_crop(crop, ctx));
+    }
+
+    fn failed_to_lease(&mut self, error: &StoreError, ctx: &mut Context<Self>) {
+        self.taking_works(&Err(error.clone()));
+        match error {
+            StoreError::Refused(_) => self.doubt(ctx),
+            StoreError::UnknownOutcome(_) => self.state.lost_a_lease(),
+            error => self.links.ends.report(error),
         }
     }
 
-    fn reap_leases(&mut self, attempt: Attempt, fed: &Fed, leased: Vec<Leased>, ctx: &mut Context<Self>) {
+    fn leased(&mut self, attempt: &Attempt, harvest: &Harvest) {
         self.taking_works(&Ok(()));
-        if let Some(draining) = &mut self.draining {
+        // A share may lease what the signing threads have no key for, now that this is known.
+        let goes_on = harvest.crops.iter().any(|crop| crop.is_keyless && !crop.room.is_keyless);
+        if let Some(draining) = self.draining.as_mut().filter(|_| !goes_on) {
             let is_idle = self.state.holdings.in_hand() == 0;
-            match draining.judge(fed, leased.len(), attempt.is_idle, is_idle) {
+            match draining.judge(&harvest.fed, harvest.leased(), attempt.is_idle, is_idle) {
                 Verdict::GoOn => {}
                 Verdict::Compare => {
                     self.state.compare_soon();
@@ -69,10 +85,21 @@ impl Ingest {
                 Verdict::End(end) => self.links.ends.end(end),
             }
         }
-        if let Some(pause) = self.state.luck.leased(leased.len(), fed.open().min(attempt.room)) {
-            self.try_after(pause.min(self.pause), ctx);
+    }
+
+    /// Notes what a share has leased, and hands it to the signers. If it was nothing, the share pauses, and no other
+    /// does.
+    fn reap_crop(&mut self, Crop { room, promised, leased, is_keyless }: Crop, ctx: &mut Context<Self>) {
+        let luck = self.state.rooms.luck(room.share);
+        if leased.is_empty() && is_keyless {
+            if luck.found_no_key() && room.share == ShareId::SIGNING {
+                self.state.wake_waiting();
+            }
+            self.try_after(room.share, self.pause, ctx);
+        } else if let Some(pause) = luck.leased(leased.len(), promised) {
+            self.try_after(room.share, pause.min(self.pause), ctx);
         }
-        leased.into_iter().for_each(|leased| self.sign(leased, ctx));
+        leased.into_iter().for_each(|leased| self.sign(leased, room.share, ctx));
     }
 
     /// Compares the holdings, and the stored batches, with the database. They differ if the database went back in
@@ -96,7 +123,8 @@ impl Ingest {
                     actor.state.not_compared();
                     actor.taking_works(&Err(error.clone()));
                     actor.links.ends.report(&error);
-                    actor.try_after(actor.pause, ctx);
+                    ShareId::first(actor.planned.len())
+                        .for_each(|share| actor.try_after(share, actor.pause, ctx));
                 }
             }
             actor.advance(ctx);

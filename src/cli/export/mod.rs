@@ -1,6 +1,8 @@
 //! `signwave export`: streams the signatures to a file or to standard output.
 
+mod follow;
 mod output;
+mod state;
 
 use std::{
     io::{self, BufWriter, Write},
@@ -18,7 +20,7 @@ use super::{
 use crate::{
     domain::{BatchId, BatchState},
     formats::{
-        signatures::{Format, Sink},
+        signatures::{Also, Format, Sink},
         signed::{Fingerprints, Signed},
     },
     store::{BatchRow, Reading},
@@ -31,13 +33,24 @@ Each row has record_id, external_id, fingerprint (of the key), scheme, signed_at
 (in base64), and payload_base64 if --with-payload is given. Records without a signature are left
 out.
 
+With --after, --follow or --state the rows come in the order of the feed, and each has a position,
+which is the place behind the row. With --after and the position of the last row that you have, you
+get every signature that you do not have, once. Never go on behind the highest signed_at or
+record_id that you have, because signatures are stored in another order: you would lose some.
+
+--state FILE keeps the position in a file, which is replaced after the rows were written. If the
+command is killed in between, the next one writes some rows again, and none is lost. If the
+position is ahead of the database, because an older backup was restored, the command fails.
+
 The output file appears under its name only when it is complete. Only its owner can read a new file.
 A file that existed before keeps its permissions. A symbolic link is followed. Devices, named pipes
 and /dev/fd/N are written to directly.
 
 Examples:
   signwave export -o signatures.jsonl
-  signwave export --format csv | head")]
+  signwave export --format csv | head
+  signwave export --state position >> signatures.jsonl
+  signwave export --after 5f3c09a1be72.41 --follow")]
 pub struct Export {
     /// The format of the output
     #[arg(long, default_value = "jsonl")]
@@ -48,15 +61,22 @@ pub struct Export {
     /// Add the payloads
     #[arg(long)]
     with_payload: bool,
+    #[command(flatten)]
+    feed: follow::Options,
 }
 
 /// Batches read at a time.
 const PAGE: usize = 100;
+/// Bytes written at a time.
+const BUFFER: usize = 1 << 16;
 
 impl Export {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         let database = context.open_to_read()?;
+        if self.feed.is_given() {
+            return self.run_feed(context, &database);
+        }
         let store = database.store.as_ref();
         let output = self.output.as_deref().map(|path| Output::new(path, &database.url)).transpose()?;
         let progress = context.progress("exporting", store.status()?.signed, Unit::Pieces);
@@ -69,8 +89,9 @@ impl Export {
     }
 
     fn write(&self, store: &dyn Reading, out: impl Write, progress: &ProgressDisplay) -> Result<()> {
-        let mut sink = Sink::new(self.format, BufWriter::with_capacity(1 << 16, out), self.with_payload)
-            .map_err(cannot_write)?;
+        let also = Also { payload: self.with_payload, position: false };
+        let mut sink =
+            Sink::new(self.format, BufWriter::with_capacity(BUFFER, out), also).map_err(cannot_write)?;
         let mut keys = Fingerprints::default();
         let mut after = BatchId(0);
         loop {

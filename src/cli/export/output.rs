@@ -129,7 +129,8 @@ fn descriptor(path: &Path) -> Option<Target> {
         .then(|| Target::Descriptor(is_own.then_some(number)))
 }
 
-fn parent(path: &Path) -> &Path {
+/// The folder of a file.
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -139,7 +140,7 @@ fn parent(path: &Path) -> &Path {
 /// Whether the file belongs to the SQLite database, under any name.
 fn is_of_database(file: &Metadata, database: &DatabaseUrl) -> bool {
     let DatabaseUrl::Sqlite(database) = database else { return false };
-    ["", "-wal", "-shm", ".master"].into_iter().any(|ending| {
+    ["", "-wal", "-shm", ".master", ".master.next"].into_iter().any(|ending| {
         let mut path = database.clone().into_os_string();
         path.push(ending);
         fs::metadata(path).is_ok_and(|own| (own.dev(), own.ino()) == (file.dev(), file.ino()))

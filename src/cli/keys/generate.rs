@@ -8,25 +8,33 @@ use std::{
     thread,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use crossbeam_channel::{Sender, bounded};
 
+use super::{
+    limits::Limits,
+    made_in_token,
+    rows::{NewKeys, add, sealed},
+};
 use crate::{
-    cli::{context::Context, progress::Unit, user},
-    domain::{Fingerprint, KeyMaterial},
-    signer::{self, MasterKey, PrivateKey, SignerError, seal},
-    store::{AddKeyVerdict, NewKey, Store},
+    cli::{context::Context, progress::Unit},
+    domain::Fingerprint,
+    signer::{self, MasterKeys, SignerError},
+    store::{NewKey, Store},
 };
 
 /// Make new keys and print their fingerprints.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The keys are sealed under the master key. For an SQLite database, it is made on first use.
+The keys are sealed under the master key. For an SQLite database, it is made on first use. With
+--custodian, a hardware token makes them, and they never leave it.
 
 Examples:
   signwave keys generate --count 100
-  signwave keys generate --bits 4096")]
+  signwave keys generate --bits 4096
+  signwave keys generate --custodian hsm1 --count 4
+  signwave keys generate --count 12 --max-signatures 1000000 --not-after 2028-01-01T00:00:00Z")]
 pub struct Generate {
     /// How many keys
     #[arg(long, value_name = "N", default_value_t = NonZeroUsize::MIN)]
@@ -34,37 +42,48 @@ pub struct Generate {
     /// Size: 2048, 3072, 4096 or 8192 bits
     #[arg(long, value_name = "BITS", default_value_t = 2048)]
     bits: u32,
+    /// The hardware token that makes and keeps the keys: NAME of [custody.NAME] in the settings file
+    #[arg(long, value_name = "NAME")]
+    custodian: Option<String>,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 impl Generate {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
-        let database = context.open()?;
-        let master = context.master_key(&database)?;
+        let limits = self.limits.of_new_key()?;
+        let new = NewKeys { count: self.count.get(), bits: self.bits, limits };
         let print = |fingerprint| {
             let mut out = io::stdout().lock();
             writeln!(out, "{fingerprint}").and_then(|()| out.flush())
         };
-        generate_keys(context, database.store.as_ref(), &master, self.count.get(), self.bits, &print)
+        if let Some(custodian) = &self.custodian {
+            return made_in_token::generate(context, custodian, &new, &print);
+        }
+        let database = context.open()?;
+        let masters = context.master_keys(&database)?;
+        generate_keys(context, database.store.as_ref(), &masters, &new, &print)
     }
 }
 
-/// Makes `count` keys on all cores. Each key is stored as soon as it is made, and then shown, so that after an
+/// Makes keys on all cores. Each key is stored as soon as it is made, and then shown, so that after an
 /// interruption at most one stored key has not been shown.
 pub fn generate_keys(
     context: &Context,
     store: &dyn Store,
-    master: &MasterKey,
-    count: usize,
-    bits: u32,
+    masters: &MasterKeys,
+    new: &NewKeys,
     show: &dyn Fn(Fingerprint) -> io::Result<()>,
 ) -> Result<()> {
+    let NewKeys { count, bits, limits } = *new;
     let progress = context.progress("generating keys", count as u64, Unit::Pieces);
     let threads = thread::available_parallelism().map_or(1, usize::from).min(count);
     let (to_store, keys) = bounded(threads);
     let begun = AtomicUsize::new(0);
     let generate = |to_store: Sender<NewKey>| -> Result<(), SignerError> {
         while begun.fetch_add(1, Ordering::Relaxed) < count {
-            if to_store.send(sealed(master, &signer::generate(bits)?)?).is_err() {
+            let key = NewKey { limits, ..sealed(masters, &signer::generate(bits)?)? };
+            if to_store.send(key).is_err() {
                 break; // the store has failed, and returns the error below
             }
         }
@@ -93,23 +112,4 @@ pub fn generate_keys(
     })?;
     progress.finish();
     Ok(())
-}
-
-/// The row of a private key.
-pub fn sealed(master: &MasterKey, key: &PrivateKey) -> Result<NewKey, SignerError> {
-    let public_key = key.public_key();
-    Ok(NewKey {
-        fingerprint: public_key.fingerprint(),
-        public_key: public_key.spki().to_vec(),
-        bits: public_key.bits(),
-        material: KeyMaterial::Sealed(seal(master, key)?),
-    })
-}
-
-/// Adds a key that must be new.
-pub fn add(store: &dyn Store, key: &NewKey) -> Result<()> {
-    match store.add_key(key, &user::by())? {
-        AddKeyVerdict::Added(_) => Ok(()),
-        AddKeyVerdict::AlreadyThere(id) => bail!("key {} is already stored, as key {id}", key.fingerprint),
-    }
 }

@@ -1,7 +1,6 @@
 //! `signwave keys import`.
 
 use std::{
-    borrow::Cow,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -9,12 +8,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use super::{generate::sealed, passphrase::Passphrase, secret_file};
+use super::{limits::Limits, passphrase, rows::sealed, secret_file};
 use crate::{
     cli::{context::Context, failure::Usage, user},
     domain::KeyState,
-    signer::{PrivateKey, PublicKey, SignerError},
-    store::{AddKeyVerdict, KeyRow},
+    signer::{Passphrase, PrivateKey, PublicKey, SignerError},
+    store::{AddKeyVerdict, NewKey, Store},
 };
 
 /// Read private keys from files.
@@ -25,7 +24,8 @@ a JSON Web Key or as .NET's XML. A key may stand among certificates or in JSON. 
 error names the command that converts them.
 
 Every key is checked: it must be consistent, it must sign, and it must share no prime with a stored
-key. If one of several files is refused, none is imported. A key that is already stored is skipped.
+key. If one of several files is refused, none is imported. A key that is already stored is skipped,
+and keeps its limits.
 The fingerprints of the new keys are printed. Remove the files afterwards, because the keys are in
 the database then, sealed under the master key.
 
@@ -40,10 +40,13 @@ pub struct Import {
     /// A file whose first line is the passphrase of encrypted keys [or: SIGNWAVE_PASSPHRASE]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 impl Import {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
+        let limits = self.limits.of_new_key()?;
         let inputs = self.files.iter().chain(&self.passphrase_file);
         let inputs = inputs.filter(|path| secret_file::is_stdin(path)).count();
         if inputs + usize::from(context.reads_master_key_from_stdin()) > 1 {
@@ -52,34 +55,38 @@ impl Import {
             ));
         }
         let database = context.open()?;
-        let master = context.master_key(&database)?;
-        let passphrase = Passphrase::obtain(self.passphrase_file.as_deref())?;
-        let mut there = stored_public_keys(&database.store.keys()?)?;
+        let masters = context.master_keys(&database)?;
+        let passphrase = passphrase::obtain(self.passphrase_file.as_deref())?;
+        let mut known = Known::stored(database.store.as_ref())?;
         let mut keys = Vec::new();
         for file in &self.files {
             let name = secret_file::name(file);
-            let key = read(file, &passphrase).and_then(|key| Ok((find(&key, &there)?, key)));
-            match key.map_err(|error| refused(file, error))? {
-                (Some(known), _) => log::info!("{name} is already stored, as {known}: skipped"),
-                (None, key) => {
-                    there.push((name.clone(), key.public_key().clone()));
-                    keys.push((name, sealed(&master, &key)?));
-                }
+            let key = read(file, &passphrase).and_then(|key| {
+                let shares_prime = |other: &PublicKey| key.shares_prime_with(other);
+                Ok((known.adds(&name, key.public_key(), shares_prime)?, key))
+            });
+            if let (true, key) = key.map_err(|error| refused(file, error))? {
+                keys.push((name, NewKey { limits, ..sealed(&masters, &key)? }));
             }
         }
-        let mut out = io::stdout().lock();
-        for (name, key) in keys {
-            match database.store.add_key(&key, &user::by())? {
-                AddKeyVerdict::Added(_) => writeln!(out, "{}", key.fingerprint)?,
-                // Another process has added the key since.
-                AddKeyVerdict::AlreadyThere(id) => {
-                    log::info!("{name} is already stored, as key {id}: skipped")
-                }
-            }
-            out.flush()?;
-        }
-        Ok(())
+        store_and_print(database.store.as_ref(), keys)
     }
+}
+
+/// Stores new keys and prints their fingerprints. Each key has the name that messages call it by.
+pub(super) fn store_and_print(store: &dyn Store, keys: Vec<(String, NewKey)>) -> Result<()> {
+    let mut out = io::stdout().lock();
+    for (name, key) in keys {
+        match store.add_key(&key, &user::by())? {
+            AddKeyVerdict::Added(_) => writeln!(out, "{}", key.fingerprint)?,
+            // Another process has added the key since.
+            AddKeyVerdict::AlreadyThere(id) => {
+                log::info!("{name} is already stored, as key {id}: skipped")
+            }
+        }
+        out.flush()?;
+    }
+    Ok(())
 }
 
 fn read(file: &Path, passphrase: &Passphrase) -> Result<PrivateKey> {
@@ -88,29 +95,19 @@ fn read(file: &Path, passphrase: &Passphrase) -> Result<PrivateKey> {
 
 fn refused(file: &Path, error: anyhow::Error) -> anyhow::Error {
     let reason = match error.downcast_ref::<SignerError>() {
-        Some(error) if !secret_file::is_stdin(file) => error.about(&in_a_shell(file)),
+        Some(error) if !secret_file::is_stdin(file) => error.about(file),
         _ => error.to_string(),
     };
     error.context(format!("{} was not imported: {reason}", secret_file::name(file)))
 }
 
-/// The name of a file, quoted for a shell.
-fn in_a_shell(file: &Path) -> String {
-    let name = file.to_string_lossy();
-    let name = if name.starts_with('-') { Cow::from(format!("./{name}")) } else { name };
-    if name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+,:@=".contains(c)) {
-        name.into_owned()
-    } else {
-        format!("'{}'", name.replace('\'', r"'\''"))
-    }
-}
+/// The stored keys, and those that are about to be added: the name of each in messages, and its public half.
+pub(super) struct Known(Vec<(String, PublicKey)>);
 
-/// The name of a key in messages, and its public half.
-type Named = (String, PublicKey);
-
-fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
-    rows.iter()
-        .map(|row| {
+impl Known {
+    /// The stored keys.
+    pub(super) fn stored(store: &dyn Store) -> Result<Self> {
+        let keys = store.keys()?.into_iter().map(|row| {
             let public_key = PublicKey::from_spki(&row.public_key).with_context(|| {
                 format!("the stored public key {} is damaged: run 'signwave verify'", row.id)
             })?;
@@ -119,24 +116,38 @@ fn stored_public_keys(rows: &[KeyRow]) -> Result<Vec<Named>> {
                 state => format!("key {} ({state})", row.id),
             };
             Ok((name, public_key))
-        })
-        .collect()
-}
+        });
+        Ok(Self(keys.collect::<Result<_>>()?))
+    }
 
-/// Finds a key among the known ones. Refuses a key that shares a prime with another, because each of the two
-/// private keys can be computed from the other.
-fn find<'a>(key: &PrivateKey, there: &'a [Named]) -> Result<Option<&'a str>> {
-    let public_key = key.public_key();
-    if let Some((name, other)) = there.iter().find(|(_, other)| public_key.has_the_numbers_of(other)) {
-        if public_key.schemes() == other.schemes() {
-            return Ok(Some(name));
+    /// Whether a key is new: then it is among the known ones from now on. Logs that a known key is skipped. `shares_prime`
+    /// says whether it has a prime in common with another.
+    ///
+    /// # Errors
+    /// When the key shares a prime with another, because each of the two private keys can be computed from the other;
+    /// when it is known as a key for other schemes.
+    pub(super) fn adds(
+        &mut self,
+        name: &str,
+        public_key: &PublicKey,
+        shares_prime: impl Fn(&PublicKey) -> bool,
+    ) -> Result<bool> {
+        if let Some((known, other)) = self.0.iter().find(|(_, other)| public_key.has_the_numbers_of(other)) {
+            if public_key.schemes() == other.schemes() {
+                log::info!("{name} is already stored, as {known}: skipped");
+                return Ok(false);
+            }
+            bail!(
+                "it is already stored, as {known}, which may sign {}: a key is kept only once",
+                other.schemes()
+            );
         }
-        bail!("it is already stored, as {name}, which may sign {}: a key is kept only once", other.schemes());
+        if let Some((known, _)) = self.0.iter().find(|(_, other)| shares_prime(other)) {
+            bail!(
+                "it shares a prime with {known}, so that each key reveals the other: retire both, and make new keys"
+            );
+        }
+        self.0.push((name.to_owned(), public_key.clone()));
+        Ok(true)
     }
-    if let Some((name, _)) = there.iter().find(|(_, other)| key.shares_prime_with(other)) {
-        bail!(
-            "it shares a prime with {name}, so that each key reveals the other: retire both, and make new keys"
-        );
-    }
-    Ok(None)
 }

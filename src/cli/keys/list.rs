@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::context::Context,
+    domain::{KeyLimits, KeyState},
     formats::shown::{self, field},
     store::KeyRow,
 };
@@ -22,36 +23,48 @@ pub struct List {
 
 impl List {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
-        let keys = context.open_to_read()?.store.keys()?;
+        let store = context.open_to_read()?.store;
+        let (keys, status) = (store.keys()?, store.status()?);
+        let unreachable: Vec<_> = status.unreachable().map(|(custodian, _)| custodian).collect();
+        let is_unreachable =
+            |key: &KeyRow| key.state == KeyState::Active && unreachable.contains(&key.custody.as_str());
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
             writeln!(out, "{}", shown::json(&keys.iter().map(as_json).collect()))?;
         } else {
             writeln!(
                 out,
-                "{:>6}  {:16}  {:>5}  {:9}  {:>12}  added",
-                "id", "fingerprint", "bits", "state", "signatures"
+                "{:>6}  {:16}  {:>5}  {:9}  {:>12}  {:24}  custody",
+                "id", "fingerprint", "bits", "state", "signatures", "added"
             )?;
             for key in &keys {
                 let fingerprint = key.fingerprint.to_string();
+                let notes = notes(key).map(|note| format!("  ({note})"));
                 writeln!(
                     out,
-                    "{:>6}  {:16}  {:>5}  {:9}  {:>12}  {}{}",
+                    "{:>6}  {:16}  {:>5}  {:9}  {:>12}  {:24}  {}{}{}",
                     key.id.0,
                     &fingerprint[..16],
                     key.bits,
                     key.state.name(),
                     key.signature_count,
                     field(&key.created_at),
-                    key.state_reason
-                        .iter()
-                        .map(|reason| format!("  ({})", field(reason)))
-                        .collect::<String>()
+                    field(&key.custody),
+                    if is_unreachable(key) { ", which no node at work can use" } else { "" },
+                    notes.collect::<String>()
                 )?;
             }
         }
         Ok(out.flush()?)
     }
+}
+
+/// Why the key is in its state, why it may not sign now, and its limits.
+fn notes(key: &KeyRow) -> impl Iterator<Item = String> {
+    let reason = key.state_reason.as_ref().map(|reason| field(reason).to_string());
+    let limits = (key.limits != KeyLimits::default()).then(|| key.limits.to_string());
+    let barred = key.barred.map(|barred| barred.to_string());
+    [reason, barred, limits].into_iter().flatten()
 }
 
 /// A key as programs read it.
@@ -60,8 +73,13 @@ pub fn as_json(key: &KeyRow) -> Value {
         "id": key.id.0,
         "fingerprint": key.fingerprint.to_string(),
         "bits": key.bits,
+        "custody": key.custody,
         "state": key.state.name(),
         "state_reason": key.state_reason,
+        "max_signatures": key.limits.max_signatures.map(|most| most.get()),
+        "not_before": key.limits.not_before.map(|time| time.to_string()),
+        "not_after": key.limits.not_after.map(|time| time.to_string()),
+        "barred": key.barred.map(|reason| reason.name()),
         "leased_batch": key.leased_batch.map(|batch| batch.0),
         "last_leased": key.last_leased,
         "signature_count": key.signature_count,

@@ -1,12 +1,20 @@
 //! `signwave keys`: manages the pool of keys.
 
+mod add;
+mod certify;
 mod change;
 pub(super) mod generate;
 mod import;
+mod key_id;
+mod limits;
 mod list;
+mod made_in_token;
 mod passphrase;
+mod rotate_master;
+pub(super) mod rows;
 mod secret_file;
 mod select;
+mod set;
 mod show;
 
 use std::{
@@ -27,6 +35,8 @@ pub enum Keys {
     Generate(generate::Generate),
     /// Read private keys from files
     Import(import::Import),
+    /// Add keys that a custodian keeps outside the database
+    Add(add::Add),
     /// List all keys
     List(list::List),
     /// Show one key
@@ -37,8 +47,14 @@ pub enum Keys {
     Enable(change::Enable),
     /// Never sign with a key again; its signatures stay verifiable
     Retire(change::Retire),
+    /// Limit how many signatures a key makes, and when
+    Set(set::Set),
+    /// Store the certificates of a key
+    Certify(certify::Certify),
     /// Make a master key file
     InitMaster(InitMaster),
+    /// Change the master key: seal every key under the next one
+    RotateMaster(rotate_master::RotateMaster),
 }
 
 impl Keys {
@@ -47,12 +63,16 @@ impl Keys {
         match self {
             Self::Generate(generate) => generate.run(context),
             Self::Import(import) => import.run(context),
+            Self::Add(add) => add.run(context),
             Self::List(list) => list.run(context),
             Self::Show(show) => show.run(context),
             Self::Disable(disable) => disable.run(context),
             Self::Enable(enable) => enable.run(context),
             Self::Retire(retire) => retire.run(context),
+            Self::Set(set) => set.run(context),
+            Self::Certify(certify) => certify.run(context),
             Self::InitMaster(init_master) => init_master.run(),
+            Self::RotateMaster(rotate_master) => rotate_master.run(context),
         }
     }
 }

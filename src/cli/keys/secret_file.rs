@@ -1,13 +1,11 @@
 //! Files that hold secrets, read into memory that is wiped afterwards.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
 use anyhow::{Result, anyhow, bail};
 use zeroize::Zeroizing;
+
+use crate::signer::read_secret;
 
 /// One byte more than the largest key file; reading stops there.
 const MAX_FILE: usize = (1 << 20) + 1;
@@ -25,7 +23,7 @@ pub fn name(path: &Path) -> String {
 /// Reads a file, a pipe or, for `-`, standard input.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if is_stdin(path) {
-        return contents(io::stdin().lock(), MAX_FILE).map_err(unreadable);
+        return read_secret(io::stdin().lock(), MAX_FILE).map_err(unreadable);
     }
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -35,16 +33,9 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     // Only a regular file has a known size.
     let size = usize::try_from(metadata.len()).unwrap_or(MAX_FILE).saturating_add(1);
     let size = if metadata.is_file() { size.min(MAX_FILE) } else { MAX_FILE };
-    contents(file, size).map_err(unreadable)
+    read_secret(file, size).map_err(unreadable)
 }
 
 fn unreadable(error: io::Error) -> anyhow::Error {
     anyhow!("it cannot be read: {error}")
-}
-
-/// Reads at most `size` bytes. The buffer never grows, because that would leave copies of the secret.
-fn contents(input: impl Read, size: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
-    input.take(size as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

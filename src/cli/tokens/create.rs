@@ -76,7 +76,7 @@ impl Create {
         let (name, scopes) = (self.name.clone(), self.scope);
         let token = NewToken { id, name, scopes, credential, expires_in: self.expires.duration() };
         match store.add_token(&token, &user::by())? {
-            AddTokenVerdict::Added(row) => Ok(row),
+            AddTokenVerdict::Added(row) => Ok(*row),
             AddTokenVerdict::CertificateTaken(other) => bail!(
                 "the key of this certificate stands for token {other} already: revoke that one first, or use \
                  another certificate"

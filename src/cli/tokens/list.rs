@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::context::Context,
-    domain::Scope,
+    domain::{Scope, SessionParent, TokenId},
     formats::shown::{self, field},
-    store::{Access, TokenRow},
+    store::{StoreError, TokenRow},
 };
 
 /// List all tokens.
@@ -23,11 +23,15 @@ Secrets are not stored, so they are never listed. 'last used' is right to a minu
 
 Examples:
   signwave tokens list
+  signwave tokens list --sessions
   signwave tokens list --json | jq '.[] | select(.state == \"active\")'")]
 pub struct List {
     /// Print a JSON array
     #[arg(long)]
     json: bool,
+    /// List the sessions of the dashboard instead, until a week after their end
+    #[arg(long)]
+    sessions: bool,
 }
 
 /// Tokens read at a time.
@@ -35,7 +39,11 @@ const PAGE: usize = 1000;
 
 impl List {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
-        let tokens = all(context.open_to_read()?.store.as_ref())?;
+        let store = context.open_to_read()?.store;
+        let tokens = all(|after| match self.sessions {
+            false => store.tokens(after, PAGE),
+            true => store.sessions(after, PAGE),
+        })?;
         let mut out = io::BufWriter::new(io::stdout().lock());
         if self.json {
             writeln!(out, "{}", shown::json(&tokens.iter().map(as_json).collect()))?;
@@ -47,10 +55,11 @@ impl List {
     }
 }
 
-fn all(store: &(impl Access + ?Sized)) -> Result<Vec<TokenRow>> {
+/// All rows that `page` returns, each time behind the last one.
+fn all(page: impl Fn(Option<TokenId>) -> Result<Vec<TokenRow>, StoreError>) -> Result<Vec<TokenRow>> {
     let mut tokens = Vec::new();
     loop {
-        let page = store.tokens(tokens.last().map(|token: &TokenRow| token.id), PAGE)?;
+        let page = page(tokens.last().map(|token: &TokenRow| token.id))?;
         if page.is_empty() {
             return Ok(tokens);
         }
@@ -65,6 +74,9 @@ fn print(out: &mut impl Write, token: &TokenRow) -> io::Result<()> {
     let mut name = field(&token.name);
     if let Some(key) = token.certificate {
         name.push_str(&format!("  (certificate key {})", &key.to_string()[..16]));
+    }
+    if let Some(SessionParent::Token(id)) = token.parent {
+        name.push_str(&format!("  (token {id})"));
     }
     line(out, [token.id.as_str(), token.state(Duration::ZERO).name(), &scopes, &expires, &used], &name)
 }
@@ -86,5 +98,6 @@ fn as_json(token: &TokenRow) -> Value {
         "previous_until": token.previous_until,
         "revoked_at": token.revoked_at,
         "last_used_at": token.last_used_at,
+        "parent": token.parent.map(|parent| parent.to_string()),
     })
 }

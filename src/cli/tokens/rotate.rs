@@ -57,6 +57,9 @@ impl Rotate {
                 "token {id} has no secret, because a client certificate stands for it: for another certificate, make \
                  another token"
             ),
+            RotateTokenVerdict::IsSession => {
+                bail!("token {id} is a session of the dashboard, which cannot be rotated: revoke it")
+            }
             RotateTokenVerdict::NoSuchToken => return Err(unknown(id)),
         };
         show_once(&token)?;

@@ -14,6 +14,8 @@ pub struct Batches {
     /// The batch that each key is leased to, with its epoch.
     leased: HashMap<KeyId, (BatchId, Epoch)>,
     by_state: [u64; 3],
+    /// The ids of signed batches.
+    pub(super) signed: Covered,
     /// Records of signed batches by key.
     pub(super) by_key: HashMap<KeyId, u64>,
 }
@@ -24,6 +26,9 @@ impl Batches {
     pub fn see(&mut self, batch: &BatchRow) -> Vec<Breach> {
         let (id, records, mut breaches) = (batch.id, &batch.records, Vec::new());
         self.by_state[batch.state as usize] += 1;
+        if batch.state == BatchState::Signed {
+            self.signed.add(id.0, id.0);
+        }
         if let (BatchState::Signed, Some(key)) = (batch.state, batch.key) {
             *self.by_key.entry(key).or_default() += batch.stored_span.2;
         }
@@ -36,7 +41,7 @@ impl Batches {
             return breaches;
         }
         for (first, last) in records.ranges() {
-            let twice = self.covered.add(first, last);
+            let twice = self.covered.add(first.0, last.0).map(RecordId);
             breaches.extend(twice.map(|record| Breach::InTwoBatches { record, batch: id }));
         }
         let state = batch.state.name();
@@ -54,7 +59,7 @@ impl Batches {
 
     /// Whether one of the batches so far has the record.
     pub fn contain(&self, record: RecordId) -> bool {
-        self.covered.contains(record)
+        self.covered.contains(record.0)
     }
 
     /// How many batches are open, leased and signed.

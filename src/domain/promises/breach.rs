@@ -1,6 +1,6 @@
 //! Every way in which a promise can be broken, with its evidence.
 
-use crate::domain::{BatchId, Epoch, KeyId, RecordId};
+use crate::domain::{BatchId, Epoch, KeyId, Place, RecordId};
 
 /// One broken promise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -26,6 +26,16 @@ pub enum Breach {
         stored: i64,
         /// The sum over its batches.
         expected: u64,
+    },
+    /// A key has more signatures than its limit allows.
+    #[error("key {key}: it has {stored} signatures, but its limit is {limit}")]
+    TooManySignatures {
+        /// The key.
+        key: KeyId,
+        /// How many are stored.
+        stored: i64,
+        /// How many are allowed.
+        limit: i64,
     },
 
     /// The first record, last record or number of records differs from the runs in the row, or there is no record.
@@ -207,6 +217,43 @@ pub enum Breach {
         record: RecordId,
     },
 
+    /// A position of the feed is missing.
+    #[error("feed: position {place} comes after position {before}")]
+    FeedHasGap {
+        /// The position before the gap.
+        before: Place,
+        /// The next one that exists.
+        place: Place,
+    },
+    /// A batch has more than one position.
+    #[error("batch {batch}: it has position {place} of the feed, and an earlier one")]
+    TwoPositions {
+        /// The batch.
+        batch: BatchId,
+        /// The later of the two.
+        place: Place,
+    },
+    /// A batch has a position before it is signed.
+    #[error("batch {batch}: it has position {place} of the feed, but is not signed")]
+    PositionTooEarly {
+        /// The batch.
+        batch: BatchId,
+        /// Its position.
+        place: Place,
+    },
+    /// A reader of the feed would never see a signed batch.
+    #[error("batch {batch}: it is signed, but has no position in the feed, and does not wait for one")]
+    NoPosition {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A reader was shown another batch at a position than the one that has it now.
+    #[error("feed: a reader was shown another batch at position {place}")]
+    PositionChanged {
+        /// The position.
+        place: Place,
+    },
+
     /// The number of rows differs from the sum over the batches.
     #[error("{what}: the batches add up to {expected}, but there are {found}")]
     WrongTotal {
@@ -246,6 +293,12 @@ impl Breach {
             | Self::RecordMissing { .. }
             | Self::WrongTotal { .. } => "P5",
             Self::ShownOtherwise { .. } => "P6",
+            Self::TooManySignatures { .. } => "P7",
+            Self::FeedHasGap { .. }
+            | Self::TwoPositions { .. }
+            | Self::PositionTooEarly { .. }
+            | Self::NoPosition { .. }
+            | Self::PositionChanged { .. } => "P8",
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{Breach, Moment};
-use crate::domain::{BatchId, BatchRow, BatchState, RecordId};
+use crate::domain::{BatchId, BatchRow, BatchState, Place, RecordId};
 
-/// Remembers the last moment, and every signature that a client was shown.
+/// Remembers the last moment, every signature that a client was shown, and every position.
 #[derive(Default)]
 pub struct History {
     batches: BTreeMap<BatchId, BatchRow>,
     shown: BTreeMap<RecordId, Vec<u8>>,
+    positions: BTreeMap<Place, BatchId>,
 }
 
 impl History {
@@ -19,12 +20,23 @@ impl History {
         (first != signature).then_some(Breach::ShownOtherwise { record })
     }
 
-    /// Takes the next moment, and returns what has changed against the rules. All stored signatures count as shown.
+    /// Notes that a reader was shown this batch at this position. Returns a breach if a reader was shown another one before.
+    pub fn show_position(&mut self, place: Place, batch: BatchId) -> Option<Breach> {
+        let first = *self.positions.entry(place).or_insert(batch);
+        (first != batch).then_some(Breach::PositionChanged { place })
+    }
+
+    /// Takes the next moment, and returns what has changed against the rules. All stored signatures and positions count as
+    /// shown.
     pub fn see(&mut self, moment: &Moment<'_>) -> Vec<Breach> {
         let now: BTreeMap<_, _> = moment.batches.iter().map(|batch| (batch.id, batch)).collect();
         let changed = self.batches.values().filter_map(|before| change(before, now.get(&before.id).copied()));
         let mut breaches: Vec<_> = changed.collect();
         breaches.extend(moment.check_shown(self.shown.iter().map(|(record, value)| (*record, &**value))));
+        let now: BTreeMap<_, _> = moment.feed.iter().copied().collect();
+        let moved = self.positions.iter().filter(|(place, batch)| now.get(place) != Some(batch));
+        breaches.extend(moved.map(|(place, _)| Breach::PositionChanged { place: *place }));
+        self.positions.extend(now);
         self.batches = moment.batches.iter().map(|batch| (batch.id, batch.clone())).collect();
         for fact in moment.records {
             if let Some((_, value)) = fact.signature {

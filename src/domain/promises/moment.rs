@@ -1,7 +1,7 @@
 //! Checks all rows at one moment, if they fit into memory.
 
-use super::{Batches, Breach, Counts, Invalid, Records, check_counts};
-use crate::domain::{BatchId, BatchRow, KeyId, RecordId};
+use super::{Batches, Breach, Counts, Feed, Invalid, KeyFact, Records, check_counts};
+use crate::domain::{BatchId, BatchRow, Place, RecordId};
 
 /// All rows at one moment, while no process is at work.
 #[derive(Clone, Copy)]
@@ -10,8 +10,12 @@ pub struct Moment<'a> {
     pub batches: &'a [BatchRow],
     /// All records, in id order. A record with two signatures is listed twice.
     pub records: &'a [RecordFact<'a>],
-    /// All keys, each with its signature count.
-    pub keys: &'a [(KeyId, i64)],
+    /// All keys.
+    pub keys: &'a [KeyFact],
+    /// The feed, in the order of positions.
+    pub feed: &'a [(Place, BatchId)],
+    /// Signed batches that wait for a position.
+    pub unsequenced: &'a [BatchId],
     /// How many rows there are.
     pub counts: Counts,
 }
@@ -42,8 +46,21 @@ impl Moment<'_> {
             }
             breaches.extend(records.end().breaches);
         }
-        breaches.extend(self.keys.iter().filter_map(|(key, count)| batches.check_key(*key, *count, *count)));
+        breaches.extend(self.keys.iter().flat_map(|key| batches.check_key(*key, key.signatures)));
         breaches.extend(self.records.iter().filter_map(|fact| misplaced(fact, batches.contain(fact.record))));
+        breaches.extend(self.check_feed(&batches));
+        breaches
+    }
+
+    fn check_feed(&self, batches: &Batches) -> Vec<Breach> {
+        let state = |id: BatchId| {
+            let found = self.batches.binary_search_by_key(&id, |batch| batch.id).ok();
+            found.map(|place| self.batches[place].state)
+        };
+        let mut feed = Feed::default();
+        let seen = self.feed.iter().flat_map(|(place, batch)| feed.see(*place, *batch, state(*batch)));
+        let mut breaches: Vec<_> = seen.collect();
+        breaches.extend(feed.check_signed(batches, self.unsequenced));
         breaches
     }
 

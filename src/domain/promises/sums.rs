@@ -3,6 +3,17 @@
 use super::{Batches, Breach};
 use crate::domain::KeyId;
 
+/// What is known of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFact {
+    /// The key.
+    pub key: KeyId,
+    /// Its signature count.
+    pub signatures: i64,
+    /// The most signatures that it may have.
+    pub limit: Option<i64>,
+}
+
 /// Counted rows, all at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -33,11 +44,17 @@ pub fn check_counts(counts: Counts) -> Vec<Breach> {
 
 impl Batches {
     /// Checks the signature count of a key, after all batches were seen. The sum over the batches lies between the
-    /// counts before (`before`) and after (`stored`) the batches were read, because signatures are only added.
-    /// When no process signs, the three numbers are equal.
-    pub fn check_key(&self, key: KeyId, before: i64, stored: i64) -> Option<Breach> {
+    /// counts before (`before`) and after the batches were read, because signatures are only added. When no process
+    /// signs, the three numbers are equal. None of them is above the limit, which is never set below the count.
+    pub fn check_key(&self, fact: KeyFact, before: i64) -> Vec<Breach> {
+        let KeyFact { key, signatures: stored, limit } = fact;
         let expected = self.by_key.get(&key).copied().unwrap_or(0);
-        let is_possible = i64::try_from(expected).is_ok_and(|sum| (before..=stored).contains(&sum));
-        (!is_possible).then_some(Breach::WrongSignatureCount { key, stored, expected })
+        let sum = i64::try_from(expected).unwrap_or(i64::MAX);
+        let miscounted = !(before..=stored).contains(&sum);
+        let exceeded = limit.filter(|limit| sum.max(stored) > *limit);
+        let miscounted = miscounted.then_some(Breach::WrongSignatureCount { key, stored, expected });
+        let exceeded =
+            exceeded.map(|limit| Breach::TooManySignatures { key, stored: sum.max(stored), limit });
+        miscounted.into_iter().chain(exceeded).collect()
     }
 }

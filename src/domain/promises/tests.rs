@@ -1,14 +1,16 @@
 //! Each rule is broken once, and exactly that breach is seen.
 
 use super::*;
-use crate::domain::{BatchId, BatchRow, BatchState, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
+use crate::domain::{BatchId, BatchRow, BatchState, Epoch, KeyId, NodeId, Place, RecordId, Runs, Scheme};
 
 /// All rows of a small database.
 #[derive(Clone)]
 struct Rows {
     batches: Vec<BatchRow>,
     records: Vec<RecordFact<'static>>,
-    keys: Vec<(KeyId, i64)>,
+    keys: Vec<KeyFact>,
+    feed: Vec<(Place, BatchId)>,
+    unsequenced: Vec<BatchId>,
     counts: Counts,
 }
 
@@ -51,12 +53,16 @@ fn sound() -> Rows {
     records[0].signature = Some((BatchId(1), b"good"));
     records[1].signature = Some((BatchId(1), b"good"));
     let counts = Counts { records: 6, signatures: 2, batches: 3, unbatched: 1, in_batches: 5, in_signed: 2 };
-    Rows { batches, records, keys: vec![(KeyId(1), 2), (KeyId(2), 0)], counts }
+    let keys = [(1, 2, Some(2)), (2, 0, None)];
+    let keys = keys.map(|(id, signatures, limit)| KeyFact { key: KeyId(id), signatures, limit });
+    let (feed, unsequenced) = (vec![(Place(1), BatchId(1))], Vec::new());
+    Rows { batches, records, keys: keys.to_vec(), feed, unsequenced, counts }
 }
 
 impl Rows {
     fn moment(&self) -> Moment<'_> {
-        Moment { batches: &self.batches, records: &self.records, keys: &self.keys, counts: self.counts }
+        let Self { batches, records, keys, feed, unsequenced, counts } = self;
+        Moment { batches, records, keys, feed, unsequenced, counts: *counts }
     }
 }
 
@@ -186,13 +192,25 @@ fn p3_all_records_of_a_signed_batch_have_a_valid_signature_and_no_others() {
 #[test]
 fn p3_a_key_counts_its_signatures() {
     let expected = |stored| [Breach::WrongSignatureCount { key: KeyId(1), stored, expected: 2 }];
-    assert_eq!(found(|rows| rows.keys[0].1 = 3), expected(3));
-    assert_eq!(found(|rows| rows.keys[0].1 = 1), expected(1));
+    let counted =
+        |count| found(|rows| rows.keys[0] = KeyFact { signatures: count, limit: None, ..rows.keys[0] });
+    assert_eq!(counted(3), expected(3));
+    assert_eq!(counted(1), expected(1));
     // Signatures that were stored during the check may be counted or not.
     let mut batches = Batches::default();
     sound().batches.iter().for_each(|batch| drop(batches.see(batch)));
-    assert_eq!(batches.check_key(KeyId(1), 0, 9), None);
-    assert!(batches.check_key(KeyId(1), 3, 9).is_some());
+    let fact = KeyFact { key: KeyId(1), signatures: 9, limit: None };
+    assert_eq!(batches.check_key(fact, 0), []);
+    assert!(!batches.check_key(fact, 3).is_empty());
+}
+
+#[test]
+fn p7_a_key_has_no_more_signatures_than_its_limit() {
+    let exceeded = |stored, limit| Breach::TooManySignatures { key: KeyId(1), stored, limit };
+    assert_eq!(found(|rows| rows.keys[0].limit = Some(1)), [exceeded(2, 1)]);
+    let miscounted = found(|rows| rows.keys[0] = KeyFact { signatures: 1, limit: Some(1), ..rows.keys[0] });
+    let wrong = Breach::WrongSignatureCount { key: KeyId(1), stored: 1, expected: 2 };
+    assert_eq!(miscounted, [wrong, exceeded(2, 1)], "a wrong count hides nothing");
 }
 
 #[test]
@@ -288,4 +306,40 @@ fn p6_what_was_shown_is_what_is_stored() {
     assert_eq!(history.show(ONE, b"other"), Some(Breach::ShownOtherwise { record: ONE }));
     assert_eq!(history.show(RecordId(3), b"early"), None);
     assert_eq!(history.see(&rows.moment()), [Breach::ShownOtherwise { record: RecordId(3) }]);
+}
+
+#[test]
+fn p8_each_signed_batch_has_one_position_and_positions_are_dense() {
+    let (first, second) = (Place(1), Place(2));
+    assert_eq!(found(|rows| rows.feed.clear()), [Breach::NoPosition { batch: FIRST }]);
+    let waits = |rows: &mut Rows| {
+        rows.feed.clear();
+        rows.unsequenced = vec![FIRST];
+    };
+    assert_eq!(found(waits), []);
+    let gap = Breach::FeedHasGap { before: Place(0), place: second };
+    assert_eq!(found(|rows| rows.feed[0].0 = second), [gap]);
+    let twice = Breach::TwoPositions { batch: FIRST, place: second };
+    assert_eq!(found(|rows| rows.feed.push((second, FIRST))), [twice]);
+    for batch in [SECOND, THIRD, BatchId(9)] {
+        let early = Breach::PositionTooEarly { batch, place: second };
+        assert_eq!(found(|rows| rows.feed.push((second, batch))), [early]);
+    }
+    let missing =
+        [Breach::PositionTooEarly { batch: SECOND, place: first }, Breach::NoPosition { batch: FIRST }];
+    assert_eq!(found(|rows| rows.feed[0].1 = SECOND), missing);
+}
+
+#[test]
+fn p8_a_position_that_was_shown_never_changes() {
+    let changed = |place| [Breach::PositionChanged { place: Place(place) }];
+    assert_eq!(found_later(|rows| rows.feed[0].1 = SECOND), changed(1));
+    assert_eq!(found_later(|rows| rows.feed.clear()), changed(1));
+    assert_eq!(found_later(|rows| rows.feed.push((Place(2), SECOND))), []);
+
+    let (rows, mut history) = (sound(), History::default());
+    assert_eq!(history.show_position(Place(1), FIRST), None);
+    assert_eq!(history.show_position(Place(2), SECOND), None);
+    assert_eq!(history.show_position(Place(2), FIRST), Some(Breach::PositionChanged { place: Place(2) }));
+    assert_eq!(history.see(&rows.moment()), changed(2), "it was shown before it was stored");
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::Fingerprint,
+    domain::{Fingerprint, SessionParent},
     http::names::{ScopeName, TokenStateName},
     store::TokenRow,
 };
@@ -45,6 +45,10 @@ pub struct TokenBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     last_used_at: Option<String>,
+    /// Of a session of the dashboard: the id of the token that it was made with, or `terminal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parent: Option<String>,
 }
 
 impl From<&TokenRow> for TokenBody {
@@ -60,6 +64,7 @@ impl From<&TokenRow> for TokenBody {
             previous_until: row.previous_until.clone(),
             revoked_at: row.revoked_at.clone(),
             last_used_at: row.last_used_at.clone(),
+            parent: row.parent.as_ref().map(SessionParent::to_string),
         }
     }
 }

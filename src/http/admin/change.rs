@@ -45,7 +45,7 @@ pub struct Wanted {
     #[schema(value_type = Vec<ScopeName>, min_items = 1)]
     scopes: Vec<String>,
     /// How long it may be used, such as `90d`, or `never`; 90 days if absent.
-    #[schema(pattern = "^(never|[0-9]{1,5}(d|h|min|s))$")]
+    #[schema(pattern = "^(never|[1-9][0-9]{0,2}d|[1-9][0-9]{0,3}(h|min|s))$")]
     expires_in: Option<String>,
     /// A client certificate in PEM whose key stands for the token, which then has no secret.
     client_certificate: Option<String>,
@@ -57,10 +57,10 @@ pub struct Wanted {
 #[serde(deny_unknown_fields)]
 pub struct HowToRotate {
     /// How long the old secret can still be used, such as `24h`, which is usual.
-    #[schema(pattern = "^[0-9]{1,5}(d|h|min|s)$")]
+    #[schema(pattern = "^([0-9]{1,3}d|[0-9]{1,4}(h|min|s))$")]
     overlap: Option<String>,
     /// How long the token may be used from now on, such as `90d`, or `never`; 90 days if absent.
-    #[schema(pattern = "^(never|[0-9]{1,5}(d|h|min|s))$")]
+    #[schema(pattern = "^(never|[1-9][0-9]{0,2}d|[1-9][0-9]{0,3}(h|min|s))$")]
     expires_in: Option<String>,
 }
 
@@ -101,7 +101,7 @@ pub async fn create(
             let mut created = HttpResponse::Created();
             created.insert_header((LOCATION, format!("/v1/tokens/{id}")));
             let secret = token.ok().map(|token| token.text().to_string());
-            Ok(answer::json(created, &NewTokenBody { secret, token: TokenBody::from(&row) }))
+            Ok(answer::json(created, &NewTokenBody { secret, token: TokenBody::from(&*row) }))
         }
         AddTokenVerdict::CertificateTaken(_) => Err(Problem::new(Kind::CertificateTaken)),
     }
@@ -142,6 +142,9 @@ pub async fn rotate(
         RotateTokenVerdict::IsRevoked => Err(Problem::new(Kind::RevokedIsFinal)),
         RotateTokenVerdict::HasCertificate => {
             Err(invalid("A client certificate stands for this token, so it has no secret."))
+        }
+        RotateTokenVerdict::IsSession => {
+            Err(invalid("A session cannot be rotated: revoke it, and sign in again."))
         }
         RotateTokenVerdict::NoSuchToken => Err(Problem::new(Kind::NotFound)),
     }

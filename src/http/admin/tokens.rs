@@ -16,6 +16,7 @@ use crate::{
         problem::{Kind, Problem},
         query::{self, Query, limit, parsed},
     },
+    store::Store,
 };
 
 /// Which tokens to list.
@@ -30,6 +31,10 @@ pub struct Page {
     /// How many: 1 to 1000, usually 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// Whether to list the sessions of the dashboard instead, until a week after their end.
+    #[serde(default)]
+    #[param(value_type = Option<bool>)]
+    sessions: bool,
 }
 
 /// A page of tokens.
@@ -48,8 +53,13 @@ pub struct TokensBody {
     responses((status = 200, description = "A page of tokens", body = TokensBody))
 )]
 pub async fn list(app: Data<App>, Query(page): Query<Page>) -> Result<HttpResponse, Problem> {
-    let (limit, after) = (limit(page.limit)?, page.after);
-    let found = app.read(move |store| store.tokens(after, limit + 1)).await?;
+    let Page { after, sessions, .. } = page;
+    let limit = limit(page.limit)?;
+    let list = move |store: &dyn Store| match sessions {
+        false => store.tokens(after, limit + 1),
+        true => store.sessions(after, limit + 1),
+    };
+    let found = app.read(list).await?;
     let (tokens, next) = query::page(found, limit, |row| row.id.to_string());
     Ok(answer::ok(&TokensBody { tokens: tokens.iter().map(TokenBody::from).collect(), next }))
 }

@@ -1,6 +1,7 @@
 //! Frames: the text of one Server-Sent Event.
 
 use actix_web::web::Bytes;
+use humantime::format_rfc3339_millis;
 use serde::Serialize;
 use serde_json::json;
 
@@ -29,7 +30,7 @@ impl Frame {
 
     /// An event that a client which reconnects gets again. `run` tells the events of one process from those of others.
     pub fn lasting(run: u32, happened: &Happened) -> Self {
-        let (kind, data) = match &happened.event {
+        let (kind, mut data) = match &happened.event {
             Event::KeySuspended { key, reason } => {
                 ("key-suspended", json!({ "key_id": key.to_string(), "reason": reason }))
             }
@@ -40,6 +41,7 @@ impl Frame {
             Event::DatabaseAway => ("database-away", json!({})),
             Event::DatabaseBack => ("database-back", json!({})),
         };
+        data["at"] = format_rfc3339_millis(happened.at).to_string().into();
         Self { kind, text: text(kind, Some(format!("{run:08x}-{}", happened.number)), &data) }
     }
 }
@@ -63,16 +65,19 @@ fn text(kind: &str, id: Option<String>, data: &impl Serialize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
     use crate::domain::{BatchId, Epoch, KeyId};
 
     #[test]
     fn an_event_is_three_lines_and_a_blank_one() {
         let event = Event::KeySuspended { key: KeyId(7), reason: "a\n\"b\"".to_owned() };
-        let frame = Frame::lasting(0xab, &Happened { number: 12, event });
+        let frame = Frame::lasting(0xab, &Happened { number: 12, at: UNIX_EPOCH, event });
         assert_eq!(
             frame.text,
-            "id: 000000ab-12\nevent: key-suspended\ndata: {\"key_id\":\"7\",\"reason\":\"a\\n\\\"b\\\"\"}\n\n"
+            "id: 000000ab-12\nevent: key-suspended\n\
+             data: {\"at\":\"1970-01-01T00:00:00.000Z\",\"key_id\":\"7\",\"reason\":\"a\\n\\\"b\\\"\"}\n\n"
         );
         assert_eq!(number(0xab, "000000ab-12"), Some(12));
         for id in ["", "12", "000000ac-12", "000000ab-", "000000ab--1", "000000ab-+1", "000000ab-1x"] {
@@ -89,7 +94,8 @@ mod tests {
             Event::DatabaseAway,
             Event::DatabaseBack,
         ];
-        let kinds = events.map(|event| Frame::lasting(0, &Happened { number: 1, event }).kind);
+        let kinds =
+            events.map(|event| Frame::lasting(0, &Happened { number: 1, at: UNIX_EPOCH, event }).kind);
         assert_eq!(kinds, KINDS[2..]);
     }
 }

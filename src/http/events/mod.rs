@@ -1,6 +1,6 @@
 //! `GET /v1/events`: what happens, as Server-Sent Events (the HTML standard, section 9.2).
 
 mod feeding;
-mod frame;
+pub mod frame;
 pub mod stream;
 pub mod viewers;

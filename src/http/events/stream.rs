@@ -51,8 +51,8 @@ pub struct Filter {
 /// What happens, as Server-Sent Events.
 ///
 /// The event `status` comes each second, with the object of `GET /v1/status`. `signed` names the batches that this
-/// process has stored. The others are about this process and its view of the database; they have an id, and a client
-/// that sends it as Last-Event-ID gets those that it missed, 256 at most. The stream ends when the token expires or the
+/// process has stored. The others are about this process and its view of the database; they have a time and an id, and a
+/// client that sends the id as Last-Event-ID gets those that it missed, 256 at most. The stream ends when the token expires or the
 /// service stops.
 #[utoipa::path(
     get,

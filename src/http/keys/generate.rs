@@ -10,9 +10,9 @@ use utoipa::{
     openapi::schema::{Object, ObjectBuilder, Type},
 };
 
-use super::shape::KeyBody;
+use super::{change::LimitsChange, shape::KeyBody};
 use crate::{
-    domain::By,
+    domain::{By, KeyLimits, KeyState},
     http::{
         answer,
         app::App,
@@ -40,6 +40,27 @@ pub struct NewKeys {
     /// Bits of the modulus: 2048, 3072 or 4096.
     #[schema(schema_with = sizes)]
     bits: u32,
+    /// How many signatures each of them may make in all.
+    #[schema(minimum = 1, maximum = 9007199254740991i64, example = 1000000)]
+    max_signatures: Option<i64>,
+    /// From when on batches may be leased with them, by the database's clock (RFC 3339, in UTC).
+    #[schema(example = "2027-01-01T00:00:00Z")]
+    not_before: Option<String>,
+    /// From when on no batch is leased with them any more (RFC 3339, in UTC).
+    #[schema(example = "2028-01-01T00:00:00Z")]
+    not_after: Option<String>,
+}
+
+impl NewKeys {
+    fn limits(&mut self) -> Result<KeyLimits, Problem> {
+        let change = LimitsChange {
+            max_signatures: self.max_signatures.map(Some),
+            not_before: self.not_before.take().map(Some),
+            not_after: self.not_after.take().map(Some),
+        };
+        let limits = KeyLimits::default().changed(&change.try_into()?, KeyState::Active, 0, 0);
+        limits.map_err(|refusal| Problem::because(Kind::InvalidRequest, refusal.to_string()))
+    }
 }
 
 /// The sizes that may be asked for.
@@ -54,7 +75,7 @@ fn sizes() -> Object {
 
 impl Default for NewKeys {
     fn default() -> Self {
-        Self { count: 1, bits: 2048 }
+        Self { count: 1, bits: 2048, max_signatures: None, not_before: None, not_after: None }
     }
 }
 
@@ -88,7 +109,8 @@ pub async fn generate(
     caller: Caller,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let NewKeys { count, bits } = json::read(&request, payload, BODY, &app).await?;
+    let mut new: NewKeys = json::read(&request, payload, BODY, &app).await?;
+    let (count, bits, limits) = (new.count, new.bits, new.limits()?);
     if !(1..=COUNT).contains(&count) || !SIZES.contains(&bits) {
         let detail = "Ask for 1 to 20 keys of 2048, 3072 or 4096 bits.";
         return Err(Problem::because(Kind::InvalidRequest, detail));
@@ -99,7 +121,7 @@ pub async fn generate(
         app.stopping().refuse()?;
         let (keyring, by) = (app.keyring().clone(), caller.by());
         // A client that has gone drops this future: the key that is being made is then not stored.
-        let made = web::block(move || made(&keyring, bits)).await;
+        let made = web::block(move || made(&keyring, bits, limits)).await;
         let made = made.map_err(|_| Problem::new(Kind::Internal))?.map_err(refused)?;
         let row = app.change(move |store| added(store, &made, &by)).await?;
         keys.push(KeyBody::from(&row));
@@ -108,7 +130,7 @@ pub async fn generate(
     Ok(answer::json(HttpResponse::Created(), &NewKeysBody { keys }))
 }
 
-fn made(keyring: &Keyring, bits: u32) -> Result<NewKey, SignerError> {
+fn made(keyring: &Keyring, bits: u32, limits: KeyLimits) -> Result<NewKey, SignerError> {
     let key = signer::generate(bits)?;
     let public_key = key.public_key();
     Ok(NewKey {
@@ -116,6 +138,7 @@ fn made(keyring: &Keyring, bits: u32) -> Result<NewKey, SignerError> {
         public_key: public_key.spki().to_vec(),
         bits: public_key.bits(),
         material: keyring.seal(&key)?,
+        limits,
     })
 }
 

@@ -91,6 +91,10 @@ pub async fn list(app: Data<App>, Query(filter): Query<Filter>) -> Result<HttpRe
 )]
 pub async fn one(app: Data<App>, name: Path<String>) -> Result<HttpResponse, Problem> {
     let name = fingerprint(&name)?;
-    let found = app.read(move |store| store.key_named(&name)).await?;
-    Ok(answer::ok(&KeyBody::from(&found.ok_or(Problem::new(Kind::NotFound))?)))
+    let found = app.read(move |store| {
+        let Some(key) = store.key_named(&name)? else { return Ok(None) };
+        let stored = store.certificates(Some(key.id))?;
+        Ok(Some(KeyBody::with_certificates(&key, stored.first().map(|(_, stored)| stored.as_slice()))))
+    });
+    Ok(answer::ok(&found.await?.ok_or(Problem::new(Kind::NotFound))?))
 }

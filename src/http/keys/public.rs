@@ -1,5 +1,7 @@
 //! The public halves: `GET /v1/keys/{fingerprint}.pem`, `.jwk`, and `GET /v1/jwks.json`. Anybody may read them.
 
+use std::collections::HashMap;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::CONTENT_TYPE,
@@ -22,7 +24,7 @@ use crate::{
         query::{Query, parsed},
     },
     signer::PublicKey,
-    store::{KeyOrder, KeyPage, KeyRow},
+    store::{KeyOrder, KeyPage, KeyRow, Store, StoreError},
 };
 
 /// Which keys a set has.
@@ -71,8 +73,9 @@ pub async fn pem(request: HttpRequest, app: Data<App>, name: Path<String>) -> Re
     )
 )]
 pub async fn jwk(request: HttpRequest, app: Data<App>, name: Path<String>) -> Result<HttpResponse, Problem> {
-    let key = key(&app, fingerprint(&name)?).await?;
-    let jwk = Jwk::of(&key).ok_or(Problem::new(Kind::NotFound))?;
+    let name = fingerprint(&name)?;
+    let jwk = app.read(move |store| jwk_named(store, &name)).await?;
+    let (_, jwk) = jwk.ok_or(Problem::new(Kind::NotFound))?;
     shown(&request, "application/jwk+json", json(&jwk))
 }
 
@@ -96,8 +99,8 @@ pub async fn jwks(
     let is_meant = |state: KeyState| filter.state.is_none_or(|wanted| wanted == state);
     let keys: Vec<Jwk> = match filter.kid {
         Some(kid) => {
-            let found = app.read(move |store| store.key_named(&kid)).await?;
-            found.filter(|key| is_meant(key.state)).iter().filter_map(Jwk::of).collect()
+            let found = app.read(move |store| jwk_named(store, &kid)).await?;
+            found.filter(|(state, _)| is_meant(*state)).map(|(_, jwk)| jwk).into_iter().collect()
         }
         None => {
             let all = app.key_set().keys(read_all(&app)).await?;
@@ -128,12 +131,22 @@ async fn key(app: &App, name: Fingerprint) -> Result<KeyRow, Problem> {
     app.read(move |store| store.key_named(&name)).await?.ok_or(Problem::new(Kind::NotFound))
 }
 
+/// The key with this fingerprint, if it is there and parses.
+fn jwk_named(store: &dyn Store, name: &Fingerprint) -> Result<Option<(KeyState, Jwk)>, StoreError> {
+    let Some(key) = store.key_named(name)? else { return Ok(None) };
+    let certificates = store.certificates(Some(key.id))?;
+    let jwk = Jwk::of(&key, certificates.first().map(|(_, stored)| stored.as_slice()));
+    Ok(jwk.map(|jwk| (key.state, jwk)))
+}
+
 /// Parses the keys on a database thread, because the thread that answers has other clients, too.
 async fn read_all(app: &App) -> Result<Vec<(KeyState, Jwk)>, Problem> {
     app.read(|store| {
         let keys =
             store.key_page(KeyPage { order: KeyOrder::Added(None), state: None, limit: usize::MAX })?;
-        Ok(keys.iter().filter_map(|key| Some((key.state, Jwk::of(key)?))).collect())
+        let certificates: HashMap<_, _> = store.certificates(None)?.into_iter().collect();
+        let jwk = |key: &KeyRow| Jwk::of(key, certificates.get(&key.id).map(Vec::as_slice));
+        Ok(keys.iter().filter_map(|key| Some((key.state, jwk(key)?))).collect())
     })
     .await
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
+use super::shape::x5c;
 use crate::{domain::KeyState, http::problem::Problem, signer::PublicKey, store::KeyRow};
 
 /// A public key as a JSON Web Key (RFC 7518, section 6.3.1). It has no `alg`, because a key may be used with several
@@ -23,11 +24,15 @@ pub struct Jwk {
     n: String,
     /// The public exponent.
     e: String,
+    /// Its certificates, if there are some: DER in base64, its own first, then each issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x5c: Option<Vec<String>>,
 }
 
 impl Jwk {
-    /// The public half of a key; `None` for a stored key that does not parse, which verifies nothing.
-    pub fn of(key: &KeyRow) -> Option<Self> {
+    /// The public half of a key, with the certificates that are stored of it; `None` for a stored key that does not parse,
+    /// which verifies nothing.
+    pub fn of(key: &KeyRow, certificates: Option<&[u8]>) -> Option<Self> {
         let (n, e) = PublicKey::from_spki(&key.public_key).ok()?.numbers();
         Some(Self {
             kty: "RSA",
@@ -35,6 +40,7 @@ impl Jwk {
             kid: key.fingerprint.to_string(),
             n: BASE64URL_NOPAD.encode(&n),
             e: BASE64URL_NOPAD.encode(&e),
+            x5c: certificates.and_then(|stored| x5c(key, stored)),
         })
     }
 }

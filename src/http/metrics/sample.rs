@@ -4,7 +4,7 @@ use std::fmt;
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, NoLabelSet},
+    encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet},
     metrics::MetricType,
 };
 
@@ -34,8 +34,14 @@ pub enum Value {
     Gauge(f64),
     /// One gauge for each value of the label.
     Gauges(&'static str, Vec<(&'static str, f64)>),
+    /// One counter for each value of the label.
+    Counters(&'static str, Vec<(&'static str, f64)>),
+    /// A gauge of 1 whose label says something.
+    Info(&'static str, &'static str),
     /// A histogram in seconds.
     Histogram(Timings),
+    /// One histogram in seconds for each value of the label.
+    Histograms(&'static str, Vec<(&'static str, Timings)>),
 }
 
 impl Collector for Samples {
@@ -47,9 +53,9 @@ impl Collector for Samples {
 impl Sample {
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let kind = match self.value {
-            Value::Counter(_) => MetricType::Counter,
-            Value::Gauge(_) | Value::Gauges(..) => MetricType::Gauge,
-            Value::Histogram(_) => MetricType::Histogram,
+            Value::Counter(_) | Value::Counters(..) => MetricType::Counter,
+            Value::Gauge(_) | Value::Gauges(..) | Value::Info(..) => MetricType::Gauge,
+            Value::Histogram(_) | Value::Histograms(..) => MetricType::Histogram,
         };
         let mut metric = encoder.encode_descriptor(self.name, self.help, None, kind)?;
         match &self.value {
@@ -58,10 +64,19 @@ impl Sample {
             Value::Gauges(label, values) => values
                 .iter()
                 .try_for_each(|(name, value)| metric.encode_family(&[(*label, *name)])?.encode_gauge(value)),
-            Value::Histogram(timings) => {
-                let Timings { seconds, buckets } = timings;
-                metric.encode_histogram::<NoLabelSet>(*seconds, timings.count(), buckets, None)
-            }
+            Value::Counters(label, values) => values.iter().try_for_each(|(name, value)| {
+                metric.encode_family(&[(*label, *name)])?.encode_counter::<NoLabelSet, f64, f64>(value, None)
+            }),
+            Value::Info(label, name) => metric.encode_family(&[(*label, *name)])?.encode_gauge(&1),
+            Value::Histogram(timings) => histogram(&mut metric, timings),
+            Value::Histograms(label, all) => all.iter().try_for_each(|(name, timings)| {
+                histogram(&mut metric.encode_family(&[(*label, *name)])?, timings)
+            }),
         }
     }
+}
+
+fn histogram(metric: &mut MetricEncoder<'_>, timings: &Timings) -> fmt::Result {
+    let Timings { seconds, buckets } = timings;
+    metric.encode_histogram::<NoLabelSet>(*seconds, timings.count(), buckets, None)
 }

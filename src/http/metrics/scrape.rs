@@ -1,11 +1,13 @@
 //! The values of one scrape: of this process, and of the database.
 
 use super::{
-    super::app::App,
+    super::{app::App, snapshot::Look},
     sample::{Sample, Value},
 };
 use crate::{
-    actors::{Counters, Vitals},
+    actors::{Counters, Vitals, messages::FailureReason},
+    domain::Refusal,
+    intake,
     store::Status,
 };
 
@@ -15,8 +17,16 @@ pub async fn samples(app: &App) -> Vec<Sample> {
     let status = app.status().await.ok();
     let mut samples = of_counters(app.counters());
     samples.extend(of_vitals(app.vitals(), app.parts().signing_threads()));
+    samples.extend(of_batches(app.counters(), app.vitals()));
+    samples.extend(of_certificate(app));
+    samples.extend(app.taking().map(of_intake).into_iter().flatten());
+    samples.push(Sample {
+        name: "build_info",
+        help: "The version of the service",
+        value: Value::Info("version", env!("CARGO_PKG_VERSION")),
+    });
     samples.push(gauge("database_up", "Whether the database answered", f64::from(status.is_some())));
-    samples.extend(status.iter().flat_map(|status| of_status(status)));
+    samples.extend(status.iter().flat_map(|look| of_look(look)));
     samples
 }
 
@@ -29,7 +39,14 @@ fn of_counters(counters: &Counters) -> Vec<Sample> {
             "Batches whose signatures were dropped because the lease had ended",
             counters.fenced(),
         ),
-        counter("batches_failed", "Batches that a key failed to sign", counters.failed()),
+        Sample {
+            name: "batches_failed",
+            help: "Batches that were not signed",
+            value: Value::Counters(
+                "reason",
+                FailureReason::ALL.map(|reason| (reason.name(), counters.failed_for(reason) as f64)).into(),
+            ),
+        },
         histogram(
             "commit_seconds",
             "Time to store a group of signed batches, with all attempts",
@@ -55,9 +72,50 @@ fn of_vitals(vitals: &Vitals, threads: usize) -> Vec<Sample> {
     samples
 }
 
+/// How long batches of this process took. The phases follow each other.
+fn of_batches(counters: &Counters, vitals: &Vitals) -> Option<Sample> {
+    let (wait, sign) = vitals.times_per_batch()?;
+    let store = counters.batch_commit_times().read();
+    Some(Sample {
+        name: "batch_seconds",
+        help: "Time for which batches waited for a signing thread, were signed, and were stored",
+        value: Value::Histograms("phase", vec![("wait", wait), ("sign", sign), ("commit", store)]),
+    })
+}
+
+fn of_certificate(app: &App) -> Option<Sample> {
+    let help = "When the server's certificate expires, in seconds since 1970";
+    let expires_at = app.certificate()?.expires_at().as_secs_f64();
+    Some(gauge("tls_expiry_timestamp_seconds", help, expires_at))
+}
+
+/// What this process has taken from a broker.
+fn of_intake(counters: &intake::Counters) -> Vec<Sample> {
+    let is = |state| f64::from(counters.state() == state);
+    vec![
+        Sample {
+            name: "intake_state",
+            help: "What the intake of this process is at: 1 for the state in which it is",
+            value: Value::Gauges("state", intake::State::ALL.map(|state| (state.name(), is(state))).into()),
+        },
+        counter("intake_connections", "Connections of the intake to its broker", counters.connections()),
+        counter("intake_records", "Messages that became records", counters.stored()),
+        counter("intake_repeated", "Messages that were records already", counters.repeated()),
+        Sample {
+            name: "intake_refused",
+            help: "Messages that were refused, counted each time they arrive",
+            value: Value::Counters(
+                "reason",
+                Refusal::ALL.map(|reason| (reason.name(), counters.refused_for(reason) as f64)).into(),
+            ),
+        },
+        counter("intake_acknowledged", "Messages that were acknowledged", counters.acknowledged()),
+    ]
+}
+
 /// Values of the whole database: every node shows the same ones.
-fn of_status(status: &Status) -> Vec<Sample> {
-    let Status { signed, leased, open, unbatched, batches, keys, nodes } = status;
+fn of_look(look: &Look) -> Vec<Sample> {
+    let Status { signed, leased, open, unbatched, refused, batches, keys, barred, nodes, .. } = &**look;
     vec![
         gauges(
             "records",
@@ -79,7 +137,22 @@ fn of_status(status: &Status) -> Vec<Sample> {
                 ("retired", keys.retired),
             ],
         ),
+        gauges(
+            "keys_barred",
+            "Active keys that may not sign now because of their limits",
+            &[
+                ("not-yet-valid", barred.not_yet_valid),
+                ("expired", barred.expired),
+                ("exhausted", barred.exhausted),
+            ],
+        ),
+        gauge("refused_messages", "Messages that are refused, counted up to 100,000", *refused as f64),
         gauge("nodes", "Processes that are registered as nodes", nodes.len() as f64),
+        gauge(
+            "oldest_unsigned_seconds",
+            "How long the oldest record that is not signed has waited, in seconds; 0 if none waits",
+            look.oldest.as_ref().map_or(0.0, |oldest| oldest.age.as_secs_f64()),
+        ),
     ]
 }
 

@@ -46,13 +46,13 @@ fn common(operation: &Operation, needs: Needs) -> Vec<(&'static str, &'static st
         common.push(("413", "The body is too large"));
         common.push(("415", "The body is compressed, or has another media type"));
     }
-    if matches!(needs, Needs::Scope(_)) {
+    if needs != Needs::Nothing {
         common.push(("401", "There is no token, or it is unknown, expired or revoked"));
-        common.push(("403", "The token does not have the scope"));
+        common.push(("403", "The token does not have the scope, or a page of another site used the cookie"));
         common.push(("429", "This client sends too much: wait as long as Retry-After says"));
     }
     let is_about_keys = operation.tags.iter().flatten().any(|tag| tag == "keys");
-    if is_about_keys || matches!(needs, Needs::Scope(_)) {
+    if is_about_keys || needs != Needs::Nothing {
         common.push(("503", "The service is overloaded or stopping, or the database does not answer"));
     }
     common

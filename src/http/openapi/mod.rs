@@ -7,13 +7,13 @@ use utoipa::{
     OpenApi, ToSchema,
     openapi::{
         path::{Operation, PathItem},
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 
 use super::{
-    admin, bulk, events, health, keys, metrics, problems, reading, route::Needs, routes::ROUTES, status,
-    submit,
+    admin, bulk, events, feed, health, history, keys, metrics, problems, reading, route::Needs,
+    routes::ROUTES, session, status, submit,
 };
 
 #[derive(OpenApi)]
@@ -30,13 +30,17 @@ use super::{
         problems::list,
         problems::one,
         status::status,
+        history::shown::history,
+        session::sign_in::sign_in,
+        session::current::read,
+        session::current::sign_out,
         submit::submit,
         bulk::bulk,
         reading::records::by_id,
         reading::records::by_name,
         reading::signature::signature,
         reading::history::history,
-        reading::export::export,
+        feed::signatures,
         reading::verify::verify,
         reading::batches::list,
         reading::batches::one,
@@ -79,8 +83,10 @@ struct Problem {
     request_id: String,
 }
 
-/// The name of the security scheme.
+/// The names of the security schemes. Every operation that takes a token takes a session, too: the document leaves that out,
+/// because programs send tokens.
 const TOKEN: &str = "token";
+const SESSION: &str = "session";
 
 /// The document as it is sent.
 pub fn text() -> Bytes {
@@ -91,13 +97,18 @@ pub fn text() -> Bytes {
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Handlers::openapi();
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    document.components.get_or_insert_default().add_security_scheme(TOKEN, scheme);
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(TOKEN, scheme);
+    let cookie = ApiKeyValue::with_description("signwave", "Over TLS it is called `__Host-signwave`.");
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     for entry in ROUTES {
         let item = document.paths.paths.get_mut(entry.pattern);
         if let Some(operation) = item.and_then(|item| operation(item, &entry.method)) {
-            if let Needs::Scope(scope) = entry.needs {
-                operation.security = Some(vec![SecurityRequirement::new(TOKEN, [scope.name()])]);
-            }
+            operation.security = match entry.needs {
+                Needs::Scope(scope) => Some(vec![SecurityRequirement::new(TOKEN, [scope.name()])]),
+                Needs::Session => Some(vec![SecurityRequirement::new(SESSION, [""; 0])]),
+                Needs::Nothing => None,
+            };
             answers::complete(operation, entry.needs);
         }
     }
@@ -120,7 +131,7 @@ mod tests {
     use super::*;
 
     /// Paths that a browser opens: the document describes what programs call.
-    const FOR_PEOPLE: [&str; 3] = ["/docs", "/docs/{file}", "/openapi.json"];
+    const FOR_PEOPLE: [&str; 5] = ["/", "/assets/{path:.*}", "/docs", "/docs/{file}", "/openapi.json"];
 
     #[test]
     fn the_document_describes_every_route_and_nothing_else() {

@@ -31,6 +31,8 @@ pub struct NodeBody {
     lease_until: String,
     /// How many batches it holds.
     batches: u64,
+    /// Whose keys it can use: `database`, and custodians by their names.
+    custodians: Vec<String>,
 }
 
 impl From<&NodeRow> for NodeBody {
@@ -41,6 +43,7 @@ impl From<&NodeRow> for NodeBody {
             started_at: node.started_at.clone(),
             lease_until: node.lease_until.clone(),
             batches: node.batches,
+            custodians: node.reach.names().map(str::to_owned).collect(),
         }
     }
 }

@@ -15,8 +15,8 @@ pub(super) use verifier::LanesVerifier;
 /// How many digests are signed at once.
 pub const LANES: usize = signwave_lanes::LANES;
 
-/// Groups of up to this many digests are signed by aws-lc, because a group of eight takes as long as about four of its
-/// signatures.
+/// Groups of up to this many digests are signed by aws-lc, because a group of eight takes as long as two and a half to
+/// four of its signatures, depending on the processor.
 const FEW: usize = 4;
 
 /// Signs groups of eight digests in eight lanes. aws-lc signs small groups, and everything on other processors and with

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{AuditId, By, Fingerprint, Scopes, SecretHash, TokenId, TokenName, TokenState, Who},
+    domain::{
+        AuditId, By, Fingerprint, Scopes, SecretHash, SessionParent, TokenId, TokenName, TokenState, Who,
+    },
     store::StoreError,
 };
 
@@ -16,8 +18,8 @@ pub trait Access {
     /// [`StoreError::Refused`] when the id is taken.
     fn add_token(&self, token: &NewToken, by: &By) -> Result<AddTokenVerdict, StoreError>;
 
-    /// Up to `limit` tokens in the order in which they were added, from the one after `after` on. There is none when
-    /// no token has that id.
+    /// Up to `limit` tokens, without the sessions, in the order in which they were added, from the one after `after` on.
+    /// There is none when no token has that id.
     fn tokens(&self, after: Option<TokenId>, limit: usize) -> Result<Vec<TokenRow>, StoreError>;
 
     /// One token, with the hashes of its secrets; `None` if there is no such token.
@@ -27,7 +29,8 @@ pub trait Access {
     /// none that is not revoked.
     fn token_of_certificate(&self, key: Fingerprint) -> Result<Option<TokenRow>, StoreError>;
 
-    /// Gives a token another secret, and another end.
+    /// Gives a token another secret, and another end. Its sessions that would last longer than the secret before end, and
+    /// so do all of them when a secret before that one could still be used.
     fn rotate_token(
         &self,
         id: TokenId,
@@ -35,7 +38,7 @@ pub trait Access {
         by: &By,
     ) -> Result<RotateTokenVerdict, StoreError>;
 
-    /// Revokes a token. This is final.
+    /// Revokes a token and its sessions. This is final.
     fn revoke_token(&self, id: TokenId, by: &By) -> Result<RevokeTokenVerdict, StoreError>;
 
     /// Notes that a token was used just now, unless that was noted less than `every` ago. Returns whether it was noted.
@@ -106,6 +109,8 @@ pub struct TokenRow {
     pub revoked_at: Option<String>,
     /// When it was used last, to a minute or so.
     pub last_used_at: Option<String>,
+    /// What it was made with, if it is a session of the dashboard.
+    pub parent: Option<SessionParent>,
 }
 
 impl TokenRow {
@@ -136,7 +141,7 @@ pub struct StoredToken {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddTokenVerdict {
     /// It is there now.
-    Added(TokenRow),
+    Added(Box<TokenRow>),
     /// Another token, which is not revoked, belongs to the same certificate key.
     CertificateTaken(TokenId),
 }
@@ -150,6 +155,8 @@ pub enum RotateTokenVerdict {
     IsRevoked,
     /// Refused, because the token has no secret: a certificate stands for it.
     HasCertificate,
+    /// Refused, because it is a session, which cannot get more time.
+    IsSession,
     /// There is no such token.
     NoSuchToken,
 }

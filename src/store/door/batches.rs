@@ -32,4 +32,7 @@ pub struct OpenedBatches {
     /// Records above the frontier: `None` when it is certain that none is left, otherwise at least
     /// that many wait for the next call.
     pub waiting: Option<usize>,
+    /// How far the highest id of a record is above the frontier. No more records wait there, and as many do where
+    /// every id is used.
+    pub waiting_at_most: u64,
 }

@@ -1,18 +1,24 @@
 //! Leases: taking them, giving them back, and asking which a node holds.
 
 use crate::{
-    domain::{BatchId, Epoch, Lease, NodeId, Scheme},
+    domain::{BatchId, Epoch, Lease, NodeId, Reach, Scheme},
     store::StoreError,
 };
 
 /// The edges `open → leased` and back.
 pub trait Leasing {
     /// Pairs up to `limit` open batches, oldest first, with as many least recently used idle active
-    /// keys, for `node`. Raises each epoch by one. Fewer, or none, when batches or keys run out.
+    /// keys within `reach`, for `node`. Raises each epoch by one. Fewer, or none, when batches or keys run out.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when `node` is not registered (any more).
-    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError>;
+    fn lease(
+        &self,
+        node: NodeId,
+        scheme: Scheme,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<Vec<Lease>, StoreError>;
 
     /// Gives leases back: to `open`, epoch + 1. Returns how many still stood; the others were lost
     /// already, which is no error.

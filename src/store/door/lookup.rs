@@ -135,7 +135,7 @@ pub struct KeyPage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyOrder {
     /// Least recently used first, which is the order in which keys are chosen (see
-    /// [`least_recently_used`](crate::domain::least_recently_used)). A place in it is `last_leased` and the id.
+    /// [`IdleKeys`](crate::domain::IdleKeys)). A place in it is `last_leased` and the id.
     Use(Option<(i64, KeyId)>),
     /// The order in which they were added.
     Added(Option<KeyId>),

@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod batches;
 mod commits;
+mod feed;
 mod keys;
 mod leases;
 mod lookup;
@@ -12,6 +13,8 @@ mod news;
 mod nodes;
 mod reading;
 mod records;
+mod refused;
+mod sessions;
 mod status;
 
 pub use access::{
@@ -21,7 +24,11 @@ pub use access::{
 pub use audit::Audit;
 pub use batches::{Batching, OpenBatches, OpenedBatches};
 pub use commits::Committing;
-pub use keys::{AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey};
+pub use feed::{Feed, FeedBatch, FeedEnd};
+pub use keys::{
+    AddKeyVerdict, CertificatesVerdict, KeyLimitsVerdict, KeyPool, KeyStateVerdict, NewCertificates, NewKey,
+    Reseal, ResealVerdict,
+};
 pub use leases::{Inventory, Leasing};
 pub use lookup::{
     BatchPage, BatchSummary, KeyOrder, KeyPage, Lookup, OldestUnsigned, RecordName, RecordRow, Wanted,
@@ -30,7 +37,9 @@ pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
 pub use reading::{KeyRow, Reading, SignedRow};
 pub use records::{Intake, NewRecord, OnConflict};
-pub use status::{BatchesByState, KeysByState, NodeRow, Status};
+pub use refused::{Arrival, Arrivals, RefusedRow, RetryName};
+pub use sessions::{AddSessionVerdict, NewSession, SessionOrigin, Sessions};
+pub use status::{BarredKeys, BatchesByState, KeysByState, NodeRow, Status};
 
 /// A database of records, keys, batches, signatures and nodes: the sum of all subjects. A caller that
 /// needs one subject takes that trait instead; a `&dyn Store` becomes a `&dyn Reading` by itself.
@@ -39,13 +48,16 @@ pub use status::{BatchesByState, KeysByState, NodeRow, Status};
 /// long read never delays a commit. Times are RFC 3339 texts in UTC, by the database's own clock.
 pub trait Store:
     Intake
+    + Arrivals
     + Batching
     + Leasing
     + Committing
     + Nodes
     + KeyPool
     + Access
+    + Sessions
     + Reading
+    + Feed
     + Lookup
     + Audit
     + News
@@ -56,13 +68,16 @@ pub trait Store:
 
 impl<T> Store for T where
     T: Intake
+        + Arrivals
         + Batching
         + Leasing
         + Committing
         + Nodes
         + KeyPool
         + Access
+        + Sessions
         + Reading
+        + Feed
         + Lookup
         + Audit
         + News

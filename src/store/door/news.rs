@@ -12,9 +12,15 @@ pub trait News {
     /// # Errors
     /// The database cannot be reached.
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError>;
+
+    /// The same for new positions of the feed, which this or another process gave.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    fn feed_listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError>;
 }
 
-/// Receives notifications: records were added, or batches became open. Notifications may be lost, or come
+/// Receives notifications. Notifications may be lost, or come
 /// without a cause, so callers must check for themselves.
 pub trait Listener: Send {
     /// Waits for a notification, at most for `timeout`; returns whether there may be one. After an error the

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use crate::{domain::NodeId, store::StoreError};
+use crate::{
+    domain::{NodeId, Reach},
+    store::StoreError,
+};
 
 /// The nodes, each with a lease of its row that it must renew.
 pub trait Nodes {
-    /// Adds a node whose lease runs for `ttl` from now.
+    /// Adds a node that can use the keys within `reach`. Its lease runs for `ttl` from now.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when nothing may be signed in this database.
-    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError>;
+    fn register_node(&self, name: &str, ttl: Duration, reach: &Reach) -> Result<NodeId, StoreError>;
 
-    /// Extends a node's lease to `ttl` from now.
-    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError>;
+    /// Extends a node's lease to `ttl` from now, and notes that it can use the keys within `reach`.
+    fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError>;
 
     /// Gives back all batches that the node still holds (returning how many), and removes it.
     fn remove_node(&self, node: NodeId) -> Result<u64, StoreError>;

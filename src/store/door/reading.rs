@@ -2,7 +2,9 @@
 
 use super::Status;
 use crate::{
-    domain::{BatchId, BatchRow, Fingerprint, KeyId, KeyState, RecordId, Runs},
+    domain::{
+        Barred, BatchId, BatchRow, Fingerprint, KeyId, KeyLimits, KeyState, RecordId, Runs, promises::KeyFact,
+    },
     store::StoreError,
 };
 
@@ -17,6 +19,10 @@ pub trait Reading: Send + Sync {
 
     /// One key; `None` if there is no such key.
     fn key(&self, key: KeyId) -> Result<Option<KeyRow>, StoreError>;
+
+    /// The certificates of the keys that have some, in the order in which the keys were added: as they were stored, the DER
+    /// of each after that of the one before. Of one key, or of all.
+    fn certificates(&self, key: Option<KeyId>) -> Result<Vec<(KeyId, Vec<u8>)>, StoreError>;
 
     /// Up to `limit` batches with an id above `after`, in id order.
     fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError>;
@@ -40,10 +46,16 @@ pub struct KeyRow {
     pub public_key: Vec<u8>,
     /// Bits of the modulus.
     pub bits: u32,
+    /// Who has the private half: `database`, or a custodian by its name.
+    pub custody: String,
     /// Whether it may sign.
     pub state: KeyState,
     /// Why it is in that state.
     pub state_reason: Option<String>,
+    /// What limits it.
+    pub limits: KeyLimits,
+    /// Why it may not sign now although it is active, by the database's clock.
+    pub barred: Option<Barred>,
     /// The batch that is leased with it.
     pub leased_batch: Option<BatchId>,
     /// Its place in the order of use, 0 when never used.
@@ -52,6 +64,14 @@ pub struct KeyRow {
     pub signature_count: i64,
     /// When it was added.
     pub created_at: String,
+}
+
+impl KeyRow {
+    /// What the rules of the promises say something about.
+    pub fn fact(&self) -> KeyFact {
+        let limit = self.limits.max_signatures.map(|most| most.get());
+        KeyFact { key: self.id, signatures: self.signature_count, limit }
+    }
 }
 
 /// A record with what is known of its signature.

@@ -2,7 +2,7 @@
 
 use diesel::PgConnection;
 
-use super::errors::Failure;
+use super::{errors::Failure, time::time};
 use crate::{
     domain::AuditId,
     store::{
@@ -32,7 +32,10 @@ impl Sql for InsertAudit {
 
 struct AuditAfter;
 impl Sql for AuditAfter {
-    const TEXT: &'static str = "SELECT id, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), who, address, action, object, before, after, request_id \
-         FROM api_audit WHERE id > ? ORDER BY id LIMIT ?";
+    const TEXT: &'static str = concat!(
+        "SELECT id, ",
+        time!("at"),
+        ", who, address, action, object, before, after, request_id FROM api_audit WHERE id > ? ORDER BY id LIMIT ?"
+    );
     type Columns = AuditColumns;
 }

@@ -33,7 +33,8 @@ impl Batching for PostgresStore {
         };
         if survey.open >= request.keep_open || !is_ready {
             let Survey { open, leased, .. } = survey;
-            return Ok(OpenedBatches { opened: 0, open, leased, waiting: waiting.count() });
+            let (waiting, waiting_at_most) = (waiting.count(), survey.above());
+            return Ok(OpenedBatches { opened: 0, open, leased, waiting, waiting_at_most });
         }
         // What if we die here? Forming batches is one transaction: either the batches exist and are open, or
         // they do not exist and the next call forms them.
@@ -46,7 +47,7 @@ fn form(connection: &mut PgConnection, request: OpenBatches) -> Result<OpenedBat
     gaps::hold(connection)?;
     let mut survey = survey(connection)?;
     let batch_size = request.batch_size.max(1);
-    let mut result = OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting: None };
+    let mut result = OpenedBatches { open: survey.open, leased: survey.leased, ..OpenedBatches::default() };
     while result.open < request.keep_open {
         let batches = (request.keep_open - result.open).min((IDS_AT_A_TIME / batch_size).max(1));
         let wanted = batches.saturating_mul(batch_size);
@@ -80,6 +81,7 @@ fn form(connection: &mut PgConnection, request: OpenBatches) -> Result<OpenedBat
     }
     let enough = if result.open >= request.keep_open { 1 } else { batch_size };
     result.waiting = waiting(connection, survey, enough)?.count();
+    result.waiting_at_most = survey.above();
     Ok(result)
 }
 
@@ -106,6 +108,14 @@ struct Survey {
     frontier: i64,
     /// Ids below the frontier are in no batch.
     has_gaps: bool,
+    /// The highest id of a record.
+    highest: i64,
+}
+
+impl Survey {
+    fn above(self) -> u64 {
+        u64::try_from(self.highest.saturating_sub(self.frontier)).unwrap_or(0)
+    }
 }
 
 fn survey(connection: &mut PgConnection) -> Result<Survey, Failure> {
@@ -152,8 +162,9 @@ struct SurveyBatches;
 impl Sql for SurveyBatches {
     const TEXT: &'static str = "SELECT (SELECT count(*) FROM batch WHERE state = 'open'), \
          (SELECT count(*) FROM batch WHERE state = 'leased'), \
-         coalesce((SELECT max(last_record) FROM batch), 0), EXISTS (SELECT FROM gap)";
-    type Columns = (BigInt, BigInt, BigInt, Bool);
+         coalesce((SELECT max(last_record) FROM batch), 0), EXISTS (SELECT FROM gap), \
+         coalesce((SELECT max(id) FROM record), 0)";
+    type Columns = (BigInt, BigInt, BigInt, Bool, BigInt);
 }
 
 struct CountAbove;

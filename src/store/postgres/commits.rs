@@ -128,8 +128,10 @@ fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Resul
         array(leases().map(|lease| lease.records().len())),
     ];
     let values = arrays.each_ref().map(|array| Value::Text(array));
-    let (signed, counted) = row::<MarkSigned, (i64, i64), _>(connection, &values)?.unwrap_or_default();
+    let (signed, waiting, counted) =
+        row::<MarkSigned, (i64, i64, i64), _>(connection, &values)?.unwrap_or_default();
     expect_rows("marking batches as signed", batches.len(), signed as usize)?;
+    expect_rows("noting batches for the feed", batches.len(), waiting as usize)?;
     let signatures = batches.iter().map(|batch| batch.signatures().count()).sum();
     Ok(expect_rows("counting signatures of keys", signatures, counted as usize)?)
 }
@@ -151,10 +153,12 @@ impl Sql for MarkSigned {
              WHERE batch.id = sent.id AND batch.state = 'leased' AND batch.epoch = sent.epoch \
              AND batch.node_id = sent.node_id AND batch.key_id = sent.key_id \
              AND batch.record_count = sent.record_count \
-             RETURNING batch.key_id, batch.record_count), \
+             RETURNING batch.id, batch.key_id, batch.record_count), \
+         waiting AS (INSERT INTO unsequenced (batch_id) SELECT id FROM signed RETURNING batch_id), \
          counted AS (UPDATE signing_key SET signature_count = signature_count + made.signatures \
              FROM (SELECT key_id, sum(record_count)::bigint AS signatures FROM signed GROUP BY key_id) AS made \
              WHERE signing_key.id = made.key_id RETURNING made.signatures) \
-         SELECT (SELECT count(*) FROM signed), (SELECT coalesce(sum(signatures), 0)::bigint FROM counted)";
-    type Columns = (BigInt, BigInt);
+         SELECT (SELECT count(*) FROM signed), (SELECT count(*) FROM waiting), \
+             (SELECT coalesce(sum(signatures), 0)::bigint FROM counted)";
+    type Columns = (BigInt, BigInt, BigInt);
 }

@@ -48,8 +48,8 @@ impl Sql for Holders {
          AND NOT EXISTS (SELECT FROM pg_locks AS wanted WHERE wanted.pid = held.pid AND NOT wanted.granted) \
          AND (held.locktype = 'relation' AND held.mode <> 'AccessShareLock' AND held.relation IN (SELECT oid FROM pg_class \
              WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
-             AND relname IN ('record', 'signing_key', 'node', 'batch', 'signature', 'gap', 'api_token', 'api_audit', \
-                 'opening_turn', 'leasing_turn', 'auditing_turn')) \
+             AND relname IN ('record', 'signing_key', 'node', 'batch', 'signature', 'gap', 'feed', 'unsequenced', \
+                 'api_token', 'api_audit', 'opening_turn', 'leasing_turn', 'auditing_turn', 'sequencing_turn')) \
              OR held.locktype = 'advisory' AND held.classid = 1936287598 AND held.objid = 3) \
          GROUP BY held.pid, usename, application_name ORDER BY held.pid";
     type Columns = (Integer, Nullable<Text>, Nullable<Text>, Text);

@@ -5,17 +5,26 @@ use diesel::{
     sql_types::{BigInt, Bool},
 };
 
-use super::{PostgresStore, array::array, errors::Failure, transaction::Turn};
+use super::{PostgresStore, array::array, barred::barred, errors::Failure, transaction::Turn};
 use crate::{
-    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Scheme},
+    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Reach, Scheme},
     store::{
         Inventory, Leasing, StoreError,
-        sql::{OpenColumns, RawOpen, Sql, Value, execute, expect_rows, row, rows, sql_limit},
+        sql::{
+            IdleColumns, OpenColumns, RawIdle, RawOpen, Sql, Terms, Value, execute, expect_rows, idle_keys,
+            json_array, keys_limit, lease_in_rounds, row, rows,
+        },
     },
 };
 
 impl Leasing for PostgresStore {
-    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+    fn lease(
+        &self,
+        node: NodeId,
+        scheme: Scheme,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<Vec<Lease>, StoreError> {
         // This takes no turn when there is nothing to lease.
         let standing: Option<(bool, bool)> =
             self.query(|connection| Ok(row::<MayLease, _, _>(connection, &[Value::Integer(node.0)])?))?;
@@ -31,7 +40,7 @@ impl Leasing for PostgresStore {
             if row::<HoldNode, i64, _>(connection, &[Value::Integer(node.0)])?.is_none() {
                 return Err(not_registered(node).into());
             }
-            lease_batches(connection, node, scheme, limit)
+            lease_batches(connection, node, scheme, limit, reach)
         })
     }
 
@@ -73,27 +82,42 @@ fn lease_batches(
     node: NodeId,
     scheme: Scheme,
     limit: usize,
+    reach: &Reach,
 ) -> Result<Vec<Lease>, Failure> {
-    let keys: Vec<(i64, i64)> =
-        rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
-    let batches: Vec<RawOpen> =
-        rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
-    let pairs = || batches.iter().zip(&keys);
-    let count = pairs().count();
+    let custodians = json_array(reach.names());
+    let values = [Value::Text(&custodians), Value::Integer(keys_limit(limit))];
+    let keys: Vec<(RawIdle, i64)> = rows::<LeastRecentlyUsed, _, _>(connection, &values)?;
+    let Some(((.., now), last_leased)) = keys.first() else { return Ok(Vec::new()) };
+    let mut terms = Terms { node, scheme, now: now.clone(), last_leased: *last_leased };
+    let idle = idle_keys(keys.into_iter().map(|((id, left, _), _)| (id, left)));
+    lease_in_rounds::<OldestOpen, _, _>(connection, idle, limit, |connection, pairs| {
+        lease_pairs(connection, pairs, &mut terms)
+    })
+}
+
+fn lease_pairs(
+    connection: &mut PgConnection,
+    pairs: Vec<(RawOpen, KeyId)>,
+    terms: &mut Terms,
+) -> Result<Vec<Lease>, Failure> {
+    let places = terms.last_leased + 1..;
+    terms.last_leased += pairs.len() as i64;
     let arrays = [
-        array(pairs().map(|(open, _)| open.id)),
-        array(pairs().map(|(open, _)| open.epoch)),
-        array(pairs().map(|(_, (key, _))| key)),
-        array(pairs().zip(1..).map(|((_, (_, last_leased)), place)| last_leased + place)),
+        array(pairs.iter().map(|(open, _)| open.id)),
+        array(pairs.iter().map(|(open, _)| open.epoch)),
+        array(pairs.iter().map(|(_, key)| key.0)),
+        array(pairs.iter().zip(places).map(|(_, place)| place)),
     ];
     let [ids, epochs, key_ids, places] = arrays.each_ref().map(|array| Value::Text(array));
-    let values = [Value::Integer(node.0), Value::Text(scheme.name()), ids, epochs, key_ids, key_ids, places];
+    let (node, scheme, now) =
+        (Value::Integer(terms.node.0), Value::Text(terms.scheme.name()), Value::Text(&terms.now));
+    let values = [node, scheme, now, ids, epochs, key_ids, key_ids, places];
     let (leased, used) = row::<LeaseBatches, (i64, i64), _>(connection, &values)?.unwrap_or_default();
-    expect_rows("leasing batches", count, leased as usize)?;
-    expect_rows("noting the use of keys", count, used as usize)?;
-    let leases = batches.into_iter().zip(keys).map(|(open, (key, _))| {
+    expect_rows("leasing batches", pairs.len(), leased as usize)?;
+    expect_rows("noting the use of keys", pairs.len(), used as usize)?;
+    let leases = pairs.into_iter().map(|(open, key)| {
         let open = OpenBatch::try_from(open)?;
-        Ok(open.lease(KeyId(key), node, scheme))
+        Ok(open.lease(key, terms.node, terms.scheme))
     });
     leases.collect()
 }
@@ -116,27 +140,34 @@ impl Sql for HoldNode {
     type Columns = BigInt;
 }
 
-/// The same order as [`crate::domain::least_recently_used`]; each row has the highest place in that order so
-/// far.
+/// The same order as [`crate::domain::IdleKeys`]; each row has the highest place in that order so far. A key with a
+/// limit may be too small for every batch, so these keys do not count: so many others are read as were asked for.
 struct LeastRecentlyUsed;
 impl Sql for LeastRecentlyUsed {
-    const TEXT: &'static str = "SELECT id, (SELECT max(last_leased) FROM signing_key) FROM signing_key \
-         WHERE state = 'active' \
+    const TEXT: &'static str = concat!(
+        "SELECT id, max_signatures - signature_count, statement_timestamp()::text, \
+         (SELECT max(last_leased) FROM signing_key) FROM signing_key WHERE state = 'active' \
+         AND custody IN (SELECT jsonb_array_elements_text(?::text::jsonb)) AND ",
+        barred!(),
+        " IS NULL \
          AND NOT EXISTS (SELECT FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased') \
-         ORDER BY last_leased, id LIMIT ?";
-    type Columns = (BigInt, BigInt);
+         ORDER BY last_leased, id \
+         LIMIT ? + (SELECT count(*) FROM signing_key WHERE max_signatures IS NOT NULL)"
+    );
+    type Columns = (IdleColumns, BigInt);
 }
 
 struct OldestOpen;
 impl Sql for OldestOpen {
-    const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT ?";
+    const TEXT: &'static str = "SELECT id, epoch, record_count, runs FROM batch \
+         WHERE state = 'open' AND record_count <= ? ORDER BY id LIMIT ?";
     type Columns = OpenColumns;
 }
 
 struct LeaseBatches;
 impl Sql for LeaseBatches {
     const TEXT: &'static str = "WITH leased AS (UPDATE batch SET state = 'leased', epoch = batch.epoch + 1, \
-             key_id = pair.key_id, node_id = ?, scheme = ?, leased_at = clock_timestamp() \
+             key_id = pair.key_id, node_id = ?, scheme = ?, leased_at = ?::text::timestamptz \
              FROM unnest(?::text::bigint[], ?::text::bigint[], ?::text::bigint[]) AS pair (id, epoch, key_id) \
              WHERE batch.id = pair.id AND batch.state = 'open' AND batch.epoch = pair.epoch RETURNING batch.id), \
          used AS (UPDATE signing_key SET last_leased = chosen.place \

@@ -21,9 +21,19 @@ const LOOK: Duration = Duration::from_millis(2);
 
 impl News for PostgresStore {
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        self.listen("signwave")
+    }
+
+    fn feed_listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        self.listen("signwave_feed")
+    }
+}
+
+impl PostgresStore {
+    fn listen(&self, channel: &'static str) -> Result<Option<Box<dyn Listener>>, StoreError> {
         let session = self.session.of(Role::Once);
-        let connection = Some(listen(&self.url, &session)?);
-        Ok(Some(Box::new(PostgresListener { url: self.url.clone(), session, connection })))
+        let connection = Some(listen(&self.url, &session, channel)?);
+        Ok(Some(Box::new(PostgresListener { url: self.url.clone(), session, channel, connection })))
     }
 }
 
@@ -31,12 +41,13 @@ impl News for PostgresStore {
 struct PostgresListener {
     url: String,
     session: Session,
+    channel: &'static str,
     connection: Option<PgConnection>,
 }
 
-fn listen(url: &str, session: &Session) -> Result<PgConnection, StoreError> {
+fn listen(url: &str, session: &Session, channel: &str) -> Result<PgConnection, StoreError> {
     let mut connection = connect(url, session)?;
-    connection.batch_execute("LISTEN signwave").map_err(Failure::from)?;
+    connection.batch_execute(&format!("LISTEN {channel}")).map_err(Failure::from)?;
     Ok(connection)
 }
 
@@ -53,7 +64,7 @@ fn has_news(connection: &mut PgConnection) -> Result<bool, Failure> {
 impl Listener for PostgresListener {
     fn wait(&mut self, timeout: Duration) -> Result<bool, StoreError> {
         let Some(connection) = &mut self.connection else {
-            self.connection = Some(listen(&self.url, &self.session)?);
+            self.connection = Some(listen(&self.url, &self.session, self.channel)?);
             // Earlier notifications were missed.
             return Ok(true);
         };

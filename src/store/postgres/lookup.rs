@@ -5,7 +5,7 @@ mod tests;
 
 use diesel::{PgConnection, sql_types::Text};
 
-use super::{PostgresStore, errors::Failure, reading::key_columns};
+use super::{PostgresStore, barred::barred, errors::Failure, reading::key_columns, time::time};
 use crate::{
     domain::{BatchId, BatchState, Fingerprint, RecordId, Runs},
     store::{
@@ -99,12 +99,6 @@ fn one_record(
         RecordName::External(name) => row::<RecordByName, _, _>(connection, &[payload, Value::Text(name)])?,
     };
     Ok(found.map(record).transpose()?)
-}
-
-macro_rules! time {
-    ($column:literal) => {
-        concat!("to_char(", $column, " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')")
-    };
 }
 
 macro_rules! batch_columns {

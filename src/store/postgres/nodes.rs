@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{PostgresStore, audit::check_may_sign, errors::Failure, leases::release_all_of};
 use crate::{
-    domain::NodeId,
+    domain::{NodeId, Reach},
     store::{
         Nodes, Reclaimed, RenewVerdict, StoreError,
         sql::{Sql, Value, execute, expect_rows, row, rows},
@@ -18,23 +18,24 @@ use crate::{
 };
 
 impl Nodes for PostgresStore {
-    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+    fn register_node(&self, name: &str, ttl: Duration, reach: &Reach) -> Result<NodeId, StoreError> {
         // What if we die here? A node may be left behind, which holds nothing and is removed when its lease
         // runs out.
         self.write(|connection| {
             check_may_sign(connection)?;
-            let values = [Value::Text(name), Value::Integer(millis(ttl)), Value::Integer(millis(ttl))];
+            let (ttl, custodians) = (Value::Integer(millis(ttl)), reach.to_string());
+            let values = [Value::Text(name), ttl, ttl, Value::Text(&custodians)];
             let id = row::<InsertNode, i64, _>(connection, &values)?;
             expect_rows("registering a node", 1, usize::from(id.is_some()))?;
             Ok(NodeId(id.unwrap_or_default()))
         })
     }
 
-    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+    fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError> {
         // What if we die here? The lease runs for a little longer, or not.
         self.write(|connection| {
-            let ttl = Value::Integer(millis(ttl));
-            let values = [ttl, ttl, Value::Integer(node.0)];
+            let (ttl, custodians) = (Value::Integer(millis(ttl)), reach.to_string());
+            let values = [ttl, ttl, Value::Text(&custodians), Value::Integer(node.0)];
             Ok(match execute::<RenewNode, _>(connection, &values)? {
                 0 => RenewVerdict::Gone,
                 _ => RenewVerdict::Renewed,
@@ -127,15 +128,15 @@ impl Sql for EndFrozen {
 
 struct InsertNode;
 impl Sql for InsertNode {
-    const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl) \
-         VALUES (?, clock_timestamp() + ? * interval '1 millisecond', ?) RETURNING id";
+    const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl, custodians) \
+         VALUES (?, clock_timestamp() + ? * interval '1 millisecond', ?, ?) RETURNING id";
     type Columns = BigInt;
 }
 
 struct RenewNode;
 impl Sql for RenewNode {
     const TEXT: &'static str = "UPDATE node SET lease_until = clock_timestamp() + ? * interval '1 millisecond', \
-         lease_ttl = ? WHERE id = ?";
+         lease_ttl = ?, custodians = ? WHERE id = ?";
     type Columns = ();
 }
 

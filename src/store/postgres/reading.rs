@@ -2,14 +2,14 @@
 
 use diesel::{RunQueryDsl, pg::PgRowByRowLoadingMode};
 
-use super::{PostgresStore, status::status};
+use super::{PostgresStore, barred::barred, status::status, time::time};
 use crate::{
     domain::{BatchId, KeyId, RecordId, Runs},
     store::{
         BatchRow, KeyRow, Reading, SignedRow, Status, StoreError,
         sql::{
-            BatchColumns, KeyColumns, RawBatch, RawKey, RawSigned, SignedColumns, Sql, Value, bound, page,
-            read_pages, row, rows, sql_limit,
+            BatchColumns, Certificates, KeyColumns, RawBatch, RawKey, RawSigned, SignedColumns, Sql, Value,
+            bound, page, read_pages, row, rows, sql_limit,
         },
     },
 };
@@ -30,6 +30,14 @@ impl Reading for PostgresStore {
         self.query(|connection| {
             let found: Option<RawKey> = row::<OneKey, _, _>(connection, &[Value::Integer(key.0)])?;
             Ok(found.map(KeyRow::try_from).transpose()?)
+        })
+    }
+
+    fn certificates(&self, key: Option<KeyId>) -> Result<Vec<(KeyId, Vec<u8>)>, StoreError> {
+        self.query(|connection| {
+            let only = [Value::OptionalInteger(key.map(|key| key.0))];
+            let rows: Vec<(i64, Vec<u8>)> = rows::<Certificates, _, _>(connection, &only)?;
+            Ok(rows.into_iter().map(|(id, chain)| (KeyId(id), chain)).collect())
         })
     }
 
@@ -63,10 +71,18 @@ impl Reading for PostgresStore {
 
 macro_rules! key_columns {
     () => {
-        "SELECT id, fingerprint, public_key, bits, state, state_reason, \
-         (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
-         last_leased, signature_count, \
-         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM signing_key "
+        concat!(
+            "SELECT id, fingerprint, public_key, bits, custody, state, state_reason, max_signatures, ",
+            time!("not_before"),
+            ", ",
+            time!("not_after"),
+            ", ",
+            barred!(),
+            ", (SELECT batch.id FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased'), \
+             last_leased, signature_count, ",
+            time!("created_at"),
+            " FROM signing_key "
+        )
     };
 }
 
@@ -86,8 +102,11 @@ impl Sql for OneKey {
 
 macro_rules! batch_columns {
     () => {
-        "SELECT id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, \
-         to_char(signed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM batch "
+        concat!(
+            "SELECT id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, ",
+            time!("signed_at"),
+            " FROM batch "
+        )
     };
 }
 

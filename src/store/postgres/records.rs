@@ -29,16 +29,7 @@ impl Intake for PostgresStore {
         }
         // What if we die here? All are stored or none is; a caller that names its records by external_id
         // adds them again, and those that are there are skipped.
-        self.write(|connection| {
-            let planned = plan(connection, records, on_conflict)?;
-            let is_new = |planned: &&Planned| matches!(planned, Planned::New(_));
-            let new = records.iter().zip(&planned).filter(|(_, planned)| is_new(planned));
-            let ids = insert_all(connection, new.map(|(record, _)| record))?;
-            if ids.len() != planned.iter().filter(is_new).count() {
-                return Err(Failure::Collided("another process added a record of the same name".to_owned()));
-            }
-            Ok(planned.iter().map(|planned| planned.verdict(&ids)).collect())
-        })
+        self.write(|connection| add(connection, records, on_conflict))
     }
 
     fn payload_limit(&self) -> Result<u32, StoreError> {
@@ -73,6 +64,22 @@ impl Intake for PostgresStore {
             Ok(())
         })
     }
+}
+
+/// Adds records, within a transaction.
+pub(super) fn add(
+    connection: &mut PgConnection,
+    records: &[NewRecord<'_>],
+    on_conflict: OnConflict,
+) -> Result<Vec<InsertVerdict>, Failure> {
+    let planned = plan(connection, records, on_conflict)?;
+    let is_new = |planned: &&Planned| matches!(planned, Planned::New(_));
+    let new = records.iter().zip(&planned).filter(|(_, planned)| is_new(planned));
+    let ids = insert_all(connection, new.map(|(record, _)| record))?;
+    if ids.len() != planned.iter().filter(is_new).count() {
+        return Err(Failure::Collided("another process added a record of the same name".to_owned()));
+    }
+    Ok(planned.iter().map(|planned| planned.verdict(&ids)).collect())
 }
 
 /// What is known of a record before anything is inserted.

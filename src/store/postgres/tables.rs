@@ -98,7 +98,7 @@ impl Sql for Tables {
          EXISTS (SELECT FROM pg_rewrite WHERE ev_class = class.oid), \
          EXISTS (SELECT FROM pg_inherits WHERE class.oid IN (inhrelid, inhparent)), \
          coalesce(has_any_column_privilege(class.oid, 'SELECT'), false) \
-         FROM unnest('{__diesel_schema_migrations,record,signing_key,node,batch,signature,gap}'::text[]) AS name \
+         FROM unnest('{__diesel_schema_migrations,record,signing_key,node,batch,signature,gap,feed,unsequenced,feed_identity}'::text[]) AS name \
          LEFT JOIN pg_class AS class ON relname = name \
          AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())";
     type Columns = (Text, Text, Nullable<Text>, (Bool, Bool, Bool, Bool));

@@ -29,6 +29,10 @@ pub(super) enum Turn {
     Lease,
     /// Changing a key or a token, with a row of the audit log.
     Audit,
+    /// The same, while no keys are chosen.
+    AuditAndLease,
+    /// Giving signed batches their positions in the feed.
+    Sequence,
     /// Changing the schema.
     Migrate,
 }
@@ -62,6 +66,8 @@ pub(super) fn in_turn(turn: Turn) -> String {
         }
         Turn::Lease => "LOCK TABLE ONLY leasing_turn IN SHARE ROW EXCLUSIVE MODE",
         Turn::Audit => "LOCK TABLE ONLY auditing_turn IN SHARE ROW EXCLUSIVE MODE",
+        Turn::AuditAndLease => "LOCK TABLE ONLY auditing_turn, ONLY leasing_turn IN SHARE ROW EXCLUSIVE MODE",
+        Turn::Sequence => "LOCK TABLE ONLY sequencing_turn IN SHARE ROW EXCLUSIVE MODE",
         // 'sign' in ASCII, and a number that only migrations use.
         Turn::Migrate => "SELECT pg_advisory_xact_lock(1936287598, 3)",
     };

@@ -8,7 +8,7 @@ use diesel::{
 };
 
 use crate::{
-    domain::{SecretHash, TokenId},
+    domain::{SecretHash, SessionParent, TokenId},
     store::{Credential, NewToken, StoreError, StoredToken, TokenRow},
 };
 
@@ -25,6 +25,7 @@ pub(in crate::store) struct RawToken {
     previous_until: Option<String>,
     revoked_at: Option<String>,
     last_used_at: Option<String>,
+    parent: Option<String>,
 }
 
 /// The columns of [`RawToken`]; `remaining` is in milliseconds.
@@ -36,6 +37,7 @@ pub(in crate::store) type TokenColumns = (
     Text,
     Nullable<Text>,
     Nullable<BigInt>,
+    Nullable<Text>,
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Text>,
@@ -52,6 +54,7 @@ impl TryFrom<RawToken> for TokenRow {
             return Err(corrupt(id, "its end is not a time"));
         }
         let certificate = raw.certificate.map(|text| text.parse()).transpose();
+        let parent = raw.parent.map(|text| text.parse()).transpose();
         Ok(Self {
             id,
             name: raw.name,
@@ -63,6 +66,7 @@ impl TryFrom<RawToken> for TokenRow {
             previous_until: raw.previous_until,
             revoked_at: raw.revoked_at,
             last_used_at: raw.last_used_at,
+            parent: parent.map_err(|_| corrupt(id, "its parent is not the id of a token"))?,
         })
     }
 }
@@ -108,15 +112,31 @@ pub(in crate::store) fn credential_columns(token: &NewToken) -> (Option<&[u8]>, 
 
 /// A new token in words. The name comes last, because it may have any characters.
 pub(in crate::store) fn token_in_words(row: &TokenRow) -> String {
-    let by = row.certificate.map_or("its secret".to_owned(), |key| format!("certificate key {key}"));
+    let by = match (row.certificate, row.parent) {
+        (Some(key), _) => format!("certificate key {key}"),
+        (None, Some(SessionParent::Token(id))) => format!("a session of token {id}"),
+        (None, Some(SessionParent::Terminal)) => "a session of the terminal".to_owned(),
+        (None, None) => "its secret".to_owned(),
+    };
     format!("{}; {}; by {by}; {}", row.scopes, end_in_words(row), row.name)
 }
 
-/// A new secret in words.
-pub(in crate::store) fn rotation_in_words(row: &TokenRow) -> String {
-    match &row.previous_until {
-        Some(until) => format!("{}; the previous secret until {until}", end_in_words(row)),
-        None => format!("{}; the previous secret ended", end_in_words(row)),
+/// A new secret in words, and how many sessions ended with the one before.
+pub(in crate::store) fn rotation_in_words(row: &TokenRow, sessions: usize) -> String {
+    let previous = row.previous_until.as_ref().map_or("ended".to_owned(), |until| format!("until {until}"));
+    format!("{}; the previous secret {previous}{}", end_in_words(row), ended_in_words(sessions))
+}
+
+/// A revocation in words, and how many sessions ended with it.
+pub(in crate::store) fn revocation_in_words(sessions: usize) -> String {
+    format!("revoked{}", ended_in_words(sessions))
+}
+
+fn ended_in_words(sessions: usize) -> String {
+    match sessions {
+        0 => String::new(),
+        1 => "; one session ended".to_owned(),
+        several => format!("; {several} sessions ended"),
     }
 }
 

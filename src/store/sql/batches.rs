@@ -65,13 +65,14 @@ impl TryFrom<RawBatch> for BatchRow {
 }
 
 /// The columns of [`RawOpen`].
-pub(in crate::store) type OpenColumns = (BigInt, BigInt, Text);
+pub(in crate::store) type OpenColumns = (BigInt, BigInt, BigInt, Text);
 
 /// A batch that waits for a key.
 #[derive(Queryable)]
 pub(in crate::store) struct RawOpen {
     pub(in crate::store) id: i64,
     pub(in crate::store) epoch: i64,
+    pub(in crate::store) record_count: i64,
     runs: String,
 }
 

@@ -12,6 +12,11 @@ pub(in crate::store) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
+/// A JSON array of texts: one value of a statement stands for many.
+pub(in crate::store) fn json_array<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    serde_json::Value::from_iter(texts).to_string()
+}
+
 /// Fails unless a statement changed exactly the expected number of rows.
 pub(in crate::store) fn expect_rows(
     what: &'static str,

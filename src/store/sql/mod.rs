@@ -4,29 +4,41 @@ mod access;
 mod audit_log;
 mod batches;
 mod checks;
+mod feed;
 mod keys;
+mod leases;
 mod lookup;
 mod migrations;
 mod reading;
+mod refused;
 mod statement;
 mod status;
 
 pub(super) use access::{
     RawStoredToken, RawToken, StoredTokenColumns, TokenColumns, credential_columns, end_in_words,
-    rotation_in_words, stored_token, token_in_words,
+    revocation_in_words, rotation_in_words, stored_token, token_in_words,
 };
 pub(super) use audit_log::{AuditColumns, AuditSpan, Change, RawAudit, missing_rows, note};
 pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
-pub(super) use checks::{expect_rows, sql_limit};
-pub(super) use keys::{note_added_key, set_key_state};
+pub(super) use checks::{expect_rows, json_array, sql_limit};
+pub(super) use feed::{FeedBatchColumns, RawFeedBatch, feed_id};
+pub(super) use keys::{
+    Certificates, limit_texts, note_added_key, reseal_keys, set_certificates, set_key_limits, set_key_state,
+};
+pub(super) use leases::{IdleColumns, RawIdle, Terms, idle_keys, keys_limit, lease_in_rounds};
 pub(super) use lookup::{
     OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,
     record, summaries, with_records,
 };
 pub(super) use migrations::known;
 pub(super) use reading::{
-    KeyColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page, read_pages,
-    stored_key,
+    KeyColumns, LimitColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page,
+    read_pages, stored_key,
+};
+pub(super) use refused::{
+    DropRefused, RawRefused, RefusedColumns, RefusedPayload, RetryColumns, retry, store_arrivals,
 };
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};
-pub(super) use status::{CountColumns, NodeColumns, RawCounts, RawNode, RawSum, SumColumns, status};
+pub(super) use status::{
+    CountColumns, KeySumColumns, NodeColumns, RawCounts, RawKeySum, RawNode, RawSum, SumColumns, status,
+};

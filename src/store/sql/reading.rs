@@ -7,7 +7,10 @@ use diesel::{
 
 use super::{checks::corrupt, statement::Value};
 use crate::{
-    domain::{BatchId, KeyId, KeyMaterial, RecordId, Runs, StoredKey},
+    domain::{
+        BatchId, KeyId, KeyLimits, KeyMaterial, MaxSignatures, RecordId, Runs, StoredKey, TimeError,
+        UnknownBarred,
+    },
     store::{KeyRow, SignedRow, StoreError},
 };
 
@@ -18,8 +21,11 @@ pub(in crate::store) struct RawKey {
     fingerprint: String,
     public_key: Vec<u8>,
     bits: i32,
+    custody: String,
     state: String,
     state_reason: Option<String>,
+    limits: RawLimits,
+    barred: Option<String>,
     leased_batch: Option<i64>,
     last_leased: i64,
     signature_count: i64,
@@ -36,8 +42,15 @@ impl TryFrom<RawKey> for KeyRow {
             fingerprint: raw.fingerprint.parse().map_err(|error| corrupt("key", id, &error))?,
             public_key: raw.public_key,
             bits: u32::try_from(raw.bits).map_err(|error| corrupt("key", id, &error))?,
+            custody: raw.custody,
             state: raw.state.parse().map_err(|error| corrupt("key", id, &error))?,
             state_reason: raw.state_reason,
+            limits: limits(id, raw.limits)?,
+            barred: raw
+                .barred
+                .map(|reason| reason.parse())
+                .transpose()
+                .map_err(|error: UnknownBarred| corrupt("key", id, &error))?,
             leased_batch: raw.leased_batch.map(BatchId),
             last_leased: raw.last_leased,
             signature_count: raw.signature_count,
@@ -47,8 +60,36 @@ impl TryFrom<RawKey> for KeyRow {
 }
 
 /// The columns of [`RawKey`].
-pub(in crate::store) type KeyColumns =
-    (BigInt, Text, Binary, Integer, Text, Nullable<Text>, Nullable<BigInt>, BigInt, BigInt, Text);
+pub(in crate::store) type KeyColumns = (
+    BigInt,
+    Text,
+    Binary,
+    Integer,
+    Text,
+    Text,
+    Nullable<Text>,
+    LimitColumns,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    BigInt,
+    BigInt,
+    Text,
+);
+
+/// The columns max_signatures, not_before and not_after of a key.
+pub(in crate::store) type RawLimits = (Option<i64>, Option<String>, Option<String>);
+
+/// The types of [`RawLimits`].
+pub(in crate::store) type LimitColumns = (Nullable<BigInt>, Nullable<Text>, Nullable<Text>);
+
+/// Converts the limits in the row of key `id`.
+pub(in crate::store) fn limits(id: i64, raw: RawLimits) -> Result<KeyLimits, StoreError> {
+    let (most, from, until) = raw;
+    let time = |text: Option<String>| text.map(|text| text.parse()).transpose();
+    let time = |text| time(text).map_err(|error: TimeError| corrupt("key", id, &error));
+    let most = most.map(MaxSignatures::try_from).transpose().map_err(|error| corrupt("key", id, &error))?;
+    Ok(KeyLimits { max_signatures: most, not_before: time(from)?, not_after: time(until)? })
+}
 
 /// The columns fingerprint, public_key, custody, sealed_key and location of a key.
 pub(in crate::store) type RawStoredKey = (String, Vec<u8>, String, Option<Vec<u8>>, Option<String>);

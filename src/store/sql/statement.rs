@@ -27,6 +27,7 @@ pub(in crate::store) trait Sql: 'static {
 #[derive(Clone, Copy)]
 pub(in crate::store) enum Value<'a> {
     Integer(i64),
+    OptionalInteger(Option<i64>),
     Text(&'a str),
     OptionalText(Option<&'a str>),
     Blob(&'a [u8]),
@@ -92,7 +93,8 @@ impl<S: Sql, C> RunQueryDsl<C> for Bound<'_, S> {}
 
 impl<S: Sql, DB> QueryFragment<DB> for Bound<'_, S>
 where
-    DB: Backend + HasSqlType<BigInt> + HasSqlType<Text> + HasSqlType<Nullable<Text>>,
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<Nullable<BigInt>>,
+    DB: HasSqlType<Text> + HasSqlType<Nullable<Text>>,
     DB: HasSqlType<Binary> + HasSqlType<Nullable<Binary>>,
     i64: ToSql<BigInt, DB>,
     str: ToSql<Text, DB>,
@@ -104,6 +106,7 @@ where
         for (value, part) in self.values.iter().zip(parts) {
             match value {
                 Value::Integer(value) => out.push_bind_param::<BigInt, _>(value)?,
+                Value::OptionalInteger(value) => out.push_bind_param::<Nullable<BigInt>, _>(value)?,
                 Value::Text(value) => out.push_bind_param::<Text, _>(value)?,
                 Value::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
                 Value::Blob(value) => out.push_bind_param::<Binary, _>(value)?,

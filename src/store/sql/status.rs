@@ -2,29 +2,42 @@
 
 use diesel::{
     Queryable,
-    sql_types::{BigInt, Text},
+    sql_types::{BigInt, Nullable, Text},
 };
 
 use super::{batches::batch_state, checks::corrupt};
 use crate::{
-    domain::{BatchState, KeyState, NodeId},
+    domain::{BatchState, KeyState, NodeId, Reach},
     store::{Counts, NodeRow, Status, StoreError},
 };
 
 /// The columns of [`RawSum`].
 pub(in crate::store) type SumColumns = (Text, BigInt, BigInt);
 
-/// The sums over the rows in one state.
+/// The sums over the batches in one state.
 #[derive(Queryable)]
 pub(in crate::store) struct RawSum {
     state: String,
     rows: i64,
-    /// What the rows add up to: the signatures of keys, or the records of batches.
+    /// The records of the batches.
     total: i64,
 }
 
+/// The columns of [`RawKeySum`].
+pub(in crate::store) type KeySumColumns = (Text, Text, Nullable<Text>, BigInt, BigInt);
+
+/// The keys of one custodian in one state that may sign, or that may not for the same reason.
+#[derive(Queryable)]
+pub(in crate::store) struct RawKeySum {
+    state: String,
+    custody: String,
+    barred: Option<String>,
+    keys: i64,
+    signatures: i64,
+}
+
 /// The columns of [`RawNode`].
-pub(in crate::store) type NodeColumns = (BigInt, Text, Text, Text, BigInt);
+pub(in crate::store) type NodeColumns = (BigInt, Text, Text, Text, BigInt, Text);
 
 /// A node.
 #[derive(Queryable)]
@@ -34,11 +47,13 @@ pub(in crate::store) struct RawNode {
     started_at: String,
     lease_until: String,
     batches: i64,
+    custodians: String,
 }
 
 impl From<RawNode> for NodeRow {
-    fn from(RawNode { id, name, started_at, lease_until, batches }: RawNode) -> Self {
-        Self { id: NodeId(id), name, started_at, lease_until, batches: batches as u64 }
+    fn from(RawNode { id, name, started_at, lease_until, batches, custodians }: RawNode) -> Self {
+        let (batches, reach) = (batches as u64, Reach::from(custodians.as_str()));
+        Self { id: NodeId(id), name, started_at, lease_until, batches, reach }
     }
 }
 
@@ -48,16 +63,22 @@ impl From<RawNode> for NodeRow {
 pub(in crate::store) fn status(
     nodes: Vec<RawNode>,
     unbatched: u64,
-    keys: Vec<RawSum>,
+    keys: Vec<RawKeySum>,
     unsigned: Vec<RawSum>,
     highest: i64,
 ) -> Result<Status, StoreError> {
     let nodes = nodes.into_iter().map(NodeRow::from).collect();
     let mut status = Status { nodes, unbatched, ..Status::default() };
-    for RawSum { state, rows, total } in keys {
-        let state: KeyState = state.parse().map_err(|error| corrupt("key in state", rows, &error))?;
-        *status.keys.counter(state) = rows as u64;
-        status.signed += total as u64;
+    for RawKeySum { state, custody, barred, keys, signatures } in keys {
+        let state: KeyState = state.parse().map_err(|error| corrupt("key in state", keys, &error))?;
+        *status.keys.counter(state) += keys as u64;
+        if let Some(reason) = barred {
+            let reason = reason.parse().map_err(|error| corrupt("key in state", keys, &error))?;
+            *status.barred.counter(reason) += keys as u64;
+        } else if state == KeyState::Active {
+            status.usable.insert(custody, keys as u64);
+        }
+        status.signed += signatures as u64;
     }
     for RawSum { state, rows, total } in unsigned {
         let state = batch_state(&state)?;

@@ -4,16 +4,22 @@ use std::time::Duration;
 
 use diesel::{SqliteConnection, sql_types::Bool};
 
-use super::{SqliteStore, audit_log::InsertAudit, errors::Failure, nodes::after};
+use super::{
+    SqliteStore,
+    errors::Failure,
+    nodes::after,
+    sessions,
+    token_rows::{log, one, token_columns},
+};
 use crate::{
     domain::{Action, AuditId, By, Fingerprint, TokenId},
     store::{
         Access, AddTokenVerdict, AuditRow, NewToken, RevokeTokenVerdict, RotateTokenVerdict, Rotation,
         StoreError, StoredToken, TokenRow,
         sql::{
-            Change, RawStoredToken, RawToken, Sql, StoredTokenColumns, TokenColumns, Value,
-            credential_columns, end_in_words, execute, expect_rows, note, rotation_in_words, row, rows,
-            sql_limit, stored_token, token_in_words,
+            RawStoredToken, RawToken, Sql, StoredTokenColumns, TokenColumns, Value, credential_columns,
+            end_in_words, execute, expect_rows, revocation_in_words, rotation_in_words, row, rows, sql_limit,
+            stored_token, token_in_words,
         },
     },
 };
@@ -40,7 +46,7 @@ impl Access for SqliteStore {
             expect_rows("adding a token", 1, execute::<InsertToken, _>(connection, &values)?)?;
             let row = one(connection, token.id)?;
             log(connection, by, Action::AddToken, token.id, None, &token_in_words(&row))?;
-            Ok(AddTokenVerdict::Added(row))
+            Ok(AddTokenVerdict::Added(Box::new(row)))
         })
     }
 
@@ -77,13 +83,14 @@ impl Access for SqliteStore {
         // What if we die here? The old secret is valid, or both are. Nobody has seen the new one: rotate again.
         self.write(|connection| {
             let key = [Value::Text(id.as_str())];
-            match row::<StateOf, (bool, bool), _>(connection, &key)? {
+            match row::<StateOf, (bool, bool, bool), _>(connection, &key)? {
                 None => return Ok(RotateTokenVerdict::NoSuchToken),
-                Some((true, _)) => return Ok(RotateTokenVerdict::IsRevoked),
-                Some((_, true)) => return Ok(RotateTokenVerdict::HasCertificate),
-                Some((false, false)) => {}
+                Some((true, ..)) => return Ok(RotateTokenVerdict::IsRevoked),
+                Some((_, true, _)) => return Ok(RotateTokenVerdict::HasCertificate),
+                Some((_, _, true)) => return Ok(RotateTokenVerdict::IsSession),
+                Some((false, false, false)) => {}
             }
-            let before = one(connection, id)?;
+            let before = stored(connection, id)?;
             let values = [
                 Value::OptionalText(overlap.as_deref()),
                 Value::OptionalText(overlap.as_deref()),
@@ -93,7 +100,10 @@ impl Access for SqliteStore {
             ];
             expect_rows("rotating a token", 1, execute::<Rotate, _>(connection, &values)?)?;
             let row = one(connection, id)?;
-            let (before, after) = (end_in_words(&before), rotation_in_words(&row));
+            // A secret that can no longer be used may have made any of the sessions.
+            let ends_all = before.previous.is_some_and(|(_, remaining)| !remaining.is_zero());
+            let ended = sessions::end_of(connection, id, ends_all)?;
+            let (before, after) = (end_in_words(&before.row), rotation_in_words(&row, ended));
             log(connection, by, Action::RotateToken, id, Some(&before), &after)?;
             Ok(RotateTokenVerdict::Rotated(Box::new(row)))
         })
@@ -103,13 +113,14 @@ impl Access for SqliteStore {
         // What if we die here? The token is revoked or it is not; revoking it again says which.
         self.write(|connection| {
             let key = [Value::Text(id.as_str())];
-            match row::<StateOf, (bool, bool), _>(connection, &key)? {
+            match row::<StateOf, (bool, bool, bool), _>(connection, &key)? {
                 None => return Ok(RevokeTokenVerdict::NoSuchToken),
-                Some((true, _)) => return Ok(RevokeTokenVerdict::WasRevoked),
-                Some((false, _)) => {}
+                Some((true, ..)) => return Ok(RevokeTokenVerdict::WasRevoked),
+                Some((false, ..)) => {}
             }
             expect_rows("revoking a token", 1, execute::<Revoke, _>(connection, &key)?)?;
-            log(connection, by, Action::RevokeToken, id, None, "revoked")?;
+            let after = revocation_in_words(sessions::end_of(connection, id, true)?);
+            log(connection, by, Action::RevokeToken, id, None, &after)?;
             Ok(RevokeTokenVerdict::Revoked)
         })
     }
@@ -128,23 +139,11 @@ impl Access for SqliteStore {
     }
 }
 
-fn log(
-    connection: &mut SqliteConnection,
-    by: &By,
-    action: Action,
-    id: TokenId,
-    before: Option<&str>,
-    after: &str,
-) -> Result<(), Failure> {
-    let change = Change { action, object: id.as_str(), before, after: Some(after) };
-    note::<InsertAudit, _, _>(connection, by, &change)
-}
-
-/// The row of a token that is there.
-fn one(connection: &mut SqliteConnection, id: TokenId) -> Result<TokenRow, Failure> {
-    let found: Option<RawToken> = row::<OneToken, _, _>(connection, &[Value::Text(id.as_str())])?;
+/// The row of a token that is there, with the hashes of its secrets.
+fn stored(connection: &mut SqliteConnection, id: TokenId) -> Result<StoredToken, Failure> {
+    let found: Option<RawStoredToken> = row::<OneStoredToken, _, _>(connection, &[Value::Text(id.as_str())])?;
     expect_rows("reading a token", 1, usize::from(found.is_some()))?;
-    Ok(found.map(TokenRow::try_from).transpose()?.expect("one was found"))
+    Ok(found.map(stored_token).transpose()?.expect("one was found"))
 }
 
 fn of_certificate(connection: &mut SqliteConnection, key: &str) -> Result<Option<TokenRow>, Failure> {
@@ -152,17 +151,10 @@ fn of_certificate(connection: &mut SqliteConnection, key: &str) -> Result<Option
     Ok(found.map(TokenRow::try_from).transpose()?)
 }
 
-macro_rules! token_columns {
-    () => {
-        "SELECT id, name, scopes, certificate_sha256, created_at, expires_at, \
-         CAST((julianday(expires_at) - julianday('now')) * 86400000 AS INTEGER), \
-         previous_until, revoked_at, last_used_at"
-    };
-}
-
 struct FirstTokens;
 impl Sql for FirstTokens {
-    const TEXT: &'static str = concat!(token_columns!(), " FROM api_token ORDER BY created_at, id LIMIT +?");
+    const TEXT: &'static str =
+        concat!(token_columns!(), " FROM api_token WHERE parent IS NULL ORDER BY created_at, id LIMIT +?");
     type Columns = TokenColumns;
 }
 
@@ -170,15 +162,10 @@ struct TokensAfter;
 impl Sql for TokensAfter {
     const TEXT: &'static str = concat!(
         token_columns!(),
-        " FROM api_token WHERE (created_at, id) > (SELECT created_at, id FROM api_token WHERE id = ?) \
+        " FROM api_token WHERE parent IS NULL \
+         AND (created_at, id) > (SELECT created_at, id FROM api_token WHERE id = ?) \
          ORDER BY created_at, id LIMIT +?"
     );
-    type Columns = TokenColumns;
-}
-
-struct OneToken;
-impl Sql for OneToken {
-    const TEXT: &'static str = concat!(token_columns!(), " FROM api_token WHERE id = ?");
     type Columns = TokenColumns;
 }
 
@@ -200,12 +187,12 @@ impl Sql for OfCertificate {
     type Columns = TokenColumns;
 }
 
-/// Whether it is revoked, and whether a certificate stands for it.
+/// Whether it is revoked, whether a certificate stands for it, and whether it is a session.
 struct StateOf;
 impl Sql for StateOf {
-    const TEXT: &'static str =
-        "SELECT revoked_at IS NOT NULL, certificate_sha256 IS NOT NULL FROM api_token WHERE id = ?";
-    type Columns = (Bool, Bool);
+    const TEXT: &'static str = "SELECT revoked_at IS NOT NULL, certificate_sha256 IS NOT NULL, parent IS NOT NULL \
+         FROM api_token WHERE id = ?";
+    type Columns = (Bool, Bool, Bool);
 }
 
 struct InsertToken;

@@ -28,7 +28,9 @@ impl Batching for SqliteStore {
             || (available < request.batch_size && !request.partial)
         {
             let waiting = (available > 0).then_some(available);
-            return Ok(OpenedBatches { opened: 0, open: survey.open, leased: survey.leased, waiting });
+            let Survey { open, leased, frontier, .. } = survey;
+            let waiting_at_most = survey.above(frontier);
+            return Ok(OpenedBatches { opened: 0, open, leased, waiting, waiting_at_most });
         }
         // What if we die here? Forming batches is one transaction: either the batches exist and are open, or
         // they do not exist and the next call forms them.
@@ -39,15 +41,17 @@ impl Batching for SqliteStore {
 /// Reads the ids within the transaction. Before it begins, another process may still insert an id of its choice
 /// above the frontier, but never below it.
 fn form(connection: &mut SqliteConnection, request: OpenBatches) -> Result<OpenedBatches, Failure> {
-    let Survey { open, leased, mut frontier } = survey(connection)?;
+    let survey = survey(connection)?;
+    let Survey { open, leased, mut frontier, .. } = survey;
     let batch_size = request.batch_size.max(1);
-    let mut result = OpenedBatches { opened: 0, open, leased, waiting: None };
+    let mut result = OpenedBatches { open, leased, ..OpenedBatches::default() };
     while result.open < request.keep_open {
         let batches = (request.keep_open - result.open).min((IDS_AT_A_TIME / batch_size).max(1));
         let ids = ids_above(connection, frontier, batches.saturating_mul(batch_size))?;
         for ids in ids.chunks(batch_size) {
             if ids.len() < batch_size && !request.partial {
-                return Ok(OpenedBatches { waiting: Some(ids.len()), ..result });
+                let waiting_at_most = survey.above(frontier);
+                return Ok(OpenedBatches { waiting: Some(ids.len()), waiting_at_most, ..result });
             }
             frontier = insert_batch(connection, &ids.iter().copied().map(RecordId).collect())?.0;
             result.opened += 1;
@@ -58,7 +62,8 @@ fn form(connection: &mut SqliteConnection, request: OpenBatches) -> Result<Opene
         }
     }
     let waiting = records_above(connection, frontier, 1)?;
-    Ok(OpenedBatches { waiting: (waiting > 0).then_some(waiting), ..result })
+    let waiting_at_most = survey.above(frontier);
+    Ok(OpenedBatches { waiting: (waiting > 0).then_some(waiting), waiting_at_most, ..result })
 }
 
 /// Stores one batch and returns the new frontier.
@@ -84,6 +89,14 @@ struct Survey {
     leased: usize,
     /// The highest id in any batch.
     frontier: i64,
+    /// The highest id of a record.
+    highest: i64,
+}
+
+impl Survey {
+    fn above(self, frontier: i64) -> u64 {
+        u64::try_from(self.highest.saturating_sub(frontier)).unwrap_or(0)
+    }
 }
 
 fn survey(connection: &mut SqliteConnection) -> Result<Survey, Failure> {
@@ -105,8 +118,9 @@ struct SurveyBatches;
 impl Sql for SurveyBatches {
     const TEXT: &'static str = "SELECT (SELECT count(*) FROM batch WHERE state = 'open'), \
          (SELECT count(*) FROM batch WHERE state = 'leased'), \
-         coalesce((SELECT last_record FROM batch ORDER BY id DESC LIMIT 1), 0)";
-    type Columns = (BigInt, BigInt, BigInt);
+         coalesce((SELECT last_record FROM batch ORDER BY id DESC LIMIT 1), 0), \
+         coalesce((SELECT max(id) FROM record), 0)";
+    type Columns = (BigInt, BigInt, BigInt, BigInt);
 }
 
 struct CountAbove;

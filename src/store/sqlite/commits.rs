@@ -54,6 +54,8 @@ fn store(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<(), F
     let lease = batch.lease();
     let stored = insert_signatures(connection, batch)?;
     mark_signed(connection, lease, stored)?;
+    let id = [Value::Integer(lease.batch().0)];
+    expect_rows("adding a batch to the feed", 1, execute::<AddToFeed, _>(connection, &id)?)?;
     let values = [Value::Integer(stored as i64), Value::Integer(lease.key().0)];
     Ok(expect_rows("counting a key's signatures", 1, execute::<CountSignatures, _>(connection, &values)?)?)
 }
@@ -116,6 +118,14 @@ impl Sql for MarkSigned {
     const TEXT: &'static str = "UPDATE batch SET state = 'signed', node_id = NULL, \
          signed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
          WHERE id = ? AND state = 'leased' AND epoch = ? AND node_id = ? AND key_id = ? AND record_count = ?";
+    type Columns = ();
+}
+
+/// The writer is alone, so positions become visible in their order, with the signatures.
+struct AddToFeed;
+impl Sql for AddToFeed {
+    const TEXT: &'static str =
+        "INSERT INTO feed (position, batch_id) SELECT coalesce(max(position), 0) + 1, ? FROM feed";
     type Columns = ();
 }
 

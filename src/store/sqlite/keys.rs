@@ -1,13 +1,20 @@
 //! The key pool.
 
-use diesel::sql_types::{BigInt, Text};
+use diesel::{
+    SqliteConnection,
+    sql_types::{BigInt, Text},
+};
 
 use super::{SqliteStore, audit_log::InsertAudit, errors::Failure};
 use crate::{
-    domain::{By, KeyId, KeyState},
+    domain::{By, Fingerprint, KeyId, KeyState, LimitChange},
     store::{
-        AddKeyVerdict, KeyPool, KeyStateVerdict, NewKey, StoreError, StoredKey,
-        sql::{RawStoredKey, Sql, StoredKeyColumns, Value, note_added_key, row, set_key_state, stored_key},
+        AddKeyVerdict, CertificatesVerdict, KeyLimitsVerdict, KeyPool, KeyStateVerdict, NewCertificates,
+        NewKey, Reseal, ResealVerdict, StoreError, StoredKey,
+        sql::{
+            LimitColumns, RawStoredKey, Sql, StoredKeyColumns, Value, execute, expect_rows, limit_texts,
+            note_added_key, reseal_keys, row, set_certificates, set_key_limits, set_key_state, stored_key,
+        },
     },
 };
 
@@ -15,6 +22,7 @@ impl KeyPool for SqliteStore {
     fn add_key(&self, key: &NewKey, by: &By) -> Result<AddKeyVerdict, StoreError> {
         let fingerprint = key.fingerprint.to_string();
         let (custody, sealed_key, location) = key.material.columns();
+        let (from, until) = limit_texts(&key.limits);
         // What if we die here? The key is there or it is not; adding it again says which.
         self.write(|connection| {
             if let Some(id) = row::<FindKey, i64, _>(connection, &[Value::Text(&fingerprint)])? {
@@ -27,6 +35,9 @@ impl KeyPool for SqliteStore {
                 Value::Text(custody),
                 Value::OptionalBlob(sealed_key),
                 Value::OptionalText(location),
+                Value::OptionalInteger(key.limits.max_signatures.map(|most| most.get())),
+                Value::OptionalText(from.as_deref()),
+                Value::OptionalText(until.as_deref()),
             ];
             let Some(id) = row::<InsertKey, i64, _>(connection, &values)? else {
                 return Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 }));
@@ -55,6 +66,48 @@ impl KeyPool for SqliteStore {
             set_key_state::<StateOf, InsertAudit, _, _>(connection, key, state, reason, by)
         })
     }
+
+    fn set_key_limits(
+        &self,
+        key: KeyId,
+        change: &LimitChange,
+        by: &By,
+    ) -> Result<KeyLimitsVerdict, StoreError> {
+        // What if we die here? The limits have changed or they have not; asking again is harmless.
+        self.write(|connection| {
+            set_key_limits::<StateOf, UseOf, SetLimits, InsertAudit, _, _>(connection, key, change, by)
+        })
+    }
+
+    fn set_certificates(
+        &self,
+        key: KeyId,
+        certificates: Option<&NewCertificates>,
+        by: &By,
+    ) -> Result<CertificatesVerdict, StoreError> {
+        // What if we die here? The certificates are there or they are not; asking again is harmless.
+        self.write(|connection| {
+            set_certificates::<StateOf, InsertAudit, _, _>(connection, key, certificates, by)
+        })
+    }
+
+    fn reseal_keys(
+        &self,
+        master_key: &str,
+        reseal: &mut dyn FnMut(&Fingerprint, &[u8]) -> Reseal,
+        by: &By,
+    ) -> Result<ResealVerdict, StoreError> {
+        // What if we die here? Every key is replaced or none is, so each opens under the old or the new master key. Asking
+        // again replaces the rest.
+        self.write(|connection| reseal_keys::<InsertAudit, _, _>(connection, master_key, reseal, by, replace))
+    }
+}
+
+fn replace(connection: &mut SqliteConnection, keys: &[(i64, Vec<u8>)]) -> Result<(), Failure> {
+    keys.iter().try_for_each(|(id, sealed)| {
+        let values = [Value::Blob(sealed), Value::Integer(*id)];
+        Ok(expect_rows("resealing a key", 1, execute::<ReplaceSealed, _>(connection, &values)?)?)
+    })
 }
 
 struct FindKey;
@@ -65,8 +118,9 @@ impl Sql for FindKey {
 
 struct InsertKey;
 impl Sql for InsertKey {
-    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, location) \
-         VALUES (?, ?, ?, ?, ?, ?) RETURNING id";
+    const TEXT: &'static str = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, location, \
+         max_signatures, not_before, not_after) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
     type Columns = BigInt;
 }
 
@@ -77,8 +131,29 @@ impl Sql for OneKey {
     type Columns = StoredKeyColumns;
 }
 
+struct ReplaceSealed;
+impl Sql for ReplaceSealed {
+    const TEXT: &'static str = "UPDATE signing_key SET sealed_key = ? WHERE id = ?";
+    type Columns = ();
+}
+
 struct StateOf;
 impl Sql for StateOf {
     const TEXT: &'static str = "SELECT fingerprint, state FROM signing_key WHERE id = ?";
     type Columns = (Text, Text);
+}
+
+struct UseOf;
+impl Sql for UseOf {
+    const TEXT: &'static str = "SELECT max_signatures, not_before, not_after, signature_count, \
+         coalesce((SELECT record_count FROM batch WHERE key_id = signing_key.id AND batch.state = 'leased'), 0) \
+         FROM signing_key WHERE id = ?";
+    type Columns = (LimitColumns, BigInt, BigInt);
+}
+
+struct SetLimits;
+impl Sql for SetLimits {
+    const TEXT: &'static str =
+        "UPDATE signing_key SET max_signatures = ?, not_before = ?, not_after = ? WHERE id = ?";
+    type Columns = ();
 }

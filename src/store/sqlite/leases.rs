@@ -5,39 +5,46 @@ use diesel::{
     sql_types::{BigInt, Bool},
 };
 
-use super::{SqliteStore, errors::Failure};
+use super::{SqliteStore, barred::barred, errors::Failure};
 use crate::{
-    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Scheme},
+    domain::{BatchId, Epoch, KeyId, Lease, NodeId, OpenBatch, Reach, Scheme},
     store::{
         Inventory, Leasing, StoreError,
-        sql::{OpenColumns, RawOpen, Sql, Value, execute, expect_rows, row, rows, sql_limit},
+        sql::{
+            IdleColumns, OpenColumns, RawIdle, RawOpen, Sql, Terms, Value, execute, expect_rows, idle_keys,
+            json_array, keys_limit, lease_in_rounds, row, rows,
+        },
     },
 };
 
 impl Leasing for SqliteStore {
-    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+    fn lease(
+        &self,
+        node: NodeId,
+        scheme: Scheme,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<Vec<Lease>, StoreError> {
         // Without the write lock when there is nothing to lease.
         if !self.query(|connection| may_lease(connection, node))? || limit == 0 {
             return Ok(Vec::new());
         }
+        let custodians = json_array(reach.names());
         // What if we die here? Before the COMMIT nothing is leased. After it these batches are ours, and
         // go back to `open` when the node is reclaimed: nothing is signed for them yet.
         self.write_unsynced(|connection| {
             if !may_lease(connection, node)? {
                 return Ok(Vec::new());
             }
-            let keys: Vec<i64> =
-                rows::<LeastRecentlyUsed, _, _>(connection, &[Value::Integer(sql_limit(limit))])?;
-            let batches: Vec<RawOpen> =
-                rows::<OldestOpen, _, _>(connection, &[Value::Integer(sql_limit(keys.len()))])?;
-            let mut last_leased = row::<LastLeased, i64, _>(connection, &[])?.unwrap_or_default();
-            let pairs = batches.into_iter().zip(keys);
-            pairs
-                .map(|(batch, key)| {
-                    last_leased += 1;
-                    lease_one(connection, batch.try_into()?, KeyId(key), node, scheme, last_leased)
-                })
-                .collect()
+            let values = [Value::Text(&custodians), Value::Integer(keys_limit(limit))];
+            let keys: Vec<RawIdle> = rows::<LeastRecentlyUsed, _, _>(connection, &values)?;
+            let Some((.., now)) = keys.first() else { return Ok(Vec::new()) };
+            let last_leased = row::<LastLeased, i64, _>(connection, &[])?.unwrap_or_default();
+            let mut terms = Terms { node, scheme, now: now.clone(), last_leased };
+            let idle = idle_keys(keys.into_iter().map(|(id, left, _)| (id, left)));
+            lease_in_rounds::<OldestOpen, _, _>(connection, idle, limit, |connection, pairs| {
+                pairs.into_iter().map(|(batch, key)| lease_one(connection, batch, key, &mut terms)).collect()
+            })
         })
     }
 
@@ -76,23 +83,24 @@ impl Leasing for SqliteStore {
 
 fn lease_one(
     connection: &mut SqliteConnection,
-    open: OpenBatch,
+    batch: RawOpen,
     key: KeyId,
-    node: NodeId,
-    scheme: Scheme,
-    last_leased: i64,
+    terms: &mut Terms,
 ) -> Result<Lease, Failure> {
+    let open = OpenBatch::try_from(batch)?;
+    terms.last_leased += 1;
     let values = [
         Value::Integer(key.0),
-        Value::Integer(node.0),
-        Value::Text(scheme.name()),
+        Value::Integer(terms.node.0),
+        Value::Text(terms.scheme.name()),
+        Value::Text(&terms.now),
         Value::Integer(open.id.0),
         Value::Integer(open.epoch.0),
     ];
     expect_rows("leasing a batch", 1, execute::<LeaseBatch, _>(connection, &values)?)?;
-    let values = [Value::Integer(last_leased), Value::Integer(key.0)];
+    let values = [Value::Integer(terms.last_leased), Value::Integer(key.0)];
     expect_rows("noting the use of a key", 1, execute::<UseKey, _>(connection, &values)?)?;
-    Ok(open.lease(key, node, scheme))
+    Ok(open.lease(key, terms.node, terms.scheme))
 }
 
 /// Whether there is an open batch; refuses a node that is not registered.
@@ -115,18 +123,26 @@ impl Sql for MayLease {
     type Columns = (Bool, Bool);
 }
 
-/// The same order as [`crate::domain::least_recently_used`].
+/// The same order as [`crate::domain::IdleKeys`]. A key with a limit may be too small for every batch, so these keys do
+/// not count: so many others are read as were asked for.
 struct LeastRecentlyUsed;
 impl Sql for LeastRecentlyUsed {
-    const TEXT: &'static str = "SELECT id FROM signing_key WHERE state = 'active' \
+    const TEXT: &'static str = concat!(
+        "SELECT id, max_signatures - signature_count, strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM signing_key \
+         WHERE state = 'active' AND custody IN (SELECT value FROM json_each(?)) AND ",
+        barred!(),
+        " IS NULL \
          AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.key_id = signing_key.id AND batch.state = 'leased') \
-         ORDER BY last_leased, id LIMIT +?";
-    type Columns = BigInt;
+         ORDER BY last_leased, id \
+         LIMIT ? + (SELECT count(*) FROM signing_key WHERE max_signatures IS NOT NULL)"
+    );
+    type Columns = IdleColumns;
 }
 
 struct OldestOpen;
 impl Sql for OldestOpen {
-    const TEXT: &'static str = "SELECT id, epoch, runs FROM batch WHERE state = 'open' ORDER BY id LIMIT +?";
+    const TEXT: &'static str = "SELECT id, epoch, record_count, runs FROM batch \
+         WHERE state = 'open' AND record_count <= ? ORDER BY id LIMIT +?";
     type Columns = OpenColumns;
 }
 
@@ -139,7 +155,7 @@ impl Sql for LastLeased {
 struct LeaseBatch;
 impl Sql for LeaseBatch {
     const TEXT: &'static str = "UPDATE batch SET state = 'leased', epoch = epoch + 1, key_id = ?, node_id = ?, \
-         scheme = ?, leased_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
+         scheme = ?, leased_at = ? \
          WHERE id = ? AND state = 'open' AND epoch = ?";
     type Columns = ();
 }

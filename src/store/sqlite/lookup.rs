@@ -5,7 +5,7 @@ mod tests;
 
 use diesel::{SqliteConnection, sql_types::Text};
 
-use super::{SqliteStore, errors::Failure, reading::key_columns};
+use super::{SqliteStore, barred::barred, errors::Failure, reading::key_columns};
 use crate::{
     domain::{BatchId, BatchState, Fingerprint, RecordId, Runs},
     store::{

@@ -3,11 +3,13 @@
 mod access;
 mod audit;
 mod audit_log;
+mod barred;
 mod batches;
 mod claim;
 mod commits;
 mod connection;
 mod errors;
+mod feed;
 mod files;
 mod keys;
 mod leases;
@@ -20,10 +22,13 @@ mod nodes;
 mod opening;
 mod reading;
 mod records;
+mod refused;
+mod sessions;
 mod status;
 mod store;
 #[cfg(test)]
 mod tests;
+mod token_rows;
 mod transaction;
 
 pub use errors::classify_message;

@@ -10,7 +10,7 @@ use diesel::{
 
 use super::{SqliteStore, errors::Failure, leases::release_all_of};
 use crate::{
-    domain::NodeId,
+    domain::{NodeId, Reach},
     store::{
         Nodes, Reclaimed, RenewVerdict, StoreError,
         sql::{Sql, Value, execute, expect_rows, row, rows},
@@ -18,12 +18,17 @@ use crate::{
 };
 
 impl Nodes for SqliteStore {
-    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
-        let mut held = None;
+    fn register_node(&self, name: &str, ttl: Duration, reach: &Reach) -> Result<NodeId, StoreError> {
+        let (mut held, custodians) = (None, reach.to_string());
         // What if we die here? Before the COMMIT there is no such node, at most a file that nobody looks for.
         // After it the lock died with us: any process may reclaim the node at once.
         let result = self.write(|connection| {
-            let values = [Value::Text(name), Value::Text(&after(ttl)), Value::Integer(millis(ttl))];
+            let values = [
+                Value::Text(name),
+                Value::Text(&after(ttl)),
+                Value::Integer(millis(ttl)),
+                Value::Text(&custodians),
+            ];
             let Some(id) = row::<InsertNode, i64, _>(connection, &values)? else {
                 return Err(Failure(StoreError::RowCount {
                     what: "registering a node",
@@ -43,11 +48,17 @@ impl Nodes for SqliteStore {
         result
     }
 
-    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+    fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError> {
         // What if we die here? The lease runs for a little longer, or not; the lock file says at once
         // that we are gone.
         self.write(|connection| {
-            let values = [Value::Text(&after(ttl)), Value::Integer(millis(ttl)), Value::Integer(node.0)];
+            let (until, custodians) = (after(ttl), reach.to_string());
+            let values = [
+                Value::Text(&until),
+                Value::Integer(millis(ttl)),
+                Value::Text(&custodians),
+                Value::Integer(node.0),
+            ];
             Ok(match execute::<RenewNode, _>(connection, &values)? {
                 0 => RenewVerdict::Gone,
                 _ => RenewVerdict::Renewed,
@@ -157,21 +168,21 @@ pub(super) fn after(time: Duration) -> String {
     format!("+{:.3} seconds", millis(time) as f64 / 1000.0)
 }
 
-fn before(time: Duration) -> String {
+pub(super) fn before(time: Duration) -> String {
     after(time).replace('+', "-")
 }
 
 struct InsertNode;
 impl Sql for InsertNode {
-    const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl) \
-         VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?), ?) RETURNING id";
+    const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl, custodians) \
+         VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?), ?, ?) RETURNING id";
     type Columns = BigInt;
 }
 
 struct RenewNode;
 impl Sql for RenewNode {
-    const TEXT: &'static str = "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?), lease_ttl = ? \
-         WHERE id = ?";
+    const TEXT: &'static str = "UPDATE node SET lease_until = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?), lease_ttl = ?, \
+         custodians = ? WHERE id = ?";
     type Columns = ();
 }
 

@@ -30,17 +30,7 @@ impl Intake for SqliteStore {
         }
         // What if we die here? All are stored or none is; a caller that names its records by external_id
         // adds them again, and those that are there are skipped.
-        self.write(|connection| {
-            let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
-            let mut verdicts = Vec::with_capacity(records.len());
-            for record in records {
-                verdicts.push(insert_one(connection, record, &now)?);
-                if on_conflict == OnConflict::Stop && verdicts.last() == Some(&InsertVerdict::Conflict) {
-                    break;
-                }
-            }
-            Ok(verdicts)
-        })
+        self.write(|connection| add(connection, records, on_conflict))
     }
 
     fn payload_limit(&self) -> Result<u32, StoreError> {
@@ -74,6 +64,23 @@ impl Intake for SqliteStore {
             Ok(())
         })
     }
+}
+
+/// Adds records, within a transaction.
+pub(super) fn add(
+    connection: &mut SqliteConnection,
+    records: &[NewRecord<'_>],
+    on_conflict: OnConflict,
+) -> Result<Vec<InsertVerdict>, Failure> {
+    let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
+    let mut verdicts = Vec::with_capacity(records.len());
+    for record in records {
+        verdicts.push(insert_one(connection, record, &now)?);
+        if on_conflict == OnConflict::Stop && verdicts.last() == Some(&InsertVerdict::Conflict) {
+            break;
+        }
+    }
+    Ok(verdicts)
 }
 
 /// The trigger `record_no_replace` skips a record that exists, and refuses another one with its name.

@@ -2,10 +2,10 @@
 
 use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
 
-use super::errors::Failure;
+use super::{barred::barred, errors::Failure, refused::CountRefused};
 use crate::store::{
     Status,
-    sql::{self, NodeColumns, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
+    sql::{self, KeySumColumns, NodeColumns, RawKeySum, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
 };
 
 /// Beyond this many records above the frontier, the rest is estimated from their ids.
@@ -17,13 +17,16 @@ const COUNTED_AT_MOST: i64 = 100_000;
 /// `signature_count`, which rises in the transaction that stores signatures, and batches are numbered
 /// without gaps.
 pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failure> {
-    Ok(sql::status(
+    let mut status = sql::status(
         rows::<ListNodes, RawNode, _>(connection, &[])?,
         unbatched(connection)?,
-        rows::<CountKeys, RawSum, _>(connection, &[])?,
+        rows::<CountKeys, RawKeySum, _>(connection, &[])?,
         rows::<UnsignedBatches, RawSum, _>(connection, &[])?,
         row::<HighestBatch, i64, _>(connection, &[])?.unwrap_or_default(),
-    )?)
+    )?;
+    let refused: Option<i64> = row::<CountRefused, _, _>(connection, &[Value::Integer(COUNTED_AT_MOST)])?;
+    status.refused = refused.unwrap_or_default() as u64;
+    Ok(status)
 }
 
 /// Counts up to [`COUNTED_AT_MOST`] records in no batch. Estimates the rest of a longer backlog from its ids,
@@ -47,8 +50,12 @@ struct Unbatched {
 
 struct CountKeys;
 impl Sql for CountKeys {
-    const TEXT: &'static str = "SELECT state, count(*), sum(signature_count) FROM signing_key GROUP BY state";
-    type Columns = SumColumns;
+    const TEXT: &'static str = concat!(
+        "SELECT state, custody, barred, count(*), sum(signature_count) FROM (SELECT state, custody, signature_count, ",
+        barred!(),
+        " AS barred FROM signing_key) GROUP BY state, custody, barred"
+    );
+    type Columns = KeySumColumns;
 }
 
 struct UnsignedBatches;
@@ -76,6 +83,6 @@ impl Sql for CountUnbatched {
 struct ListNodes;
 impl Sql for ListNodes {
     const TEXT: &'static str = "SELECT id, name, started_at, lease_until, \
-         (SELECT count(*) FROM batch WHERE batch.node_id = node.id) FROM node ORDER BY id";
+         (SELECT count(*) FROM batch WHERE batch.node_id = node.id), custodians FROM node ORDER BY id";
     type Columns = NodeColumns;
 }

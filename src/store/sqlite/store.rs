@@ -136,6 +136,10 @@ impl News for SqliteStore {
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
         Ok(None)
     }
+
+    fn feed_listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// Returns whether it was blocked, how many pages the log has, and how many of them are copied.

@@ -18,7 +18,7 @@ use diesel::{
 use super::{SqliteStore, connection, errors::Failure, locks::NodeLocks, migrations};
 use crate::store::sql::{Sql, Value, execute, row, rows};
 use crate::{
-    domain::NodeId,
+    domain::{NodeId, Reach},
     store::{Audit, Batching, Intake, Nodes, OnConflict, OpenBatches, StoreError},
 };
 
@@ -277,12 +277,12 @@ fn nodes_leave_no_files_behind() {
         let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
         files.filter(|name| name.to_string_lossy().ends_with(".lock")).count()
     };
-    let node = store.register_node("a", Duration::from_secs(60)).unwrap();
+    let node = store.register_node("a", Duration::from_secs(60), &Reach::default()).unwrap();
     assert_eq!(locks(), 1);
     store.remove_node(node).unwrap();
     assert_eq!(locks(), 0);
     let other = SqliteStore::open(&store.path).unwrap();
-    other.register_node("b", Duration::from_secs(60)).unwrap();
+    other.register_node("b", Duration::from_secs(60), &Reach::default()).unwrap();
     drop(other);
     assert_eq!(locks(), 1);
     assert_eq!(store.reclaim(None, Duration::from_secs(60)).unwrap().len(), 1);
@@ -293,11 +293,11 @@ fn nodes_leave_no_files_behind() {
 fn a_lost_lock_file_leaves_a_node_alive_until_its_lease_runs_out() {
     let (folder, store) = database();
     let other = SqliteStore::open(&store.path).unwrap();
-    let node = other.register_node("b", Duration::from_secs(60)).unwrap();
+    let node = other.register_node("b", Duration::from_secs(60), &Reach::default()).unwrap();
     std::fs::remove_file(folder.path().join(format!("s.db.node-{node}.lock"))).unwrap();
     drop(other);
     assert_eq!(store.reclaim(None, Duration::ZERO).unwrap(), []);
-    store.renew_node(node, Duration::ZERO).unwrap();
+    store.renew_node(node, Duration::ZERO, &Reach::default()).unwrap();
     stranger(&store).batch_execute("UPDATE node SET lease_until = '2000-01-01T00:00:00.000Z'").unwrap();
     assert_eq!(store.reclaim(None, Duration::ZERO).unwrap().len(), 1);
 }

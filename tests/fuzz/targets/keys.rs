@@ -6,13 +6,18 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use data_encoding::BASE64;
 use signwave::{
     domain::{DigestAlgorithm, Fingerprint, Scheme, SignatureBuf},
-    signer::{Engine, LANES, MasterKey, PrivateKey, PublicKey, SignerError, digest, import, seal, unseal},
+    signer::{
+        CertificateChain, ChainFlaw, Engine, LANES, MasterKey, PrivateKey, PublicKey, SignerError, digest,
+        import, seal, unseal,
+    },
 };
 
 /// What opens the encrypted keys of the corpus.
 const PASSPHRASE: &[u8] = b"fuzz";
 
 const MASTER: [u8; 32] = [0x5A; 32];
+/// Bytes of the id of a master key.
+const ID_LEN: usize = 8;
 
 fn master() -> MasterKey {
     MasterKey::from_base64(&BASE64.encode(&MASTER)).expect("32 bytes in base64")
@@ -89,13 +94,18 @@ pub fn sealed_key(bytes: &[u8]) {
     let name = *NAME;
     let error = unseal(&master(), &name, bytes).expect_err("nobody sealed that");
     match bytes.first() {
-        Some(1) if bytes.len() > NONCE_LEN => assert_eq!(error, SignerError::WrongMasterKey(name)),
+        Some(1) if bytes.len() > ID_LEN + NONCE_LEN => assert!(
+            matches!(error, SignerError::WrongMasterKey { .. }) || bytes[1..].starts_with(&master().id().0)
+        ),
         _ => assert!(matches!(error, SignerError::SealedForm { .. })),
     }
     match unseal(&master(), &name, &sealed(name, bytes)) {
         Ok(key) => assert_eq!(key.public_key().fingerprint(), name),
         Err(error) => {
-            assert!(!matches!(error, SignerError::WrongMasterKey(_)), "the cipher opens it");
+            assert!(
+                !matches!(error, SignerError::WrongMasterKey { .. } | SignerError::Damaged(_)),
+                "the cipher opens it"
+            );
             tells_nothing(&error);
         }
     }
@@ -105,11 +115,12 @@ pub fn sealed_key(bytes: &[u8]) {
 fn sealed(name: Fingerprint, body: &[u8]) -> Vec<u8> {
     let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &MASTER).expect("32 bytes"));
     let nonce = [7; NONCE_LEN];
-    let associated = Aad::from([b"signwave sealed private key\0\x01".as_slice(), &name.0].concat());
+    let id = master().id().0;
+    let associated = Aad::from([b"signwave sealed private key\0\x01".as_slice(), &id, &name.0].concat());
     let mut body = body.to_vec();
     let assumed = Nonce::assume_unique_for_key(nonce);
     cipher.seal_in_place_append_tag(assumed, associated, &mut body).expect("it is short");
-    [&[1], nonce.as_slice(), &body].concat()
+    [&[1], id.as_slice(), nonce.as_slice(), &body].concat()
 }
 
 /// The master key's text: 44 characters and perhaps the end of a line.
@@ -137,5 +148,31 @@ fn tells_nothing(error: &SignerError) {
         };
         let longest = text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max();
         assert!(longest < Some(24) && !text.contains('['), "{text}");
+    }
+}
+
+/// The key of the chains in the corpus.
+static CERTIFIED: LazyLock<PublicKey> = LazyLock::new(|| {
+    let spki = include_bytes!("../../../fuzz/corpus/certificate_chain/spki.der");
+    PublicKey::from_spki(spki).expect("it is one that openssl made")
+});
+
+/// Certificates of a key, as they are given and as they are stored.
+pub fn certificate_chain(bytes: &[u8]) {
+    let readings =
+        [CertificateChain::from_pem, CertificateChain::from_der].map(|read| read(bytes, &CERTIFIED));
+    for read in readings {
+        match read {
+            Ok(chain) => {
+                let read = CertificateChain::from_der(&chain.to_der(), &CERTIFIED);
+                assert_eq!(read.as_ref(), Ok(&chain));
+                assert_eq!(CertificateChain::from_pem(chain.to_pem().as_bytes(), &CERTIFIED), read);
+                assert_eq!(chain.x5c().len(), chain.certificates().len());
+                assert!(chain.invalid_at(chain.not_before()).is_none_or(|number| number > 1));
+            }
+            // It names a block as it is called.
+            Err(ChainFlaw::Block(_)) => {}
+            Err(flaw) => super::readable(&flaw.to_string()),
+        }
     }
 }

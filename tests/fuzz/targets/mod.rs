@@ -9,6 +9,7 @@ mod lanes;
 mod requests;
 mod settings;
 mod texts;
+mod tokens;
 
 /// A parser of bytes from outside.
 pub struct Target {
@@ -45,6 +46,9 @@ targets![
     texts::server_errors,
     access::token,
     access::certificate,
+    keys::certificate_chain,
+    tokens::token_location,
+    tokens::token_answers,
     lanes::lanes_kernels,
     lanes::lanes_keys,
 ];

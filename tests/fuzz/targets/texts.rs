@@ -4,7 +4,7 @@ use std::{fmt::Debug, fmt::Display, str::FromStr};
 
 use signwave::{
     config::Roles,
-    domain::{BatchState, Fingerprint, KeyState, RecordId, Runs, Scheme, Scopes, TokenId, Who},
+    domain::{BatchState, Fingerprint, KeyState, Position, RecordId, Runs, Scheme, Scopes, TokenId, Who},
     http::query::{Id, KeyCursor},
     signer::Engine,
     store::{StoreError, postgres_error, sqlite_error},
@@ -72,6 +72,12 @@ pub fn queries(bytes: &[u8]) {
     }
     if let Ok(cursor) = text.parse::<KeyCursor>() {
         assert!(cursor.place >= 0 && cursor.key.0 > 0 && cursor.to_string() == text, "{text}");
+    }
+    if let Ok(position) = text.parse::<Position>() {
+        assert!(
+            position.place.0 >= 0 && position.to_string() == text && text.len() <= Position::LONGEST,
+            "{text}"
+        );
     }
 }
 

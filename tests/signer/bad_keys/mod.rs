@@ -91,7 +91,7 @@ fn no_bad_key_gets_in_by_the_command_line() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{name}: {said}");
         assert!(
-            said.ends_with(&format!("signwave: 'bad' was not imported: {}\n", error.about("bad"))),
+            said.ends_with(&format!("signwave: 'bad' was not imported: {}\n", error.about("bad".as_ref()))),
             "{name}: {said}"
         );
         assert!(output.stdout.is_empty(), "{name}");

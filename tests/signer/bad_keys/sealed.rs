@@ -35,14 +35,16 @@ fn what_was_exchanged_between_rows_does_not_open() {
     let again = row(&read(include_bytes!("../../fixtures/signer/rsa2048.pem")));
     let stranger = seal(&master(2), &read(include_bytes!("../../fixtures/signer/rsa2048.pem"))).unwrap();
 
-    let wrong = SignerError::WrongMasterKey(a.fingerprint);
+    let damaged = SignerError::Damaged(a.fingerprint);
+    let (sealed_under, given) = (master(2).id(), vec![master(1).id()]);
+    let wrong = SignerError::WrongMasterKey { fingerprint: a.fingerprint, sealed_under, given };
     let form = |reason| SignerError::SealedForm { fingerprint: a.fingerprint, reason };
     let public = |fingerprint| SignerError::Mismatch { fingerprint, part: "public key" };
     let end = a.sealed_key.len();
-    // The version, the nonce, the ciphertext and the tag of a blob.
+    // Version and id of the master key, the nonce, the ciphertext and the tag of a blob.
     let parts = |row: &Row| {
         let (start, tag) = row.sealed_key.split_at(row.sealed_key.len() - 16);
-        [&start[..1], &start[1..13], &start[13..], tag].map(<[u8]>::to_vec)
+        [&start[..9], &start[9..21], &start[21..], tag].map(<[u8]>::to_vec)
     };
     let mixed = |part: usize, other: &Row| {
         let mut mixed = parts(&a);
@@ -51,19 +53,21 @@ fn what_was_exchanged_between_rows_does_not_open() {
     };
     let blob = |sealed_key: &[u8]| Row { sealed_key: sealed_key.to_vec(), ..a.clone() };
     let cases = [
-        ("the sealed key of another", blob(&b.sealed_key), wrong.clone()),
-        ("the sealed key of a longer one", blob(&long.sealed_key), wrong.clone()),
-        ("sealed under another master key", blob(&stranger), wrong.clone()),
-        ("the nonce of another", mixed(1, &b), wrong.clone()),
-        ("the ciphertext of another", mixed(2, &b), wrong.clone()),
-        ("the tag of another", mixed(3, &b), wrong.clone()),
-        ("the nonce of another seal of the same key", mixed(1, &again), wrong.clone()),
-        ("the ciphertext of another seal of the same key", mixed(2, &again), wrong.clone()),
-        ("the tag of another seal of the same key", mixed(3, &again), wrong.clone()),
-        ("without its last byte", blob(&a.sealed_key[..end - 1]), wrong.clone()),
-        ("with a byte too many", blob(&[&*a.sealed_key, &[0]].concat()), wrong.clone()),
-        ("twice", blob(&a.sealed_key.repeat(2)), wrong.clone()),
-        ("only version and nonce", blob(&a.sealed_key[..13]), wrong.clone()),
+        ("the sealed key of another", blob(&b.sealed_key), damaged.clone()),
+        ("the sealed key of a longer one", blob(&long.sealed_key), damaged.clone()),
+        ("sealed under another master key", blob(&stranger), wrong),
+        ("the nonce of another", mixed(1, &b), damaged.clone()),
+        ("the ciphertext of another", mixed(2, &b), damaged.clone()),
+        ("the tag of another", mixed(3, &b), damaged.clone()),
+        ("the nonce of another seal of the same key", mixed(1, &again), damaged.clone()),
+        ("the ciphertext of another seal of the same key", mixed(2, &again), damaged.clone()),
+        ("the tag of another seal of the same key", mixed(3, &again), damaged.clone()),
+        ("without its last byte", blob(&a.sealed_key[..end - 1]), damaged.clone()),
+        ("with a byte too many", blob(&[&*a.sealed_key, &[0]].concat()), damaged.clone()),
+        ("twice", blob(&a.sealed_key.repeat(2)), damaged.clone()),
+        ("only version, id and nonce", blob(&a.sealed_key[..21]), damaged.clone()),
+        ("without the end of its nonce", blob(&a.sealed_key[..20]), form("it is too short")),
+        ("only version and id", blob(&a.sealed_key[..9]), form("it is too short")),
         ("only the version", blob(&a.sealed_key[..1]), form("it is too short")),
         ("empty", blob(&[]), form("it is empty")),
         ("of version 0", blob(&[&[0], &a.sealed_key[1..]].concat()), form("its version is unknown")),
@@ -83,7 +87,7 @@ fn what_was_exchanged_between_rows_does_not_open() {
         (
             "the sealed key of another under its own name",
             Row { sealed_key: a.sealed_key.clone(), ..b.clone() },
-            SignerError::WrongMasterKey(b.fingerprint),
+            SignerError::Damaged(b.fingerprint),
         ),
     ];
     for engine in Engine::ALL {

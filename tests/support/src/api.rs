@@ -36,6 +36,11 @@ impl Api {
         let url = || address(&service.log(), "the API answers at ");
         until("the API answers", SOON, || url().is_some());
         let url = url().unwrap();
+        Self::at(service, url)
+    }
+
+    /// A service that answers at `url` already.
+    pub fn at(service: Running, url: String) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(SOON));
         Self { service, url, agent: config.build().into() }
     }
@@ -59,13 +64,18 @@ impl Api {
 impl Api {
     /// Asks the other address, where health and metrics are; the function returns the text of an answer.
     pub fn admin(&self) -> impl Fn(&str) -> String {
-        let url = || address(&self.service.log(), "health and metrics answer at ");
-        until("health and metrics answer", SOON, || url().is_some());
-        let url = url().unwrap();
+        let url = self.admin_url();
         move |path| {
             let request = Request::get(format!("{url}{path}")).body(SendBody::none()).unwrap();
             text(self.send(request))
         }
+    }
+
+    /// The beginning of each address there.
+    pub fn admin_url(&self) -> String {
+        let url = || address(&self.service.log(), "health and metrics answer at ");
+        until("health and metrics answer", SOON, || url().is_some());
+        url().unwrap()
     }
 }
 

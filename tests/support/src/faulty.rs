@@ -1,67 +1,30 @@
 //! A store with a fault plan, for tests: calls fail when they are told to, before or after they took effect.
 
+mod arrivals;
+mod method;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+pub use self::method::Method;
 use signwave::{
     domain::{
         AuditId, BatchId, BatchRow, By, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState,
-        Lease, NodeId, Outcome, RecordId, Runs, Scheme, SignedBatch, StoredKey, TokenId, promises::Counts,
+        Lease, LimitChange, NodeId, Outcome, Place, Reach, RecordId, Runs, Scheme, SignedBatch, StoredKey,
+        TokenId, promises::Counts,
     },
     store::{
-        Access, AddKeyVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary, Batching,
-        Committing, Intake, Inventory, KeyPage, KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup,
-        NewKey, NewRecord, NewToken, News, Nodes, OldestUnsigned, OnConflict, OpenBatches, OpenedBatches,
-        Reading, Reclaimed, RecordName, RecordRow, RenewVerdict, RevokeTokenVerdict, RotateTokenVerdict,
-        Rotation, SignedRow, Status, Store, StoreError, StoredToken, TokenRow, Wanted,
+        Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary,
+        Batching, CertificatesVerdict, Committing, Feed, FeedBatch, FeedEnd, Intake, Inventory,
+        KeyLimitsVerdict, KeyPage, KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup,
+        NewCertificates, NewKey, NewRecord, NewSession, NewToken, News, Nodes, OldestUnsigned, OnConflict,
+        OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow, RenewVerdict, Reseal,
+        ResealVerdict, RevokeTokenVerdict, RotateTokenVerdict, Rotation, Sessions, SignedRow, Status, Store,
+        StoreError, StoredToken, TokenRow, Wanted,
     },
 };
-
-/// The methods of [`Store`], by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named after its method")]
-pub enum Method {
-    OpenBatches,
-    Lease,
-    ReadPayloads,
-    Commit,
-    Outcomes,
-    Release,
-    Inventory,
-    RegisterNode,
-    RenewNode,
-    RemoveNode,
-    Reclaim,
-    AddKey,
-    Keys,
-    Key,
-    StoredKey,
-    SetKeyState,
-    AddToken,
-    Tokens,
-    Token,
-    TokenOfCertificate,
-    RotateToken,
-    RevokeToken,
-    NoteUse,
-    AuditLog,
-    InsertRecords,
-    PayloadLimit,
-    Status,
-    Batches,
-    BatchOf,
-    ReadSigned,
-    Record,
-    OldestUnsigned,
-    Batch,
-    LatestBatches,
-    KeyNamed,
-    KeyPage,
-    Counts,
-    Audit,
-}
 
 /// How a call fails.
 pub enum Fault {
@@ -183,8 +146,14 @@ impl Batching for FaultyStore {
 }
 
 impl Leasing for FaultyStore {
-    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
-        self.call(Method::Lease, |store| store.lease(node, scheme, limit))
+    fn lease(
+        &self,
+        node: NodeId,
+        scheme: Scheme,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<Vec<Lease>, StoreError> {
+        self.call(Method::Lease, |store| store.lease(node, scheme, limit, reach))
     }
 
     fn release(&self, leases: &[(BatchId, Epoch)]) -> Result<u64, StoreError> {
@@ -211,12 +180,12 @@ impl Committing for FaultyStore {
 }
 
 impl Nodes for FaultyStore {
-    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
-        self.call(Method::RegisterNode, |store| store.register_node(name, ttl))
+    fn register_node(&self, name: &str, ttl: Duration, reach: &Reach) -> Result<NodeId, StoreError> {
+        self.call(Method::RegisterNode, |store| store.register_node(name, ttl, reach))
     }
 
-    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
-        self.call(Method::RenewNode, |store| store.renew_node(node, ttl))
+    fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError> {
+        self.call(Method::RenewNode, |store| store.renew_node(node, ttl, reach))
     }
 
     fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
@@ -245,6 +214,47 @@ impl KeyPool for FaultyStore {
         by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
         self.call(Method::SetKeyState, |store| store.set_key_state(key, state, reason, by))
+    }
+
+    fn set_key_limits(
+        &self,
+        key: KeyId,
+        change: &LimitChange,
+        by: &By,
+    ) -> Result<KeyLimitsVerdict, StoreError> {
+        self.call(Method::SetKeyLimits, |store| store.set_key_limits(key, change, by))
+    }
+
+    fn set_certificates(
+        &self,
+        key: KeyId,
+        certificates: Option<&NewCertificates>,
+        by: &By,
+    ) -> Result<CertificatesVerdict, StoreError> {
+        self.call(Method::SetCertificates, |store| store.set_certificates(key, certificates, by))
+    }
+
+    fn reseal_keys(
+        &self,
+        master_key: &str,
+        reseal: &mut dyn FnMut(&Fingerprint, &[u8]) -> Reseal,
+        by: &By,
+    ) -> Result<ResealVerdict, StoreError> {
+        self.call(Method::ResealKeys, |store| store.reseal_keys(master_key, reseal, by))
+    }
+}
+
+impl Sessions for FaultyStore {
+    fn add_session(&self, session: &NewSession, by: &By) -> Result<AddSessionVerdict, StoreError> {
+        self.call(Method::AddSession, |store| store.add_session(session, by))
+    }
+
+    fn sessions(&self, after: Option<TokenId>, limit: usize) -> Result<Vec<TokenRow>, StoreError> {
+        self.call(Method::Sessions, |store| store.sessions(after, limit))
+    }
+
+    fn end_session(&self, id: TokenId, by: &By) -> Result<bool, StoreError> {
+        self.call(Method::EndSession, |store| store.end_session(id, by))
     }
 }
 
@@ -300,6 +310,10 @@ impl Reading for FaultyStore {
         self.call(Method::Key, |store| store.key(key))
     }
 
+    fn certificates(&self, key: Option<KeyId>) -> Result<Vec<(KeyId, Vec<u8>)>, StoreError> {
+        self.call(Method::Certificates, |store| store.certificates(key))
+    }
+
     fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError> {
         self.call(Method::Batches, |store| store.batches(after, limit))
     }
@@ -310,6 +324,24 @@ impl Reading for FaultyStore {
 
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
         self.call(Method::ReadSigned, |store| store.read_signed(records, visit))
+    }
+}
+
+impl Feed for FaultyStore {
+    fn sequence(&self) -> Result<FeedEnd, StoreError> {
+        self.call(Method::Sequence, |store| store.sequence())
+    }
+
+    fn sequence_commits(&self) -> Result<(), StoreError> {
+        self.call(Method::Sequence, |store| store.sequence_commits())
+    }
+
+    fn feed(&self, after: Place, limit: usize) -> Result<Vec<FeedBatch>, StoreError> {
+        self.call(Method::Feed, |store| store.feed(after, limit))
+    }
+
+    fn unsequenced(&self) -> Result<Vec<BatchId>, StoreError> {
+        self.call(Method::Unsequenced, |store| store.unsequenced())
     }
 }
 
@@ -353,5 +385,9 @@ impl News for FaultyStore {
     /// No fault is planned for it.
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
         self.inner.listener()
+    }
+
+    fn feed_listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        self.inner.feed_listener()
     }
 }

@@ -1,26 +1,30 @@
 //! What several test programs share.
 //!
-//! The binary and its surroundings: [`process`] runs it, [`sandbox`] and [`site`] give it a folder, [`clock`] a clock
-//! that tests set, [`api`] asks it over HTTP. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`tested_store`]
+//! The binary and its surroundings: [`process`] runs it, [`sandbox`], [`site`] and [`place`] give it a folder, [`clock`] a clock
+//! that tests set, [`api`] asks it over HTTP. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`rabbitmq`] starts a broker, [`tested_store`]
 //! has every kind of store ([`memory`] keeps one in memory, [`faulty`] lets one fail), [`store`] the usual steps, [`stranger`] plain SQL. [`promises`] checks them all. Keys:
-//! [`numbers`], [`openssl`]. Chance and time: [`random`], [`waiting`].
+//! [`numbers`], [`openssl`], [`certificates`], and [`tokens`], which keep them. Chance and time: [`random`], [`waiting`].
 
 pub mod api;
+pub mod certificates;
 pub mod clock;
 pub mod faulty;
 pub mod memory;
 pub mod numbers;
 pub mod openssl;
+pub mod place;
 pub mod postgres;
 pub mod process;
 pub mod promises;
 pub mod proxy;
+pub mod rabbitmq;
 pub mod random;
 pub mod sandbox;
 pub mod site;
 pub mod store;
 pub mod stranger;
 pub mod tested_store;
+pub mod tokens;
 pub mod waiting;
 
 use std::path::Path;

@@ -23,6 +23,14 @@ pub fn binary() -> PathBuf {
     std::env::var_os("TEST_BINARY").map_or_else(built, Into::into)
 }
 
+/// A file that `scripts/install-tools` has brought.
+pub fn tool(name: &str) -> String {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let path = crate::root().join(target).join("tools").join(name);
+    assert!(path.exists(), "'{}' is missing: run scripts/install-tools first", path.display());
+    path.into_os_string().into_string().unwrap()
+}
+
 /// The binary with arguments, to be run in `folder`.
 pub fn command(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(binary());
@@ -58,6 +66,16 @@ impl Running {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Stops it. Each of its threads stands still when this returns: one that is in a system call when the signal is
+    /// sent would otherwise still see what the test does next.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.id());
+        until("every thread stands still", Duration::from_secs(20), || {
+            std::fs::read_dir(&threads).unwrap().all(|thread| state_of(&thread.unwrap().path()) == Some('T'))
+        });
     }
 
     /// Its exit code, which must come within `limit`; `None` when a signal ended it.
@@ -99,4 +117,9 @@ impl Drop for Running {
 
 fn read(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
+}
+
+/// The letter of a thread's state: it stands behind the name of the thread, which is in parentheses.
+fn state_of(thread: &Path) -> Option<char> {
+    read(&thread.join("stat")).rsplit_once(") ")?.1.chars().next()
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use signwave::{
     domain::{
-        BatchId, BatchState, KeyId, RecordId, Runs,
+        BatchId, BatchState, KeyId, Place, RecordId, Runs,
         promises::{Breach, History, Invalid, Moment, RecordFact},
     },
     signer::{Engine, PublicKey, digest},
@@ -69,8 +69,17 @@ impl Promises {
         rows: &[Row],
     ) -> Vec<Breach> {
         let facts: Vec<_> = rows.iter().map(Row::fact).collect();
-        let counted: Vec<_> = keys.iter().map(|key| (key.id, key.signature_count)).collect();
-        let moment = Moment { batches, records: &facts, keys: &counted, counts: store.counts().unwrap() };
+        let counted: Vec<_> = keys.iter().map(KeyRow::fact).collect();
+        let feed = store.feed(Place(0), usize::MAX).unwrap();
+        let feed: Vec<_> = feed.into_iter().map(|row| (row.place, row.batch.id)).collect();
+        let moment = Moment {
+            batches,
+            records: &facts,
+            keys: &counted,
+            feed: &feed,
+            unsequenced: &store.unsequenced().unwrap(),
+            counts: store.counts().unwrap(),
+        };
         let by_id: HashMap<KeyId, &KeyRow> = keys.iter().map(|key| (key.id, key)).collect();
         let breaches = moment.check(|batch, record, signature| {
             let key = batch.key.and_then(|key| by_id.get(&key).copied()).ok_or(Invalid::Value)?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use signwave::{
     domain::{
-        BatchId, By, Epoch, Fingerprint, InsertVerdict, KeyId, KeyMaterial, Lease, NodeId, OpenBatch,
-        RecordId, Scheme, SignatureBuf, SignedBatch, Who,
+        BatchId, By, Epoch, Fingerprint, InsertVerdict, KeyId, KeyLimits, KeyMaterial, Lease, NodeId,
+        OpenBatch, Reach, RecordId, Scheme, SignatureBuf, SignedBatch, Who,
     },
     store::{AddKeyVerdict, NewKey, NewRecord, OnConflict, OpenBatches, OpenedBatches, Store},
 };
@@ -26,6 +26,7 @@ pub fn new_key(number: u8) -> NewKey {
         public_key: vec![number; 294],
         bits: 2048,
         material: KeyMaterial::Sealed(vec![number; 1250]),
+        limits: KeyLimits::default(),
     }
 }
 
@@ -66,11 +67,11 @@ pub fn open_all(store: &dyn Store, batch_size: usize) -> usize {
 }
 
 pub fn register(store: &dyn Store) -> NodeId {
-    store.register_node("node", MINUTE).unwrap()
+    store.register_node("node", MINUTE, &Reach::default()).unwrap()
 }
 
 pub fn lease(store: &dyn Store, node: NodeId, limit: usize) -> Vec<Lease> {
-    store.lease(node, Scheme::Ps256, limit).unwrap()
+    store.lease(node, Scheme::Ps256, limit, &Reach::default()).unwrap()
 }
 
 /// The same lease once more, as only a test may have it.

@@ -8,7 +8,7 @@ use diesel::{
     sql_types::Text,
 };
 use signwave::{
-    domain::{AuditId, BatchId, Fingerprint, KeyMaterial, Scheme, SignatureBuf},
+    domain::{AuditId, BatchId, Fingerprint, KeyLimits, KeyMaterial, Reach, Scheme, SignatureBuf},
     store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
 };
 use tempfile::TempDir;
@@ -42,8 +42,8 @@ impl Database {
             .insert_records(&[NewRecord { external_id: Some("name"), payload: b"old" }], OnConflict::Stop)
             .unwrap();
         store.open_batches(OpenBatches { batch_size: 2, keep_open: 3, partial: false }).unwrap();
-        let node = store.register_node("node", Duration::from_secs(60)).unwrap();
-        let mut leases = store.lease(node, Scheme::Ps256, 2).unwrap();
+        let node = store.register_node("node", Duration::from_secs(60), &Reach::default()).unwrap();
+        let mut leases = store.lease(node, Scheme::Ps256, 2, &Reach::default()).unwrap();
         let mut signatures = SignatureBuf::with_capacity(256, 2);
         signatures.push_zeroed();
         signatures.push_zeroed();
@@ -92,7 +92,7 @@ impl Database {
 
 /// All that is stored of a token.
 const TOKENS: &str = "SELECT concat_ws(' ', id, name, scopes, hex(secret_sha256), hex(previous_sha256), previous_until, \
-     certificate_sha256, created_at, expires_at, revoked_at, last_used_at) AS line FROM api_token ORDER BY id";
+     certificate_sha256, created_at, expires_at, revoked_at, last_used_at, parent) AS line FROM api_token ORDER BY id";
 
 #[derive(QueryableByName)]
 struct TokenDump {
@@ -106,5 +106,6 @@ fn key(number: u8) -> NewKey {
         public_key: vec![number],
         bits: 2048,
         material: KeyMaterial::Sealed(vec![number]),
+        limits: KeyLimits::default(),
     }
 }

@@ -99,6 +99,13 @@ impl TestedStore {
         }
     }
 
+    /// Moves the clock of a store that has one; that of a database moves by itself.
+    pub fn advance_own_clock(&self, time: Duration) {
+        if let Inside::Memory(store) = &self.inside {
+            store.advance(time);
+        }
+    }
+
     /// The database's clock is set back, as far as leases can tell.
     pub fn set_clock_back(&self, time: Duration) {
         match &self.inside {

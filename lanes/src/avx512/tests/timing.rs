@@ -139,4 +139,5 @@ fn the_time_of_a_signature_depends_neither_on_the_key_nor_on_the_messages() {
         });
     leak::end();
     assert!(found.abs() > limit, "the test does not find a leak: t = {found}");
+    println!("measured: t {keys:.2} keys, {exponents:.2} exponents, {messages:.2} messages, {found:.2} leak");
 }

@@ -1,16 +1,22 @@
 //! Tests each state and each transition.
 
+use std::collections::BTreeMap;
+
 use super::{
     super::holdings::tests::{named, signed},
     *,
 };
+use crate::actors::share::Shares;
 
-const NOW: Situation = Situation { is_running: true, node: Some(NodeId(7)), outages: 0 };
-const STOPPING: Situation = Situation { is_running: false, ..NOW };
-const UNTRUSTED: Situation = Situation { node: None, ..NOW };
+mod shares;
+
+const NOW: Situation<'_> =
+    Situation { is_running: true, node: Some(NodeId(7)), outages: 0, speeds: &|_| None };
+const STOPPING: Situation<'_> = Situation { is_running: false, ..NOW };
+const UNTRUSTED: Situation<'_> = Situation { node: None, ..NOW };
 
 /// The names of the next steps, until there is none.
-fn steps(state: &mut State, now: Situation) -> Vec<&'static str> {
+fn steps(state: &mut State, now: Situation<'_>) -> Vec<&'static str> {
     let mut steps = Vec::new();
     while let Some(step) = state.next(now) {
         steps.push(match step {
@@ -27,13 +33,18 @@ fn steps(state: &mut State, now: Situation) -> Vec<&'static str> {
 
 /// A node that was woken.
 fn woken(limit: usize) -> State {
-    State::new(limit)
+    State::new(Rooms::new(&Shares::new(2, BTreeMap::new()), limit, 1000))
+}
+
+/// The room of the signing threads.
+fn room(batches: usize, is_idle: bool) -> Room {
+    Room { share: ShareId::SIGNING, batches, least_backlog: 0, is_idle, is_keyless: false }
 }
 
 /// A node that is leasing, and has these batches in hand.
 fn leasing(batches: &[i64]) -> State {
     let mut state = woken(9);
-    batches.iter().for_each(|batch| state.holdings.sign(named(*batch)));
+    batches.iter().for_each(|batch| state.holdings.sign(named(*batch), ShareId::SIGNING));
     assert_eq!(steps(&mut state, NOW), ["lease"]);
     state
 }
@@ -48,9 +59,10 @@ fn resting(batches: &[i64]) -> State {
 #[test]
 fn a_woken_node_leases_as_much_as_there_is_room_for() {
     let mut state = woken(3);
-    state.holdings.sign(named(1));
+    state.holdings.sign(named(1), ShareId::SIGNING);
     let Some(Step::Lease(attempt)) = state.next(NOW) else { panic!("it leases") };
-    assert_eq!(attempt, Attempt { node: NodeId(7), room: 2, is_idle: false, is_short: false });
+    let (node, rooms) = (NodeId(7), vec![room(2, false)]);
+    assert_eq!(attempt, Attempt { node, rooms, want: 2, is_idle: false, is_short: false });
     assert!(!state.is_at_rest());
     state.leased();
     assert_eq!(steps(&mut state, NOW), [""; 0], "nothing woke it");
@@ -59,16 +71,17 @@ fn a_woken_node_leases_as_much_as_there_is_room_for() {
 #[test]
 fn an_attempt_is_idle_when_nothing_is_in_hand_and_short_when_the_last_one_was() {
     let mut state = woken(3);
-    state.luck.leased(0, 2);
+    state.rooms.luck(ShareId::SIGNING).leased(0, 2);
     let Some(Step::Lease(attempt)) = state.next(NOW) else { panic!("it leases") };
-    assert_eq!(attempt, Attempt { node: NodeId(7), room: 3, is_idle: true, is_short: true });
+    let (node, rooms) = (NodeId(7), vec![room(3, true)]);
+    assert_eq!(attempt, Attempt { node, rooms, want: 3, is_idle: true, is_short: true });
 }
 
 #[test]
 fn nothing_is_leased_without_room_or_trust_or_during_a_stop_or_where_none_is_to_be() {
     let full = || {
         let mut state = woken(1);
-        state.holdings.sign(named(1));
+        state.holdings.sign(named(1), ShareId::SIGNING);
         state
     };
     for (mut state, now) in [(full(), NOW), (woken(1), UNTRUSTED), (woken(1), STOPPING), (woken(0), NOW)] {
@@ -121,7 +134,7 @@ fn a_comparison_that_failed_is_made_before_the_next_lease() {
 #[test]
 fn a_full_node_compares_what_it_holds_too() {
     let mut state = woken(1);
-    state.holdings.sign(named(1));
+    state.holdings.sign(named(1), ShareId::SIGNING);
     state.compare_soon();
     assert_eq!(steps(&mut state, NOW), ["compare"]);
 }

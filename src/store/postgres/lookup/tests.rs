@@ -10,7 +10,7 @@ const MUCH: &str = "ALTER TABLE batch DISABLE TRIGGER USER; ALTER TABLE signatur
     INSERT INTO record (external_id, payload) SELECT 'name ' || n, 'x' FROM generate_series(1, 20010) AS n; \
     INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key) \
         SELECT lpad(to_hex(n), 64, '0'), '\\x00', 2048, 'database', '\\x00' FROM generate_series(1, 20) AS n; \
-    INSERT INTO node (name, lease_until, lease_ttl) VALUES ('n', now(), 1); \
+    INSERT INTO node (name, lease_until, lease_ttl, custodians) VALUES ('n', now(), 1, ''); \
     INSERT INTO batch (id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, \
         leased_at, signed_at) \
         SELECT n, n, n, n, 1, CASE WHEN n <= 20000 THEN 'signed' WHEN n <= 20003 THEN 'leased' ELSE 'open' END, 1, \

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{MemoryStore, state::State};
 use signwave::{
-    domain::{Action, AuditId, By, Fingerprint, SecretHash, TokenId, Who},
+    domain::{Action, AuditId, By, Fingerprint, SecretHash, SessionParent, TokenId, Who},
     store::{
         Access, AddTokenVerdict, AuditRow, Credential, NewToken, RevokeTokenVerdict, RotateTokenVerdict,
         Rotation, StoreError, StoredToken, TokenRow,
@@ -14,17 +14,28 @@ use signwave::{
 /// A token, by the time since the store was made.
 #[derive(Clone)]
 pub(super) struct Token {
-    new: NewToken,
-    secret: Option<SecretHash>,
-    previous: Option<(SecretHash, Duration)>,
+    pub(super) new: NewToken,
+    pub(super) secret: Option<SecretHash>,
+    pub(super) previous: Option<(SecretHash, Duration)>,
     created: Duration,
-    expires: Option<Duration>,
-    revoked: Option<Duration>,
+    pub(super) expires: Option<Duration>,
+    pub(super) revoked: Option<Duration>,
     last_used: Option<Duration>,
+    pub(super) parent: Option<SessionParent>,
 }
 
 impl Token {
-    fn row(&self, now: Duration) -> TokenRow {
+    /// One that is added now.
+    pub(super) fn new(new: NewToken, now: Duration, parent: Option<SessionParent>) -> Self {
+        let secret = match new.credential {
+            Credential::Secret(hash) => Some(hash),
+            Credential::Certificate(_) => None,
+        };
+        let expires = new.expires_in.map(|time| now.saturating_add(time));
+        Self { new, secret, previous: None, created: now, expires, revoked: None, last_used: None, parent }
+    }
+
+    pub(super) fn row(&self, now: Duration) -> TokenRow {
         let certificate = match self.new.credential {
             Credential::Secret(_) => None,
             Credential::Certificate(key) => Some(key),
@@ -40,6 +51,7 @@ impl Token {
             previous_until: self.previous.map(|(_, until)| State::time_text(until)),
             revoked_at: self.revoked.map(State::time_text),
             last_used_at: self.last_used.map(State::time_text),
+            parent: self.parent,
         }
     }
 }
@@ -51,33 +63,21 @@ impl Access for MemoryStore {
         if state.tokens.iter().any(|there| there.new.id == token.id) {
             return Err(StoreError::Refused("a token with this id is there already".to_owned()));
         }
-        let secret = match token.credential {
-            Credential::Secret(hash) => Some(hash),
-            Credential::Certificate(key) => match state.of_certificate(key) {
-                Some(taken) => return Ok(AddTokenVerdict::CertificateTaken(taken.new.id)),
-                None => None,
-            },
-        };
+        if let Credential::Certificate(key) = token.credential
+            && let Some(taken) = state.of_certificate(key)
+        {
+            return Ok(AddTokenVerdict::CertificateTaken(taken.new.id));
+        }
         let now = state.now;
-        let expires = token.expires_in.map(|time| now.saturating_add(time));
-        let (new, created) = (token.clone(), now);
-        let token = Token { new, secret, previous: None, created, expires, revoked: None, last_used: None };
+        let token = Token::new(token.clone(), now, None);
         let row = token.row(now);
         state.tokens.push(token);
         state.note(by, Action::AddToken, row.id.as_str(), None, &format!("{}; {}", row.scopes, row.name));
-        Ok(AddTokenVerdict::Added(row))
+        Ok(AddTokenVerdict::Added(Box::new(row)))
     }
 
     fn tokens(&self, after: Option<TokenId>, limit: usize) -> Result<Vec<TokenRow>, StoreError> {
-        let state = self.lock();
-        let first = match after {
-            None => 0,
-            Some(id) => match state.tokens.iter().position(|token| token.new.id == id) {
-                Some(place) => place + 1,
-                None => return Ok(Vec::new()),
-            },
-        };
-        Ok(state.tokens[first..].iter().take(limit).map(|token| token.row(state.now)).collect())
+        Ok(self.lock().page(after, limit, |token| token.parent.is_none()))
     }
 
     fn token(&self, id: TokenId) -> Result<Option<StoredToken>, StoreError> {
@@ -109,11 +109,18 @@ impl Access for MemoryStore {
             return Ok(RotateTokenVerdict::IsRevoked);
         }
         let Some(secret) = token.secret else { return Ok(RotateTokenVerdict::HasCertificate) };
+        if token.parent.is_some() {
+            return Ok(RotateTokenVerdict::IsSession);
+        }
+        let ends_all = token.previous.is_some_and(|(_, until)| until > now);
         let until = |overlap| token.expires.unwrap_or(Duration::MAX).min(now.saturating_add(overlap));
         token.previous = rotation.overlap.map(|overlap| (secret, until(overlap)));
         token.secret = Some(rotation.secret);
         token.expires = rotation.expires_in.map(|time| now.saturating_add(time));
+        let outlives = token.previous.map_or(Duration::ZERO, |(_, until)| until);
+        let outlives = outlives.min(token.expires.unwrap_or(Duration::MAX));
         let row = token.row(now);
+        state.end_sessions(id, |end| ends_all || end > outlives);
         state.note(by, Action::RotateToken, id.as_str(), Some("another secret"), "a new secret");
         Ok(RotateTokenVerdict::Rotated(Box::new(row)))
     }
@@ -127,6 +134,7 @@ impl Access for MemoryStore {
             return Ok(RevokeTokenVerdict::WasRevoked);
         }
         token.revoked = Some(now);
+        state.end_sessions(id, |_| true);
         state.note(by, Action::RevokeToken, id.as_str(), None, "revoked");
         Ok(RevokeTokenVerdict::Revoked)
     }
@@ -156,7 +164,22 @@ pub(super) fn can_be_logged(by: &By) -> Result<(), StoreError> {
 }
 
 impl State {
-    fn token(&mut self, id: TokenId) -> Option<&mut Token> {
+    /// Up to `limit` rows of `kind` behind the token `after`.
+    pub(super) fn page(
+        &self,
+        after: Option<TokenId>,
+        limit: usize,
+        kind: impl Fn(&&Token) -> bool,
+    ) -> Vec<TokenRow> {
+        let first = match after.map(|id| self.tokens.iter().position(|token| token.new.id == id)) {
+            None => 0,
+            Some(Some(place)) => place + 1,
+            Some(None) => return Vec::new(),
+        };
+        self.tokens[first..].iter().filter(kind).take(limit).map(|token| token.row(self.now)).collect()
+    }
+
+    pub(super) fn token(&mut self, id: TokenId) -> Option<&mut Token> {
         self.tokens.iter_mut().find(|token| token.new.id == id)
     }
 

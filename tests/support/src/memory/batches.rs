@@ -20,7 +20,8 @@ impl Batching for MemoryStore {
             let count = records.len() as usize;
             let is_enough = count == batch_size || request.partial;
             if count == 0 || !is_enough || result.open >= request.keep_open {
-                return Ok(OpenedBatches { waiting: (count > 0).then_some(count), ..result });
+                let waiting = (count > 0).then_some(count);
+                return Ok(OpenedBatches { waiting, waiting_at_most: state.waiting_at_most(), ..result });
             }
             state.form_batch(records);
             result.opened += 1;

@@ -6,8 +6,11 @@ use super::{
     state::{Key, State},
 };
 use signwave::{
-    domain::{Action, By, KeyId, KeyState},
-    store::{AddKeyVerdict, KeyPool, KeyRow, KeyStateVerdict, NewKey, StoreError, StoredKey},
+    domain::{Action, Barred, BatchState, By, Fingerprint, KeyId, KeyMaterial, KeyState, LimitChange},
+    store::{
+        AddKeyVerdict, CertificatesVerdict, KeyLimitsVerdict, KeyPool, KeyRow, KeyStateVerdict,
+        NewCertificates, NewKey, Reseal, ResealVerdict, StoreError, StoredKey,
+    },
 };
 
 impl KeyPool for MemoryStore {
@@ -23,14 +26,17 @@ impl KeyPool for MemoryStore {
             fingerprint: key.fingerprint,
             public_key: key.public_key.clone(),
             bits: key.bits,
+            custody: key.material.columns().0.to_owned(),
             state: KeyState::Active,
             state_reason: None,
+            limits: key.limits,
+            barred: None,
             leased_batch: None,
             last_leased: 0,
             signature_count: 0,
             created_at: State::time_text(state.now),
         };
-        state.keys.insert(id, Key { row, material: key.material.clone() });
+        state.keys.insert(id, Key { row, material: key.material.clone(), certificates: None });
         state.note(by, Action::AddKey, &key.fingerprint.to_string(), None, "active");
         Ok(AddKeyVerdict::Added(id))
     }
@@ -64,5 +70,97 @@ impl KeyPool for MemoryStore {
         let after = reason.map_or(state.name().to_owned(), |reason| format!("{state}: {reason}"));
         tables.note(by, Action::SetKeyState, &object, Some(before.name()), &after);
         Ok(KeyStateVerdict::Changed(before))
+    }
+
+    fn set_certificates(
+        &self,
+        key: KeyId,
+        certificates: Option<&NewCertificates>,
+        by: &By,
+    ) -> Result<CertificatesVerdict, StoreError> {
+        let tables = &mut *self.lock();
+        can_be_logged(by)?;
+        let Some(key) = tables.keys.get_mut(&key) else { return Ok(CertificatesVerdict::NoSuchKey) };
+        if certificates.is_some_and(|new| !(1..=65536).contains(&new.chain.len())) {
+            return Err(StoreError::Refused("signing_key_certificates_check".to_owned()));
+        }
+        let before = std::mem::replace(&mut key.certificates, certificates.map(|new| new.chain.clone()));
+        if before.is_none() && certificates.is_none() {
+            return Ok(CertificatesVerdict::HadNone);
+        }
+        let object = key.row.fingerprint.to_string();
+        let before =
+            before.map_or("none".to_owned(), |chain| format!("certificates of {} bytes", chain.len()));
+        let after = certificates.map_or("none", |new| &new.summary);
+        tables.note(by, Action::SetKeyCertificates, &object, Some(&before), after);
+        Ok(CertificatesVerdict::Set)
+    }
+
+    fn reseal_keys(
+        &self,
+        master_key: &str,
+        reseal: &mut dyn FnMut(&Fingerprint, &[u8]) -> Reseal,
+        by: &By,
+    ) -> Result<ResealVerdict, StoreError> {
+        let state = &mut *self.lock();
+        can_be_logged(by)?;
+        let (mut replacements, mut kept) = (Vec::new(), 0);
+        for (id, key) in &state.keys {
+            let KeyMaterial::Sealed(sealed) = &key.material else { continue };
+            match reseal(&key.row.fingerprint, sealed) {
+                Reseal::Keep => kept += 1,
+                Reseal::Replace(sealed) => replacements.push((*id, sealed)),
+                Reseal::Refuse => return Ok(ResealVerdict::Refused(*id)),
+            }
+        }
+        let replaced = replacements.len();
+        for (id, sealed) in replacements {
+            state.keys.entry(id).and_modify(|key| key.material = KeyMaterial::Sealed(sealed));
+        }
+        if replaced > 0 {
+            let after = format!("{replaced} keys resealed");
+            state.note(by, Action::RotateMasterKey, master_key, None, &after);
+        }
+        Ok(ResealVerdict::Done { replaced, kept })
+    }
+
+    fn set_key_limits(
+        &self,
+        key: KeyId,
+        change: &LimitChange,
+        by: &By,
+    ) -> Result<KeyLimitsVerdict, StoreError> {
+        let tables = &mut *self.lock();
+        can_be_logged(by)?;
+        let leased = tables.leased_with(key).map_or(0, |batch| tables.batches[&batch].records.len() as i64);
+        let Some(key) = tables.keys.get_mut(&key) else { return Ok(KeyLimitsVerdict::NoSuchKey) };
+        let (before, row) = (key.row.limits, &mut key.row);
+        row.limits = match before.changed(change, row.state, row.signature_count, leased) {
+            Ok(limits) => limits,
+            Err(refusal) => return Ok(KeyLimitsVerdict::Refused(refusal)),
+        };
+        let (object, after) = (row.fingerprint.to_string(), row.limits);
+        tables.note(by, Action::SetKeyLimits, &object, Some(&before.to_string()), &after.to_string());
+        Ok(KeyLimitsVerdict::Set(after))
+    }
+}
+
+impl State {
+    /// Why an active key may not sign now.
+    pub(super) fn barred(&self, row: &KeyRow) -> Option<Barred> {
+        let (limits, now) = (row.limits, Self::time(self.now));
+        let smallest = || self.in_state(BatchState::Open).map(|batch| batch.records.len() as i64).min();
+        let has_fewer = |left: i64| left < smallest().unwrap_or(1);
+        match row.state {
+            KeyState::Active if limits.not_before.is_some_and(|from| from > now) => Some(Barred::NotYetValid),
+            KeyState::Active if limits.not_after.is_some_and(|until| until <= now) => Some(Barred::Expired),
+            KeyState::Active if Self::left(row).is_some_and(has_fewer) => Some(Barred::Exhausted),
+            _ => None,
+        }
+    }
+
+    /// How many more signatures the limit of a key allows.
+    pub(super) fn left(row: &KeyRow) -> Option<i64> {
+        row.limits.max_signatures.map(|most| most.get() - row.signature_count)
     }
 }

@@ -2,21 +2,31 @@
 
 use super::{MemoryStore, state::State};
 use signwave::{
-    domain::{BatchId, BatchState, Epoch, KeyUse, Lease, NodeId, OpenBatch, Scheme, least_recently_used},
+    domain::{BatchId, BatchState, Epoch, IdleKeys, KeyUse, Lease, NodeId, OpenBatch, Reach, Scheme},
     store::{BatchRow, Inventory, Leasing, StoreError},
 };
 
 impl Leasing for MemoryStore {
-    fn lease(&self, node: NodeId, scheme: Scheme, limit: usize) -> Result<Vec<Lease>, StoreError> {
+    fn lease(
+        &self,
+        node: NodeId,
+        scheme: Scheme,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<Vec<Lease>, StoreError> {
         let state = &mut *self.lock();
         if !state.nodes.contains_key(&node) {
             return Err(StoreError::Refused(format!("node {node} is not registered (any more)")));
         }
-        let keys = least_recently_used(state.key_uses(), limit);
+        let mut idle = IdleKeys::least_recently_used(state.key_uses(reach));
         let mut last_leased = state.keys.values().map(|key| key.row.last_leased).max().unwrap_or(0);
         let open = state.batches.values_mut().filter(|batch| batch.state == BatchState::Open);
         let mut leases = Vec::new();
-        for (batch, key) in open.zip(keys) {
+        for batch in open {
+            if leases.len() == limit {
+                break;
+            }
+            let Some(key) = idle.take(batch.records.len() as i64) else { continue };
             last_leased += 1;
             if let Some(key) = state.keys.get_mut(&key) {
                 key.row.last_leased = last_leased;
@@ -60,12 +70,15 @@ impl Leasing for MemoryStore {
 }
 
 impl State {
-    fn key_uses(&self) -> impl Iterator<Item = KeyUse> {
-        self.keys.values().map(|key| KeyUse {
+    fn key_uses(&self, reach: &Reach) -> impl Iterator<Item = KeyUse> {
+        let reached = self.keys.values().filter(|key| reach.includes(&key.row.custody));
+        reached.map(|key| KeyUse {
             id: key.row.id,
             state: key.row.state,
+            barred: self.barred(&key.row).is_some(),
             leased: self.leased_with(key.row.id).is_some(),
             last_leased: key.row.last_leased,
+            left: Self::left(&key.row),
         })
     }
 

@@ -3,12 +3,15 @@
 mod access;
 mod batches;
 mod commits;
+mod feed;
 mod keys;
 mod leases;
 mod lookup;
 mod nodes;
 mod reading;
 mod records;
+mod refused;
+mod sessions;
 mod state;
 mod store;
 

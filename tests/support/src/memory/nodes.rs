@@ -7,25 +7,26 @@ use super::{
     state::{Node, State},
 };
 use signwave::{
-    domain::NodeId,
+    domain::{NodeId, Reach},
     store::{Nodes, Reclaimed, RenewVerdict, StoreError},
 };
 
 impl Nodes for MemoryStore {
-    fn register_node(&self, name: &str, ttl: Duration) -> Result<NodeId, StoreError> {
+    fn register_node(&self, name: &str, ttl: Duration, reach: &Reach) -> Result<NodeId, StoreError> {
         let state = &mut *self.lock();
         state.last_node += 1;
         let id = NodeId(state.last_node);
         let lease_until = state.now.saturating_add(ttl);
-        let node = Node { name: name.to_owned(), started: state.now, lease_until, ttl, is_dead: false };
+        let (name, started, reach) = (name.to_owned(), state.now, reach.clone());
+        let node = Node { name, started, lease_until, ttl, is_dead: false, reach };
         state.nodes.insert(id, node);
         Ok(id)
     }
 
-    fn renew_node(&self, node: NodeId, ttl: Duration) -> Result<RenewVerdict, StoreError> {
+    fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError> {
         let state = &mut *self.lock();
         let Some(node) = state.nodes.get_mut(&node) else { return Ok(RenewVerdict::Gone) };
-        (node.lease_until, node.ttl) = (state.now.saturating_add(ttl), ttl);
+        (node.lease_until, node.ttl, node.reach) = (state.now.saturating_add(ttl), ttl, reach.clone());
         Ok(RenewVerdict::Renewed)
     }
 

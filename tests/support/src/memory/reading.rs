@@ -5,7 +5,7 @@ use super::{
     state::{Key, Node, Record, State},
 };
 use signwave::{
-    domain::{BatchId, BatchState, KeyId, RecordId, Runs},
+    domain::{BatchId, BatchState, KeyId, KeyState, RecordId, Runs},
     store::{Audit, BatchRow, Counts, KeyRow, NodeRow, Reading, SignedRow, Status, StoreError},
 };
 
@@ -22,6 +22,12 @@ impl Reading for MemoryStore {
     fn key(&self, key: KeyId) -> Result<Option<KeyRow>, StoreError> {
         let state = self.lock();
         Ok(state.keys.get(&key).map(|key| state.key_row(key)))
+    }
+
+    fn certificates(&self, key: Option<KeyId>) -> Result<Vec<(KeyId, Vec<u8>)>, StoreError> {
+        let state = self.lock();
+        let meant = state.keys.iter().filter(|(id, _)| key.is_none_or(|key| key == **id));
+        Ok(meant.filter_map(|(id, key)| Some((*id, key.certificates.clone()?))).collect())
     }
 
     fn batches(&self, after: BatchId, limit: usize) -> Result<Vec<BatchRow>, StoreError> {
@@ -75,6 +81,7 @@ impl State {
         let mut status = Status {
             unbatched: self.above_frontier().count() as u64,
             nodes: self.node_rows(),
+            refused: self.refused.len() as u64,
             ..Status::default()
         };
         for batch in self.batches.values() {
@@ -86,7 +93,14 @@ impl State {
             *records += batch.records.len();
             *status.batches.counter(batch.state) += 1;
         }
-        self.keys.values().for_each(|key| *status.keys.counter(key.row.state) += 1);
+        for Key { row, .. } in self.keys.values() {
+            *status.keys.counter(row.state) += 1;
+            if let Some(reason) = self.barred(row) {
+                *status.barred.counter(reason) += 1;
+            } else if row.state == KeyState::Active {
+                *status.usable.entry(row.custody.clone()).or_default() += 1;
+            }
+        }
         status
     }
 
@@ -97,11 +111,13 @@ impl State {
             started_at: Self::time_text(node.started),
             lease_until: Self::time_text(node.lease_until),
             batches: self.batches.values().filter(|batch| batch.node == Some(*id)).count() as u64,
+            reach: node.reach.clone(),
         };
         self.nodes.iter().map(row).collect()
     }
 
     pub(super) fn key_row(&self, key: &Key) -> KeyRow {
-        KeyRow { leased_batch: self.leased_with(key.row.id), ..key.row.clone() }
+        let (leased_batch, barred) = (self.leased_with(key.row.id), self.barred(&key.row));
+        KeyRow { leased_batch, barred, ..key.row.clone() }
     }
 }

@@ -18,9 +18,7 @@ impl Intake for MemoryStore {
         records: &[NewRecord<'_>],
         on_conflict: OnConflict,
     ) -> Result<Vec<InsertVerdict>, StoreError> {
-        if records.iter().any(|record| record.payload.len() > PAYLOAD_LIMIT as usize) {
-            return Err(StoreError::Refused(format!("a payload has more than {PAYLOAD_LIMIT} bytes")));
-        }
+        check_sizes(records.iter().map(|record| record.payload))?;
         let mut state = self.lock();
         let mut verdicts = Vec::with_capacity(records.len());
         for record in records {
@@ -47,8 +45,15 @@ impl Intake for MemoryStore {
     }
 }
 
+pub(super) fn check_sizes<'a>(mut payloads: impl Iterator<Item = &'a [u8]>) -> Result<(), StoreError> {
+    if payloads.any(|payload| payload.len() > PAYLOAD_LIMIT as usize) {
+        return Err(StoreError::Refused(format!("a payload has more than {PAYLOAD_LIMIT} bytes")));
+    }
+    Ok(())
+}
+
 impl State {
-    fn insert_record(&mut self, record: &NewRecord<'_>) -> InsertVerdict {
+    pub(super) fn insert_record(&mut self, record: &NewRecord<'_>) -> InsertVerdict {
         if let Some(id) = record.external_id.and_then(|name| self.by_external_id.get(name)) {
             let is_same = self.records.get(id).is_some_and(|there| there.payload == record.payload);
             return if is_same { InsertVerdict::AlreadyThere(*id) } else { InsertVerdict::Conflict };

@@ -1,14 +1,14 @@
 //! The tables, and what several subjects ask of them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
 use super::access::Token;
 use signwave::{
-    domain::{BatchId, BatchState, KeyId, KeyMaterial, NodeId, RecordId},
-    store::{AuditRow, BatchRow, KeyRow},
+    domain::{BatchId, BatchState, KeyId, KeyMaterial, NodeId, Reach, RecordId, RefusedId, Time},
+    store::{AuditRow, BatchRow, KeyRow, RefusedRow},
 };
 
 /// The tables.
@@ -23,12 +23,26 @@ pub(super) struct State {
     /// When each batch was formed, and when it was leased last.
     pub(super) times: BTreeMap<BatchId, (Duration, Option<Duration>)>,
     pub(super) signatures: BTreeMap<RecordId, (BatchId, Vec<u8>)>,
+    /// The batch at each position, from 1 on.
+    pub(super) feed: Vec<BatchId>,
+    /// Signed batches without a position.
+    pub(super) unsequenced: BTreeSet<BatchId>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     /// Ids of nodes are never used twice.
     pub(super) last_node: i64,
     /// In the order in which they were added.
     pub(super) tokens: Vec<Token>,
     pub(super) audit_log: Vec<AuditRow>,
+    pub(super) refused: BTreeMap<RefusedId, Refused>,
+    /// Ids of refused messages are never used twice.
+    pub(super) last_refused: i64,
+}
+
+#[derive(Clone)]
+pub(super) struct Refused {
+    pub(super) row: RefusedRow,
+    pub(super) digest: [u8; 32],
+    pub(super) payload: Vec<u8>,
 }
 
 #[derive(Clone)]
@@ -42,6 +56,7 @@ pub(super) struct Record {
 pub(super) struct Key {
     pub(super) row: KeyRow,
     pub(super) material: KeyMaterial,
+    pub(super) certificates: Option<Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -51,6 +66,7 @@ pub(super) struct Node {
     pub(super) lease_until: Duration,
     pub(super) ttl: Duration,
     pub(super) is_dead: bool,
+    pub(super) reach: Reach,
 }
 
 impl State {
@@ -62,6 +78,12 @@ impl State {
     /// The records above the frontier, in id order.
     pub(super) fn above_frontier(&self) -> impl Iterator<Item = RecordId> {
         self.records.range(RecordId(self.frontier().0 + 1)..).map(|(id, _)| *id)
+    }
+
+    /// How far the highest id is above the frontier.
+    pub(super) fn waiting_at_most(&self) -> u64 {
+        let highest = self.records.last_key_value().map_or(0, |(id, _)| id.0);
+        (highest - self.frontier().0).max(0) as u64
     }
 
     pub(super) fn in_state(&self, state: BatchState) -> impl Iterator<Item = &BatchRow> {
@@ -76,26 +98,15 @@ impl State {
             .map(|batch| batch.id)
     }
 
-    /// RFC 3339, as if the store had been made when 2026 began; it ends before the year 10,000.
+    /// A time of day, as if the store had been made when 2026 began; it ends before the year 10,000.
+    pub(super) fn time(time: Duration) -> Time {
+        const BEGUN: Duration = Duration::from_secs(1_767_225_600);
+        const LONGEST: Duration = Duration::from_secs(250_000_000_000);
+        Time::from_millis((BEGUN + time.min(LONGEST)).as_millis() as u64)
+    }
+
+    /// The same as text.
     pub(super) fn time_text(time: Duration) -> String {
-        const DAY: u64 = 86_400;
-        let (mut year, mut days) = (2026, (time.as_secs() / DAY).min(2_900_000));
-        let is_leap =
-            |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-        while days >= 365 + u64::from(is_leap(year)) {
-            days -= 365 + u64::from(is_leap(year));
-            year += 1;
-        }
-        let mut month = 1;
-        for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-            if days < length {
-                break;
-            }
-            days -= length;
-            month += 1;
-        }
-        let (seconds, millis) = (time.as_secs() % DAY, time.subsec_millis());
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z", days + 1)
+        Self::time(time).to_string()
     }
 }

@@ -72,4 +72,8 @@ impl News for MemoryStore {
     fn listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
         Ok(None)
     }
+
+    fn feed_listener(&self) -> Result<Option<Box<dyn Listener>>, StoreError> {
+        Ok(None)
+    }
 }

@@ -1,6 +1,7 @@
 //! A small process that outlives a test to clean up after it.
 
 use std::{
+    os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -27,12 +28,22 @@ impl Guard {
         Self::start(programs, folder, &["sh", "-c", "kill -9 $(cat pid)"].map(Into::into))
     }
 
-    fn start(programs: &Programs, folder: &Path, command: &[std::ffi::OsString]) -> Self {
-        let mut guard = Command::new("sh");
-        guard.args(["-c", SCRIPT, "guard"]).arg(folder).args(command);
-        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(programs.as_user(guard, folder).spawn().expect("sh is there"))
+    /// Kills the processes of this user whose ids are in the files `*.pid` in `folder`.
+    pub fn of_pid_files(folder: &Path) -> Self {
+        let mut guard = guard(folder, &["sh", "-c", "kill -9 $(cat *.pid)"].map(Into::into));
+        Self(guard.current_dir(folder).process_group(0).spawn().expect("sh is there"))
     }
+
+    fn start(programs: &Programs, folder: &Path, command: &[std::ffi::OsString]) -> Self {
+        Self(programs.as_user(guard(folder, command), folder).spawn().expect("sh is there"))
+    }
+}
+
+fn guard(folder: &Path, command: &[std::ffi::OsString]) -> Command {
+    let mut guard = Command::new("sh");
+    guard.args(["-c", SCRIPT, "guard"]).arg(folder).args(command);
+    guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    guard
 }
 
 impl Drop for Guard {

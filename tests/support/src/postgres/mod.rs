@@ -23,8 +23,9 @@ use diesel::{
 };
 
 pub use bouncer::Bouncer;
-use guard::Guard;
+pub use guard::Guard;
 use programs::Programs;
+pub use programs::{free_port, succeed};
 
 /// A server with its folder, at a port of 127.0.0.1 and at a socket in that folder.
 ///

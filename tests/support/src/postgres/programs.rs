@@ -13,6 +13,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
+use crate::process::tool;
+
 /// Debian keeps each version's programs in a folder of its own here, and none of them in PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
@@ -35,10 +37,8 @@ impl Programs {
     /// Those of another version, unpacked into `folder` from what `scripts/install-tools` has brought. They are a
     /// server's only, without psql and pg_dump.
     pub fn unpacked(version: u32, folder: &Path) -> Self {
-        let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
-        let archive = crate::root().join(target).join(format!("tools/postgres-{version}.tgz"));
-        assert!(archive.exists(), "'{}' is missing: run scripts/install-tools first", archive.display());
-        succeed(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder));
+        let archive = tool(&format!("postgres-{version}.tgz"));
+        succeed(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder));
         let package = folder.join("package");
         let links = std::fs::read(package.join("native/pg-symlinks.json")).unwrap();
         let links: Vec<serde_json::Value> = serde_json::from_slice(&links).unwrap();

@@ -1,0 +1,91 @@
+//! The dashboard in a real browser: chromium, driven by playwright's library from node. Each scene is a file in
+//! `scenes/`, with a service and a browser that it starts itself. `scripts/install-tools` brings the packages.
+//!
+//! `TEST_MINUTES=60` watches the memory of an open tab for an hour; `TEST_PICTURES=FOLDER` keeps a picture of every view.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+
+use support::{process::binary, root};
+use tempfile::TempDir;
+
+#[test]
+fn the_page_offers_what_the_token_allows() {
+    play("access");
+}
+
+#[test]
+fn the_page_works_behind_a_prefix_and_without_a_secure_context() {
+    play("addresses");
+}
+
+#[test]
+fn the_page_is_small_and_fast_and_does_not_grow() {
+    play("cost");
+}
+
+#[test]
+fn keys_are_generated_disabled_and_retired_from_the_page() {
+    play("keys");
+}
+
+#[test]
+fn every_view_is_sound_in_both_colour_schemes_and_two_widths() {
+    play("looks");
+}
+
+#[test]
+fn the_page_says_when_it_is_stale_and_recovers() {
+    play("outage");
+}
+
+#[test]
+fn a_record_is_found_and_verified_and_hostile_texts_stay_text() {
+    play("record");
+}
+
+#[test]
+fn a_run_is_watched_to_its_end_and_the_figures_are_right() {
+    play("run");
+}
+
+#[test]
+fn people_sign_in_by_link_and_by_token() {
+    play("sign_in");
+}
+
+/// Runs the tests of a file. Modules look for packages in the folders above them, so the files are seen in a folder
+/// beside which the packages are.
+fn play(scene: &str) {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    copy(&root().join("tests/dashboard"), here);
+    symlink(packages(), here.join("node_modules")).unwrap();
+    let minutes: u64 = std::env::var("TEST_MINUTES").map_or(0, |minutes| minutes.parse().unwrap());
+    let limit = (180 + 70 * minutes).to_string(); // it settles for a sixth of the time
+    let mut node = Command::new("timeout");
+    node.args([&limit, "node", "--test", "--test-reporter=spec"]).arg(format!("scenes/{scene}.test.mjs"));
+    let output = node.current_dir(here).env("TEST_BINARY", binary()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    said.lines().filter(|line| line.contains("measured: ")).for_each(|line| println!("{line}"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn packages() -> std::path::PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let path = root().join(target).join("tools/dashboard/node_modules");
+    assert!(path.exists(), "'{}' is missing: run scripts/install-tools first", path.display());
+    path.canonicalize().unwrap()
+}
