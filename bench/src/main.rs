@@ -109,8 +109,8 @@ enum Suite {
     Http,
     /// The signing rate while the API is at work, and with 10,000 idle connections ÷ without; runs only if it is named
     Beside,
-    /// Keys in SoftHSM ÷ the same sessions without a database, and keys that take 100 ms for a signature beside the others;
-    /// SQLite only, takes five minutes, and runs only if it is named
+    /// Keys in SoftHSM ÷ the same sessions without a database, the start with 1,000 of them, and keys that take 100 ms for a
+    /// signature beside the others; SQLite only, takes ten minutes, and runs only if it is named
     Tokens,
     /// What 100 viewers of the dashboard cost, and its views with 10,000,000 records ÷ with 100,000; takes ten minutes
     /// and 10 GB, and runs only if it is named
@@ -207,6 +207,7 @@ impl Bench {
                 Suite::Beside => http::beside(lab, repeat)?,
                 Suite::Tokens => {
                     let mut figures = tokens::sessions(lab, self.bits, repeat)?;
+                    figures.extend(tokens::many_keys(lab, self.bits, repeat)?);
                     figures.extend(tokens::beside(lab, &make(self.records)?, self.bits, repeat)?);
                     figures
                 }

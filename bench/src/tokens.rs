@@ -1,8 +1,11 @@
 //! Keys in tokens: SoftHSM, which signs on the processors of this machine, and a token that takes 100 ms for a signature.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use signwave::{
     cli::raw::RawSpeed,
     config::Settings,
@@ -28,6 +31,9 @@ const CUSTODIAN: &str = "token";
 /// Records to sign with SoftHSM, and keys in it.
 const RECORDS: u64 = 20_000;
 const KEYS: usize = 4;
+
+/// Keys of a token whose start is measured.
+const MANY_KEYS: usize = 1000;
 
 /// Keys of the slow token.
 const SLOW_KEYS: usize = 10;
@@ -95,15 +101,43 @@ pub fn beside(lab: &Lab, template: &Template, bits: u32, repeat: u16) -> Result<
     Ok(figures)
 }
 
+/// From the start of a node with 1,000 keys in a token to its first signature, less the time that the token needs to list
+/// them.
+pub fn many_keys(lab: &Lab, bits: u32, repeat: u16) -> Result<Vec<Figure>> {
+    let folder = TempDir::new()?;
+    let token = tokens::Token::softhsm(folder.path());
+    let template = lab.template(1, 0, bits)?;
+    log::info!("making {MANY_KEYS} keys in a token");
+    add_keys(lab, &template, &token, MANY_KEYS, bits)?;
+    let (mut seconds, mut listings) = (Vec::new(), Vec::new());
+    for round in 1..=repeat {
+        let begun = Instant::now();
+        let listed = TokenAccess::open(CUSTODIAN, &product()?, &settings(&token, 1))?.list(None, None)?;
+        let listing = begun.elapsed().as_secs_f64();
+        ensure!(listed.len() == MANY_KEYS, "the token lists {} keys", listed.len());
+        let opener = custodians(&template, &token, 4)?;
+        let first = lab.sign_with(&template, opener, &Settings::default())?.seconds;
+        log::info!("{MANY_KEYS} keys, round {round}: signed after {first:.3} s, listed in {listing:.3} s");
+        seconds.push(first - listing);
+        listings.push(listing);
+    }
+    Ok(vec![
+        Figure::new(format!("s to list {MANY_KEYS} keys in SoftHSM"), None, listings),
+        Figure::new("· s until the first signature, beyond that", Some(Goal::AtMost(1.0)), seconds),
+    ])
+}
+
 /// Makes keys in a token, and adds them to the database of a template.
 fn add_keys(lab: &Lab, template: &Template, token: &tokens::Token, count: usize, bits: u32) -> Result<()> {
     let store = lab.open(template.name())?;
     let access = TokenAccess::open(CUSTODIAN, &product()?, &settings(token, 1))?;
     let by = By::without_request(Who::CommandLine("bench".to_owned()));
-    for number in (1..).take(count) {
-        let key = access.generate(bits, &[number], &format!("bench-{number}"))?;
-        let Candidate { public_key, location, .. } =
-            Candidate::of(CUSTODIAN, &key, &access.list(Some(&[number]), None)?)?;
+    for number in 1..=u16::try_from(count)? {
+        access.generate(bits, &number.to_be_bytes(), &format!("bench-{number}"))?;
+    }
+    let keys = access.list(None, None)?;
+    for key in &keys {
+        let Candidate { public_key, location, .. } = Candidate::of(CUSTODIAN, key, &keys)?;
         let row = NewKey {
             fingerprint: public_key.fingerprint(),
             public_key: public_key.spki().to_vec(),

@@ -38,6 +38,11 @@ impl SigningKey {
         self.signer.public_key().modulus_len()
     }
 
+    /// Whether its signatures are checked.
+    pub(super) fn is_checked(&self) -> bool {
+        self.verifier.is_some()
+    }
+
     /// See [`Signer::sign`].
     pub(super) fn sign(
         &mut self,
@@ -48,7 +53,7 @@ impl SigningKey {
         self.signer.sign(scheme, digests, out)
     }
 
-    /// Verifies the signatures of a batch, unless its signer checks its own results.
+    /// Verifies the signatures of a batch, if they are checked.
     ///
     /// `digests` are the digests that were computed from the payloads, not a copy that the signer could have
     /// changed. The lease checks that the number of signatures is right.

@@ -1,5 +1,6 @@
 //! The threads of a share. The signing threads, one per core, do all private-key operations of this process, however
-//! many keys there are. Those of a custodian that signs elsewhere wait for its answers.
+//! many keys there are. Those of a custodian that signs elsewhere wait for its answers, and another thread checks what
+//! it has signed, so that the custodian never waits for the check.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::oneshot;
 
 use super::{
@@ -66,6 +67,7 @@ struct Work {
     /// How long each of the last operations took.
     each: Option<Duration>,
     signatures: SignatureBuf,
+    is_checked: bool,
 }
 
 /// The result of a job, with the key, unless the key could not be opened or its signer panicked.
@@ -83,13 +85,20 @@ impl SigningPool {
     pub fn start(share: &Share) -> std::io::Result<Self> {
         let (queue, jobs) = unbounded::<Job>();
         let name = share.custodian().unwrap_or("sign");
-        let spawn = |i| {
-            let jobs = jobs.clone();
-            thread::Builder::new()
-                .name(format!("{name}-{i}"))
-                .spawn(move || jobs.iter().for_each(Job::finish))
+        let spawn = |part: String, work: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(format!("{name}-{part}")).spawn(work).map(drop)
         };
-        (0..share.threads()).try_for_each(|i| spawn(i).map(drop))?;
+        let checks = share.custodian().map(|_| unbounded::<Job>());
+        for i in 0..share.threads() {
+            let (jobs, to_check) = (jobs.clone(), checks.as_ref().map(|(to_check, _)| to_check.clone()));
+            spawn(
+                i.to_string(),
+                Box::new(move || jobs.iter().for_each(|job| job.carry_out(to_check.as_ref()))),
+            )?;
+        }
+        if let Some((_, signed)) = checks {
+            spawn("check".to_owned(), Box::new(move || signed.iter().for_each(Job::finish)))?;
+        }
         // The queue outlives its threads only at exit. The sender of the reply is dropped then, which the
         // KeyActor notices.
         Ok(Self { submit: Box::new(move |job| drop(queue.send(job))), waiting: Some(jobs) })
@@ -120,7 +129,8 @@ impl Job {
         done: oneshot::Sender<Done>,
     ) -> Self {
         let (queued, signatures) = (permit.now(), SignatureBuf::default());
-        let work = Work { scheme, digests, permit, queued, ticket: None, next: 0, each: None, signatures };
+        let (ticket, next, each, is_checked) = (None, 0, None, false);
+        let work = Work { scheme, digests, permit, queued, ticket, next, each, signatures, is_checked };
         Self { key, work, done }
     }
 
@@ -134,7 +144,7 @@ impl Job {
         self.key.custody()
     }
 
-    /// How many signatures the next step makes.
+    /// How many signatures the next step makes; 0 if it checks them.
     pub fn size_of_next_step(&self) -> usize {
         self.work.end_of_group() - self.work.next
     }
@@ -150,14 +160,23 @@ impl Job {
 
     /// Takes every step.
     pub fn finish(self) {
+        self.carry_out(None);
+    }
+
+    /// Takes every step. The check is left to the thread behind `to_check`, if there is one.
+    fn carry_out(self, to_check: Option<&Sender<Self>>) {
         let mut left = Some(self);
         while let Some(job) = left {
-            left = job.step();
+            match to_check.filter(|_| job.work.is_signed()) {
+                // That thread ends with this one.
+                Some(to_check) => return drop(to_check.send(job)),
+                None => left = job.step(),
+            }
         }
     }
 
-    /// Makes the next few signatures, and returns the job if something is left to do. Otherwise, or after a failure,
-    /// sends the result to the waiting KeyActor.
+    /// Makes the next few signatures, or checks them all, and returns the job if something is left to do. Otherwise, or
+    /// after a failure, sends the result to the waiting KeyActor.
     pub fn step(self) -> Option<Self> {
         let Self { key, mut work, done } = self;
         let step = catch_unwind(AssertUnwindSafe(|| work.step(key)));
@@ -179,16 +198,28 @@ impl Work {
     fn step(&mut self, key: KeySource) -> (Option<SigningKey>, Result<bool, SignFailed>) {
         match key.open() {
             Ok(mut key) => {
-                let is_done = self.sign_group(&mut key);
+                let step = if self.is_signed() { self.check(&key) } else { self.sign_group(&mut key) };
+                let is_done = step.map(|()| self.is_signed() && (self.is_checked || !key.is_checked()));
                 (Some(key), is_done)
             }
             Err(error) => (None, Err(error.into())),
         }
     }
 
-    /// Signs the next group, and returns whether it was the last. The whole batch is checked after the last group,
-    /// so that the checked signatures are the ones that will be stored.
-    fn sign_group(&mut self, key: &mut SigningKey) -> Result<bool, SignFailed> {
+    /// Whether all signatures are made.
+    fn is_signed(&self) -> bool {
+        self.next == self.digests.len()
+    }
+
+    /// Checks the whole batch after the last group, so that the checked signatures are the ones that will be stored.
+    fn check(&mut self, key: &SigningKey) -> Result<(), SignFailed> {
+        key.check(self.scheme, &self.digests, &self.signatures, &self.permit)?;
+        self.is_checked = true;
+        Ok(())
+    }
+
+    /// Signs the next group.
+    fn sign_group(&mut self, key: &mut SigningKey) -> Result<(), SignFailed> {
         if self.next == 0 {
             self.permit.may_start()?;
             self.ticket = Some(self.permit.begin(self.digests.len(), self.queued));
@@ -200,11 +231,7 @@ impl Work {
         self.next = end;
         let each = self.ticket.as_ref().and_then(|ticket| self.permit.note(ticket, end));
         self.each = each.filter(|each| !each.is_zero()).or(self.each);
-        let is_done = end == self.digests.len();
-        if is_done {
-            key.check(self.scheme, &self.digests, &self.signatures, &self.permit)?;
-        }
-        Ok(is_done)
+        Ok(())
     }
 
     /// The index behind the next group. A custodian that signs elsewhere is slow until it is known to be fast.

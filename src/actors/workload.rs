@@ -138,7 +138,11 @@ impl Ticket {
             self.workload.signings.add(now.saturating_sub(begun.since));
         }
         let whole = begun.time_for(begun.records, now);
-        let threads = state.begun.values().filter(|begun| begun.share == share).count();
+        // What is signed and not checked yet needs none of these threads.
+        let is_at_work = |(number, begun): &(&u64, &Begun)| {
+            begun.share == share && (**number == self.number || begun.done < begun.records)
+        };
+        let threads = state.begun.iter().filter(is_at_work).count();
         let of_share = state.shares.entry(share).or_default();
         of_share.whole = whole;
         of_share.meter.add(more, took, threads);
@@ -185,7 +189,7 @@ mod tests {
     fn each_share_has_its_speed_and_threads_that_wait_for_a_custodian_are_not_busy() {
         let (workload, ms) = (Arc::new(Workload::default()), Duration::from_millis);
         let [signing, waiting] = ShareId::first(2).collect::<Vec<_>>()[..] else { unreachable!() };
-        let begin = |share| workload.begin(share, 10, ms(0), ms(0));
+        let begin = |share| workload.begin(share, 20, ms(0), ms(0));
         let (first, second, slow) = (begin(signing), begin(signing), begin(waiting));
         assert_eq!([workload.speed(signing), workload.speed(waiting)], [None; 2]);
         assert_eq!(first.done(10, ms(10)), Some(ms(1)));
@@ -193,6 +197,17 @@ mod tests {
         assert_eq!(slow.done(1, ms(100)), Some(ms(100)));
         let speed = |share| workload.speed(share).map(|speed| (speed.each, speed.per_second.round() as u64));
         assert_eq!((speed(signing), speed(waiting)), (Some((ms(1), 2000)), Some((ms(100), 10))));
-        assert_eq!((workload.busy(), workload.whole_batch()), (ms(20), Some(ms(1000))));
+        assert_eq!((workload.busy(), workload.whole_batch()), (ms(20), Some(ms(2000))));
+    }
+
+    #[test]
+    fn a_batch_that_is_signed_and_not_checked_yet_occupies_no_thread() {
+        let (workload, ms) = (Arc::new(Workload::default()), Duration::from_millis);
+        let begin = |now| workload.begin(ShareId::SIGNING, 10, now, now);
+        let signed = begin(ms(0));
+        signed.done(10, ms(10));
+        begin(ms(10)).done(10, ms(20));
+        assert_eq!(workload.speed(ShareId::SIGNING).unwrap().per_second.round(), 1000.0);
+        assert_eq!(workload.batches(), 1, "a stop waits for the check");
     }
 }

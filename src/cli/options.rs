@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
-    config::{Custodian, Listen, Roles, Settings, parsed, parsed_some},
+    config::{Custodian, Listen, Roles, Settings, custody_sections, parsed, parsed_some},
     domain::CustodianName,
     signer::MasterKeyCommand,
     store,
@@ -55,6 +55,7 @@ pub struct Options {
     pub import: ImportOptions,
     /// Who keeps private keys outside the database.
     #[arg(skip)]
+    #[serde(deserialize_with = "custody_sections")]
     pub custody: BTreeMap<CustodianName, Custodian>,
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::text::parsed_duration;
-use crate::signer::TokenSettings;
+use crate::{domain::CustodianName, signer::TokenSettings};
 
 /// A section `[custody.NAME]` of the settings file.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -20,6 +20,34 @@ pub enum Custodian {
     },
     /// A hardware token behind a PKCS#11 module.
     Pkcs11(#[serde(deserialize_with = "token")] TokenSettings),
+}
+
+/// Reads all sections. A token has one section only, because its sessions are counted in one place.
+///
+/// # Errors
+/// When a section cannot be read, or two name one token.
+pub fn sections<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<CustodianName, Custodian>, D::Error> {
+    let sections = BTreeMap::<CustodianName, Custodian>::deserialize(deserializer)?;
+    let mut known = Vec::<(&CustodianName, &TokenSettings)>::new();
+    for (name, custodian) in &sections {
+        let Custodian::Pkcs11(token) = custodian else { continue };
+        if let Some((first, _)) = known.iter().find(|(_, known)| names_the_same(known, token)) {
+            return Err(D::Error::custom(format!(
+                "[custody.{first}] and [custody.{name}] name the same token: remove one of them"
+            )));
+        }
+        known.push((name, token));
+    }
+    Ok(sections)
+}
+
+/// Whether two sections name one token, as far as the settings show it.
+fn names_the_same(one: &TokenSettings, other: &TokenSettings) -> bool {
+    let is_same = |one: &Option<String>, other| one.is_some() && one == other;
+    (one.module == other.module && one.env == other.env)
+        && (is_same(&one.label, &other.label) || is_same(&one.serial, &other.serial))
 }
 
 /// A section of kind `pkcs11`.
@@ -91,6 +119,30 @@ mod tests {
         };
         assert_eq!((token.serial.as_deref(), token.sessions), (Some("07"), 1));
         assert_eq!((token.timeout.as_secs(), token.env["A"].as_str()), (120, "b"));
+    }
+
+    #[test]
+    fn a_token_has_one_section() {
+        #[derive(Debug, Deserialize)]
+        struct File {
+            #[serde(deserialize_with = "sections")]
+            custody: BTreeMap<CustodianName, Custodian>,
+        }
+        let two = |other: &str| toml::from_str::<File>(&format!("[custody.a]\n{LEAST}[custody.b]\n{other}"));
+        let error = two(LEAST).unwrap_err().to_string();
+        assert!(
+            error.contains("[custody.a] and [custody.b] name the same token: remove one of them"),
+            "{error}"
+        );
+        assert!(two(&format!("{LEAST}serial = '7'")).is_err(), "the label is the same");
+        let others = [
+            LEAST.replace("' a b '", "'c'"),
+            LEAST.replace("/lib/p11.so", "/lib/other.so"),
+            format!("{LEAST}env = {{ SOFTHSM2_CONF = 'x' }}"),
+        ];
+        for other in others {
+            assert_eq!(two(&other).unwrap().custody.len(), 2, "{other}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use clap::Args;
 use serde::Deserialize;
 
 pub use checking::{Checking, UnknownChecking};
-pub use custody::Custodian;
+pub use custody::{Custodian, sections as custody_sections};
 pub use listen::{Listen, UnknownListen};
 pub use roles::{Roles, UnknownRole};
 use text::{duration, parsed_duration};

@@ -10,7 +10,8 @@ const PRESUMED: Duration = Duration::from_millis(100);
 /// So much longer than it is believed to, a batch may take.
 const MARGIN: f64 = 1.1;
 
-/// Where a batch takes less time than that, the next one is leased ahead, so that no thread waits for the database.
+/// Where a batch takes less time than that, the next one of each thread is leased ahead, so that none waits for the
+/// database.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// The rule for a share whose threads wait for a custodian. The share takes a batch only if this batch ends no later
@@ -43,7 +44,7 @@ impl Admission {
         match (self.speed, others) {
             (None, Others::Absent) => self.threads,
             (None, _) => self.threads.min(1),
-            (Some(_), _) if self.threads > 0 && self.batch_takes() < SHORT => self.threads + 1,
+            (Some(_), _) if self.batch_takes() < SHORT => 2 * self.threads,
             (Some(_), _) => self.threads,
         }
     }
@@ -90,10 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn a_share_has_room_for_its_threads_and_one_ahead_if_a_batch_is_short_and_for_one_before_that_is_known() {
+    fn a_share_has_room_for_its_threads_and_as_many_ahead_if_a_batch_is_short_and_for_one_before_that_is_known()
+     {
         let room = |each, size, others| admission(each, size).at_most(others);
         let fast = Others::Sign(8000.0);
-        assert_eq!((room(Some(100), 10, fast), room(Some(100), 9, fast)), (4, 5));
+        assert_eq!((room(Some(100), 10, fast), room(Some(100), 9, fast)), (4, 8));
         assert_eq!(
             (room(None, 9, fast), room(None, 9, Others::Unknown), room(None, 9, Others::Absent)),
             (1, 1, 4)
