@@ -1,5 +1,6 @@
 //! Measures how near Sign Wave comes to the raw speed of the machine. `scripts/bench` builds and runs this program.
 
+mod feed;
 mod figure;
 mod http;
 mod lab;
@@ -47,7 +48,7 @@ Examples:
   scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
-    /// What to measure [default: everything but http, beside, tokens, dashboard and large]
+    /// What to measure [default: everything but http, beside, tokens, feed, dashboard and large]
     #[arg(value_enum, value_name = "SUITE")]
     suites: Vec<Suite>,
     /// Records to sign in each measurement
@@ -112,6 +113,9 @@ enum Suite {
     /// Keys in SoftHSM ÷ the same sessions without a database, the start with 1,000 of them, and keys that take 100 ms for a
     /// signature beside the others; SQLite only, takes ten minutes, and runs only if it is named
     Tokens,
+    /// The feed: its positions ÷ none (PostgreSQL only), the time from a commit to a client, `export --after` and the API ÷ a
+    /// SELECT; runs only if it is named
+    Feed,
     /// What 100 viewers of the dashboard cost, and its views with 10,000,000 records ÷ with 100,000; takes ten minutes
     /// and 10 GB, and runs only if it is named
     Dashboard,
@@ -127,7 +131,7 @@ enum Suite {
 impl Suite {
     /// Whether it runs only if it is named.
     fn is_long(self) -> bool {
-        matches!(self, Self::Http | Self::Beside | Self::Tokens | Self::Dashboard | Self::Large)
+        matches!(self, Self::Http | Self::Beside | Self::Tokens | Self::Feed | Self::Dashboard | Self::Large)
     }
 }
 
@@ -209,6 +213,14 @@ impl Bench {
                     let mut figures = tokens::sessions(lab, self.bits, repeat)?;
                     figures.extend(tokens::many_keys(lab, self.bits, repeat)?);
                     figures.extend(tokens::beside(lab, &make(self.records)?, self.bits, repeat)?);
+                    figures
+                }
+                Suite::Feed => {
+                    let mut figures = feed::readable(lab)?;
+                    figures.extend(feed::reading(lab, &make(self.records * 10)?, repeat)?);
+                    if lab.scratch.is_server() {
+                        figures.extend(feed::numbering(lab, &template, repeat)?);
+                    }
                     figures
                 }
                 Suite::Dashboard => http::dashboard(lab, repeat)?,

@@ -30,7 +30,7 @@ const CUSTODIAN: &str = "token";
 
 /// Records to sign with SoftHSM, and keys in it.
 const RECORDS: u64 = 20_000;
-const KEYS: usize = 4;
+const KEYS: usize = 8;
 
 /// Keys of a token whose start is measured.
 const MANY_KEYS: usize = 1000;

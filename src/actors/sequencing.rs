@@ -47,6 +47,10 @@ impl Drop for Sequencing {
     }
 }
 
+/// Batches that are stored within this time after others are numbered together, so that the numbering costs no more the
+/// smaller the batches are. Readers that wait do not wait for it: they number for themselves.
+const PACE: Duration = Duration::from_millis(10);
+
 async fn sequence(db: Recipient<Sequence>, mut commits: Receiver<Committed>, every: Duration) {
     let mut outage = Outage::default();
     loop {
@@ -56,8 +60,12 @@ async fn sequence(db: Recipient<Sequence>, mut commits: Receiver<Committed>, eve
         match result {
             Err(error) if is_gone(&error) => return,
             Err(_) => sleep(outage.pause()).await,
-            Ok(_) if !heard(&mut commits, every).await => return,
-            Ok(_) => {}
+            Ok(_) => {
+                sleep(PACE).await;
+                if !heard(&mut commits, every).await {
+                    return;
+                }
+            }
         }
     }
 }

@@ -64,6 +64,7 @@ pub struct Sink<W: Write> {
     /// Reused from row to row.
     signature: String,
     payload: String,
+    line: Vec<u8>,
 }
 
 enum Out<W: Write> {
@@ -101,7 +102,7 @@ impl<W: Write> Sink<W> {
                 Out::Csv(Box::new(csv))
             }
         };
-        Ok(Self { out, signature: String::new(), payload: String::new() })
+        Ok(Self { out, signature: String::new(), payload: String::new(), line: Vec::new() })
     }
 
     /// Writes a row.
@@ -122,8 +123,11 @@ impl<W: Write> Sink<W> {
         };
         match &mut self.out {
             Out::Jsonl(out) => {
-                serde_json::to_writer(&mut *out, &written)?;
-                out.write_all(b"\n")
+                // In one piece, because serde_json writes each name and each value by itself.
+                self.line.clear();
+                serde_json::to_writer(&mut self.line, &written)?;
+                self.line.push(b'\n');
+                out.write_all(&self.line)
             }
             Out::Csv(csv) => csv.serialize(written).map_err(plain),
         }

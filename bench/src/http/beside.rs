@@ -142,7 +142,7 @@ impl Site {
     }
 
     fn get(&self, path: &str) -> Vec<u8> {
-        get(self.service.address, &self.token, path)
+        get(self.service.address, &self.token, path, "")
     }
 
     /// Sends 100 lines ten times a second, in one request.

@@ -69,9 +69,10 @@ impl Connection {
     }
 }
 
-/// A request to read, with this token.
-pub fn get(to: SocketAddr, token: &str, path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\n\r\n").into_bytes()
+/// A request to read, with this token, and with more lines of its head.
+pub fn get(to: SocketAddr, token: &str, path: &str, headers: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n")
+        .into_bytes()
 }
 
 /// What a number of connections have measured.

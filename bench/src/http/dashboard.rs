@@ -78,13 +78,13 @@ fn looked_at<T>(service: &Service, token: &str, measure: impl FnOnce() -> Result
 
 fn look(to: SocketAddr, token: &str, ends: &AtomicBool) -> Result<()> {
     let mut events = TcpStream::connect(to)?;
-    events.write_all(&get(to, token, "/v1/events"))?;
+    events.write_all(&get(to, token, "/v1/events", ""))?;
     let mut requests = Connection::open(to)?;
     let (mut buffer, mut read_at) = ([0; 1 << 16], None::<Instant>);
     while !ends.load(Relaxed) {
         ensure!(events.read(&mut buffer)? > 0, "the stream of events ended");
         if read_at.is_none_or(|at| at.elapsed() > HISTORY_EVERY) {
-            let (status, _) = requests.send(&get(to, token, "/v1/history?range=10m"))?;
+            let (status, _) = requests.send(&get(to, token, "/v1/history?range=10m", ""))?;
             ensure!(status == 200, "status {status}");
             read_at = Some(Instant::now());
         }
@@ -146,7 +146,7 @@ fn open_views(service: &Service, place: &Place, token: &str, records: u64) -> Re
         let begun = Instant::now();
         ensure!(place.signed()? == records, "all is signed");
         for path in &paths {
-            let (status, body) = connection.send(&get(service.address, token, path))?;
+            let (status, body) = connection.send(&get(service.address, token, path, ""))?;
             let is_expected = status == 200 || path.contains("external_id") && status == 404;
             ensure!(is_expected, "{path}: status {status}, {}", String::from_utf8_lossy(body));
         }

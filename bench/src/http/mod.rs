@@ -10,7 +10,9 @@ mod submit;
 use anyhow::Result;
 
 pub use beside::beside;
+pub use client::{get, percentile};
 pub use dashboard::dashboard;
+pub use service::Place;
 
 use crate::{
     figure::Figure,

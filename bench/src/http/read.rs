@@ -57,5 +57,5 @@ pub fn read(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
 
 /// A request for the signature of a record.
 pub(super) fn request(to: SocketAddr, token: &str, record: u64) -> Vec<u8> {
-    get(to, token, &format!("/v1/records/{record}/signature"))
+    get(to, token, &format!("/v1/records/{record}/signature"), "")
 }

@@ -69,6 +69,18 @@ impl Place {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
+    /// Runs a command, and throws away what it prints.
+    pub fn discard(&self, arguments: &[&str]) -> Result<()> {
+        let status = self.command(arguments)?.stdout(Stdio::null()).status()?;
+        ensure!(status.success(), "{arguments:?} failed");
+        Ok(())
+    }
+
+    /// The database.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
     /// How many records are signed.
     pub fn signed(&self) -> Result<u64> {
         Ok(self.store.status()?.signed)
