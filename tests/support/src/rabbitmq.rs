@@ -4,9 +4,10 @@
 use std::{
     fs,
     io::Write,
+    ops::Deref,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -180,6 +181,27 @@ impl Drop for Broker {
         self.kill();
         let _ = self.epmd.kill(); // it may have ended
         let _ = self.epmd.wait();
+    }
+}
+
+/// The broker that all tests share, because it takes long to start. It is one test's own for a while, because some kill
+/// it.
+pub struct OneBroker(#[expect(dead_code, reason = "it is held")] MutexGuard<'static, ()>);
+
+impl OneBroker {
+    pub fn take() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        Self(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Deref for OneBroker {
+    type Target = Broker;
+
+    fn deref(&self) -> &Broker {
+        // Statics are never dropped: the guard ends it when this process ends.
+        static SHARED: LazyLock<Broker> = LazyLock::new(Broker::start);
+        &SHARED
     }
 }
 

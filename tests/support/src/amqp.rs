@@ -1,6 +1,6 @@
 //! A plain client of the broker.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
@@ -27,12 +27,18 @@ pub fn run<T>(url: &str, work: impl AsyncFnOnce(&Channel) -> lapin::Result<T>) -
     })
 }
 
-/// The answer, which must come in time.
+/// The answer, which must come in time, or the connection is over.
 pub async fn within<T>(answer: impl Future<Output = lapin::Result<T>>) -> Result<T, String> {
     match timeout(ANSWER, answer).await {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(_) => Err("no answer in time".to_owned()),
     }
+}
+
+/// The same inside of [`run`].
+pub async fn timely<T>(answer: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
+    let silent = || io::Error::from(io::ErrorKind::TimedOut).into();
+    timeout(ANSWER, answer).await.unwrap_or_else(|_| Err(silent()))
 }
 
 /// Declares a quorum queue.
