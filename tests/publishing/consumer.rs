@@ -72,6 +72,11 @@ impl Consumer {
         self.lock().rows.len()
     }
 
+    /// Forgets everything, as a consumer does that begins anew.
+    pub fn forget(&self) {
+        *self.lock() = Log::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap()
     }

@@ -1,17 +1,13 @@
 //! `kill -9` of the publisher and of the broker, while records are signed.
 
-use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use support::{
     amqp::declare,
     rabbitmq::OneBroker,
     random::{Random, count},
-    waiting::{lasting, until},
+    waiting::until,
 };
 
 use crate::{SOON, consumer::Consumer, place::Place};
@@ -23,19 +19,7 @@ fn killed_at_random_moments_the_publisher_and_the_broker_lose_nothing_and_repeat
     let queue = "kills";
     declare(&broker.url(), queue);
     let consumer = Consumer::start(&broker.url(), queue);
-    let (is_over, records) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(SeqCst) {
-                // Signed more slowly than they come, they would pile up from kill to kill.
-                if records.load(SeqCst) < consumer.rows() + 2000 {
-                    place.seed(records.load(SeqCst) + 200);
-                    records.fetch_add(200, SeqCst);
-                } else {
-                    lasting(Duration::from_millis(20));
-                }
-            }
-        });
+    let mut publisher = place.under_load(&consumer, || {
         let mut publisher = place.publish(&broker.queue(queue, ""));
         for kill in 0..kills {
             let before = consumer.rows();
@@ -53,10 +37,10 @@ fn killed_at_random_moments_the_publisher_and_the_broker_lose_nothing_and_repeat
                 broker.restart();
             }
         }
-        is_over.store(true, SeqCst);
-        publisher.signal(Signal::TERM);
-        assert_eq!(publisher.wait(SOON), Some(0), "{}", publisher.log());
+        publisher
     });
+    publisher.signal(Signal::TERM);
+    assert_eq!(publisher.wait(SOON), Some(0), "{}", publisher.log());
     let publisher = place.publish(&broker.queue(queue, ""));
     let records = place.records() as usize;
     place.until_published(&consumer, records);

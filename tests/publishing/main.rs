@@ -4,7 +4,12 @@
 mod arrives;
 mod consumer;
 mod kills;
+mod losses;
+mod nodes;
 mod place;
+mod position;
+mod reach;
+mod refusals;
 
 use std::time::Duration;
 

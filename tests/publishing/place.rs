@@ -1,10 +1,15 @@
 //! A database with services that publish.
 
-use std::{ops::Deref, process::Command, time::Duration};
+use std::{
+    ops::Deref,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
 
 use serde_json::Value;
 use support::{
-    api::Api,
+    api::{Api, json},
     place,
     postgres::Cluster,
     process::Running,
@@ -37,20 +42,24 @@ impl Place<'static> {
     }
 }
 
+/// Says so when it is dropped, also by a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 /// Small batches, and claims that are over soon after a process was killed.
 const SHORT: [&str; 6] = ["--batch-size", "20", "--lease-ttl", "1s", "--lease-grace", "0s"];
 
 impl Place<'_> {
-    /// A service that signs, and publishes there.
-    pub fn publisher(&self, to: &str) -> Command {
+    /// Starts a service that signs, and publishes there.
+    pub fn publish(&self, to: &str) -> Running {
         let mut command = self.command(&["serve", "--listen", "none"]);
         command.args(SHORT).env("SIGNWAVE_PUBLISH", to);
-        command
-    }
-
-    /// Starts one.
-    pub fn publish(&self, to: &str) -> Running {
-        Running::start(self.publisher(to), self.log())
+        Running::start(command, self.log())
     }
 
     /// The same with an API and its metrics.
@@ -59,6 +68,42 @@ impl Place<'_> {
             self.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.args(SHORT).env("SIGNWAVE_PUBLISH", to);
         Api::of(command, self.log())
+    }
+
+    /// Runs `work` while records are added. Signed more slowly than they come, they would pile up: there are never many
+    /// more than the consumer has.
+    pub fn under_load<T>(&self, consumer: &Consumer, work: impl FnOnce() -> T) -> T {
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut records = self.records() as usize;
+                while !is_over.load(SeqCst) {
+                    if records < consumer.rows() + 1000 {
+                        records += 200;
+                        self.seed(records);
+                    }
+                    lasting(Duration::from_millis(20));
+                }
+            });
+            let over = Over(&is_over);
+            let result = work();
+            drop(over);
+            result
+        })
+    }
+
+    /// What the service's metrics say of its only publisher.
+    pub fn metric(&self, api: &Api, name: &str) -> f64 {
+        let (metrics, name) = (api.admin()("/metrics"), format!("signwave_publisher_{name}{{"));
+        let line = metrics.lines().find(|line| line.starts_with(&name));
+        line.unwrap_or_else(|| panic!("no {name}: {metrics}")).rsplit_once(' ').unwrap().1.parse().unwrap()
+    }
+
+    /// What the status says of the only publisher of this process.
+    pub fn status(&self, api: &Api) -> Value {
+        let token = self.ok(&["tokens", "create", "--name", "test", "--scope", "read"]);
+        let bearer = format!("Bearer {}", token.trim());
+        json(api.get("/v1/status", &[("authorization", &bearer)]))["publishers"][0].take()
     }
 
     /// Adds records, up to so many in all.

@@ -1,6 +1,6 @@
 //! A plain client of the broker.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
@@ -43,8 +43,13 @@ pub async fn timely<T>(answer: impl Future<Output = lapin::Result<T>>) -> lapin:
 
 /// Declares a quorum queue.
 pub fn declare(url: &str, queue: &str) {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    declare_with(url, queue, &[("x-queue-type", AMQPValue::LongString("quorum".into()))]);
+}
+
+/// Declares a durable queue with these arguments.
+pub fn declare_with(url: &str, queue: &str, arguments: &[(&str, AMQPValue)]) {
+    let arguments = arguments.iter().map(|(name, value)| ((*name).into(), value.clone()));
+    let arguments = FieldTable::from(arguments.collect::<BTreeMap<_, _>>());
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     run(url, async |channel| channel.queue_declare(queue.into(), options, arguments).await).unwrap();
 }
