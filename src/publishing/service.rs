@@ -120,7 +120,7 @@ impl<P: Publisher> Service<P> {
         let Some(node) = (self.links.node)() else { return Ok(None) };
         let (name, hold, from, start) = (Arc::clone(&self.name), self.links.hold, self.from, self.start);
         let at = (self.clock)();
-        let (FeedEnd { feed, .. }, start, verdict) = call(&self.links.db, move |store| {
+        let (FeedEnd { feed, last }, start, verdict) = call(&self.links.db, move |store| {
             let end = store.sequence()?;
             let start = start.unwrap_or(match from {
                 From::Start => Place(0),
@@ -131,6 +131,8 @@ impl<P: Publisher> Service<P> {
         })
         .await?;
         self.start = Some(start);
+        // So that the lag is known while there is no way to the broker.
+        self.links.counters.seen(last);
         Ok(Some((verdict, at, feed)))
     }
 

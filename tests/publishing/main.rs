@@ -3,6 +3,7 @@
 
 mod arrives;
 mod consumer;
+mod documents;
 mod kills;
 mod losses;
 mod nodes;

@@ -14,10 +14,11 @@ use support::{
     postgres::Cluster,
     process::Running,
     rabbitmq::Broker,
+    root,
     waiting::{lasting, until},
 };
 
-use crate::{SOON, consumer::Consumer};
+use crate::{SOON, consumer::Consumer, documents::python};
 
 /// A database, and the folder in which commands for it run.
 pub struct Place<'a>(place::Place<'a>);
@@ -125,6 +126,13 @@ impl Place<'_> {
         for (row, expected) in seen.rows.iter().zip(&feed) {
             assert_eq!(row, expected, "in the order of the feed");
         }
+        let path = self.sandbox.path("messages.jsonl");
+        let lines =
+            seen.bodies.values().map(|body| String::from_utf8(body.clone()).unwrap().replace('\n', " "));
+        std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        let schema = root().join("packaging/signatures.schema.json");
+        let checked = python("schema.py", &[&schema, &path]);
+        assert_eq!(checked, seen.bodies.len().to_string(), "each message is as the schema says");
     }
 
     /// Waits until all messages of the queue are consumed, by the broker's own counts.
