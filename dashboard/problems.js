@@ -48,6 +48,16 @@ export function problems(status) {
     status.intake &&
       status.intake.state !== 'connected' &&
       minor('The intake of this process has no connection to its broker.', "The service's log says why."),
+    ...status.publishers
+      .filter(({ down_seconds: seconds }) => seconds !== null)
+      .map(({ destination, state, down_seconds: seconds, problem }) =>
+        (state === 'stopped' ? severe : minor)(
+          'Nothing is published to',
+          foreign(destination),
+          `for ${duration(seconds)}:`,
+          foreign(problem ?? state),
+        ),
+      ),
     status.refused > 0 &&
       minor(`${counted(status.refused, 'message')} of a broker refused:`, "see 'signwave refused list'."),
     refused !== undefined &&
@@ -60,7 +70,9 @@ export function problems(status) {
         `${counted(fenced, 'batch', 'batches')} fenced since this page was opened.`,
         link('events', { kind: 'fenced' }, 'Events'),
       ),
-  ].filter(Boolean);
+  ]
+    .filter(Boolean)
+    .sort((one, other) => other.isSevere - one.isSevere);
 }
 
 /** How many active keys may not sign now. */

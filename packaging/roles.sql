@@ -55,6 +55,9 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT INSERT ON api_token, api_audit TO signwave_service;
     GRANT UPDATE (secret_sha256, previous_sha256, previous_until, expires_at, revoked_at, last_used_at) ON api_token
         TO signwave_service;
+    -- The ways out: a node claims one, and notes how far it is.
+    GRANT INSERT, DELETE ON outlet TO signwave_service;
+    GRANT UPDATE (position, epoch, holder, held_until) ON outlet TO signwave_service;
     GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap, unsequenced, api_token TO signwave_service;
     GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
@@ -70,7 +73,7 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT INSERT ON signing_key TO signwave_api;
     GRANT UPDATE (max_signatures, not_before, not_after) ON signing_key TO signwave_api;
 
-    GRANT SELECT ON record, refused, node, batch, signature, gap, feed, unsequenced, feed_identity, api_audit, signed_record,
+    GRANT SELECT ON record, refused, outlet, node, batch, signature, gap, feed, unsequenced, feed_identity, api_audit, signed_record,
         __diesel_schema_migrations TO signwave_auditor;
     GRANT SELECT (id, fingerprint, public_key, bits, custody, location, state, state_reason, max_signatures,
         not_before, not_after, certificates, last_leased, signature_count, created_at) ON signing_key TO signwave_auditor;

@@ -7,19 +7,22 @@
 //!    [`token_host`]: the process that loads the module of a hardware token, and the other end of [`signer::token`].
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
 //!    [`access`]: who may call the API.
-//!    [`formats`]: records in, signatures out, as text. [`intake`]: records in, from a broker.
+//!    [`formats`]: records in, signatures out, as text. [`brokers`]: how a broker is reached. [`intake`]: records in, from a
+//!    broker. [`publishing`]: signatures out, to a broker.
 //! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
 pub mod access;
 pub mod actors;
 pub mod audit;
+pub mod brokers;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod formats;
 pub mod http;
 pub mod intake;
+pub mod publishing;
 pub mod signer;
 pub mod store;
 pub mod token_host;

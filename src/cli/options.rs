@@ -175,6 +175,10 @@ pub struct ServeOptions {
     /// SIGNWAVE_INTAKE or the settings file, because other users can see the arguments of a process
     #[arg(long, value_name = "URL")]
     pub intake: Option<Address>,
+    /// Publish the signatures to a queue: amqp://USER:PASSWORD@HOST/VHOST?queue=NAME. May be given several times, or with
+    /// spaces in between. As for passwords, see --intake
+    #[arg(long, value_name = "URL", value_delimiter = ' ')]
+    pub publish: Vec<Address>,
 }
 
 /// How to read records.

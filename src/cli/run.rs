@@ -22,6 +22,7 @@ use crate::{
     actors::{self, Counters, Ending, Parts, RunError, Stop},
     http::{App, Running, Server},
     intake::{self, Taking},
+    publishing::{self, Publishing},
     signer::Keyring,
     store::Store,
 };
@@ -80,6 +81,8 @@ pub struct Beside {
     pub api: Option<Api>,
     /// Where messages come from.
     pub intake: Option<intake::Address>,
+    /// Where signatures are published.
+    pub publish: Vec<publishing::Address>,
 }
 
 /// A server that answers while a run lasts.
@@ -92,7 +95,7 @@ pub struct Api {
     pub entrance: Option<Entrance>,
 }
 
-/// The same beside a server that answers and an intake that takes messages while the run lasts.
+/// The same beside a server that answers, an intake that takes messages, and publishers, while the run lasts.
 pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Beside) -> Result<Run> {
     let (counters, stop) = (Arc::clone(&parts.counters), parts.stop.clone());
     let total = if parts.mode.drains() { database.store.status()?.waiting() } else { 0 };
@@ -104,10 +107,12 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
             let signals = actix_rt::spawn(stop.clone().on_signals());
             let transactions = actors::transactions(&database.store);
             let taking = more.intake.map(|address| Taking::start(address, &parts, &transactions));
+            let publishing = Publishing::start(more.publish, &parts, &database.store, &transactions);
             let answering = match more.api {
                 Some(Api { server, keyring, entrance }) => {
                     let app = App::new(&parts, &database.store, &transactions, keyring);
                     taking.iter().for_each(|taking| app.note_intake(taking.counters()));
+                    app.note_publishers(publishing.counters());
                     let answering = server.start(&app)?;
                     entrance.into_iter().for_each(|entrance| entrance.open(&app, context));
                     Some(answering)
@@ -119,6 +124,7 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
             if let Some(taking) = taking {
                 taking.end().await;
             }
+            publishing.end().await;
             signals.abort();
             Ok::<_, Error>(ended)
         };

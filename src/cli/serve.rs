@@ -1,8 +1,8 @@
 //! `signwave serve`: the service.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     actors::{Mode, Parts, Stop, outage::Outage},
     config::{Roles, Settings},
-    intake,
+    intake, publishing,
     signer::{Keyring, MasterKeys},
     store::{DatabaseUrl, StoreError},
 };
@@ -47,6 +47,16 @@ acknowledges them. A message is known by its message_id. Options behind the '?' 
   ca=FILE            with amqps://, certificates to trust besides those of the system
 What cannot become a record is kept apart with its reason: see 'signwave refused'.
 
+With --publish, the service sends the signatures to RabbitMQ, in the order of the feed: a CloudEvent
+for each 64 KiB of rows as 'signwave export' writes them. It keeps its position in the database once
+the broker has confirmed everything up to it. After a failure some messages come again, with the
+same message_id. One node at a time publishes to a destination. Options of the address:
+  queue=NAME         the queue, which must exist, or instead of it
+  exchange=NAME&routing-key=KEY
+  from=now           a new destination begins at the end of the feed, instead of at its beginning
+  name=NAME          keep the position under this name, so that the address can change
+  ca=FILE            as above
+
 Several processes may serve one database. With --roles, some processes form batches, and others,
 which have the master key, sign them.
 
@@ -56,6 +66,7 @@ Examples:
   signwave serve --listen 0.0.0.0:7446 --tls-certificate server.pem --tls-key server.key
   signwave serve --roles emit
   SIGNWAVE_INTAKE='amqp://USER:PASSWORD@HOST/?queue=orders' signwave serve
+  SIGNWAVE_PUBLISH='amqp://USER:PASSWORD@HOST/?queue=signatures' signwave serve
   signwave serve --batch-size 100 --log-format json")]
 pub struct Serve {
     #[command(flatten)]
@@ -69,8 +80,7 @@ impl Serve {
     pub fn run(&self, context: &Context) -> Result<()> {
         let settings = context.signing(&self.signing)?;
         let options = context.serve(&self.serving);
-        let intake = options.intake.as_ref().map(|address| address.0.parse::<intake::Address>());
-        let intake = intake.transpose().map_err(|error| Usage(error.to_string()))?;
+        let (intake, publish) = brokers(&options)?;
         let (roles, server) = (options.roles, listening::bind(&options)?);
         let entrance = server.as_ref().and_then(Entrance::to);
         let stop = Stop::default();
@@ -93,10 +103,25 @@ impl Serve {
         let custodians = Arc::new(context.custodians(Arc::clone(&keyring), settings.signer));
         let parts = Parts { stop, ..Parts::new(settings, custodians, Mode::Serve(roles)) };
         let api = server.map(|server| Api { server, keyring, entrance });
-        let Run { counters, .. } = run_beside(context, &database, parts, Beside { api, intake })?;
+        let Run { counters, .. } = run_beside(context, &database, parts, Beside { api, intake, publish })?;
         log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }
+}
+
+/// Where messages come from, and where signatures are published.
+fn brokers(options: &ServeOptions) -> Result<(Option<intake::Address>, Vec<publishing::Address>)> {
+    let intake = options.intake.as_ref().map(|address| address.0.parse()).transpose();
+    let intake = intake.map_err(|error| Usage(format!("the address of the intake {error}")))?;
+    let publish = options.publish.iter().map(|address| address.0.parse()).collect::<Result<Vec<_>, _>>();
+    let publish = publish.map_err(|error| Usage(format!("the address of a publisher {error}")))?;
+    let names: BTreeSet<_> = publish.iter().map(publishing::Address::to_string).collect();
+    if names.len() < publish.len() {
+        bail!(Usage(
+            "two publishers have the same destination or name: leave one out, or change its name".into()
+        ));
+    }
+    Ok((intake, publish))
 }
 
 /// Retries `attempt` while the server is not up, as when a machine boots. Returns `None` if a signal ends the

@@ -15,7 +15,7 @@ use super::{context::Context, other_engine};
 use crate::{
     formats::shown::{self, field, json_line},
     signer::Engine,
-    store::{self, NodeRow, Reading},
+    store::{self, NodeRow, OutletRow, Reading, Store},
 };
 
 /// Show the progress of the work.
@@ -52,23 +52,26 @@ impl Status {
                 thread::sleep(PAUSE);
                 status = looks.look(store.as_ref())?;
             }
-            self.print(&status, &looks)?;
+            self.print(&status, &looks, &outlets(store.as_ref())?)?;
             return if self.json { Ok(()) } else { print_hint(context.signer()) };
         }
         loop {
-            self.print(&status, &looks)?;
+            self.print(&status, &looks, &outlets(store.as_ref())?)?;
             thread::sleep(PAUSE);
             status = looks.look(store.as_ref())?;
         }
     }
 
-    fn print(&self, status: &store::Status, looks: &Looks) -> Result<()> {
+    fn print(&self, status: &store::Status, looks: &Looks, outlets: &[Outlet]) -> Result<()> {
         let (rate, mut out) = (looks.rate(), io::stdout().lock());
         match (self.json, self.watch) {
-            (true, true) => writeln!(out, "{}", json_line(&as_json(status, rate)))?,
-            (true, false) => writeln!(out, "{}", shown::json(&as_json(status, rate)))?,
+            (true, true) => writeln!(out, "{}", json_line(&as_json(status, rate, outlets)))?,
+            (true, false) => writeln!(out, "{}", shown::json(&as_json(status, rate, outlets)))?,
             (false, true) => writeln!(out, "{}", one_line(status, rate))?,
-            (false, false) => print(status, rate, &mut out)?,
+            (false, false) => {
+                print(status, rate, &mut out)?;
+                print_outlets(outlets, &mut out)?;
+            }
         }
         Ok(())
     }
@@ -94,6 +97,42 @@ impl Looks {
         let seconds = last.duration_since(*first).as_secs_f64();
         (seconds > 0.0).then(|| after.saturating_sub(*before) as f64 / seconds)
     }
+}
+
+/// A way out of the feed.
+struct Outlet {
+    row: OutletRow,
+    /// Batches of the feed behind its position; `None` if that is not one of the feed.
+    lag: Option<i64>,
+}
+
+/// The ways out of the feed, and how far each is.
+fn outlets(store: &dyn Store) -> Result<Vec<Outlet>> {
+    let rows = store.outlets()?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let end = store.sequence()?;
+    let lag = |row: &OutletRow| {
+        let lag = end.last.0 - row.position.place.0;
+        (row.position.feed == end.feed && lag >= 0).then_some(lag)
+    };
+    Ok(rows.into_iter().map(|row| Outlet { lag: lag(&row), row }).collect())
+}
+
+/// A line for each way out.
+fn print_outlets(outlets: &[Outlet], out: &mut impl Write) -> io::Result<()> {
+    for (number, Outlet { row, lag }) in outlets.iter().enumerate() {
+        let label = if number == 0 { "outlets" } else { "" };
+        let (name, position) = (field(&row.name), row.position);
+        let lag = match lag {
+            Some(lag) => format!("{lag} batches behind the feed"),
+            None => "not a position of this feed: the database was restored or replaced".to_owned(),
+        };
+        let holder = row.holder.map_or("no node".to_owned(), |node| format!("node {node}"));
+        writeln!(out, "{label:8} {name} at {position}, {lag}, used by {holder}")?;
+    }
+    Ok(())
 }
 
 fn seconds_left(status: &store::Status, rate: Option<f64>) -> Option<u64> {
@@ -182,7 +221,7 @@ fn duration(seconds: u64) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(seconds))
 }
 
-fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
+fn as_json(status: &store::Status, rate: Option<f64>, outlets: &[Outlet]) -> Value {
     let (batches, keys) = (status.batches, status.keys);
     let nodes: Vec<_> = status
         .nodes
@@ -219,9 +258,19 @@ fn as_json(status: &store::Status, rate: Option<f64>) -> Value {
             "unreachable": status.unreachable().map(|(_, keys)| keys).sum::<u64>(),
         },
         "refused": status.refused,
+        "outlets": outlets.iter().map(outlet_as_json).collect::<Vec<_>>(),
         "nodes": nodes,
         "records_per_second": rate,
         "seconds_left": seconds_left(status, rate),
+    })
+}
+
+fn outlet_as_json(Outlet { row, lag }: &Outlet) -> Value {
+    json!({
+        "name": row.name,
+        "position": row.position.to_string(),
+        "lag_batches": lag,
+        "node": row.holder.map(|node| node.0),
     })
 }
 
@@ -249,7 +298,7 @@ mod tests {
              \x20         9 alpha-1234 12 batches, since 2026-11-22T12:00:00.000Z\n\
              \x20        10 beta-7      0 batches, since 2026-11-22T12:00:00.000Z\n"
         );
-        let json = as_json(&store::Status { nodes: nodes.to_vec(), ..store::Status::default() }, None);
+        let json = as_json(&store::Status { nodes: nodes.to_vec(), ..store::Status::default() }, None, &[]);
         assert_eq!(json["nodes"][1]["name"], "beta-7");
         assert_eq!(json["nodes"][0]["batches"], 12);
     }

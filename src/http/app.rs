@@ -28,7 +28,7 @@ use crate::{
         Call, Commits, Counters, Events, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
         messages::Insert,
     },
-    intake,
+    intake, publishing,
     signer::Keyring,
     store::{Store, StoreError},
 };
@@ -62,6 +62,7 @@ struct Inner {
     stopping: Stopping,
     certificate: OnceLock<Identity>,
     taking: OnceLock<Arc<intake::Counters>>,
+    publishers: OnceLock<Vec<Arc<publishing::Counters>>>,
 }
 
 impl App {
@@ -109,6 +110,7 @@ impl App {
             stopping: Stopping::default(),
             certificate: OnceLock::new(),
             taking: OnceLock::new(),
+            publishers: OnceLock::new(),
         }))
     }
 
@@ -304,6 +306,16 @@ impl App {
     /// Shows what an intake does. Only the first call counts.
     pub fn note_intake(&self, counters: &Arc<intake::Counters>) {
         drop(self.0.taking.set(Arc::clone(counters)));
+    }
+
+    /// What the publishers of this process have done.
+    pub fn publishers(&self) -> &[Arc<publishing::Counters>] {
+        self.0.publishers.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Shows what publishers do. Only the first call counts.
+    pub fn note_publishers(&self, counters: &[Arc<publishing::Counters>]) {
+        drop(self.0.publishers.set(counters.to_vec()));
     }
 
     /// Whether the service stops.

@@ -1,11 +1,13 @@
 //! `GET /v1/status`: how far the work is.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web::Data};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{answer, app::App, problem::Problem, snapshot::Look};
-use crate::{intake::Counters, store::Status};
+use crate::{intake::Counters, publishing, store::Status};
 
 /// How far the work is.
 #[derive(Serialize, ToSchema)]
@@ -21,6 +23,8 @@ pub struct StatusBody {
     refused: u64,
     /// What the intake of this process has taken from a broker. `null` where it has none.
     intake: Option<Intake>,
+    /// What each publisher of this process does.
+    publishers: Vec<Publisher>,
     /// Nodes at work.
     nodes: usize,
     /// Records that all nodes together signed per second, over the last ten seconds at most, if that is known.
@@ -60,6 +64,44 @@ impl Intake {
             repeated: counters.repeated(),
             refused: counters.refused(),
             acknowledged: counters.acknowledged(),
+        }
+    }
+}
+
+/// What a publisher of a process does, and has done since its start.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PublisherStatus)]
+struct Publisher {
+    /// Where it publishes, without the password.
+    destination: String,
+    /// What it is at: `publishing`, `standby` (another node publishes), `disconnected`, `blocked` (the broker takes
+    /// nothing for now), `database-away`, or `stopped` (the position is not one of this feed).
+    state: &'static str,
+    /// The position up to which everything is confirmed. `null` where this process does not know.
+    position: Option<String>,
+    /// Batches of the feed behind that position.
+    lag_batches: Option<u64>,
+    /// Messages that the broker has confirmed, counted each time they are sent.
+    messages: u64,
+    /// Signatures in these messages.
+    signatures: u64,
+    /// For how long nothing can be published, in seconds. `null` while nothing is wrong.
+    down_seconds: Option<f64>,
+    /// What is wrong, in words.
+    problem: Option<String>,
+}
+
+impl Publisher {
+    fn of(counters: &publishing::Counters) -> Self {
+        Self {
+            destination: counters.destination().to_owned(),
+            state: counters.state().name(),
+            position: counters.position().map(|position| position.to_string()),
+            lag_batches: counters.lag(),
+            messages: counters.messages(),
+            signatures: counters.signatures(),
+            down_seconds: counters.down_for().map(|time| time.as_secs_f64()),
+            problem: counters.problem(),
         }
     }
 }
@@ -111,8 +153,13 @@ struct Keys {
 }
 
 impl StatusBody {
-    /// What was seen, by a process with so many signing threads and this intake.
-    pub fn new(look: &Look, threads: usize, intake: Option<&Counters>) -> Self {
+    /// What was seen, by a process with so many signing threads, this intake and these publishers.
+    fn new(
+        look: &Look,
+        threads: usize,
+        intake: Option<&Counters>,
+        publishers: &[Arc<publishing::Counters>],
+    ) -> Self {
         let Status { signed, leased, open, unbatched, batches, keys, barred, nodes, .. } = &**look;
         let busy_share =
             look.signing_threads.filter(|_| threads > 0).map(|busy| (busy / threads as f64).min(1.0));
@@ -131,6 +178,7 @@ impl StatusBody {
             },
             refused: look.refused,
             intake: intake.map(Intake::of),
+            publishers: publishers.iter().map(|counters| Publisher::of(counters)).collect(),
             nodes: nodes.len(),
             records_per_second: look.records_per_second,
             seconds_left: look.seconds_left(),
@@ -149,7 +197,8 @@ impl StatusBody {
     /// # Errors
     /// Those of the store.
     pub async fn now(app: &App) -> Result<Self, Problem> {
-        Ok(Self::new(&*app.status().await?, app.parts().signing_threads(), app.taking()))
+        let (look, threads) = (app.status().await?, app.parts().signing_threads());
+        Ok(Self::new(&look, threads, app.taking(), app.publishers()))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::brokers::BrokerError;
+
 /// A queue of a broker.
 pub trait Broker {
     /// A connection to it.
@@ -55,8 +57,3 @@ pub struct Message {
     /// Its bytes.
     pub body: Bytes,
 }
-
-/// A broker does not do what it should. The text says what happened, and has no password.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BrokerError(pub String);

@@ -1,6 +1,7 @@
 //! Gathers the messages of one transaction.
 
-use super::broker::{BrokerError, Message, Session};
+use super::broker::{Message, Session};
+use crate::brokers::BrokerError;
 
 /// Messages in one transaction, at most.
 const CHUNK_MESSAGES: usize = 1000;

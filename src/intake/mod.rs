@@ -20,13 +20,14 @@ mod taking;
 
 use std::{fmt, str::FromStr};
 
-pub use broker::{Broker, BrokerError, Message, Position, Session};
+pub use broker::{Broker, Message, Position, Session};
 pub use counters::{Counters, State};
 pub use links::Links;
-pub use options::{BadAddress, Form, Options, WithoutId};
+pub use options::{Form, Options, WithoutId};
 pub use service::Service;
 pub use taking::Taking;
 
+use crate::brokers::BadAddress;
 use rabbitmq::RabbitMq;
 
 /// Where messages come from. `Debug` and `Display` do not show the password.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    broker::{Broker, BrokerError, Message, Session},
+    broker::{Broker, Message, Session},
     checking::Checked,
     chunk::gather,
     counters::State,
@@ -19,6 +19,7 @@ use crate::{
         clock::{self, Clock},
         outage::Outage,
     },
+    brokers::BrokerError,
     store::StoreError,
 };
 

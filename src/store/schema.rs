@@ -74,6 +74,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    outlet (name) {
+        name -> Text,
+        feed -> Text,
+        position -> BigInt,
+        epoch -> BigInt,
+        holder -> Nullable<BigInt>,
+        held_until -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     record (id) {
         id -> BigInt,
         external_id -> Nullable<Text>,
@@ -139,6 +150,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     feed,
     feed_identity,
     node,
+    outlet,
     record,
     refused,
     signature,

@@ -13,6 +13,7 @@ mod leases;
 mod limits;
 mod lookup;
 mod nodes;
+mod outlets;
 mod records;
 mod refused;
 mod sessions;
@@ -99,6 +100,13 @@ in_every_store! {
         what_is_not_stored_gets_no_position,
         the_feed_is_read_in_pages,
         readers_beside_committers_miss_nothing_and_see_no_position_change;
+    outlets:
+        an_outlet_begins_where_it_was_asked_to_and_goes_on_where_it_was,
+        an_outlet_is_held_by_one_node_until_its_time_is_over,
+        a_holder_whose_time_is_over_is_fenced,
+        a_position_that_is_not_in_the_feed_is_never_claimed,
+        of_many_nodes_exactly_one_claims_an_outlet,
+        a_clock_that_is_set_back_makes_no_hold_longer;
     nodes:
         a_renewed_lease_stands_and_a_removed_node_is_gone,
         removing_a_node_gives_back_what_it_holds,

@@ -1,59 +1,15 @@
 //! `kill -9` between the COMMIT and the acknowledgement, behind a wire that swallows acknowledgements back.
 
-use std::{
-    io::{Read, Write},
-    net::{Shutdown, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    thread,
-    time::Duration,
-};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use rustix::process::Signal;
-use support::{api::Api, waiting::lasting, waiting::until};
+use support::{api::Api, waiting::lasting, waiting::until, wire::Wire};
 
 use crate::{
     OneBroker, SOON,
     client::{declare, numbered, publish},
     place::Place,
 };
-
-/// What a client sends never arrives once this is told so, and its connection stays open as long as the client lives. What the
-/// broker sends goes on.
-struct Wire {
-    port: u16,
-    swallows: Arc<AtomicBool>,
-}
-
-impl Wire {
-    fn to(broker: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let wire = Self { port: listener.local_addr().unwrap().port(), swallows: Arc::default() };
-        let swallows = Arc::clone(&wire.swallows);
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", broker)).unwrap());
-                let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-                let swallows = Arc::clone(&swallows);
-                thread::spawn(move || pump(back, forth, &AtomicBool::new(false)));
-                thread::spawn(move || pump(client, server, &swallows));
-            }
-        });
-        wire
-    }
-}
-
-fn pump(mut from: TcpStream, mut to: TcpStream, swallows: &AtomicBool) {
-    let mut buffer = [0; 1 << 16];
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if !swallows.load(SeqCst) && to.write_all(&buffer[..length]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Both); // the other side may have done it
-}
 
 #[test]
 fn killed_between_the_commit_and_the_acknowledgement_the_messages_come_again_and_change_nothing() {

@@ -9,7 +9,8 @@ use std::{
 use bytes::Bytes;
 use signwave::{
     actors::{News, Stop, db_executor::DbExecutor},
-    intake::{Broker, BrokerError, Counters, Links, Message, Options, Position, Service, Session},
+    brokers::BrokerError,
+    intake::{Broker, Counters, Links, Message, Options, Position, Service, Session},
     store::{Store, StoreError},
 };
 use support::{

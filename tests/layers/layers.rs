@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
@@ -16,8 +16,24 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("audit", &["domain", "store", "signer", "config"]),
     ("access", &["domain", "store", "signer"]),
     ("formats", &["domain", "store"]),
-    ("intake", &["domain", "store", "signer", "actors", "formats"]),
-    ("http", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats", "intake"]),
+    ("brokers", &["formats"]),
+    ("intake", &["domain", "store", "signer", "actors", "formats", "brokers"]),
+    ("publishing", &["domain", "store", "actors", "formats", "brokers"]),
+    (
+        "http",
+        &[
+            "domain",
+            "store",
+            "signer",
+            "config",
+            "actors",
+            "audit",
+            "access",
+            "formats",
+            "intake",
+            "publishing",
+        ],
+    ),
     (
         "cli",
         &[
@@ -30,6 +46,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "access",
             "formats",
             "intake",
+            "publishing",
             "http",
             "token_host",
         ],
@@ -46,8 +63,8 @@ const BELONGS_TO: [(&str, &[&str]); 15] = [
     ("sha2", &["signer"]),
     ("signwave_lanes", &["signer"]),
     ("cryptoki", &["token_host"]),
-    ("actix", &["actors", "http", "intake"]),
-    ("lapin", &["intake"]),
+    ("actix", &["actors", "http", "intake", "publishing"]),
+    ("lapin", &["brokers", "intake", "publishing"]),
     ("actix_web", &["http"]),
     ("rustls", &["http"]),
     ("utoipa", &["http"]),

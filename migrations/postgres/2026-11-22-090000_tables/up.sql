@@ -196,6 +196,17 @@ CREATE TABLE refused (
     UNIQUE (source, digest)
 );
 
+-- The ways out, such as webhooks and queues: how far each is, and which node uses it.
+CREATE TABLE outlet (
+    name       TEXT NOT NULL PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 1024),
+    feed       TEXT NOT NULL CHECK (feed ~ '^[0-9a-f]{12}$'),
+    position   BIGINT NOT NULL CHECK (position >= 0),
+    epoch      BIGINT NOT NULL DEFAULT 0 CHECK (epoch >= 0),
+    holder     BIGINT,
+    held_until TIMESTAMPTZ CHECK (isfinite(held_until)),
+    CHECK ((holder IS NULL) = (held_until IS NULL))
+);
+
 -- Turns: what only one node may do at a time. They have no rows and no columns, because a node only locks them.
 -- For that it needs rights that only the service has. A lock that anybody may take, such as an advisory one,
 -- would let anybody stop all signing.
@@ -324,6 +335,14 @@ COMMENT ON COLUMN refused.reason IS 'Why it became no record.';
 COMMENT ON COLUMN refused.detail IS 'The same in words, for people to read.';
 COMMENT ON COLUMN refused.tries IS 'How often it was refused: it may have arrived again, or been retried.';
 COMMENT ON COLUMN refused.at IS 'When it was refused first.';
+
+COMMENT ON TABLE outlet IS 'The ways out, such as webhooks and queues: how far each is, and which node uses it.';
+COMMENT ON COLUMN outlet.name IS '''webhook:'' and the name of the webhook, or the address of a queue without its password.';
+COMMENT ON COLUMN outlet.feed IS 'The feed of the position. It stays, so that a restored database is noticed.';
+COMMENT ON COLUMN outlet.position IS 'Everything up to this place of the feed is sent.';
+COMMENT ON COLUMN outlet.epoch IS 'The number of the last claim. A node that holds an older one changes nothing.';
+COMMENT ON COLUMN outlet.holder IS 'The node that uses it. The node may be gone.';
+COMMENT ON COLUMN outlet.held_until IS 'Until when, by this server''s clock.';
 
 COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
 COMMENT ON TABLE opening_turn IS 'Empty. A node locks it while it forms batches, so that only one node does so at a time.';

@@ -196,6 +196,22 @@ CREATE TABLE refused (
     UNIQUE (source, digest)
 );
 
+-- The ways out, such as webhooks and queues: how far each is, and which node uses it.
+CREATE TABLE outlet (
+    -- 'webhook:' and the name of the webhook, or the address of a queue without its password.
+    name       TEXT NOT NULL PRIMARY KEY CHECK (typeof(name) = 'text' AND length(name) BETWEEN 1 AND 1024),
+    -- The feed of the position. It stays, so that a restored database is noticed.
+    feed       TEXT NOT NULL CHECK (typeof(feed) = 'text' AND length(feed) = 12 AND NOT feed GLOB '*[^0-9a-f]*'),
+    -- Everything up to this place is sent.
+    position   BIGINT NOT NULL CHECK (typeof(position) = 'integer' AND position >= 0),
+    -- The number of the last claim. A node that holds an older one changes nothing.
+    epoch      BIGINT NOT NULL DEFAULT 0 CHECK (typeof(epoch) = 'integer' AND epoch >= 0),
+    -- The node that uses it, and until when. The node may be gone.
+    holder     BIGINT CHECK (typeof(holder) IN ('integer', 'null')),
+    held_until TEXT CHECK (held_until IS strftime('%Y-%m-%dT%H:%M:%fZ', held_until)),
+    CHECK ((holder IS NULL) = (held_until IS NULL))
+) WITHOUT ROWID;
+
 CREATE VIEW signed_record AS
 SELECT
     record.id AS record_id,

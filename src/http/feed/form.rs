@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::formats::signatures::{Also, Format, Row, Sink};
+use crate::formats::{
+    cloud_event::{self, Head},
+    signatures::{Also, Format, Row, Sink},
+};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,14 +79,17 @@ impl<W: Write + Clone> Writer<W> {
             }
             Form::CloudEvents => {
                 let comma = if self.rows > 0 { "," } else { "" };
-                let (time, subject) = (json!(row.signed_at), row.record_id);
-                // The members of CloudEvents 1.0. `source` and `id` together are unique, because a position names its feed.
-                write!(
-                    self.out,
-                    "{comma}{{\"specversion\":\"1.0\",\"type\":\"signwave.signature\",\"source\":\"/v1/signatures\",\
-                     \"id\":\"{position}\",\"time\":{time},\"subject\":\"{subject}\",\
-                     \"datacontenttype\":\"application/json\",\"data\":"
-                )?;
+                self.out.write_all(comma.as_bytes())?;
+                // `source` and `id` together are unique, because a position names its feed.
+                let head = Head {
+                    kind: "signwave.signature",
+                    source: "/v1/signatures",
+                    id: position,
+                    time: row.signed_at,
+                    subject: Some(&row.record_id.to_string()),
+                    extensions: &[],
+                };
+                cloud_event::begin(&mut self.out, &head)?;
                 self.sink.write(row)?;
                 self.out.write_all(b"}")?;
             }

@@ -1,5 +1,6 @@
 //! `GET /metrics`: what Prometheus scrapes.
 
+mod publishers;
 mod sample;
 mod scrape;
 

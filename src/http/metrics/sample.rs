@@ -25,6 +25,9 @@ pub struct Sample {
     pub value: Value,
 }
 
+/// Labels and their values.
+pub type Labels = Vec<(&'static str, String)>;
+
 /// The value of a metric.
 #[derive(Debug)]
 pub enum Value {
@@ -36,6 +39,10 @@ pub enum Value {
     Gauges(&'static str, Vec<(&'static str, f64)>),
     /// One counter for each value of the label.
     Counters(&'static str, Vec<(&'static str, f64)>),
+    /// One gauge for each of several labels together.
+    GaugeSeries(Vec<(Labels, f64)>),
+    /// One counter for each of several labels together.
+    CounterSeries(Vec<(Labels, f64)>),
     /// A gauge of 1 whose label says something.
     Info(&'static str, &'static str),
     /// A histogram in seconds.
@@ -53,8 +60,10 @@ impl Collector for Samples {
 impl Sample {
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let kind = match self.value {
-            Value::Counter(_) | Value::Counters(..) => MetricType::Counter,
-            Value::Gauge(_) | Value::Gauges(..) | Value::Info(..) => MetricType::Gauge,
+            Value::Counter(_) | Value::Counters(..) | Value::CounterSeries(_) => MetricType::Counter,
+            Value::Gauge(_) | Value::Gauges(..) | Value::GaugeSeries(_) | Value::Info(..) => {
+                MetricType::Gauge
+            }
             Value::Histogram(_) | Value::Histograms(..) => MetricType::Histogram,
         };
         let mut metric = encoder.encode_descriptor(self.name, self.help, None, kind)?;
@@ -66,6 +75,12 @@ impl Sample {
                 .try_for_each(|(name, value)| metric.encode_family(&[(*label, *name)])?.encode_gauge(value)),
             Value::Counters(label, values) => values.iter().try_for_each(|(name, value)| {
                 metric.encode_family(&[(*label, *name)])?.encode_counter::<NoLabelSet, f64, f64>(value, None)
+            }),
+            Value::GaugeSeries(series) => series
+                .iter()
+                .try_for_each(|(labels, value)| metric.encode_family(labels)?.encode_gauge(value)),
+            Value::CounterSeries(series) => series.iter().try_for_each(|(labels, value)| {
+                metric.encode_family(labels)?.encode_counter::<NoLabelSet, f64, f64>(value, None)
             }),
             Value::Info(label, name) => metric.encode_family(&[(*label, *name)])?.encode_gauge(&1),
             Value::Histogram(timings) => histogram(&mut metric, timings),

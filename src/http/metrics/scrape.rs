@@ -2,6 +2,7 @@
 
 use super::{
     super::{app::App, snapshot::Look},
+    publishers,
     sample::{Sample, Value},
 };
 use crate::{
@@ -20,6 +21,7 @@ pub async fn samples(app: &App) -> Vec<Sample> {
     samples.extend(of_batches(app.counters(), app.vitals()));
     samples.extend(of_certificate(app));
     samples.extend(app.taking().map(of_intake).into_iter().flatten());
+    samples.extend(publishers::samples(app.publishers()));
     samples.push(Sample {
         name: "build_info",
         help: "The version of the service",

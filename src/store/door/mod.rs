@@ -11,6 +11,7 @@ mod leases;
 mod lookup;
 mod news;
 mod nodes;
+mod outlets;
 mod reading;
 mod records;
 mod refused;
@@ -35,6 +36,7 @@ pub use lookup::{
 };
 pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
+pub use outlets::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets};
 pub use reading::{KeyRow, Reading, SignedRow};
 pub use records::{Intake, NewRecord, OnConflict};
 pub use refused::{Arrival, Arrivals, RefusedRow, RetryName};
@@ -58,6 +60,7 @@ pub trait Store:
     + Sessions
     + Reading
     + Feed
+    + Outlets
     + Lookup
     + Audit
     + News
@@ -78,6 +81,7 @@ impl<T> Store for T where
         + Sessions
         + Reading
         + Feed
+        + Outlets
         + Lookup
         + Audit
         + News

@@ -20,6 +20,7 @@ mod listener;
 mod lookup;
 mod migrations;
 mod nodes;
+mod outlets;
 mod pool;
 mod reading;
 mod records;

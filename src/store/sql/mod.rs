@@ -9,6 +9,7 @@ mod keys;
 mod leases;
 mod lookup;
 mod migrations;
+mod outlets;
 mod reading;
 mod refused;
 mod statement;
@@ -31,6 +32,7 @@ pub(super) use lookup::{
     record, summaries, with_records,
 };
 pub(super) use migrations::known;
+pub(super) use outlets::{EndOfFeed, InsertOutlet, OutletColumns, RawOutlet, Release, Step, judge};
 pub(super) use reading::{
     KeyColumns, LimitColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page,
     read_pages, stored_key,

@@ -20,6 +20,7 @@ mod lookup;
 mod migrations;
 mod nodes;
 mod opening;
+mod outlets;
 mod reading;
 mod records;
 mod refused;

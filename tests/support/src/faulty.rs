@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod method;
+mod outlets;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -1,6 +1,11 @@
 //! A database of either kind with commands that run on it, and eyes from outside.
 
-use std::{cell::Cell, collections::BTreeMap, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use diesel::{
     Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query,
@@ -20,7 +25,7 @@ pub struct Place<'a> {
     /// The server and the address there; `None` for the SQLite file in the folder.
     server: Option<(&'a Cluster, String)>,
     /// The services that were started.
-    served: Cell<usize>,
+    served: AtomicUsize,
 }
 
 /// What a query of tests returns.
@@ -51,7 +56,7 @@ impl<'a> Place<'a> {
     }
 
     fn prepared(server: Option<(&'a Cluster, String)>) -> Self {
-        let place = Self { sandbox: Sandbox::new(), server, served: Cell::new(0) };
+        let place = Self { sandbox: Sandbox::new(), server, served: AtomicUsize::new(0) };
         place.ok(&["keys", "init-master", "master"]);
         place.ok(&["seed", "--keys", "2"]);
         place
@@ -82,7 +87,7 @@ impl<'a> Place<'a> {
 
     /// The log of another service.
     pub fn log(&self) -> PathBuf {
-        let number = self.served.replace(self.served.get() + 1);
+        let number = self.served.fetch_add(1, Relaxed);
         self.sandbox.path(&format!("serve-{number}.log"))
     }
 

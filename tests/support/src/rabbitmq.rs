@@ -4,9 +4,10 @@
 use std::{
     fs,
     io::Write,
+    ops::Deref,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -96,6 +97,26 @@ impl Broker {
         }
     }
 
+    /// Lets it stand still, with all its connections open.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let server = self.server.lock().unwrap();
+        kill_process(Pid::from_child(server.as_ref().unwrap()), signal).unwrap();
+    }
+
+    /// Lets it use this share of the memory. With less than it has, it takes no messages.
+    pub fn limit_memory(&self, share: &str) {
+        self.ask(&format!("vm_memory_monitor:set_vm_memory_high_watermark({share}).\n"));
+    }
+
     /// Where a queue is, for `--intake`. `options` are more options, such as `&prefetch=1`.
     pub fn queue(&self, queue: &str, options: &str) -> String {
         self.queue_at(self.ports.amqp, queue, options)
@@ -134,19 +155,23 @@ impl Broker {
     /// The messages of a quorum queue by its own count: those that are ready, and those that are not acknowledged. The
     /// count is half a second old at most.
     pub fn counts(&self, queue: &str) -> (u64, u64) {
+        let answer = self.ask(&format!(
+            "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)), \
+             [{{_, R}}, {{_, U}}] = rabbit_amqqueue:info(Q, [messages_ready, messages_unacknowledged]), {{R, U}}.\n"
+        ));
+        let numbers = answer.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
+        let [ready, unacknowledged] = numbers.collect::<Vec<_>>()[..] else { panic!("no counts: {answer}") };
+        (ready, unacknowledged)
+    }
+
+    /// The answer to a question in Erlang.
+    fn ask(&self, question: &str) -> String {
         let cookie = fs::read_to_string(self.folder.path().join(".erlang.cookie")).unwrap();
         let mut ask = Command::new("erl_call"); // rabbitmqctl asks the same, and takes seconds
         ask.args(["-address", &format!("127.0.0.1:{}", self.ports.nodes), "-c", &cookie, "-e"]);
         let mut ask = ask.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let question = format!(
-            "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)), \
-             [{{_, R}}, {{_, U}}] = rabbit_amqqueue:info(Q, [messages_ready, messages_unacknowledged]), {{R, U}}.\n"
-        );
         ask.stdin.take().unwrap().write_all(question.as_bytes()).unwrap();
-        let answer = String::from_utf8(ask.wait_with_output().unwrap().stdout).unwrap();
-        let numbers = answer.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-        let [ready, unacknowledged] = numbers.collect::<Vec<_>>()[..] else { panic!("no counts: {answer}") };
-        (ready, unacknowledged)
+        String::from_utf8(ask.wait_with_output().unwrap().stdout).unwrap()
     }
 
     /// All that it has logged since its last start.
@@ -180,6 +205,27 @@ impl Drop for Broker {
         self.kill();
         let _ = self.epmd.kill(); // it may have ended
         let _ = self.epmd.wait();
+    }
+}
+
+/// The broker that all tests share, because it takes long to start. It is one test's own for a while, because some kill
+/// it.
+pub struct OneBroker(#[expect(dead_code, reason = "it is held")] MutexGuard<'static, ()>);
+
+impl OneBroker {
+    pub fn take() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        Self(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Deref for OneBroker {
+    type Target = Broker;
+
+    fn deref(&self) -> &Broker {
+        // Statics are never dropped: the guard ends it when this process ends.
+        static SHARED: LazyLock<Broker> = LazyLock::new(Broker::start);
+        &SHARED
     }
 }
 

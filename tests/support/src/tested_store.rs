@@ -91,7 +91,7 @@ impl TestedStore {
         drop(other);
     }
 
-    /// The database's clock moves on, for the leases of nodes at least.
+    /// The database's clock moves on, for the leases of nodes and the holds on outlets at least.
     pub fn let_time_pass(&self, time: Duration) {
         match &self.inside {
             Inside::Memory(store) => store.advance(time),
@@ -118,11 +118,18 @@ impl TestedStore {
         match &self.inside {
             Inside::Memory(_) => unreachable!("it has a clock that can be moved"),
             Inside::Sqlite(folder) => {
-                let later = format!("strftime('%Y-%m-%dT%H:%M:%fZ', lease_until, '{seconds} seconds')");
-                foreign(folder).batch_execute(&format!("UPDATE node SET lease_until = {later}")).unwrap();
+                let shift = |table: &str, column: &str| {
+                    let later = format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '{seconds} seconds')");
+                    foreign(folder).batch_execute(&format!("UPDATE {table} SET {column} = {later}")).unwrap();
+                };
+                shift("node", "lease_until");
+                shift("outlet", "held_until");
             }
             Inside::Postgres(database) => {
-                let shift = format!("UPDATE node SET lease_until = lease_until + interval '{seconds} s'");
+                let shift = format!(
+                    "UPDATE node SET lease_until = lease_until + interval '{seconds} s'; \
+                     UPDATE outlet SET held_until = held_until + interval '{seconds} s'"
+                );
                 database.admin.lock().unwrap().batch_execute(&shift).unwrap();
             }
         }

@@ -7,7 +7,7 @@ use signwave::{
 };
 
 /// There is one feed in memory.
-const FEED: FeedId = FeedId([0xfe, 0xed, 0, 0, 0, 1]);
+pub(super) const FEED: FeedId = FeedId([0xfe, 0xed, 0, 0, 0, 1]);
 
 impl Feed for MemoryStore {
     fn sequence(&self) -> Result<FeedEnd, StoreError> {

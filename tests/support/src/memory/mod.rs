@@ -8,6 +8,7 @@ mod keys;
 mod leases;
 mod lookup;
 mod nodes;
+mod outlets;
 mod reading;
 mod records;
 mod refused;

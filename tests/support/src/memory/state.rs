@@ -7,7 +7,9 @@ use std::{
 
 use super::access::Token;
 use signwave::{
-    domain::{BatchId, BatchState, KeyId, KeyMaterial, NodeId, Reach, RecordId, RefusedId, Time},
+    domain::{
+        BatchId, BatchState, Epoch, KeyId, KeyMaterial, NodeId, Position, Reach, RecordId, RefusedId, Time,
+    },
     store::{AuditRow, BatchRow, KeyRow, RefusedRow},
 };
 
@@ -27,6 +29,7 @@ pub(super) struct State {
     pub(super) feed: Vec<BatchId>,
     /// Signed batches without a position.
     pub(super) unsequenced: BTreeSet<BatchId>,
+    pub(super) outlets: BTreeMap<String, Outlet>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     /// Ids of nodes are never used twice.
     pub(super) last_node: i64,
@@ -43,6 +46,13 @@ pub(super) struct Refused {
     pub(super) row: RefusedRow,
     pub(super) digest: [u8; 32],
     pub(super) payload: Vec<u8>,
+}
+
+#[derive(Clone)]
+pub(super) struct Outlet {
+    pub(super) position: Position,
+    pub(super) epoch: Epoch,
+    pub(super) holder: Option<(NodeId, Duration)>,
 }
 
 #[derive(Clone)]

@@ -31,8 +31,12 @@ impl MemoryStore {
 
     /// Sets the clock back, as leases see it: they end that much later.
     pub fn set_back(&self, time: Duration) {
-        for node in self.lock().nodes.values_mut() {
+        let state = &mut *self.lock();
+        for node in state.nodes.values_mut() {
             node.lease_until = node.lease_until.saturating_add(time);
+        }
+        for (_, until) in state.outlets.values_mut().filter_map(|outlet| outlet.holder.as_mut()) {
+            *until = until.saturating_add(time);
         }
     }
 

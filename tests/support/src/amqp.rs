@@ -1,6 +1,6 @@
 //! A plain client of the broker.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, io, time::Duration};
 
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
@@ -27,7 +27,7 @@ pub fn run<T>(url: &str, work: impl AsyncFnOnce(&Channel) -> lapin::Result<T>) -
     })
 }
 
-/// The answer, which must come in time.
+/// The answer, which must come in time, or the connection is over.
 pub async fn within<T>(answer: impl Future<Output = lapin::Result<T>>) -> Result<T, String> {
     match timeout(ANSWER, answer).await {
         Ok(result) => result.map_err(|error| error.to_string()),
@@ -35,10 +35,21 @@ pub async fn within<T>(answer: impl Future<Output = lapin::Result<T>>) -> Result
     }
 }
 
+/// The same inside of [`run`].
+pub async fn timely<T>(answer: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
+    let silent = || io::Error::from(io::ErrorKind::TimedOut).into();
+    timeout(ANSWER, answer).await.unwrap_or_else(|_| Err(silent()))
+}
+
 /// Declares a quorum queue.
 pub fn declare(url: &str, queue: &str) {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    declare_with(url, queue, &[("x-queue-type", AMQPValue::LongString("quorum".into()))]);
+}
+
+/// Declares a durable queue with these arguments.
+pub fn declare_with(url: &str, queue: &str, arguments: &[(&str, AMQPValue)]) {
+    let arguments = arguments.iter().map(|(name, value)| ((*name).into(), value.clone()));
+    let arguments = FieldTable::from(arguments.collect::<BTreeMap<_, _>>());
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     run(url, async |channel| channel.queue_declare(queue.into(), options, arguments).await).unwrap();
 }

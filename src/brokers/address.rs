@@ -1,0 +1,73 @@
+//! The address of a broker: what is behind its `?`, and what is wrong with it.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+
+/// An address that cannot be used. The text goes on behind `the address of ..`, and repeats nothing of the address, which
+/// may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAddress {
+    /// The scheme is that of no broker.
+    #[error("names no known broker: use amqp:// or amqps://")]
+    UnknownBroker,
+    /// The part before the `?` is not right.
+    #[error(
+        "cannot be read: use amqp://USER:PASSWORD@HOST:PORT/VHOST?queue=NAME, with %XX for special characters"
+    )]
+    Unreadable,
+    /// It does not say what is meant at the broker.
+    #[error("names no {0}")]
+    Missing(&'static str),
+    /// An option is unknown, or given twice.
+    #[error("has an unknown option, or one twice: use {0}")]
+    UnknownOption(&'static str),
+    /// An option has a wrong value.
+    #[error("has a wrong option '{0}', which must be {1}")]
+    Value(&'static str, &'static str),
+}
+
+/// The options of an address, behind its `?`.
+pub struct Query {
+    options: BTreeMap<String, String>,
+    known: &'static str,
+}
+
+impl Query {
+    /// Reads `NAME=VALUE&..`. `known` has the names of all options, for the error about an unknown one.
+    ///
+    /// # Errors
+    /// [`BadAddress::UnknownOption`] when an option is there twice, or has no value.
+    pub fn parse(text: &str, known: &'static str) -> Result<Self, BadAddress> {
+        let mut options = BTreeMap::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').ok_or(BadAddress::UnknownOption(known))?;
+            if options.insert(name.to_owned(), decoded(value)?).is_some() {
+                return Err(BadAddress::UnknownOption(known));
+            }
+        }
+        Ok(Self { options, known })
+    }
+
+    /// Takes the value of an option out.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.options.remove(name)
+    }
+
+    /// Nothing must be left, because a mistyped option would otherwise be ignored.
+    ///
+    /// # Errors
+    /// [`BadAddress::UnknownOption`] when something is left.
+    pub fn end(self) -> Result<(), BadAddress> {
+        if self.options.is_empty() { Ok(()) } else { Err(BadAddress::UnknownOption(self.known)) }
+    }
+}
+
+/// Decodes `%XX`.
+///
+/// # Errors
+/// [`BadAddress::Unreadable`] when that is not UTF-8, or has a NUL.
+pub fn decoded(text: &str) -> Result<String, BadAddress> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| BadAddress::Unreadable)?;
+    if decoded.contains('\0') { Err(BadAddress::Unreadable) } else { Ok(decoded.into_owned()) }
+}

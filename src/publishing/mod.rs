@@ -1,0 +1,77 @@
+//! Layer 3, the publishers: send the feed to brokers, and keep in the database how far each destination is.
+//!
+//! ```text
+//!  feed ──▶ chunk ──▶ Session ──▶ broker ──▶ confirmed ──▶ the place of the outlet, in one transaction
+//! ```
+//!
+//! A broker is a folder with an implementation of [`Publisher`], and a line of [`Address::publish`] and of
+//! [`Address::from_str`]. `service` claims the outlet, and `transmission` is what happens on one connection.
+
+mod broker;
+mod chunk;
+mod counters;
+mod links;
+mod options;
+mod publishing;
+mod rabbitmq;
+mod reading;
+mod service;
+mod transmission;
+
+use std::{fmt, str::FromStr};
+
+pub use broker::{Health, Publisher, Session};
+pub use chunk::Chunk;
+pub use counters::{Counters, State};
+pub use links::Links;
+pub use options::{From, Options};
+pub use publishing::Publishing;
+pub use service::Service;
+
+use crate::brokers::BadAddress;
+use rabbitmq::RabbitMq;
+
+/// Where signatures are published. `Debug` and `Display` do not show the password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A queue of RabbitMQ, `amqp://USER:PASSWORD@HOST:PORT/VHOST?queue=NAME`, or an exchange, `?exchange=NAME&routing-key=KEY`;
+    /// `amqps://` with TLS.
+    RabbitMq(Box<RabbitMq>, Options),
+}
+
+impl Address {
+    /// Publishes until a stop is requested.
+    pub async fn publish(self, links: Links) {
+        match self {
+            Self::RabbitMq(broker, options) => Service::new(*broker, options.from, links).run().await,
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        match text.split_once("://") {
+            Some((scheme @ ("amqp" | "amqps"), rest)) => {
+                let (broker, options) = RabbitMq::parse(scheme == "amqps", rest)?;
+                Ok(Self::RabbitMq(Box::new(broker), options))
+            }
+            _ => Err(BadAddress::UnknownBroker),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RabbitMq(broker, _) => f.write_str(broker.name()),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

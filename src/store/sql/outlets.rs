@@ -1,0 +1,95 @@
+//! Outlets: their rows, and what a claim comes to.
+
+use std::time::Duration;
+
+use diesel::{
+    Queryable,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{feed::feed_id, statement::Sql};
+use crate::{
+    domain::{Epoch, NodeId, Place, Position},
+    store::{Claim, ClaimVerdict, FeedEnd, OutletRow, StoreError},
+};
+
+/// An outlet.
+#[derive(Queryable)]
+pub(in crate::store) struct RawOutlet {
+    name: String,
+    feed: String,
+    position: i64,
+    epoch: i64,
+    holder: Option<i64>,
+    /// How long it is held, in milliseconds.
+    remaining: Option<i64>,
+}
+
+/// The columns of [`RawOutlet`].
+pub(in crate::store) type OutletColumns = (Text, Text, BigInt, BigInt, Nullable<BigInt>, Nullable<BigInt>);
+
+/// What a node does about an outlet that it wants to claim.
+pub(in crate::store) enum Step {
+    /// Store the claim.
+    Take(Claim),
+    /// Another node holds it.
+    Leave,
+    /// Another node holds it for longer than any claim lasts, because the clock was set back: count its hold from now.
+    CountFromNow,
+    /// Change nothing, and report this.
+    Report(ClaimVerdict),
+}
+
+/// Decides what a claim comes to. The row is locked, and was locked before the end of the feed was read.
+pub(in crate::store) fn judge(raw: RawOutlet, end: FeedEnd, node: NodeId) -> Result<Step, StoreError> {
+    let remaining = raw.remaining.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
+    let outlet = OutletRow::try_from(raw)?;
+    if outlet.position.feed != end.feed || outlet.position.place > end.last {
+        return Ok(Step::Report(ClaimVerdict::NotInFeed(outlet.position)));
+    }
+    Ok(match outlet.holder {
+        Some(holder) if holder != node && remaining > Some(OutletRow::LONGEST_HOLD) => Step::CountFromNow,
+        Some(holder) if holder != node => Step::Leave,
+        _ => {
+            Step::Take(Claim { name: outlet.name, epoch: outlet.epoch.next(), place: outlet.position.place })
+        }
+    })
+}
+
+impl TryFrom<RawOutlet> for OutletRow {
+    type Error = StoreError;
+
+    fn try_from(raw: RawOutlet) -> Result<Self, StoreError> {
+        let is_held = raw.remaining.is_some_and(|millis| millis > 0);
+        Ok(Self {
+            name: raw.name,
+            position: Position::behind(feed_id(Some(&raw.feed))?, Place(raw.position)),
+            epoch: Epoch(raw.epoch),
+            holder: raw.holder.filter(|_| is_held).map(NodeId),
+        })
+    }
+}
+
+/// Makes an outlet unless it is there.
+pub(in crate::store) struct InsertOutlet;
+impl Sql for InsertOutlet {
+    const TEXT: &'static str = "INSERT INTO outlet (name, feed, position) SELECT ?, id, ? FROM feed_identity \
+         WHERE TRUE ON CONFLICT DO NOTHING";
+    type Columns = ();
+}
+
+/// The id of the feed and its last position.
+pub(in crate::store) struct EndOfFeed;
+impl Sql for EndOfFeed {
+    const TEXT: &'static str =
+        "SELECT (SELECT id FROM feed_identity), (SELECT coalesce(max(position), 0) FROM feed)";
+    type Columns = (Nullable<Text>, BigInt);
+}
+
+/// Gives an outlet back. Takes the name and the epoch.
+pub(in crate::store) struct Release;
+impl Sql for Release {
+    const TEXT: &'static str =
+        "UPDATE outlet SET holder = NULL, held_until = NULL WHERE name = ? AND epoch = ?";
+    type Columns = ();
+}

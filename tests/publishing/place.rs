@@ -1,0 +1,143 @@
+//! A database with services that publish.
+
+use std::{
+    ops::Deref,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use support::{
+    api::{Api, json},
+    place,
+    postgres::Cluster,
+    process::Running,
+    rabbitmq::Broker,
+    root,
+    waiting::{lasting, until},
+};
+
+use crate::{SOON, consumer::Consumer, documents::python};
+
+/// A database, and the folder in which commands for it run.
+pub struct Place<'a>(place::Place<'a>);
+
+impl<'a> Deref for Place<'a> {
+    type Target = place::Place<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Place<'static> {
+    /// An SQLite database with keys.
+    pub fn sqlite() -> Self {
+        Self(place::Place::sqlite())
+    }
+
+    /// A database on the shared PostgreSQL server, with keys.
+    pub fn postgres() -> Self {
+        Self(place::Place::on(Cluster::shared(), "publish"))
+    }
+}
+
+/// Says so when it is dropped, also by a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// Small batches, and claims that are over soon after a process was killed.
+const SHORT: [&str; 6] = ["--batch-size", "20", "--lease-ttl", "1s", "--lease-grace", "0s"];
+
+impl Place<'_> {
+    /// Starts a service that signs, and publishes there.
+    pub fn publish(&self, to: &str) -> Running {
+        let mut command = self.command(&["serve", "--listen", "none"]);
+        command.args(SHORT).env("SIGNWAVE_PUBLISH", to);
+        Running::start(command, self.log())
+    }
+
+    /// The same with an API and its metrics.
+    pub fn publish_and_answer(&self, to: &str) -> Api {
+        let mut command =
+            self.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(SHORT).env("SIGNWAVE_PUBLISH", to);
+        Api::of(command, self.log())
+    }
+
+    /// Runs `work` while records are added. Signed more slowly than they come, they would pile up: there are never many
+    /// more than the consumer has.
+    pub fn under_load<T>(&self, consumer: &Consumer, work: impl FnOnce() -> T) -> T {
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut records = self.records() as usize;
+                while !is_over.load(SeqCst) {
+                    if records < consumer.rows() + 1000 {
+                        records += 200;
+                        self.seed(records);
+                    }
+                    lasting(Duration::from_millis(20));
+                }
+            });
+            let over = Over(&is_over);
+            let result = work();
+            drop(over);
+            result
+        })
+    }
+
+    /// What the service's metrics say of its only publisher.
+    pub fn metric(&self, api: &Api, name: &str) -> f64 {
+        let (metrics, name) = (api.admin()("/metrics"), format!("signwave_publisher_{name}{{"));
+        let line = metrics.lines().find(|line| line.starts_with(&name));
+        line.unwrap_or_else(|| panic!("no {name}: {metrics}")).rsplit_once(' ').unwrap().1.parse().unwrap()
+    }
+
+    /// What the status says of the only publisher of this process.
+    pub fn status(&self, api: &Api) -> Value {
+        let token = self.ok(&["tokens", "create", "--name", "test", "--scope", "read"]);
+        let bearer = format!("Bearer {}", token.trim());
+        json(api.get("/v1/status", &[("authorization", &bearer)]))["publishers"][0].take()
+    }
+
+    /// Adds records, up to so many in all.
+    pub fn seed(&self, records: usize) {
+        self.ok(&["seed", "--records", &records.to_string()]);
+    }
+
+    /// The feed, a row for each signature.
+    pub fn feed(&self) -> Vec<Value> {
+        let rows = self.ok(&["export", "--after", "0"]);
+        rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect()
+    }
+
+    /// Waits until the consumer has so many rows. They are the feed, in its order, each once.
+    pub fn until_published(&self, consumer: &Consumer, rows: usize) {
+        until("all is published", SOON * 2, || consumer.rows() >= rows);
+        let (seen, feed) = (consumer.log(), self.feed());
+        assert_eq!(seen.rows.len(), feed.len());
+        for (row, expected) in seen.rows.iter().zip(&feed) {
+            assert_eq!(row, expected, "in the order of the feed");
+        }
+        let path = self.sandbox.path("messages.jsonl");
+        let lines =
+            seen.bodies.values().map(|body| String::from_utf8(body.clone()).unwrap().replace('\n', " "));
+        std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        let schema = root().join("packaging/signatures.schema.json");
+        let checked = python("schema.py", &[&schema, &path]);
+        assert_eq!(checked, seen.bodies.len().to_string(), "each message is as the schema says");
+    }
+
+    /// Waits until all messages of the queue are consumed, by the broker's own counts.
+    pub fn until_empty(&self, broker: &Broker, queue: &str) {
+        lasting(Duration::from_millis(700)); // the broker's counts are half a second old
+        until("the queue is empty", SOON, || broker.counts(queue) == (0, 0));
+    }
+}

@@ -1,0 +1,76 @@
+//! Where a destination begins, and a position that the feed does not have.
+
+use support::{
+    amqp::declare,
+    rabbitmq::OneBroker,
+    waiting::{lasting, until},
+};
+
+use crate::{SOON, consumer::Consumer, place::Place};
+
+#[test]
+fn a_new_destination_begins_at_the_beginning_or_where_the_feed_ends_now() {
+    let (broker, place) = (OneBroker::take(), Place::sqlite());
+    for queue in ["all", "new"] {
+        declare(&broker.url(), queue);
+    }
+    place.seed(100);
+    place.ok(&["sign"]);
+    let [all, new] = ["all", "new"].map(|queue| Consumer::start(&broker.url(), queue));
+    let to = [broker.queue("all", ""), broker.queue("new", "&from=now&name=new")];
+    let publishers = place.publish(&to.join(" "));
+    place.until_published(&all, 100);
+    place.seed(200);
+    place.until_published(&all, 200);
+    until("the new ones are there", SOON, || new.rows() >= 100);
+    assert_eq!(new.log().rows, place.feed()[100..]);
+    drop(publishers);
+    // Only a new destination begins at the end.
+    place.seed(300);
+    place.ok(&["sign"]);
+    let _again = place.publish(&to.join(" "));
+    place.until_published(&all, 300);
+    until("the new ones are there", SOON, || new.rows() >= 200);
+    assert_eq!(new.log().rows, place.feed()[100..]);
+}
+
+#[test]
+fn a_position_that_the_feed_does_not_have_stops_the_publisher_until_a_person_decides() {
+    let (broker, queue, place) = (OneBroker::take(), "restored", Place::sqlite());
+    declare(&broker.url(), queue);
+    let consumer = Consumer::start(&broker.url(), queue);
+    let to = broker.queue(queue, "&name=orders");
+    for change in
+        ["UPDATE feed_identity SET id = '0123456789ab'", "UPDATE outlet SET position = position + 1000"]
+    {
+        let api = place.publish_and_answer(&to);
+        place.seed(place.records() as usize + 100);
+        until("they are published", SOON, || consumer.rows() as i64 >= place.records());
+        until("and stored", SOON, || place.status(&api)["lag_batches"] == 0);
+        drop(api);
+        place.sandbox.sql(change);
+        let api = place.publish_and_answer(&to);
+        until("it stops", SOON, || place.status(&api)["state"] == "stopped");
+        let seen = consumer.rows();
+        place.seed(place.records() as usize + 100);
+        until("they are signed", SOON, || place.number("SELECT count(*) FROM signature") == place.records());
+        lasting(std::time::Duration::from_secs(2));
+        let status = place.status(&api);
+        assert_eq!(
+            (&status["state"], consumer.rows()),
+            (&"stopped".into(), seen),
+            "nothing is published: {status}"
+        );
+        let problem = status["problem"].as_str().unwrap();
+        assert!(problem.contains("restored or replaced"), "{problem}");
+        let errors = api.service.log().matches("ERROR").count();
+        assert_eq!(errors, 1, "loud, but once: {}", api.service.log());
+        assert!(place.ok(&["status"]).contains("publish:orders at "));
+        // What it says to do.
+        let mend = problem.split_once('(').unwrap().1.split_once(')').unwrap().0;
+        consumer.forget();
+        place.sandbox.sql(mend);
+        let records = place.records() as usize;
+        place.until_published(&consumer, records);
+    }
+}

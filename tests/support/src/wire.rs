@@ -1,0 +1,74 @@
+//! A wire to a server that swallows what goes one way.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+};
+
+/// What a client sends, or what the server answers, never arrives once the wire is told so. The connection stays open as
+/// long as the client lives, or until it is cut.
+pub struct Wire {
+    /// Where clients connect, at 127.0.0.1.
+    pub port: u16,
+    /// Whether it swallows what clients send.
+    pub swallows: Arc<AtomicBool>,
+    /// Whether it swallows what the server answers.
+    pub swallows_answers: Arc<AtomicBool>,
+    /// How many bytes it has swallowed.
+    pub swallowed: Arc<AtomicUsize>,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Wire {
+    /// A wire to that port of 127.0.0.1.
+    pub fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let wire = Self {
+            port: listener.local_addr().unwrap().port(),
+            swallows: Arc::default(),
+            swallows_answers: Arc::default(),
+            swallowed: Arc::default(),
+            connections: Arc::default(),
+        };
+        let (swallows, answers) = (Arc::clone(&wire.swallows), Arc::clone(&wire.swallows_answers));
+        let (swallowed, connections) = (Arc::clone(&wire.swallowed), Arc::clone(&wire.connections));
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                // Without a server, the client sees the end of its connection.
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                connections.lock().unwrap().push(client.try_clone().unwrap());
+                let (swallows, answers) = (Arc::clone(&swallows), Arc::clone(&answers));
+                let (swallowed, also) = (Arc::clone(&swallowed), Arc::clone(&swallowed));
+                thread::spawn(move || pump(back, forth, &answers, &swallowed));
+                thread::spawn(move || pump(client, server, &swallows, &also));
+            }
+        });
+        wire
+    }
+
+    /// Ends all connections.
+    pub fn cut(&self) {
+        for connection in self.connections.lock().unwrap().drain(..) {
+            let _ = connection.shutdown(Shutdown::Both); // the other side may have done it
+        }
+    }
+}
+
+fn pump(mut from: TcpStream, mut to: TcpStream, swallows: &AtomicBool, swallowed: &AtomicUsize) {
+    let mut buffer = [0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if swallows.load(SeqCst) {
+            swallowed.fetch_add(length, SeqCst);
+        } else if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both); // the other side may have done it
+}
