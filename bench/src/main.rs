@@ -7,6 +7,7 @@ mod lab;
 mod lanes;
 mod memory;
 mod noop;
+mod queue;
 mod raw_verify;
 mod scratch;
 mod server;
@@ -48,7 +49,7 @@ Examples:
   scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
-    /// What to measure [default: everything but http, beside, tokens, feed, dashboard and large]
+    /// What to measure [default: everything but http, beside, tokens, feed, queue, dashboard and large]
     #[arg(value_enum, value_name = "SUITE")]
     suites: Vec<Suite>,
     /// Records to sign in each measurement
@@ -116,6 +117,9 @@ enum Suite {
     /// The feed: its positions ÷ none (PostgreSQL only), the time from a commit to a client, `export --after` and the API ÷ a
     /// SELECT; runs only if it is named
     Feed,
+    /// RabbitMQ: messages of a quorum queue into records ÷ inserts, and until they are signed and published ÷ raw; runs only
+    /// if it is named, and needs the server that scripts/install-tools brings
+    Queue,
     /// What 100 viewers of the dashboard cost, and its views with 10,000,000 records ÷ with 100,000; takes ten minutes
     /// and 10 GB, and runs only if it is named
     Dashboard,
@@ -131,7 +135,16 @@ enum Suite {
 impl Suite {
     /// Whether it runs only if it is named.
     fn is_long(self) -> bool {
-        matches!(self, Self::Http | Self::Beside | Self::Tokens | Self::Feed | Self::Dashboard | Self::Large)
+        matches!(
+            self,
+            Self::Http
+                | Self::Beside
+                | Self::Tokens
+                | Self::Feed
+                | Self::Queue
+                | Self::Dashboard
+                | Self::Large
+        )
     }
 }
 
@@ -223,6 +236,7 @@ impl Bench {
                     }
                     figures
                 }
+                Suite::Queue => queue::figures(lab, &template, repeat)?,
                 Suite::Dashboard => http::dashboard(lab, repeat)?,
                 Suite::Latency => server::latency(lab, &template)?,
                 Suite::Inserts => server::inserts(lab, repeat)?,
