@@ -7,7 +7,7 @@
 //!    [`token_host`]: the process that loads the module of a hardware token, and the other end of [`signer::token`].
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
 //!    [`access`]: who may call the API.
-//!    [`formats`]: records in, signatures out, as text. [`intake`]: records in, from a broker.
+//!    [`formats`]: records in, signatures out, as text. [`intake`]: records in, from a broker. [`webhooks`]: tells others of signatures.
 //! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
@@ -23,3 +23,4 @@ pub mod intake;
 pub mod signer;
 pub mod store;
 pub mod token_host;
+pub mod webhooks;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{standing::Standing, timing::Timings};
+use crate::domain::NodeId;
 
 /// Shows how a run is. Clones share one state: one clone is handed to a run, and others look.
 #[derive(Clone, Default)]
@@ -14,7 +15,12 @@ pub struct Vitals(Arc<RwLock<Option<Arc<Standing>>>>);
 impl Vitals {
     /// Whether this process is registered as a node whose lease can be trusted.
     pub fn holds_lease(&self) -> bool {
-        self.look(|standing| standing.node().is_some()).unwrap_or(false)
+        self.node().is_some()
+    }
+
+    /// The node that this process is registered as, while its lease can be trusted.
+    pub fn node(&self) -> Option<NodeId> {
+        self.look(Standing::node).flatten()
     }
 
     /// For how long the database could not be reached; `None` while it answers.

@@ -24,6 +24,7 @@ use crate::{
     intake::{self, Taking},
     signer::Keyring,
     store::Store,
+    webhooks::Sending,
 };
 
 /// The result of a run.
@@ -80,6 +81,8 @@ pub struct Beside {
     pub api: Option<Api>,
     /// Where messages come from.
     pub intake: Option<intake::Address>,
+    /// Opens the secrets of webhooks, whose messages are sent while the run lasts.
+    pub webhooks: Option<Arc<Keyring>>,
 }
 
 /// A server that answers while a run lasts.
@@ -104,10 +107,12 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
             let signals = actix_rt::spawn(stop.clone().on_signals());
             let transactions = actors::transactions(&database.store);
             let taking = more.intake.map(|address| Taking::start(address, &parts, &transactions));
+            let sending = more.webhooks.map(|keyring| Sending::start(&parts, &transactions, &keyring));
             let answering = match more.api {
                 Some(Api { server, keyring, entrance }) => {
                     let app = App::new(&parts, &database.store, &transactions, keyring);
                     taking.iter().for_each(|taking| app.note_intake(taking.counters()));
+                    sending.iter().for_each(|sending| app.note_webhooks(sending.counters()));
                     let answering = server.start(&app)?;
                     entrance.into_iter().for_each(|entrance| entrance.open(&app, context));
                     Some(answering)
@@ -118,6 +123,9 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
             let ended = beside(answering, &stop, work).await;
             if let Some(taking) = taking {
                 taking.end().await;
+            }
+            if let Some(sending) = sending {
+                sending.end().await;
             }
             signals.abort();
             Ok::<_, Error>(ended)

@@ -31,6 +31,7 @@ use crate::{
     intake,
     signer::Keyring,
     store::{Store, StoreError},
+    webhooks,
 };
 
 /// What every handler works with.
@@ -62,6 +63,7 @@ struct Inner {
     stopping: Stopping,
     certificate: OnceLock<Identity>,
     taking: OnceLock<Arc<intake::Counters>>,
+    sending: OnceLock<Arc<webhooks::Counters>>,
 }
 
 impl App {
@@ -109,6 +111,7 @@ impl App {
             stopping: Stopping::default(),
             certificate: OnceLock::new(),
             taking: OnceLock::new(),
+            sending: OnceLock::new(),
         }))
     }
 
@@ -304,6 +307,16 @@ impl App {
     /// Shows what an intake does. Only the first call counts.
     pub fn note_intake(&self, counters: &Arc<intake::Counters>) {
         drop(self.0.taking.set(Arc::clone(counters)));
+    }
+
+    /// What this process has sent to webhooks; `None` where it sends nothing.
+    pub fn sending(&self) -> Option<&webhooks::Counters> {
+        self.0.sending.get().map(Arc::as_ref)
+    }
+
+    /// Shows what is sent to webhooks. Only the first call counts.
+    pub fn note_webhooks(&self, counters: &Arc<webhooks::Counters>) {
+        drop(self.0.sending.set(Arc::clone(counters)));
     }
 
     /// Whether the service stops.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
@@ -17,7 +17,14 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("access", &["domain", "store", "signer"]),
     ("formats", &["domain", "store"]),
     ("intake", &["domain", "store", "signer", "actors", "formats"]),
-    ("http", &["domain", "store", "signer", "config", "actors", "audit", "access", "formats", "intake"]),
+    ("webhooks", &["domain", "store", "signer", "actors"]),
+    (
+        "http",
+        &[
+            "domain", "store", "signer", "config", "actors", "audit", "access", "formats", "intake",
+            "webhooks",
+        ],
+    ),
     (
         "cli",
         &[
@@ -30,6 +37,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "access",
             "formats",
             "intake",
+            "webhooks",
             "http",
             "token_host",
         ],
@@ -37,7 +45,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.
-const BELONGS_TO: [(&str, &[&str]); 15] = [
+const BELONGS_TO: [(&str, &[&str]); 16] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
@@ -46,10 +54,11 @@ const BELONGS_TO: [(&str, &[&str]); 15] = [
     ("sha2", &["signer"]),
     ("signwave_lanes", &["signer"]),
     ("cryptoki", &["token_host"]),
-    ("actix", &["actors", "http", "intake"]),
+    ("actix", &["actors", "http", "intake", "webhooks"]),
     ("lapin", &["intake"]),
     ("actix_web", &["http"]),
-    ("rustls", &["http"]),
+    ("rustls", &["http", "webhooks"]),
+    ("hyper", &["webhooks"]),
     ("utoipa", &["http"]),
     ("anyhow", &["cli"]),
     ("clap", &["cli", "config"]),
