@@ -126,7 +126,7 @@ impl App {
         self.call(&self.0.reads, call).await
     }
 
-    /// Carries out `call`, which may change keys and tokens, on a database thread of the API.
+    /// Carries out `call`, which may change keys, tokens and webhooks, on a database thread of the API.
     ///
     /// # Errors
     /// As [`App::read`].

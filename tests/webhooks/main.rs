@@ -10,6 +10,7 @@ mod outage;
 mod place;
 mod receiver;
 mod tls;
+mod watched;
 
 use std::time::Duration;
 
