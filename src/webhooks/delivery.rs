@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use actix_rt::time::sleep;
 
-use super::{answer::settlement, endpoint::Endpoint, links::Links, message::Message, send_error::SendError};
+use super::{answer::settlement, links::Links, message::Message, trial::sent};
 use crate::{
     actors::{Event, call::call},
     domain::{NodeId, Position, WebhookName},
-    signer::{SignerError, WebhookSecret, random_secret},
+    signer::random_secret,
     store::{AdvanceVerdict, ClaimWebhookVerdict, ClaimedWebhook, Settlement, StoreError, StoredWebhook},
 };
 
@@ -33,39 +33,15 @@ async fn attempt(links: &Links, name: &WebhookName, node: NodeId) -> Result<(), 
         ClaimWebhookVerdict::NotInFeed(position) => stop(links, name, position).await,
         ClaimWebhookVerdict::Claimed(claimed) => {
             let is_late = (links.clock)().saturating_sub(began) + links.limit() > hold;
-            let secrets = secrets(links, &claimed.webhook);
-            match secrets {
-                Ok(secrets) if !is_late => send(links, *claimed, &secrets).await,
-                Ok(_) => release(links, *claimed).await,
-                Err(error) => {
-                    log::error!("{error}");
-                    release(links, *claimed).await
-                }
-            }
+            if is_late { release(links, *claimed).await } else { send(links, *claimed).await }
         }
     }
 }
 
-/// The secrets that sign a message: the newest first.
-pub(super) fn opened(
-    webhook: &StoredWebhook,
-    open: impl Fn(&[u8]) -> Result<WebhookSecret, SignerError>,
-) -> Result<Vec<WebhookSecret>, SignerError> {
-    let sealed = [Some(&webhook.sealed_secret), webhook.previous_secret.as_ref()];
-    sealed.into_iter().flatten().map(|sealed| open(sealed)).collect()
-}
-
-fn secrets(links: &Links, webhook: &StoredWebhook) -> Result<Vec<WebhookSecret>, SignerError> {
-    opened(webhook, |sealed| links.keyring.unseal_webhook_secret(&webhook.name, sealed))
-}
-
-async fn send(links: &Links, claimed: ClaimedWebhook, secrets: &[WebhookSecret]) -> Result<(), StoreError> {
+async fn send(links: &Links, claimed: ClaimedWebhook) -> Result<(), StoreError> {
     let ClaimedWebhook { claim, webhook, feed, newest, signed_at } = claimed;
     let message = Message::available(feed, newest, &signed_at);
-    let result = match Endpoint::parse(&webhook.url, webhook.allow_internal) {
-        Ok(endpoint) => links.client.send(&endpoint, &message, secrets, links.limit()).await,
-        Err(error) => Err(SendError::Endpoint(error)),
-    };
+    let result = sent(&links.client, &links.keyring, &webhook, &message, links.limit()).await;
     let jitter = f64::from(random_secret::<1>()[0]) / 255.0;
     let settlement = settlement(&result, newest, webhook.failures, jitter);
     let (by, noted) = (links.by.clone(), settlement.clone());
@@ -73,7 +49,9 @@ async fn send(links: &Links, claimed: ClaimedWebhook, secrets: &[WebhookSecret])
     let settled = call(&links.db, move |store| store.settle_webhook(&claim, &noted, &by)).await?;
     match settled {
         AdvanceVerdict::Advanced => note(links, &webhook, settlement),
-        AdvanceVerdict::Fenced => log::warn!("webhook {}: another node has taken over", webhook.name),
+        AdvanceVerdict::Fenced => {
+            log::warn!("webhook {} was removed, or another node has taken over", webhook.name);
+        }
     }
     Ok(())
 }

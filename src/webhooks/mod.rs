@@ -26,4 +26,4 @@ pub use counters::Counters;
 pub use endpoint::{Endpoint, EndpointError};
 pub use send_error::SendError;
 pub use sending::Sending;
-pub use trial::{OVERLAP, TrialError, try_out};
+pub use trial::{OVERLAP, try_out};

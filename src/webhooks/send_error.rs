@@ -10,6 +10,9 @@ pub enum SendError {
     /// The address leads to where a webhook must not go, or to nowhere.
     #[error("{0}")]
     Endpoint(#[from] EndpointError),
+    /// The message cannot be signed.
+    #[error("{0}")]
+    Secret(String),
     /// No connection was made.
     #[error("no connection to the server could be made: {0}")]
     NotConnected(String),
@@ -20,6 +23,6 @@ pub enum SendError {
     #[error("the server did not answer as HTTP has it: {0}")]
     Broken(String),
     /// It took too long.
-    #[error("the server did not answer within {} s", .0.as_secs_f64())]
+    #[error("the server did not answer within {:.1} s", .0.as_secs_f64())]
     TimedOut(Duration),
 }

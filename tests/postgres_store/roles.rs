@@ -71,7 +71,7 @@ fn send(api: &dyn Store, service: &dyn Store) {
         assert_eq!(service.settle_webhook(&claim, &settlement, &by()).unwrap(), AdvanceVerdict::Advanced);
     };
     settle(Settlement::Failed { reason: "it is away".to_owned(), retry_in: MINUTE });
-    settle(Settlement::Delivered(Place(1)));
+    settle(Settlement::Delivered(Place(0)));
     settle(Settlement::Disabled { reason: "it is gone".to_owned() });
     assert!(api.enable_webhook(&name, &by()).unwrap());
 }
@@ -161,7 +161,7 @@ fn each_role_can_do_its_work_and_nothing_else() {
     assert_eq!(auditor.sequence().unwrap(), service.sequence().unwrap());
     assert_eq!(auditor.feed(Place(0), 9).unwrap().len(), 1);
     assert_eq!(auditor.tokens(None, 9).unwrap().len(), 1);
-    assert_eq!(auditor.audit_log(AuditId(0), 9).unwrap().len(), 2 + 1 + 3 + 2 + 1 + 4);
+    assert_eq!(auditor.audit_log(AuditId(0), 99).unwrap().len(), 2 + 1 + 3 + 2 + 1 + 4);
     assert_eq!((auditor.webhooks().unwrap().len(), auditor.outlets().unwrap().len()), (1, 1));
     assert_eq!(auditor.status().unwrap().webhooks.len(), 1);
     run(&mut writer, r"SELECT signwave_submit('c', '\x'), signwave_submit('c', '\x')");

@@ -1,13 +1,8 @@
 //! A receiver with TLS.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
-};
+use support::{certificates::authority, openssl::openssl, process::Running, root, waiting::until};
 
-use support::{certificates::authority, openssl::openssl, process::Running, root};
-
-use crate::place::Place;
+use crate::{SOON, place::Place};
 
 #[test]
 fn a_certificate_must_be_trusted_and_be_that_of_the_name() {
@@ -19,12 +14,11 @@ fn a_certificate_must_be_trusted_and_be_that_of_the_name() {
     place.sandbox.write("names", "subjectAltName=DNS:localhost");
     let issue = "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -days 2 -extfile names -out server.pem";
     openssl(&folder, issue);
-    let mut server = Command::new("timeout");
-    server.args(["120", "python3"]).arg(root().join("tests/webhooks/programs/tls.py"));
-    let mut server =
-        server.args([path("server.pem"), path("key.pem")]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let port = said.next().unwrap();
+    let mut server = place.sandbox.program("python3", &[]);
+    server.arg(root().join("tests/webhooks/programs/tls.py")).args([path("server.pem"), path("key.pem")]);
+    let server = Running::start(server, place.sandbox.path("tls.log"));
+    until("the server says its port", SOON, || server.log().contains('\n'));
+    let port = server.log().trim().to_owned();
     for (name, url) in [("good", "localhost"), ("bad", "127.0.0.1")] {
         place.add(name, &format!("https://{url}:{port}/"));
     }
@@ -38,10 +32,8 @@ fn a_certificate_must_be_trusted_and_be_that_of_the_name() {
     let mut trusting = place.service();
     trusting.env("SSL_CERT_FILE", path("ca.pem"));
     let _trusting = Running::start(trusting, place.log());
-    assert!(said.next().unwrap().ends_with(&format!("_1 localhost:{port}")));
+    until("a message came", SOON, || server.log().contains(&format!("_1 localhost:{port}\n")));
     place.until("good", "it is told", |row| row["lag"] == 0);
     let row = place.until("bad", "its name is another", |row| row["failures"] == 2);
     assert!(row["reason"].as_str().unwrap().starts_with("TLS failed: "), "{row}");
-    server.kill().unwrap();
-    server.wait().unwrap();
 }

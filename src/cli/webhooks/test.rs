@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::Instant,
 };
 
@@ -33,7 +34,7 @@ impl Test {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
         let database = context.open_to_read()?;
         let stored = database.store.webhook(&self.name)?.ok_or_else(|| unknown(&self.name))?;
-        let (keyring, begun) = (keyring(context, &database)?, Instant::now());
+        let (keyring, begun) = (Arc::new(keyring(context, &database)?), Instant::now());
         let answer = system()?.block_on(try_out(&stored, &keyring))?;
         if !answer.is_success() {
             bail!("the server answered {answer}: it must answer 2xx when it has the message");
