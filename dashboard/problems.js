@@ -60,6 +60,12 @@ export function problems(status) {
       ),
     status.refused > 0 &&
       minor(`${counted(status.refused, 'message')} of a broker refused:`, "see 'signwave refused list'."),
+    ...status.webhooks.map(
+      ({ name, state, failures }) =>
+        (state === 'disabled' &&
+          minor(`The webhook ${name} is disabled:`, `'signwave webhooks list' says why, 'webhooks enable ${name}' enables it.`)) ||
+        (failures > 0 && minor(`The webhook ${name} failed ${counted(failures, 'time')} in a row:`, "see 'signwave webhooks list'.")),
+    ),
     refused !== undefined &&
       minor(
         'The database refused the signatures of',

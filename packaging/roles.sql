@@ -7,9 +7,9 @@
 --
 -- Nobody can log in with a password until one is set: \password signwave_service
 --
--- signwave_owner    owns the tables: 'migrate', 'keys', 'tokens', 'import'
+-- signwave_owner    owns the tables: 'migrate', 'keys', 'tokens', 'webhooks', 'import'
 -- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
--- signwave_api      the same, and an HTTP API that takes records and generates keys, an intake from a broker, and 'refused'
+-- signwave_api      the same, and an HTTP API that takes records, generates keys and manages webhooks, an intake from a broker, and 'refused'
 -- signwave_auditor  'status', 'verify', 'export', 'keys list', 'tokens list', 'audit-log': reads everything but the sealed
 --                   private keys and the hashes of the tokens
 -- signwave_writer   adds records with signwave_submit() or plain SQL
@@ -58,6 +58,8 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     -- The ways out: a node claims one, and notes how far it is.
     GRANT INSERT, DELETE ON outlet TO signwave_service;
     GRANT UPDATE (position, epoch, holder, held_until) ON outlet TO signwave_service;
+    -- What becomes of messages to webhooks.
+    GRANT UPDATE (state, state_reason, failures, retry_at, delivered_at) ON webhook TO signwave_service;
     GRANT UPDATE (first_record) ON gap TO signwave_service;
     GRANT DELETE ON node, gap, unsequenced, api_token TO signwave_service;
     GRANT UPDATE ON SEQUENCE signwave_frontier TO signwave_service;
@@ -70,6 +72,10 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     -- What arrives from a broker and is no record, and its retries.
     GRANT INSERT, DELETE ON refused TO signwave_api;
     GRANT UPDATE (tries) ON refused TO signwave_api;
+    GRANT INSERT, DELETE ON webhook TO signwave_api;
+    GRANT UPDATE (sealed_secret, previous_secret, previous_until) ON webhook TO signwave_api;
+    -- A webhook that is enabled again after a restore goes on at the end of the feed.
+    GRANT UPDATE (feed) ON outlet TO signwave_api;
     GRANT INSERT ON signing_key TO signwave_api;
     GRANT UPDATE (max_signatures, not_before, not_after) ON signing_key TO signwave_api;
 
@@ -79,6 +85,9 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
         not_before, not_after, certificates, last_leased, signature_count, created_at) ON signing_key TO signwave_auditor;
     GRANT SELECT (id, name, scopes, previous_until, certificate_sha256, created_at, expires_at, revoked_at, last_used_at,
         parent) ON api_token TO signwave_auditor;
+
+    GRANT SELECT (name, url, allow_internal, previous_until, state, state_reason, failures, retry_at, delivered_at,
+        created_at) ON webhook TO signwave_auditor;
 
     -- For INSERT .. RETURNING id, also with ON CONFLICT DO NOTHING.
     GRANT INSERT (external_id, payload), SELECT (id) ON record TO signwave_writer;

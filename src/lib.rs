@@ -8,7 +8,7 @@
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
 //!    [`access`]: who may call the API.
 //!    [`formats`]: records in, signatures out, as text. [`brokers`]: how a broker is reached. [`intake`]: records in, from a
-//!    broker. [`publishing`]: signatures out, to a broker.
+//!    broker. [`publishing`]: signatures out, to a broker. [`webhooks`]: tells others of signatures.
 //! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
@@ -26,3 +26,4 @@ pub mod publishing;
 pub mod signer;
 pub mod store;
 pub mod token_host;
+pub mod webhooks;

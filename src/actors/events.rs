@@ -60,6 +60,13 @@ pub enum Event {
         /// The batch.
         batch: BatchId,
     },
+    /// A webhook was disabled.
+    WebhookDisabled {
+        /// Its name.
+        webhook: String,
+        /// Why.
+        reason: String,
+    },
     /// The database cannot be reached.
     DatabaseAway,
     /// The database can be reached again.

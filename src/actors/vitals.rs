@@ -15,12 +15,12 @@ pub struct Vitals(Arc<RwLock<Option<Arc<Standing>>>>);
 impl Vitals {
     /// Whether this process is registered as a node whose lease can be trusted.
     pub fn holds_lease(&self) -> bool {
-        self.look(|standing| standing.node().is_some()).unwrap_or(false)
+        self.node().is_some()
     }
 
-    /// The node that this process is registered as, whether its lease can be trusted or not.
+    /// The node that this process is registered as, while its lease can be trusted.
     pub fn node(&self) -> Option<NodeId> {
-        self.look(Standing::registered).flatten()
+        self.look(Standing::node).flatten()
     }
 
     /// For how long the database could not be reached; `None` while it answers.

@@ -63,7 +63,10 @@ pub enum Command {
     /// Manage who may call the API
     #[command(subcommand)]
     Tokens(super::tokens::Tokens),
-    /// Show who changed keys and tokens
+    /// Manage whom the service tells of new signatures
+    #[command(subcommand)]
+    Webhooks(super::webhooks::Webhooks),
+    /// Show who changed keys, tokens and webhooks
     AuditLog(super::audit_log::AuditLog),
     /// Check every signature and every promise
     Verify(super::verify::Verify),

@@ -70,11 +70,16 @@ impl Sources<'_> {
     }
 
     /// Whether the database has sealed keys.
+    fn has_sealed_keys(&self) -> Result<bool> {
+        Ok(sealed_keys(self.store)?.next().is_some())
+    }
+
+    /// Whether the database has sealed keys, or sealed secrets of webhooks.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn has_sealed_keys(&self) -> Result<bool> {
-        Ok(sealed_keys(self.store)?.next().is_some())
+    pub fn has_sealed(&self) -> Result<bool> {
+        Ok(self.has_sealed_keys()? || !self.store.webhooks()?.is_empty())
     }
 
     fn current(&self) -> Result<Current> {
@@ -132,7 +137,7 @@ impl Sources<'_> {
         Ok(masters)
     }
 
-    /// The file beside the database. A new one is made only while no key depends on an older one.
+    /// The file beside the database. A new one is made only while nothing depends on an older one.
     fn made(&self, beside: Option<PathBuf>) -> Result<PathBuf> {
         let Some(path) = beside else {
             bail!(
@@ -143,7 +148,7 @@ impl Sources<'_> {
         if path.try_exists()? {
             return Ok(path);
         }
-        if self.has_sealed_keys()? {
+        if self.has_sealed()? {
             bail!(
                 "the master key file '{0}' is missing, and the keys in the database cannot be opened without it: \
                  restore it, or name it with --master-key-file",

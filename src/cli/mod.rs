@@ -38,6 +38,7 @@ mod status;
 mod tokens;
 mod user;
 mod verify;
+mod webhooks;
 
 use std::{env, ffi::OsString, process::ExitCode};
 
@@ -127,6 +128,7 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Keys(keys) => keys.run(context),
         Command::Custody(custody) => custody.run(context),
         Command::Tokens(tokens) => tokens.run(context),
+        Command::Webhooks(webhooks) => webhooks.run(context),
         Command::AuditLog(audit_log) => audit_log.run(context),
         Command::Verify(verify) => verify.run(context),
         Command::Status(status) => status.run(context),

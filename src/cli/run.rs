@@ -25,6 +25,7 @@ use crate::{
     publishing::{self, Publishing},
     signer::Keyring,
     store::Store,
+    webhooks::Sending,
 };
 
 /// The result of a run.
@@ -83,6 +84,8 @@ pub struct Beside {
     pub intake: Option<intake::Address>,
     /// Where signatures are published.
     pub publish: Vec<publishing::Address>,
+    /// Opens the secrets of webhooks, whose messages are sent while the run lasts.
+    pub webhooks: Option<Arc<Keyring>>,
 }
 
 /// A server that answers while a run lasts.
@@ -108,11 +111,13 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
             let transactions = actors::transactions(&database.store);
             let taking = more.intake.map(|address| Taking::start(address, &parts, &transactions));
             let publishing = Publishing::start(more.publish, &parts, &database.store, &transactions);
+            let sending = more.webhooks.map(|keyring| Sending::start(&parts, &transactions, &keyring));
             let answering = match more.api {
                 Some(Api { server, keyring, entrance }) => {
                     let app = App::new(&parts, &database.store, &transactions, keyring);
                     taking.iter().for_each(|taking| app.note_intake(taking.counters()));
                     app.note_publishers(publishing.counters());
+                    sending.iter().for_each(|sending| app.note_webhooks(sending.counters()));
                     let answering = server.start(&app)?;
                     entrance.into_iter().for_each(|entrance| entrance.open(&app, context));
                     Some(answering)
@@ -125,6 +130,9 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
                 taking.end().await;
             }
             publishing.end().await;
+            if let Some(sending) = sending {
+                sending.end().await;
+            }
             signals.abort();
             Ok::<_, Error>(ended)
         };

@@ -11,11 +11,12 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{context::Context, other_engine};
+use super::{context::Context, other_engine, webhooks};
 use crate::{
+    domain::WebhookState,
     formats::shown::{self, field, json_line},
     signer::Engine,
-    store::{self, NodeRow, OutletRow, Reading, Store},
+    store::{self, NodeRow, OutletRow, Reading, Store, WebhookRow},
 };
 
 /// Show the progress of the work.
@@ -167,6 +168,7 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
     if status.refused > 0 {
         writeln!(out, "refused  {} messages of a broker: see 'signwave refused list'", status.refused)?;
     }
+    print_webhooks(&status.webhooks, out)?;
     print_nodes(&status.nodes, out)?;
     if let Some(rate) = rate {
         write!(out, "rate     {rate:.0} records/s")?;
@@ -182,6 +184,28 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
 fn print_hint(signer: Engine) -> Result<()> {
     let Some(hint) = other_engine::hint(signer) else { return Ok(()) };
     Ok(writeln!(io::stdout(), "engine   {hint}")?)
+}
+
+/// How many webhooks there are and how far they lag, and a line for each that has a problem.
+fn print_webhooks(webhooks: &[WebhookRow], out: &mut impl Write) -> io::Result<()> {
+    let Some(lag) = webhooks.iter().map(|row| row.lag).max() else { return Ok(()) };
+    let enabled = webhooks.iter().filter(|row| row.state == WebhookState::Enabled).count();
+    let disabled = webhooks.len() - enabled;
+    writeln!(out, "webhooks {enabled} enabled, {disabled} disabled, {lag} batches behind at most")?;
+    for WebhookRow { name, state, reason, failures, .. } in webhooks {
+        let reason = reason.as_deref().map_or_else(String::new, field);
+        match (state, failures) {
+            (WebhookState::Enabled, 0) => {}
+            (WebhookState::Enabled, _) => {
+                writeln!(out, "         {name} fails, {failures} times in a row: {reason}")?;
+            }
+            (WebhookState::Disabled, _) => writeln!(
+                out,
+                "         {name} is disabled: {reason}; 'signwave webhooks enable {name}' enables it"
+            )?,
+        }
+    }
+    Ok(())
 }
 
 /// A line for each node, in columns, with the number of its batches.
@@ -260,6 +284,7 @@ fn as_json(status: &store::Status, rate: Option<f64>, outlets: &[Outlet]) -> Val
         "refused": status.refused,
         "outlets": outlets.iter().map(outlet_as_json).collect::<Vec<_>>(),
         "nodes": nodes,
+        "webhooks": status.webhooks.iter().map(webhooks::as_json).collect::<Vec<_>>(),
         "records_per_second": rate,
         "seconds_left": seconds_left(status, rate),
     })

@@ -1,10 +1,10 @@
-//! Changes of keys and tokens: who made them, and what they are called in the audit log.
+//! Changes of keys, tokens and webhooks: who made them, and what they are called in the audit log.
 
 use std::{fmt, str::FromStr};
 
 use super::TokenId;
 
-/// Who makes a change, and from where. Each change of a key or a token is stored with it.
+/// Who makes a change, and from where. Each change of a key, a token or a webhook is stored with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {
     /// Who.
@@ -84,6 +84,16 @@ pub enum Action {
     AddSession,
     /// Somebody signed out.
     EndSession,
+    /// A webhook was added.
+    AddWebhook,
+    /// A webhook got another secret.
+    RotateWebhook,
+    /// A webhook was enabled.
+    EnableWebhook,
+    /// A webhook was disabled.
+    DisableWebhook,
+    /// A webhook was removed.
+    RemoveWebhook,
 }
 
 impl Action {
@@ -100,6 +110,11 @@ impl Action {
             Self::RevokeToken => "token.revoke",
             Self::AddSession => "session.add",
             Self::EndSession => "session.end",
+            Self::AddWebhook => "webhook.add",
+            Self::RotateWebhook => "webhook.rotate",
+            Self::EnableWebhook => "webhook.enable",
+            Self::DisableWebhook => "webhook.disable",
+            Self::RemoveWebhook => "webhook.remove",
         }
     }
 }

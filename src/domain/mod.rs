@@ -19,6 +19,7 @@ mod scope;
 mod time;
 mod token;
 mod verdict;
+mod webhook;
 
 pub use batch::{BatchRow, BatchState, UnknownBatchState};
 pub use change::{Action, By, UnknownWho, Who};
@@ -42,3 +43,6 @@ pub use scope::{Scope, Scopes, UnknownScope};
 pub use time::{Time, TimeError};
 pub use token::{SecretHash, SessionParent, TokenId, TokenIdError, TokenName, TokenNameError, TokenState};
 pub use verdict::{ArrivalVerdict, CommitVerdict, InsertVerdict, Outcome, RetryVerdict};
+pub use webhook::{
+    AfterFailure, LONGEST_RETRY_AFTER, UnknownWebhookState, WebhookName, WebhookNameError, WebhookState,
+};

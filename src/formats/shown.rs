@@ -22,12 +22,14 @@ pub fn plain(text: &str) -> String {
     without_tokens(text).chars().flat_map(printable).collect()
 }
 
-/// Leaves out what follows `swt_`, with which every token begins: a user may have given a token in the wrong place.
+/// Leaves out what follows `swt_`, with which every token begins, and `whsec_`, with which the secret of a webhook does: a
+/// user may have given one in the wrong place.
 pub fn without_tokens(text: &str) -> String {
     let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some(at) = rest.to_ascii_lowercase().find(TOKEN) {
-        let (before, token) = rest.split_at(at + TOKEN.len());
-        let end = token.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(token.len());
+    while let Some(at) = in_secret(rest) {
+        let (before, token) = rest.split_at(at);
+        let end =
+            token.find(|c: char| !c.is_ascii_alphanumeric() && !"_+/=".contains(c)).unwrap_or(token.len());
         kept.push_str(before);
         kept.push_str(if end > 0 { ".." } else { "" });
         rest = &token[end..];
@@ -35,8 +37,14 @@ pub fn without_tokens(text: &str) -> String {
     kept + rest
 }
 
-/// With what every token begins.
-const TOKEN: &str = "swt_";
+/// With what every token and every secret of a webhook begins.
+const SECRETS: [&str; 2] = ["swt_", "whsec_"];
+
+/// The position behind the first of them.
+fn in_secret(text: &str) -> Option<usize> {
+    let text = text.to_ascii_lowercase();
+    SECRETS.iter().filter_map(|begins| text.find(begins).map(|at| at + begins.len())).min()
+}
 
 /// As [`plain`], but long text is cut: for a name, or a reason.
 pub fn field(text: &str) -> String {
@@ -87,8 +95,7 @@ fn address(text: &str) -> Option<usize> {
         let colon = at - word.len() + word.find(':')?;
         Some(if text[colon..].starts_with("://") { colon + 3 } else { colon + 1 })
     });
-    let in_token = text.to_ascii_lowercase().find(TOKEN).map(|at| at + TOKEN.len());
-    behind_scheme.into_iter().chain(behind_user).chain(in_token).min()
+    behind_scheme.into_iter().chain(behind_user).chain(in_secret(text)).min()
 }
 
 const LONGEST: usize = 200;
@@ -125,6 +132,7 @@ mod tests {
             ),
             ("é SWT_ABC.é", "é SWT_...é"),
             ("swt_swt_swt_", "swt_.."),
+            ("'whsec_Ab+/9w==' is no name", "'whsec_..' is no name"),
             ("", ""),
         ] {
             assert_eq!(without_tokens(text), expected);

@@ -31,6 +31,7 @@ use crate::{
     intake, publishing,
     signer::Keyring,
     store::{Store, StoreError},
+    webhooks,
 };
 
 /// What every handler works with.
@@ -63,6 +64,7 @@ struct Inner {
     certificate: OnceLock<Identity>,
     taking: OnceLock<Arc<intake::Counters>>,
     publishers: OnceLock<Vec<Arc<publishing::Counters>>>,
+    sending: OnceLock<Arc<webhooks::Counters>>,
 }
 
 impl App {
@@ -111,6 +113,7 @@ impl App {
             certificate: OnceLock::new(),
             taking: OnceLock::new(),
             publishers: OnceLock::new(),
+            sending: OnceLock::new(),
         }))
     }
 
@@ -125,7 +128,7 @@ impl App {
         self.call(&self.0.reads, call).await
     }
 
-    /// Carries out `call`, which may change keys and tokens, on a database thread of the API.
+    /// Carries out `call`, which may change keys, tokens and webhooks, on a database thread of the API.
     ///
     /// # Errors
     /// As [`App::read`].
@@ -316,6 +319,16 @@ impl App {
     /// Shows what publishers do. Only the first call counts.
     pub fn note_publishers(&self, counters: &[Arc<publishing::Counters>]) {
         drop(self.0.publishers.set(counters.to_vec()));
+    }
+
+    /// What this process has sent to webhooks; `None` where it sends nothing.
+    pub fn sending(&self) -> Option<&webhooks::Counters> {
+        self.0.sending.get().map(Arc::as_ref)
+    }
+
+    /// Shows what is sent to webhooks. Only the first call counts.
+    pub fn note_webhooks(&self, counters: &Arc<webhooks::Counters>) {
+        drop(self.0.sending.set(Arc::clone(counters)));
     }
 
     /// Whether the service stops.

@@ -58,6 +58,7 @@ mod submit;
 mod tls;
 mod tokens;
 mod waits;
+mod webhooks;
 
 pub use app::App;
 pub use edge::Hosts;

@@ -45,6 +45,14 @@ pub enum TokenStateName {
     Revoked,
 }
 
+/// The state of a webhook.
+#[derive(ToSchema)]
+#[schema(as = WebhookState, rename_all = "lowercase")]
+pub enum WebhookStateName {
+    Enabled,
+    Disabled,
+}
+
 /// What a token may do.
 #[derive(ToSchema)]
 #[schema(as = Scope, rename_all = "lowercase")]

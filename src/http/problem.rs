@@ -99,8 +99,10 @@ kinds! {
     /// Another token, which is not revoked, belongs to the key of this client certificate. Revoke that
     /// token first, or use a certificate with another key.
     CertificateTaken = "certificate-taken", CONFLICT, "The certificate's key belongs to another token";
-    /// This process has no master key, so it cannot seal a new private key. Ask a process that signs, or use
-    /// 'signwave keys generate'.
+    /// The webhook cannot be added: another one has its name, or there are 100 already. Remove one first.
+    WebhookRefused = "webhook-refused", CONFLICT, "The webhook cannot be added";
+    /// This process has no master key, so it cannot seal a new private key, or open or seal the secret of a webhook. Ask a
+    /// process that signs, or use the command line.
     NoMasterKey = "no-master-key", CONFLICT, "This process has no master key";
     /// A payload, a line or the body is larger than the limit. 'signwave migrate --max-payload' changes the limit of
     /// payloads.

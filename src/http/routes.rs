@@ -25,7 +25,7 @@ use super::{
         Entry, Needs,
         Surface::{self, Admin, Api},
     },
-    session, status, submit,
+    session, status, submit, webhooks,
 };
 use crate::domain::Scope;
 
@@ -78,6 +78,21 @@ pub const ROUTES: &[Entry] = &[
     delete("/v1/tokens/{id}", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::revoke)),
     post("/v1/tokens/{id}/rotate", Needs::Scope(Scope::Admin), Api, |route| route.to(admin::change::rotate)),
     post("/v1/verify", Needs::Scope(Scope::Read), Api, |route| route.to(reading::verify::verify)),
+    get("/v1/webhooks", Needs::Scope(Scope::Admin), Api, |route| route.to(webhooks::list::list)),
+    post("/v1/webhooks", Needs::Scope(Scope::Admin), Api, |route| route.to(webhooks::change::add)),
+    get("/v1/webhooks/{name}", Needs::Scope(Scope::Admin), Api, |route| route.to(webhooks::list::one)),
+    delete("/v1/webhooks/{name}", Needs::Scope(Scope::Admin), Api, |route| {
+        route.to(webhooks::change::remove)
+    }),
+    post("/v1/webhooks/{name}/enable", Needs::Scope(Scope::Admin), Api, |route| {
+        route.to(webhooks::change::enable)
+    }),
+    post("/v1/webhooks/{name}/rotate", Needs::Scope(Scope::Admin), Api, |route| {
+        route.to(webhooks::change::rotate)
+    }),
+    post("/v1/webhooks/{name}/test", Needs::Scope(Scope::Admin), Api, |route| {
+        route.to(webhooks::change::test)
+    }),
 ];
 
 const fn get(pattern: &'static str, needs: Needs, at: Surface, handler: fn(Route) -> Route) -> Entry {

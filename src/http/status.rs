@@ -6,8 +6,12 @@ use actix_web::{HttpResponse, web::Data};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{answer, app::App, problem::Problem, snapshot::Look};
-use crate::{intake::Counters, publishing, store::Status};
+use super::{answer, app::App, names::WebhookStateName, problem::Problem, snapshot::Look};
+use crate::{
+    intake::Counters,
+    publishing,
+    store::{Status, WebhookRow},
+};
 
 /// How far the work is.
 #[derive(Serialize, ToSchema)]
@@ -27,6 +31,8 @@ pub struct StatusBody {
     publishers: Vec<Publisher>,
     /// Nodes at work.
     nodes: usize,
+    /// Each webhook, in the order of the names.
+    webhooks: Vec<Webhook>,
     /// Records that all nodes together signed per second, over the last ten seconds at most, if that is known.
     records_per_second: Option<f64>,
     /// How long the waiting records take at that rate, in seconds, if that is known.
@@ -106,6 +112,35 @@ impl Publisher {
     }
 }
 
+/// How far a webhook is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookStatus)]
+struct Webhook {
+    /// Its name.
+    name: String,
+    /// `enabled` or `disabled`.
+    #[schema(value_type = WebhookStateName)]
+    state: &'static str,
+    /// The position of the last message that was accepted.
+    position: String,
+    /// Signed batches behind that position.
+    lag: u64,
+    /// Messages that failed in a row.
+    failures: u64,
+}
+
+impl From<&WebhookRow> for Webhook {
+    fn from(row: &WebhookRow) -> Self {
+        Self {
+            name: row.name.to_string(),
+            state: row.state.name(),
+            position: row.position.to_string(),
+            lag: row.lag,
+            failures: row.failures,
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecordCounts)]
 struct Records {
@@ -180,6 +215,7 @@ impl StatusBody {
             intake: intake.map(Intake::of),
             publishers: publishers.iter().map(|counters| Publisher::of(counters)).collect(),
             nodes: nodes.len(),
+            webhooks: look.webhooks.iter().map(Webhook::from).collect(),
             records_per_second: look.records_per_second,
             seconds_left: look.seconds_left(),
             busy_share,

@@ -12,7 +12,7 @@ mod chunk;
 mod counters;
 mod links;
 mod options;
-mod publishing;
+mod publishers;
 mod rabbitmq;
 mod reading;
 mod service;
@@ -25,7 +25,7 @@ pub use chunk::Chunk;
 pub use counters::{Counters, State};
 pub use links::Links;
 pub use options::{From, Options};
-pub use publishing::Publishing;
+pub use publishers::Publishing;
 pub use service::Service;
 
 use crate::brokers::BadAddress;

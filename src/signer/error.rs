@@ -218,6 +218,14 @@ pub enum SignerError {
         "key {0} is sealed, and no master key was given: name its file with --master-key-file (or give --master-key-command), restart, and enable the key"
     )]
     NoMasterKey(Fingerprint),
+    /// The secret of a webhook cannot be sealed or opened.
+    #[error("the secret of webhook '{webhook}' {problem}")]
+    WebhookSecret {
+        /// The name of the webhook.
+        webhook: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A key file, or the file of its passphrase, cannot be read.
     #[error("the file {path} cannot be read: {reason}")]
     KeyFile {

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Engine, MasterKey, MasterKeys, PrivateKey, PublicKey, Signer, SignerError};
-use crate::domain::{KeyMaterial, Reach, StoredKey};
+use super::{Engine, MasterKey, MasterKeys, PrivateKey, PublicKey, Signer, SignerError, WebhookSecret};
+use crate::domain::{KeyMaterial, Reach, StoredKey, WebhookName};
 
 /// Opens the signer of a stored key.
 pub trait OpenSigner: Send + Sync {
@@ -55,6 +55,38 @@ impl Keyring {
     /// [`SignerError::NoMasterKey`] when this process has no master key; those of reading the file and of sealing.
     pub fn seal(&self, key: &PrivateKey) -> Result<KeyMaterial, SignerError> {
         self.masters.seal(key).map(KeyMaterial::Sealed)
+    }
+}
+
+/// What belongs to the secrets of webhooks.
+impl Keyring {
+    /// Whether there may be a master key, with which secrets can be sealed and opened.
+    pub fn has_master_key(&self) -> bool {
+        self.masters.may_exist()
+    }
+
+    /// Seals the secret of a webhook, for its row in the database.
+    ///
+    /// # Errors
+    /// As [`MasterKeys::seal_webhook_secret`].
+    pub fn seal_webhook_secret(
+        &self,
+        webhook: &WebhookName,
+        secret: &WebhookSecret,
+    ) -> Result<Vec<u8>, SignerError> {
+        self.masters.seal_webhook_secret(webhook, secret)
+    }
+
+    /// Opens the secret of a webhook.
+    ///
+    /// # Errors
+    /// As [`MasterKeys::unseal_webhook_secret`].
+    pub fn unseal_webhook_secret(
+        &self,
+        webhook: &WebhookName,
+        sealed: &[u8],
+    ) -> Result<WebhookSecret, SignerError> {
+        self.masters.unseal_webhook_secret(webhook, sealed)
     }
 }
 

@@ -126,12 +126,19 @@ impl MasterKeys {
     /// [`NoMasterKey`](SignerError::NoMasterKey) when there is none; those of the sources, if no master key was ever read;
     /// those of [`seal`].
     pub fn seal(&self, key: &PrivateKey) -> Result<Vec<u8>, SignerError> {
+        match self.to_seal_with()? {
+            Some(master) => seal(&master, key),
+            None => Err(SignerError::NoMasterKey(key.public_key().fingerprint())),
+        }
+    }
+
+    /// The master key under which new secrets are sealed: see [`seal`](Self::seal).
+    pub(super) fn to_seal_with(&self) -> Result<Option<Arc<MasterKey>>, SignerError> {
         let read = self.read(&mut self.reading());
         let known = self.known();
-        match (known.next.as_ref().or(known.current.as_ref()), read) {
-            (Some(master), _) => seal(master, key),
-            (None, Err(error)) => Err(error),
-            (None, Ok(())) => Err(SignerError::NoMasterKey(key.public_key().fingerprint())),
+        match known.next.as_ref().or(known.current.as_ref()) {
+            Some(master) => Ok(Some(Arc::clone(master))),
+            None => read.map(|()| None),
         }
     }
 
@@ -152,26 +159,35 @@ impl MasterKeys {
     /// The master key that opens a sealed key.
     fn of(&self, fingerprint: &Fingerprint, sealed: &[u8]) -> Result<Arc<MasterKey>, SignerError> {
         let id = sealed_under(fingerprint, sealed)?;
+        self.with_id(id)?.map_err(|given| {
+            let fingerprint = *fingerprint;
+            if given.is_empty() {
+                SignerError::NoMasterKey(fingerprint)
+            } else {
+                SignerError::WrongMasterKey { fingerprint, sealed_under: id, given }
+            }
+        })
+    }
+
+    /// The master key with this id, or the ids of all that are known. The sources are read again if it is not known.
+    pub(super) fn with_id(
+        &self,
+        id: MasterKeyId,
+    ) -> Result<Result<Arc<MasterKey>, Vec<MasterKeyId>>, SignerError> {
         if let Some(master) = self.find(id) {
-            return Ok(master);
+            return Ok(Ok(master));
         }
         let mut last = self.reading();
         // Another thread may just have read it.
         if let Some(master) = self.find(id) {
-            return Ok(master);
+            return Ok(Ok(master));
         }
         let read = self.read(&mut last);
         if let Some(master) = self.find(id) {
-            return Ok(master);
+            return Ok(Ok(master));
         }
         read?;
-        let given: Vec<_> = self.known().all.iter().map(|master| master.id()).collect();
-        let fingerprint = *fingerprint;
-        Err(if given.is_empty() {
-            SignerError::NoMasterKey(fingerprint)
-        } else {
-            SignerError::WrongMasterKey { fingerprint, sealed_under: id, given }
-        })
+        Ok(Err(self.known().all.iter().map(|master| master.id()).collect()))
     }
 
     fn find(&self, id: MasterKeyId) -> Option<Arc<MasterKey>> {

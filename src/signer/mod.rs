@@ -7,6 +7,7 @@
 //! - [`MasterKeys`]: the master keys of a process, and where it reads them: a [`MasterKeySource`].
 //! - [`Keyring`], [`KeyFiles`], [`Token`]: open a stored key as a signer, in one step. [`Custodians`] knows which of them has it.
 //! - [`CertificateChain`]: the certificates of a key of ours, checked.
+//! - [`WebhookSecret`]: signs the messages to a webhook, which are no records.
 //! - [`random_secret`], [`is_same_secret`], [`read_secret`]: secrets that are not keys. [`certificate_key`]: whose certificate it is.
 //! - [`digest`]: computes the digest of a payload, which is what is signed.
 
@@ -41,6 +42,7 @@ mod seal;
 mod secret;
 mod secret_file;
 pub mod token;
+mod webhook_secret;
 
 pub use certificate::{certificate_expiry_of_der, certificate_key, certificate_key_of_der};
 pub use certificate_chain::{CertificateChain, ChainFlaw};
@@ -65,6 +67,7 @@ pub use seal::{seal, unseal};
 pub use secret::{is_same_secret, random_secret, read_secret};
 pub use secret_file::read_secret_file;
 pub use token::{Token, TokenSettings};
+pub use webhook_secret::WebhookSecret;
 
 use crate::domain::{Digest, Scheme, SignatureBuf};
 

@@ -1,10 +1,10 @@
-//! Private keys as stored in the database: encrypted, and bound to their fingerprint and their master key.
+//! Private keys and secrets of webhooks as stored in the database: encrypted, and bound to their name and their master key.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
 
 use super::{MasterKey, MasterKeyId, PrivateKey, SignerError};
-use crate::domain::Fingerprint;
+use crate::domain::{Fingerprint, WebhookName};
 
 /// The first byte of a blob names its form. Version 1 is AES-256-GCM (NIST SP 800-38D) with a random nonce of
 /// 96 bits, as version | id of the master key | nonce | ciphertext | tag.
@@ -67,25 +67,25 @@ struct Parts<'a> {
     body: &'a [u8],
 }
 
-fn parse<'a>(fingerprint: &Fingerprint, sealed: &'a [u8]) -> Result<Parts<'a>, SignerError> {
-    let form = |reason| SignerError::SealedForm { fingerprint: *fingerprint, reason };
-    let (version, rest) = sealed.split_first().ok_or(form("it is empty"))?;
-    if *version != VERSION {
-        return Err(form("its version is unknown"));
+impl<'a> Parts<'a> {
+    /// The parts, or why the form is unknown.
+    fn of(sealed: &'a [u8]) -> Result<Self, &'static str> {
+        let (version, rest) = sealed.split_first().ok_or("it is empty")?;
+        if *version != VERSION {
+            return Err("its version is unknown");
+        }
+        let (master, rest) = rest.split_first_chunk().ok_or("it is too short")?;
+        let (nonce, body) = rest.split_first_chunk().ok_or("it is too short")?;
+        Ok(Self { master: MasterKeyId(*master), nonce, body })
     }
-    let (master, rest) = rest.split_first_chunk().ok_or(form("it is too short"))?;
-    let (nonce, body) = rest.split_first_chunk().ok_or(form("it is too short"))?;
-    Ok(Parts { master: MasterKeyId(*master), nonce, body })
+}
+
+fn parse<'a>(fingerprint: &Fingerprint, sealed: &'a [u8]) -> Result<Parts<'a>, SignerError> {
+    Parts::of(sealed).map_err(|reason| SignerError::SealedForm { fingerprint: *fingerprint, reason })
 }
 
 fn encrypt(master: &MasterKey, fingerprint: &Fingerprint, pkcs8: &[u8]) -> Result<Vec<u8>, SignerError> {
-    let mut body = Zeroizing::new(Vec::with_capacity(pkcs8.len() + AES_256_GCM.tag_len()));
-    body.extend_from_slice(pkcs8);
-    let id = master.id();
-    let nonce = cipher(master)
-        .and_then(|cipher| cipher.seal_in_place_append_tag(associated_data(id, fingerprint), &mut *body))
-        .map_err(|_| SignerError::Seal(*fingerprint))?;
-    Ok([&[VERSION], id.0.as_slice(), nonce.as_ref(), &body].concat())
+    encrypt_as(master, CONTEXT, &fingerprint.0, pkcs8).ok_or(SignerError::Seal(*fingerprint))
 }
 
 /// PKCS#8 DER.
@@ -99,22 +99,88 @@ fn decrypt(
         let (fingerprint, given) = (*fingerprint, vec![master.id()]);
         return Err(SignerError::WrongMasterKey { fingerprint, sealed_under: parts.master, given });
     }
+    decrypt_as(master, CONTEXT, &fingerprint.0, &parts).ok_or(SignerError::Damaged(*fingerprint))
+}
+
+/// As [`CONTEXT`], for the secret of a webhook.
+const WEBHOOK_CONTEXT: &[u8] = b"signwave sealed webhook secret";
+
+/// Encrypts the secret of a webhook under the master key.
+///
+/// # Errors
+/// When the random generator or the cipher fails.
+pub(super) fn seal_secret(
+    master: &MasterKey,
+    webhook: &WebhookName,
+    secret: &[u8],
+) -> Result<Vec<u8>, SignerError> {
+    encrypt_as(master, WEBHOOK_CONTEXT, webhook.as_str().as_bytes(), secret)
+        .ok_or_else(|| of_webhook(webhook, "could not be sealed: try again"))
+}
+
+/// Decrypts the secret of a webhook.
+///
+/// # Errors
+/// When it was sealed under another master key or for another webhook, or was changed.
+pub(super) fn unseal_secret(
+    master: &MasterKey,
+    webhook: &WebhookName,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SignerError> {
+    let parts = Parts::of(sealed).ok().filter(|parts| parts.master == master.id());
+    parts
+        .and_then(|parts| decrypt_as(master, WEBHOOK_CONTEXT, webhook.as_str().as_bytes(), &parts))
+        .ok_or_else(|| of_webhook(webhook, "is damaged: rotate it, which makes another one"))
+}
+
+/// The id of the master key that sealed the secret of a webhook.
+///
+/// # Errors
+/// When the form is unknown.
+pub(super) fn secret_sealed_under(webhook: &WebhookName, sealed: &[u8]) -> Result<MasterKeyId, SignerError> {
+    let parts = Parts::of(sealed);
+    parts.map(|parts| parts.master).map_err(|_| {
+        of_webhook(webhook, "is sealed in an unknown form: use a newer signwave, or rotate the secret")
+    })
+}
+
+/// An error of a webhook's secret.
+pub(super) fn of_webhook(webhook: &WebhookName, problem: impl Into<String>) -> SignerError {
+    SignerError::WebhookSecret { webhook: webhook.to_string(), problem: problem.into() }
+}
+
+fn encrypt_as(master: &MasterKey, context: &[u8], name: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
+    body.extend_from_slice(plain);
+    let id = master.id();
+    let nonce = cipher(master)
+        .and_then(|cipher| cipher.seal_in_place_append_tag(associated_data(context, id, name), &mut *body));
+    Some([&[VERSION], id.0.as_slice(), nonce.ok()?.as_ref(), &body].concat())
+}
+
+fn decrypt_as(
+    master: &MasterKey,
+    context: &[u8],
+    name: &[u8],
+    parts: &Parts<'_>,
+) -> Option<Zeroizing<Vec<u8>>> {
     let mut body = Zeroizing::new(parts.body.to_vec());
     let nonce = Nonce::assume_unique_for_key(*parts.nonce);
-    let length = cipher(master)
-        .and_then(|cipher| cipher.open_in_place(nonce, associated_data(parts.master, fingerprint), &mut body))
-        .map_err(|_| SignerError::Damaged(*fingerprint))?
-        .len();
-    body.truncate(length);
-    Ok(body)
+    let opened = cipher(master).and_then(|cipher| {
+        cipher
+            .open_in_place(nonce, associated_data(context, parts.master, name), &mut body)
+            .map(|open| open.len())
+    });
+    body.truncate(opened.ok()?);
+    Some(body)
 }
 
 fn cipher(master: &MasterKey) -> Result<RandomizedNonceKey, aws_lc_rs::error::Unspecified> {
     RandomizedNonceKey::new(&AES_256_GCM, master.bytes())
 }
 
-fn associated_data(master: MasterKeyId, fingerprint: &Fingerprint) -> Aad<Vec<u8>> {
-    Aad::from([CONTEXT, &[0, VERSION], &master.0, &fingerprint.0].concat())
+fn associated_data(context: &[u8], master: MasterKeyId, name: &[u8]) -> Aad<Vec<u8>> {
+    Aad::from([context, &[0, VERSION], &master.0, name].concat())
 }
 
 #[cfg(test)]

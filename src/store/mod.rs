@@ -12,14 +12,16 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, AdvanceVerdict, Arrival, Arrivals, Audit,
-    AuditRow, BarredKeys, BatchPage, BatchSummary, BatchesByState, Batching, CertificatesVerdict, Claim,
-    ClaimVerdict, Committing, Credential, Feed, FeedBatch, FeedEnd, Intake, Inventory, KeyLimitsVerdict,
-    KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, Listener, Lookup,
-    NewCertificates, NewKey, NewRecord, NewSession, NewToken, News, NodeRow, Nodes, OldestUnsigned,
-    OnConflict, OpenBatches, OpenedBatches, OutletRow, Outlets, Reading, Reclaimed, RecordName, RecordRow,
-    RefusedRow, RenewVerdict, Reseal, ResealVerdict, RetryName, RevokeTokenVerdict, RotateTokenVerdict,
-    Rotation, SessionOrigin, Sessions, SignedRow, Status, Store, StoredToken, TokenRow, Wanted,
+    Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, AddWebhookVerdict, AdvanceVerdict, Arrival,
+    Arrivals, Audit, AuditRow, BarredKeys, BatchPage, BatchSummary, BatchesByState, Batching,
+    CertificatesVerdict, Claim, ClaimVerdict, ClaimWebhookVerdict, ClaimedWebhook, Committing, Credential,
+    Feed, FeedBatch, FeedEnd, Intake, Inventory, KeyLimitsVerdict, KeyOrder, KeyPage, KeyPool, KeyRow,
+    KeyStateVerdict, KeysByState, Leasing, Listener, Lookup, NewCertificates, NewKey, NewRecord, NewSession,
+    NewToken, NewWebhook, News, NodeRow, Nodes, OldestUnsigned, OnConflict, OpenBatches, OpenedBatches,
+    OutletRow, Outlets, Reading, Reclaimed, RecordName, RecordRow, RefusedRow, RenewVerdict, Reseal,
+    ResealVerdict, ResealWebhooksVerdict, RetryName, RevokeTokenVerdict, RotateTokenVerdict, Rotation,
+    SessionOrigin, Sessions, Settlement, SignedRow, Status, Store, StoredToken, StoredWebhook, TokenRow,
+    Wanted, WebhookRow, Webhooks,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

@@ -137,6 +137,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhook (name) {
+        name -> Text,
+        url -> Text,
+        allow_internal -> Bool,
+        sealed_secret -> Binary,
+        previous_secret -> Nullable<Binary>,
+        previous_until -> Nullable<Text>,
+        state -> Text,
+        state_reason -> Nullable<Text>,
+        failures -> BigInt,
+        retry_at -> Nullable<Text>,
+        delivered_at -> Nullable<Text>,
+        created_at -> Text,
+    }
+}
+
 diesel::joinable!(batch -> node (node_id));
 diesel::joinable!(batch -> signing_key (key_id));
 diesel::joinable!(feed -> batch (batch_id));
@@ -155,4 +172,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     refused,
     signature,
     signing_key,
+    webhook,
 );

@@ -147,7 +147,7 @@ fn what_cannot_be_done_changes_nothing_and_says_why() {
         assert_eq!(state(), before, "{error}");
     }
     let error = Sandbox::migrated().fails(1, &ROTATE);
-    assert_eq!(error, "no key in this database is sealed: there is nothing to change");
+    assert_eq!(error, "no key and no secret in this database is sealed: there is nothing to change");
 }
 
 #[test]
@@ -188,14 +188,18 @@ fn the_text_says_what_to_do_next() {
     let first = said(&["keys", "rotate-master"]);
     assert!(first.contains("made the next master key 'signwave.db.master.next': keep a copy"), "{first}");
     assert!(
-        first.contains("4 keys are resealed under master key ") && first.contains("; 0 were before"),
+        first.contains("4 keys and secrets are resealed under master key ")
+            && first.contains("; 0 were before"),
         "{first}"
     );
     assert!(
         first.contains("run this again") && first.contains("'mv signwave.db.master.next signwave.db.master'")
     );
     let second = said(&["keys", "rotate-master"]);
-    assert!(second.contains("0 keys are resealed") && !second.contains("run this again"), "{second}");
+    assert!(
+        second.contains("0 keys and secrets are resealed") && !second.contains("run this again"),
+        "{second}"
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod records;
 mod refused;
 mod sessions;
 mod together;
+mod webhooks;
 
 use signwave::{
     domain::{CommitVerdict, SignedBatch},
@@ -107,6 +108,14 @@ in_every_store! {
         a_position_that_is_not_in_the_feed_is_never_claimed,
         of_many_nodes_exactly_one_claims_an_outlet,
         a_clock_that_is_set_back_makes_no_hold_longer;
+    webhooks:
+        a_webhook_is_told_of_what_comes_after_it_was_added,
+        a_failed_message_waits_and_what_comes_in_the_meantime_goes_with_it,
+        a_disabled_webhook_waits_for_a_person,
+        a_late_sender_changes_nothing,
+        a_rotation_keeps_the_secret_before_for_a_while,
+        sealed_secrets_are_replaced_all_or_none,
+        each_change_by_a_person_is_in_the_audit_log_without_a_secret;
     nodes:
         a_renewed_lease_stands_and_a_removed_node_is_gone,
         removing_a_node_gives_back_what_it_holds,

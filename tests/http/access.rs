@@ -19,7 +19,8 @@ pub fn token(sandbox: &Sandbox, arguments: &[&str]) -> String {
 pub fn status(api: &Api, method: &str, pattern: &str, headers: &[(&str, &str)]) -> u16 {
     // No record, key, batch or token has such a name, so nothing is changed.
     let path = pattern.replace("{id}", "999999").replace("{fingerprint}", &"0".repeat(64));
-    let path = path.replace("{slug}", "not-found").replace("{file}", "index.html");
+    let path =
+        path.replace("{name}", "absent").replace("{slug}", "not-found").replace("{file}", "index.html");
     let path = path.replace("{path:.*}", "main.js");
     let mut request = Request::builder().method(method).uri(format!("{}{path}", api.url));
     for (name, value) in headers {

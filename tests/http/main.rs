@@ -24,3 +24,4 @@ mod stop;
 mod submit;
 mod verifying;
 mod viewers;
+mod webhooks;

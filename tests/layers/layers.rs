@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("store", &["domain"]),
     ("signer", &["domain"]),
@@ -19,6 +19,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("brokers", &["formats"]),
     ("intake", &["domain", "store", "signer", "actors", "formats", "brokers"]),
     ("publishing", &["domain", "store", "actors", "formats", "brokers"]),
+    ("webhooks", &["domain", "store", "signer", "actors"]),
     (
         "http",
         &[
@@ -32,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "formats",
             "intake",
             "publishing",
+            "webhooks",
         ],
     ),
     (
@@ -47,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "formats",
             "intake",
             "publishing",
+            "webhooks",
             "http",
             "token_host",
         ],
@@ -54,7 +57,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.
-const BELONGS_TO: [(&str, &[&str]); 15] = [
+const BELONGS_TO: [(&str, &[&str]); 16] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
@@ -63,10 +66,11 @@ const BELONGS_TO: [(&str, &[&str]); 15] = [
     ("sha2", &["signer"]),
     ("signwave_lanes", &["signer"]),
     ("cryptoki", &["token_host"]),
-    ("actix", &["actors", "http", "intake", "publishing"]),
+    ("actix", &["actors", "http", "intake", "publishing", "webhooks"]),
     ("lapin", &["brokers", "intake", "publishing"]),
     ("actix_web", &["http"]),
-    ("rustls", &["http"]),
+    ("rustls", &["http", "webhooks"]),
+    ("hyper", &["webhooks"]),
     ("utoipa", &["http"]),
     ("anyhow", &["cli"]),
     ("clap", &["cli", "config"]),

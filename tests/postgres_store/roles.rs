@@ -5,15 +5,18 @@ use std::{process::Command, time::Duration};
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use signwave::{
     access::Token,
-    domain::{AuditId, InsertVerdict, KeyId, KeyState, Place, Reach, RefusedId, RetryVerdict},
+    domain::{
+        AuditId, InsertVerdict, KeyId, KeyState, NodeId, Place, Reach, RefusedId, RetryVerdict, WebhookName,
+    },
     store::{
-        self, Arrival, Credential, NewRecord, NewSession, NewToken, OnConflict, RetryName, Rotation,
-        SessionOrigin, Store,
+        self, AddWebhookVerdict, AdvanceVerdict, Arrival, ClaimVerdict, ClaimWebhookVerdict, Credential,
+        NewRecord, NewSession, NewToken, NewWebhook, OnConflict, RetryName, Rotation, SessionOrigin,
+        Settlement, Store,
     },
 };
 use support::{
     postgres::{Cluster, database_of},
-    store::{add_keys, by, lease, new_key, open_all, register, sign},
+    store::{MINUTE, add_keys, by, lease, new_key, open_all, register, sign},
 };
 
 use crate::{migrate, open, parse, run};
@@ -48,6 +51,29 @@ fn take_in(api: &dyn Store) {
     let refused = api.refused(RefusedId(0), 9).unwrap()[0].id;
     assert_eq!(api.retry_refused(refused, RetryName::Kept).unwrap(), RetryVerdict::Conflict);
     assert!(api.drop_refused(refused).unwrap());
+}
+
+/// What an administrator does with webhooks over HTTP, and a service that sends to them. Four changes are logged.
+fn send(api: &dyn Store, service: &dyn Store) {
+    let name: WebhookName = "hook".parse().unwrap();
+    let url = "https://example.org/".to_owned();
+    let new = NewWebhook { name: name.clone(), url, allow_internal: false, sealed_secret: vec![1] };
+    assert!(matches!(api.add_webhook(&new, &by()).unwrap(), AddWebhookVerdict::Added(_)));
+    assert!(api.rotate_webhook(&name, &[2], MINUTE, &by()).unwrap());
+    assert_eq!(service.due_webhooks().unwrap(), []);
+    let not_due = service.claim_webhook(&name, NodeId(1), MINUTE).unwrap();
+    assert!(matches!(not_due, ClaimWebhookVerdict::NotDue), "{not_due:?}");
+    let settle = |settlement| {
+        let claimed = service.claim_outlet(&name.outlet(), NodeId(1), MINUTE, Place(0)).unwrap();
+        let ClaimVerdict::Claimed(mut claim) = claimed else { panic!("{claimed:?}") };
+        let place = claim.place;
+        assert_eq!(service.advance_outlet(&mut claim, place, MINUTE).unwrap(), AdvanceVerdict::Advanced);
+        assert_eq!(service.settle_webhook(&claim, &settlement, &by()).unwrap(), AdvanceVerdict::Advanced);
+    };
+    settle(Settlement::Failed { reason: "it is away".to_owned(), retry_in: MINUTE });
+    settle(Settlement::Delivered(Place(0)));
+    settle(Settlement::Disabled { reason: "it is gone".to_owned() });
+    assert!(api.enable_webhook(&name, &by()).unwrap());
 }
 
 #[test]
@@ -121,6 +147,7 @@ fn each_role_can_do_its_work_and_nothing_else() {
         assert_eq!(matches!(verdicts[..], [InsertVerdict::Inserted(_)]), expected, "{verdicts:?}");
     }
     take_in(&*api);
+    send(&*api, &*service);
     api.add_key(&new_key(9), &by()).unwrap();
     assert_eq!(api.audit().unwrap(), Vec::<String>::new());
     service.listener().unwrap();
@@ -134,7 +161,9 @@ fn each_role_can_do_its_work_and_nothing_else() {
     assert_eq!(auditor.sequence().unwrap(), service.sequence().unwrap());
     assert_eq!(auditor.feed(Place(0), 9).unwrap().len(), 1);
     assert_eq!(auditor.tokens(None, 9).unwrap().len(), 1);
-    assert_eq!(auditor.audit_log(AuditId(0), 9).unwrap().len(), 2 + 1 + 3 + 2 + 1);
+    assert_eq!(auditor.audit_log(AuditId(0), 99).unwrap().len(), 2 + 1 + 3 + 2 + 1 + 4);
+    assert_eq!((auditor.webhooks().unwrap().len(), auditor.outlets().unwrap().len()), (1, 1));
+    assert_eq!(auditor.status().unwrap().webhooks.len(), 1);
     run(&mut writer, r"SELECT signwave_submit('c', '\x'), signwave_submit('c', '\x')");
 
     let mut reader = PgConnection::establish(&url("signwave_reader")).unwrap();
@@ -156,6 +185,12 @@ fn each_role_can_do_its_work_and_nothing_else() {
         ("signwave_api", "UPDATE refused SET payload = 'x'"),
         ("signwave_service", "DELETE FROM refused"),
         ("signwave_writer", "SELECT payload FROM refused"),
+        ("signwave_service", "UPDATE webhook SET url = 'https://evil.example/'"),
+        ("signwave_service", "DELETE FROM webhook"),
+        ("signwave_api", "UPDATE webhook SET allow_internal = TRUE"),
+        ("signwave_auditor", "SELECT sealed_secret FROM webhook"),
+        ("signwave_reader", "SELECT url FROM webhook"),
+        ("signwave_reader", "UPDATE outlet SET position = 0"),
         ("signwave_api", "INSERT INTO record (id, payload) OVERRIDING SYSTEM VALUE VALUES (99, 'x')"),
         ("signwave_api", "DELETE FROM signing_key"),
         ("signwave_api", "UPDATE signing_key SET sealed_key = 'x'"),

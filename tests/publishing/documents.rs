@@ -17,7 +17,7 @@ pub fn python(program: &str, paths: &[&PathBuf]) -> String {
 
 #[test]
 fn the_asyncapi_document_is_one_and_is_of_this_version() {
-    let schema = Path::new(&tool("asyncapi")).join("node_modules/@asyncapi/specs/schemas/3.1.0.json");
+    let schema = Path::new(&tool("publishing")).join("node_modules/@asyncapi/specs/schemas/3.1.0.json");
     let checked = python("asyncapi.py", &[&root().join("packaging/asyncapi.yaml"), &schema]);
     let (version, references) = checked.split_once(' ').unwrap();
     assert_eq!(version, env!("CARGO_PKG_VERSION"));

@@ -3,6 +3,7 @@ DROP TABLE sequencing_turn;
 DROP TABLE auditing_turn;
 DROP TABLE leasing_turn;
 DROP TABLE opening_turn;
+DROP TABLE webhook;
 DROP TABLE outlet;
 DROP TABLE refused;
 DROP TABLE api_audit;

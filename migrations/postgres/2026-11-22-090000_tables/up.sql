@@ -207,6 +207,25 @@ CREATE TABLE outlet (
     CHECK ((holder IS NULL) = (held_until IS NULL))
 );
 
+-- Where messages about new signatures are sent. Each has an outlet, which has its position.
+CREATE TABLE webhook (
+    name            TEXT NOT NULL PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9-]{0,63}$'),
+    url             TEXT NOT NULL CHECK (octet_length(url) BETWEEN 1 AND 2048),
+    allow_internal  BOOLEAN NOT NULL,
+    sealed_secret   BYTEA NOT NULL,
+    previous_secret BYTEA,
+    previous_until  TIMESTAMPTZ CHECK (isfinite(previous_until)),
+    state           TEXT NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'disabled')),
+    state_reason    TEXT CHECK (octet_length(state_reason) <= 500),
+    failures        BIGINT NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    retry_at        TIMESTAMPTZ CHECK (isfinite(retry_at)),
+    delivered_at    TIMESTAMPTZ,
+    created_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    CHECK ((previous_secret IS NULL) = (previous_until IS NULL)),
+    CHECK (retry_at IS NULL OR state = 'enabled' AND failures > 0),
+    CHECK (state = 'enabled' OR state_reason IS NOT NULL)
+);
+
 -- Turns: what only one node may do at a time. They have no rows and no columns, because a node only locks them.
 -- For that it needs rights that only the service has. A lock that anybody may take, such as an advisory one,
 -- would let anybody stop all signing.
@@ -313,13 +332,13 @@ COMMENT ON COLUMN api_token.revoked_at IS 'When it was revoked, which is final.'
 COMMENT ON COLUMN api_token.last_used_at IS 'When it was used last, to a minute or so.';
 COMMENT ON COLUMN api_token.parent IS 'A session of the dashboard names the token that it was made with, or ''terminal'' if the link on a terminal made it.';
 
-COMMENT ON TABLE api_audit IS 'Every change of a key or a token, in the transaction of the change; append-only.';
+COMMENT ON TABLE api_audit IS 'Every change of a key, a token or a webhook, in the transaction of the change; append-only.';
 COMMENT ON COLUMN api_audit.id IS 'Numbered without gaps, in the order of the changes.';
 COMMENT ON COLUMN api_audit.at IS 'When.';
 COMMENT ON COLUMN api_audit.who IS 'Who: token:ID, cli:USER or node:NAME.';
 COMMENT ON COLUMN api_audit.address IS 'The address of the client.';
 COMMENT ON COLUMN api_audit.action IS 'What was done, such as key.state or token.revoke.';
-COMMENT ON COLUMN api_audit.object IS 'What it was done to: the fingerprint of a key, or the id of a token.';
+COMMENT ON COLUMN api_audit.object IS 'What it was done to: the fingerprint of a key, the id of a token, or the name of a webhook.';
 COMMENT ON COLUMN api_audit.before IS 'What was there before, for people to read.';
 COMMENT ON COLUMN api_audit.after IS 'What is there since, for people to read.';
 COMMENT ON COLUMN api_audit.request_id IS 'The id of the request, which the log has too.';
@@ -344,10 +363,24 @@ COMMENT ON COLUMN outlet.epoch IS 'The number of the last claim. A node that hol
 COMMENT ON COLUMN outlet.holder IS 'The node that uses it. The node may be gone.';
 COMMENT ON COLUMN outlet.held_until IS 'Until when, by this server''s clock.';
 
+COMMENT ON TABLE webhook IS 'Where messages about new signatures are sent. Each has an outlet, which has its position.';
+COMMENT ON COLUMN webhook.name IS 'What people call it.';
+COMMENT ON COLUMN webhook.url IS 'Where messages are sent.';
+COMMENT ON COLUMN webhook.allow_internal IS 'Whether that may be an internal address.';
+COMMENT ON COLUMN webhook.sealed_secret IS 'The secret that signs messages, sealed with AES-256-GCM under the master key.';
+COMMENT ON COLUMN webhook.previous_secret IS 'The same of the secret before the last rotation.';
+COMMENT ON COLUMN webhook.previous_until IS 'Until when that secret signs, too.';
+COMMENT ON COLUMN webhook.state IS 'enabled: messages are sent. disabled: they are not, until a person enables it.';
+COMMENT ON COLUMN webhook.state_reason IS 'Why it is disabled, or why the last message failed.';
+COMMENT ON COLUMN webhook.failures IS 'Messages that failed in a row.';
+COMMENT ON COLUMN webhook.retry_at IS 'When a message is sent again, after a failure.';
+COMMENT ON COLUMN webhook.delivered_at IS 'When a message was accepted last.';
+COMMENT ON COLUMN webhook.created_at IS 'When it was added.';
+
 COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
 COMMENT ON TABLE opening_turn IS 'Empty. A node locks it while it forms batches, so that only one node does so at a time.';
 COMMENT ON TABLE leasing_turn IS 'Empty. A node locks it while it leases batches, so that only one node chooses keys at a time.';
-COMMENT ON TABLE auditing_turn IS 'Empty. A node locks it while it changes a key or a token, so that the audit log has one order.';
+COMMENT ON TABLE auditing_turn IS 'Empty. A node locks it while it changes a key, a token or a webhook, so that the audit log has one order.';
 COMMENT ON TABLE sequencing_turn IS 'Empty. A node or a reader locks it while it gives batches their positions in the feed, so that only one does so at a time.';
 
 COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';

@@ -1,4 +1,5 @@
 DROP VIEW signed_record;
+DROP TABLE webhook;
 DROP TABLE outlet;
 DROP TABLE refused;
 DROP TABLE api_audit;

@@ -212,6 +212,31 @@ CREATE TABLE outlet (
     CHECK ((holder IS NULL) = (held_until IS NULL))
 ) WITHOUT ROWID;
 
+-- Where messages about new signatures are sent. Each has an outlet, which has its position.
+CREATE TABLE webhook (
+    name            TEXT NOT NULL PRIMARY KEY CHECK (typeof(name) = 'text' AND length(name) BETWEEN 1 AND 64
+        AND NOT name GLOB '*[^a-z0-9-]*' AND name GLOB '[a-z]*'),
+    url             TEXT NOT NULL CHECK (typeof(url) = 'text' AND length(url) BETWEEN 1 AND 2048),
+    -- Whether that may be an internal address.
+    allow_internal  BOOLEAN NOT NULL CHECK (typeof(allow_internal) = 'integer' AND allow_internal IN (0, 1)),
+    -- The secret that signs messages, under the master key, and the one before the last rotation.
+    sealed_secret   BLOB NOT NULL CHECK (typeof(sealed_secret) = 'blob'),
+    previous_secret BLOB CHECK (typeof(previous_secret) IN ('blob', 'null')),
+    -- Until when the latter signs, too.
+    previous_until  TEXT CHECK (previous_until IS strftime('%Y-%m-%dT%H:%M:%fZ', previous_until)),
+    state           TEXT NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'disabled')),
+    -- Why it is disabled, or why the last message failed.
+    state_reason    TEXT CHECK (typeof(state_reason) IN ('text', 'null') AND length(state_reason) <= 500),
+    -- Messages that failed in a row, and when the next one is sent.
+    failures        BIGINT NOT NULL DEFAULT 0 CHECK (typeof(failures) = 'integer' AND failures >= 0),
+    retry_at        TEXT CHECK (retry_at IS strftime('%Y-%m-%dT%H:%M:%fZ', retry_at)),
+    delivered_at    TEXT CHECK (delivered_at IS strftime('%Y-%m-%dT%H:%M:%fZ', delivered_at)),
+    created_at      TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+    CHECK ((previous_secret IS NULL) = (previous_until IS NULL)),
+    CHECK (retry_at IS NULL OR state = 'enabled' AND failures > 0),
+    CHECK (state = 'enabled' OR state_reason IS NOT NULL)
+) WITHOUT ROWID;
+
 CREATE VIEW signed_record AS
 SELECT
     record.id AS record_id,

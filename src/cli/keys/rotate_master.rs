@@ -14,15 +14,16 @@ use crate::{
     cli::{context::Context, failure::Usage, master_key::make, user},
     formats::shown,
     signer::{MasterKey, MasterKeySource, MasterKeys, SignerError},
-    store::{Reseal, ResealVerdict, Store},
+    store::{Reseal, ResealVerdict, ResealWebhooksVerdict, Store},
 };
 
-/// Change the master key: seal every key under the next one.
+/// Change the master key: seal every key and every secret under the next one.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Makes the next master key, unless it is there, and seals every key in the database under it, whatever
-the state of the key, in one transaction. After an interruption, run it again. Neither master key
-file is changed. A key that opens with neither of them is an error, and nothing is changed.
+the state of the key, in one transaction, then the secrets of all webhooks. After an interruption,
+run it again. Neither master key file is changed. A key that opens with neither of them is an error,
+and nothing is changed.
 
 Services read the next master key when they need it, without a restart, if they are told where it
 is as this command is. With several machines, make the next master key with 'init-master' and
@@ -44,8 +45,8 @@ impl RotateMaster {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
         let database = context.open()?;
         let sources = context.master_key_sources(&database)?;
-        if !sources.has_sealed_keys()? {
-            bail!("no key in this database is sealed: there is nothing to change");
+        if !sources.has_sealed()? {
+            bail!("no key and no secret in this database is sealed: there is nothing to change");
         }
         let masters = sources.master_keys()?;
         let store = database.store.as_ref();
@@ -57,7 +58,10 @@ impl RotateMaster {
             let row = json!({"resealed": resealed, "already": already, "master_key": next.id().to_string()});
             writeln!(io::stdout().lock(), "{}", shown::json(&row))?;
         } else {
-            log::info!("{resealed} keys are resealed under master key {}; {already} were before", next.id());
+            log::info!(
+                "{resealed} keys and secrets are resealed under master key {}; {already} were before",
+                next.id()
+            );
         }
         log::info!("{}", what_next(&masters, resealed));
         Ok(())
@@ -100,10 +104,42 @@ fn reseal_all(store: &dyn Store, masters: &MasterKeys, to: &MasterKey, act: Act)
         &user::by(),
     )?;
     match verdict {
-        ResealVerdict::Done { replaced, kept } => Ok((replaced, kept)),
+        ResealVerdict::Done { replaced, kept } => {
+            let (webhooks, already) = reseal_webhooks(store, masters, to, act)?;
+            Ok((replaced + webhooks, kept + already))
+        }
         ResealVerdict::Refused(key) => {
             let reason = refused.map(|error: SignerError| format!(": {error}")).unwrap_or_default();
             bail!("no key was resealed, because key {key} does not open{reason}")
+        }
+    }
+}
+
+/// The same with the secrets of webhooks, in another transaction. If we die in between, the next run does the rest.
+fn reseal_webhooks(
+    store: &dyn Store,
+    masters: &MasterKeys,
+    to: &MasterKey,
+    act: Act,
+) -> Result<(usize, usize)> {
+    let mut refused = None;
+    let verdict = store.reseal_webhooks(
+        &to.id().to_string(),
+        &mut |name, sealed| match masters.reseal_webhook_secret(to, name, sealed) {
+            Ok(Some(resealed)) if act == Act::Store => Reseal::Replace(resealed),
+            Ok(_) => Reseal::Keep,
+            Err(error) => {
+                refused = Some(error);
+                Reseal::Refuse
+            }
+        },
+        &user::by(),
+    )?;
+    match (verdict, refused) {
+        (ResealWebhooksVerdict::Done { replaced, kept }, _) => Ok((replaced, kept)),
+        (ResealWebhooksVerdict::Refused(_), Some(error)) => Err(error.into()),
+        (ResealWebhooksVerdict::Refused(name), None) => {
+            bail!("no secret was resealed, because that of webhook {name} does not open")
         }
     }
 }

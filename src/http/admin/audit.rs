@@ -55,7 +55,7 @@ struct ChangeBody {
     address: Option<String>,
     /// What was done.
     action: String,
-    /// What it was done to: the fingerprint of a key, or the id of a token.
+    /// What it was done to: the fingerprint of a key, the id of a token, or the name of a webhook.
     object: String,
     /// What was there before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +88,7 @@ impl From<AuditRow> for ChangeBody {
     }
 }
 
-/// Every change of keys and tokens, and who made it.
+/// Every change of keys, tokens and webhooks, and who made it.
 #[utoipa::path(
     get, path = "/v1/audit", operation_id = "list_changes", tag = "tokens", params(Page),
     responses((status = 200, description = "A page of the log", body = AuditBody))

@@ -38,6 +38,9 @@ impl Frame {
                 ("fenced", json!({ "batch": batch.to_string(), "epoch": epoch.to_string() }))
             }
             Event::Refused { batch } => ("refused", json!({ "batch": batch.to_string() })),
+            Event::WebhookDisabled { webhook, reason } => {
+                ("webhook-disabled", json!({ "webhook": webhook, "reason": reason }))
+            }
             Event::DatabaseAway => ("database-away", json!({})),
             Event::DatabaseBack => ("database-back", json!({})),
         };
@@ -47,8 +50,16 @@ impl Frame {
 }
 
 /// Every kind of event.
-pub const KINDS: [&str; 7] =
-    ["status", "signed", "key-suspended", "fenced", "refused", "database-away", "database-back"];
+pub const KINDS: [&str; 8] = [
+    "status",
+    "signed",
+    "key-suspended",
+    "fenced",
+    "refused",
+    "webhook-disabled",
+    "database-away",
+    "database-back",
+];
 
 /// The number of an event of this run in the id that a client saw last; `None` for an id of another run.
 pub fn number(run: u32, id: &str) -> Option<u64> {
@@ -91,6 +102,7 @@ mod tests {
             Event::KeySuspended { key: KeyId(1), reason: String::new() },
             Event::Fenced { batch: BatchId(1), epoch: Epoch(1) },
             Event::Refused { batch: BatchId(1) },
+            Event::WebhookDisabled { webhook: String::new(), reason: String::new() },
             Event::DatabaseAway,
             Event::DatabaseBack,
         ];

@@ -37,6 +37,8 @@ pub enum Value {
     Gauge(f64),
     /// One gauge for each value of the label.
     Gauges(&'static str, Vec<(&'static str, f64)>),
+    /// The same, for values of the label that are only known now.
+    Named(&'static str, Vec<(String, f64)>),
     /// One counter for each value of the label.
     Counters(&'static str, Vec<(&'static str, f64)>),
     /// One gauge for each of several labels together.
@@ -61,9 +63,11 @@ impl Sample {
     fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let kind = match self.value {
             Value::Counter(_) | Value::Counters(..) | Value::CounterSeries(_) => MetricType::Counter,
-            Value::Gauge(_) | Value::Gauges(..) | Value::GaugeSeries(_) | Value::Info(..) => {
-                MetricType::Gauge
-            }
+            Value::Gauge(_)
+            | Value::Gauges(..)
+            | Value::Named(..)
+            | Value::GaugeSeries(_)
+            | Value::Info(..) => MetricType::Gauge,
             Value::Histogram(_) | Value::Histograms(..) => MetricType::Histogram,
         };
         let mut metric = encoder.encode_descriptor(self.name, self.help, None, kind)?;
@@ -73,6 +77,9 @@ impl Sample {
             Value::Gauges(label, values) => values
                 .iter()
                 .try_for_each(|(name, value)| metric.encode_family(&[(*label, *name)])?.encode_gauge(value)),
+            Value::Named(label, values) => values.iter().try_for_each(|(name, value)| {
+                metric.encode_family(&[(*label, name.as_str())])?.encode_gauge(value)
+            }),
             Value::Counters(label, values) => values.iter().try_for_each(|(name, value)| {
                 metric.encode_family(&[(*label, *name)])?.encode_counter::<NoLabelSet, f64, f64>(value, None)
             }),

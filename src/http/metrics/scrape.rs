@@ -7,9 +7,10 @@ use super::{
 };
 use crate::{
     actors::{Counters, Vitals, messages::FailureReason},
-    domain::Refusal,
+    domain::{Refusal, WebhookState},
     intake,
-    store::Status,
+    store::{Status, WebhookRow},
+    webhooks,
 };
 
 /// Reads all values. Those of the database are missing while it does not answer, so that old ones are not taken for
@@ -22,6 +23,7 @@ pub async fn samples(app: &App) -> Vec<Sample> {
     samples.extend(of_certificate(app));
     samples.extend(app.taking().map(of_intake).into_iter().flatten());
     samples.extend(publishers::samples(app.publishers()));
+    samples.extend(app.sending().map(of_sending).into_iter().flatten());
     samples.push(Sample {
         name: "build_info",
         help: "The version of the service",
@@ -29,6 +31,7 @@ pub async fn samples(app: &App) -> Vec<Sample> {
     });
     samples.push(gauge("database_up", "Whether the database answered", f64::from(status.is_some())));
     samples.extend(status.iter().flat_map(|look| of_look(look)));
+    samples.extend(status.iter().flat_map(|look| of_webhooks(&look.webhooks)));
     samples
 }
 
@@ -112,6 +115,39 @@ fn of_intake(counters: &intake::Counters) -> Vec<Sample> {
             ),
         },
         counter("intake_acknowledged", "Messages that were acknowledged", counters.acknowledged()),
+    ]
+}
+
+/// What this process has sent to webhooks.
+fn of_sending(counters: &webhooks::Counters) -> Vec<Sample> {
+    let outcomes = vec![("delivered", counters.delivered() as f64), ("failed", counters.failed() as f64)];
+    vec![
+        Sample {
+            name: "webhook_messages",
+            help: "Messages that this process sent to webhooks",
+            value: Value::Counters("outcome", outcomes),
+        },
+        counter("webhooks_disabled", "Webhooks that this process disabled", counters.disabled()),
+    ]
+}
+
+/// How each webhook is: values of the whole database. There are none where there are no webhooks.
+fn of_webhooks(webhooks: &[WebhookRow]) -> Vec<Sample> {
+    let named = |name, help, value: fn(&WebhookRow) -> f64| {
+        let values = webhooks.iter().map(|row| (row.name.to_string(), value(row))).collect();
+        Sample { name, help, value: Value::Named("webhook", values) }
+    };
+    if webhooks.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        named("webhook_enabled", "Whether messages are sent to the webhook", |row| {
+            f64::from(row.state == WebhookState::Enabled)
+        }),
+        named("webhook_lag_batches", "Signed batches behind the position of the webhook", |row| {
+            row.lag as f64
+        }),
+        named("webhook_failures", "Messages to the webhook that failed in a row", |row| row.failures as f64),
     ]
 }
 

@@ -13,7 +13,7 @@ use utoipa::{
 
 use super::{
     admin, bulk, events, feed, health, history, keys, metrics, problems, reading, route::Needs,
-    routes::ROUTES, session, status, submit,
+    routes::ROUTES, session, status, submit, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -60,6 +60,13 @@ use super::{
         admin::change::rotate,
         admin::change::revoke,
         admin::audit::list,
+        webhooks::list::list,
+        webhooks::list::one,
+        webhooks::change::add,
+        webhooks::change::rotate,
+        webhooks::change::enable,
+        webhooks::change::test,
+        webhooks::change::remove,
     ),
     components(schemas(Problem))
 )]

@@ -17,6 +17,7 @@ mod records;
 mod refused;
 mod sessions;
 mod status;
+mod webhooks;
 
 pub use access::{
     Access, AddTokenVerdict, AuditRow, Credential, NewToken, RevokeTokenVerdict, RotateTokenVerdict,
@@ -42,6 +43,10 @@ pub use records::{Intake, NewRecord, OnConflict};
 pub use refused::{Arrival, Arrivals, RefusedRow, RetryName};
 pub use sessions::{AddSessionVerdict, NewSession, SessionOrigin, Sessions};
 pub use status::{BarredKeys, BatchesByState, KeysByState, NodeRow, Status};
+pub use webhooks::{
+    AddWebhookVerdict, ClaimWebhookVerdict, ClaimedWebhook, NewWebhook, ResealWebhooksVerdict, Settlement,
+    StoredWebhook, WebhookRow, Webhooks,
+};
 
 /// A database of records, keys, batches, signatures and nodes: the sum of all subjects. A caller that
 /// needs one subject takes that trait instead; a `&dyn Store` becomes a `&dyn Reading` by itself.
@@ -61,6 +66,7 @@ pub trait Store:
     + Reading
     + Feed
     + Outlets
+    + Webhooks
     + Lookup
     + Audit
     + News
@@ -82,6 +88,7 @@ impl<T> Store for T where
         + Reading
         + Feed
         + Outlets
+        + Webhooks
         + Lookup
         + Audit
         + News

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use super::WebhookRow;
 use crate::domain::{Barred, BatchState, KeyState, NodeId, Reach};
 
 /// How far the work is.
@@ -27,6 +28,8 @@ pub struct Status {
     pub usable: BTreeMap<String, u64>,
     /// Nodes at work.
     pub nodes: Vec<NodeRow>,
+    /// Every webhook.
+    pub webhooks: Vec<WebhookRow>,
 }
 
 impl Status {

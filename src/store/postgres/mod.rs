@@ -35,6 +35,7 @@ mod tables;
 mod time;
 mod token_rows;
 mod transaction;
+mod webhooks;
 
 pub use errors::classify_message;
 pub(super) use limit::set_payload_limit;

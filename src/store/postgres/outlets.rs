@@ -44,11 +44,7 @@ impl Outlets for PostgresStore {
 
     fn release_outlet(&self, claim: Claim) -> Result<(), StoreError> {
         // What if we die here? Other nodes wait until the time is over.
-        self.write(|connection| {
-            let values = [Value::Text(&claim.name), Value::Integer(claim.epoch.0)];
-            execute::<Release, _>(connection, &values)?;
-            Ok(())
-        })
+        self.write(|connection| release(connection, &claim))
     }
 
     fn outlets(&self) -> Result<Vec<OutletRow>, StoreError> {
@@ -67,27 +63,56 @@ fn claim(
     start: Place,
 ) -> Result<ClaimVerdict, Failure> {
     execute::<InsertOutlet, _>(connection, &[Value::Text(name), Value::Integer(start.0)])?;
-    // Locked before the end of the feed is read: another node may just have advanced the outlet.
-    let found: Option<RawOutlet> = row::<OneOutlet, _, _>(connection, &[Value::Text(name)])?;
+    let found = find(connection, name)?;
     expect_rows("claiming an outlet", 1, usize::from(found.is_some()))?;
-    let raw = found.expect("one was found");
+    let (raw, end) = found.expect("one was found");
+    take(connection, raw, end, node, time)
+}
+
+/// An outlet, which is locked from now on, and the end of the feed.
+pub(super) fn find(
+    connection: &mut PgConnection,
+    name: &str,
+) -> Result<Option<(RawOutlet, FeedEnd)>, Failure> {
+    // Locked before the end of the feed is read: another node may just have advanced the outlet.
+    let Some(raw) = row::<OneOutlet, RawOutlet, _>(connection, &[Value::Text(name)])? else {
+        return Ok(None);
+    };
     let (id, last): (Option<String>, i64) = row::<EndOfFeed, _, _>(connection, &[])?.unwrap_or_default();
-    let end = FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) };
-    let hold = Value::Integer(millis(time.min(OutletRow::LONGEST_HOLD)));
+    Ok(Some((raw, FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) })))
+}
+
+/// Claims an outlet that was found.
+pub(super) fn take(
+    connection: &mut PgConnection,
+    raw: RawOutlet,
+    end: FeedEnd,
+    node: NodeId,
+    time: Duration,
+) -> Result<ClaimVerdict, Failure> {
+    let until = Value::Integer(millis(time.min(OutletRow::LONGEST_HOLD)));
     match judge(raw, end, node)? {
         Step::Take(claim) => {
-            let values = [Value::Integer(claim.epoch.0), Value::Integer(node.0), hold, Value::Text(name)];
+            let values =
+                [Value::Integer(claim.epoch.0), Value::Integer(node.0), until, Value::Text(&claim.name)];
             expect_rows("claiming an outlet", 1, execute::<Take, _>(connection, &values)?)?;
             Ok(ClaimVerdict::Claimed(claim))
         }
         Step::Leave => Ok(ClaimVerdict::Held),
-        Step::CountFromNow => {
+        Step::CountFromNow(name) => {
             let longest = Value::Integer(millis(OutletRow::LONGEST_HOLD));
-            execute::<CountFromNow, _>(connection, &[longest, Value::Text(name)])?;
+            execute::<CountFromNow, _>(connection, &[longest, Value::Text(&name)])?;
             Ok(ClaimVerdict::Held)
         }
         Step::Report(verdict) => Ok(verdict),
     }
+}
+
+/// Gives an outlet back.
+pub(super) fn release(connection: &mut PgConnection, claim: &Claim) -> Result<(), Failure> {
+    let values = [Value::Text(&claim.name), Value::Integer(claim.epoch.0)];
+    execute::<Release, _>(connection, &values)?;
+    Ok(())
 }
 
 fn advance(

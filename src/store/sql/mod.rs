@@ -14,6 +14,7 @@ mod reading;
 mod refused;
 mod statement;
 mod status;
+mod webhooks;
 
 pub(super) use access::{
     RawStoredToken, RawToken, StoredTokenColumns, TokenColumns, credential_columns, end_in_words,
@@ -43,4 +44,9 @@ pub(super) use refused::{
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};
 pub(super) use status::{
     CountColumns, KeySumColumns, NodeColumns, RawCounts, RawKeySum, RawNode, RawSum, SumColumns, status,
+};
+pub(super) use webhooks::{
+    CountWebhooks, DeleteOutlet, DeleteWebhook, Disable, Enable, InsertWebhook, NotInFeed, OutletAtTheEnd,
+    RawStoredWebhook, RawWebhook, ReplaceSecrets, SealedSecrets, SettleOutlet, StoredWebhookColumns,
+    WebhookColumns, stored_webhook, webhook_in_words, webhook_name,
 };

@@ -35,7 +35,7 @@ pub(in crate::store) enum Step {
     /// Another node holds it.
     Leave,
     /// Another node holds it for longer than any claim lasts, because the clock was set back: count its hold from now.
-    CountFromNow,
+    CountFromNow(String),
     /// Change nothing, and report this.
     Report(ClaimVerdict),
 }
@@ -48,7 +48,9 @@ pub(in crate::store) fn judge(raw: RawOutlet, end: FeedEnd, node: NodeId) -> Res
         return Ok(Step::Report(ClaimVerdict::NotInFeed(outlet.position)));
     }
     Ok(match outlet.holder {
-        Some(holder) if holder != node && remaining > Some(OutletRow::LONGEST_HOLD) => Step::CountFromNow,
+        Some(holder) if holder != node && remaining > Some(OutletRow::LONGEST_HOLD) => {
+            Step::CountFromNow(outlet.name)
+        }
         Some(holder) if holder != node => Step::Leave,
         _ => {
             Step::Take(Claim { name: outlet.name, epoch: outlet.epoch.next(), place: outlet.position.place })

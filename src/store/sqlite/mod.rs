@@ -31,6 +31,7 @@ mod store;
 mod tests;
 mod token_rows;
 mod transaction;
+mod webhooks;
 
 pub use errors::classify_message;
 pub(super) use limit::set_payload_limit;

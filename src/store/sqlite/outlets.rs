@@ -45,11 +45,7 @@ impl Outlets for SqliteStore {
 
     fn release_outlet(&self, claim: Claim) -> Result<(), StoreError> {
         // What if we die here? Other nodes wait until the time is over.
-        self.write_unsynced(|connection| {
-            let values = [Value::Text(&claim.name), Value::Integer(claim.epoch.0)];
-            execute::<Release, _>(connection, &values)?;
-            Ok(())
-        })
+        self.write_unsynced(|connection| release(connection, &claim))
     }
 
     fn outlets(&self) -> Result<Vec<OutletRow>, StoreError> {
@@ -68,11 +64,32 @@ fn claim(
     start: Place,
 ) -> Result<ClaimVerdict, Failure> {
     execute::<InsertOutlet, _>(connection, &[Value::Text(name), Value::Integer(start.0)])?;
-    let found: Option<RawOutlet> = row::<OneOutlet, _, _>(connection, &[Value::Text(name)])?;
+    let found = find(connection, name)?;
     expect_rows("claiming an outlet", 1, usize::from(found.is_some()))?;
-    let raw = found.expect("one was found");
+    let (raw, end) = found.expect("one was found");
+    take(connection, raw, end, node, time)
+}
+
+/// An outlet, which is locked from now on, and the end of the feed.
+pub(super) fn find(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<(RawOutlet, FeedEnd)>, Failure> {
+    let Some(raw) = row::<OneOutlet, RawOutlet, _>(connection, &[Value::Text(name)])? else {
+        return Ok(None);
+    };
     let (id, last): (Option<String>, i64) = row::<EndOfFeed, _, _>(connection, &[])?.unwrap_or_default();
-    let end = FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) };
+    Ok(Some((raw, FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) })))
+}
+
+/// Claims an outlet that was found.
+pub(super) fn take(
+    connection: &mut SqliteConnection,
+    raw: RawOutlet,
+    end: FeedEnd,
+    node: NodeId,
+    time: Duration,
+) -> Result<ClaimVerdict, Failure> {
     let until = after(time.min(OutletRow::LONGEST_HOLD));
     match judge(raw, end, node)? {
         Step::Take(claim) => {
@@ -80,19 +97,26 @@ fn claim(
                 Value::Integer(claim.epoch.0),
                 Value::Integer(node.0),
                 Value::Text(&until),
-                Value::Text(name),
+                Value::Text(&claim.name),
             ];
             expect_rows("claiming an outlet", 1, execute::<Take, _>(connection, &values)?)?;
             Ok(ClaimVerdict::Claimed(claim))
         }
         Step::Leave => Ok(ClaimVerdict::Held),
-        Step::CountFromNow => {
+        Step::CountFromNow(name) => {
             let longest = after(OutletRow::LONGEST_HOLD);
-            execute::<CountFromNow, _>(connection, &[Value::Text(&longest), Value::Text(name)])?;
+            execute::<CountFromNow, _>(connection, &[Value::Text(&longest), Value::Text(&name)])?;
             Ok(ClaimVerdict::Held)
         }
         Step::Report(verdict) => Ok(verdict),
     }
+}
+
+/// Gives an outlet back.
+pub(super) fn release(connection: &mut SqliteConnection, claim: &Claim) -> Result<(), Failure> {
+    let values = [Value::Text(&claim.name), Value::Integer(claim.epoch.0)];
+    execute::<Release, _>(connection, &values)?;
+    Ok(())
 }
 
 fn advance(

@@ -2,7 +2,7 @@
 
 use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
 
-use super::{barred::barred, errors::Failure, refused::CountRefused};
+use super::{barred::barred, errors::Failure, refused::CountRefused, webhooks};
 use crate::store::{
     Status,
     sql::{self, KeySumColumns, NodeColumns, RawKeySum, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
@@ -26,6 +26,7 @@ pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failur
     )?;
     let refused: Option<i64> = row::<CountRefused, _, _>(connection, &[Value::Integer(COUNTED_AT_MOST)])?;
     status.refused = refused.unwrap_or_default() as u64;
+    status.webhooks = webhooks::all(connection)?;
     Ok(status)
 }
 

@@ -3,6 +3,7 @@
 mod arrivals;
 mod method;
 mod outlets;
+mod webhooks;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -15,5 +15,6 @@ mod refused;
 mod sessions;
 mod state;
 mod store;
+mod webhooks;
 
 pub use store::MemoryStore;

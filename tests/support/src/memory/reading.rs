@@ -81,6 +81,7 @@ impl State {
         let mut status = Status {
             unbatched: self.above_frontier().count() as u64,
             nodes: self.node_rows(),
+            webhooks: self.webhook_rows(),
             refused: self.refused.len() as u64,
             ..Status::default()
         };

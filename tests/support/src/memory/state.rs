@@ -9,8 +9,9 @@ use super::access::Token;
 use signwave::{
     domain::{
         BatchId, BatchState, Epoch, KeyId, KeyMaterial, NodeId, Position, Reach, RecordId, RefusedId, Time,
+        WebhookName,
     },
-    store::{AuditRow, BatchRow, KeyRow, RefusedRow},
+    store::{AuditRow, BatchRow, KeyRow, RefusedRow, StoredWebhook},
 };
 
 /// The tables.
@@ -30,6 +31,7 @@ pub(super) struct State {
     /// Signed batches without a position.
     pub(super) unsequenced: BTreeSet<BatchId>,
     pub(super) outlets: BTreeMap<String, Outlet>,
+    pub(super) webhooks: BTreeMap<WebhookName, Webhook>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     /// Ids of nodes are never used twice.
     pub(super) last_node: i64,
@@ -53,6 +55,17 @@ pub(super) struct Outlet {
     pub(super) position: Position,
     pub(super) epoch: Epoch,
     pub(super) holder: Option<(NodeId, Duration)>,
+}
+
+#[derive(Clone)]
+pub(super) struct Webhook {
+    pub(super) stored: StoredWebhook,
+    pub(super) is_enabled: bool,
+    pub(super) reason: Option<String>,
+    pub(super) previous_until: Duration,
+    pub(super) retry_at: Option<Duration>,
+    pub(super) delivered_at: Option<Duration>,
+    pub(super) created_at: Duration,
 }
 
 #[derive(Clone)]

@@ -1,0 +1,5 @@
+//! Webhooks: whom the service tells of new signatures.
+
+mod body;
+pub mod change;
+pub mod list;
