@@ -14,7 +14,7 @@ use crate::{SOON, consumer::Consumer, place::Place};
 
 #[test]
 fn killed_at_random_moments_the_publisher_and_the_broker_lose_nothing_and_repeat_by_the_same_ids() {
-    let (kills, broker_kills) = (count("TEST_KILLS", 20), count("TEST_BROKER_KILLS", 1));
+    let (kills, broker_kills) = (count("TEST_KILLS", 10), count("TEST_BROKER_KILLS", 1));
     let (broker, mut random, place) = (OneBroker::take(), Random::new(), Place::postgres());
     let queue = "kills";
     declare(&broker.url(), queue);
