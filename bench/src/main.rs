@@ -154,7 +154,11 @@ fn product() -> Result<PathBuf> {
 }
 
 fn main() -> Result<()> {
-    env_logger::Builder::new().filter_level(LevelFilter::Info).init();
+    // A client of the broker tells each of its steps.
+    env_logger::Builder::new()
+        .filter_level(LevelFilter::Info)
+        .filter_module("tracing::span", LevelFilter::Off)
+        .init();
     Bench::parse().run()
 }
 

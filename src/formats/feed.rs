@@ -11,9 +11,8 @@ use crate::{
 
 /// How many batches are read at a time.
 const BATCHES: usize = 32;
-/// How many records are read at a time, at first and at most. What the visitor does not take is read again, so the number
-/// follows how many it takes.
-const FIRST: usize = 16;
+/// How many records are read at a time, at first and at most.
+const FIRST: u64 = 16;
 const MOST: usize = 1000;
 
 /// A reader at a position.
@@ -22,7 +21,8 @@ pub struct Reader {
     position: Position,
     /// Batches that were read, the first of them behind `position`.
     batches: VecDeque<FeedBatch>,
-    records: usize,
+    /// How many rows a visitor takes, as far as is known. What it does not take is read in vain.
+    takes: u64,
     fingerprints: Fingerprints,
 }
 
@@ -64,8 +64,8 @@ impl Reader {
     pub fn begin(store: &dyn Feed, after: Option<Position>) -> Result<Result<Self, Refusal>, StoreError> {
         let end = store.sequence()?;
         let position = after.unwrap_or(Position::start(end.feed));
-        let (batches, records) = (VecDeque::new(), FIRST);
-        let mut reader = Self { end, position, batches, records, fingerprints: Fingerprints::default() };
+        let (batches, takes) = (VecDeque::new(), FIRST);
+        let mut reader = Self { end, position, batches, takes, fingerprints: Fingerprints::default() };
         Ok(reader.check(store)?.map(|()| reader))
     }
 
@@ -135,24 +135,30 @@ impl Reader {
             let Some(next) = self.batches.pop_front() else {
                 return Err(missing(self.position.place).into());
             };
-            let visited = self.read_batch(store, &next, with_payload, visit);
+            let most = usize::try_from(self.takes - rows).unwrap_or(MOST).clamp(1, MOST);
+            let visited = self.read_batch(store, &next, most, with_payload, visit);
             if self.position.place != next.place {
                 self.batches.push_front(next);
             }
             let (taken, answer) = visited?;
             rows += taken;
             if answer == Visit::Enough {
+                self.takes = rows;
                 break;
+            }
+            if rows >= self.takes {
+                self.takes = 2 * rows;
             }
         }
         Ok(rows)
     }
 
-    /// Shows records of one batch. Returns how many were taken.
+    /// Shows at most so many records of one batch. Returns how many were taken.
     fn read_batch(
         &mut self,
         store: &dyn Reading,
         next: &FeedBatch,
+        most: usize,
         with_payload: bool,
         visit: &mut Visitor<'_>,
     ) -> Result<(u64, Visit), ReadError> {
@@ -161,7 +167,7 @@ impl Reader {
         let incomplete = || StoreError::Corrupt(format!("signatures of batch {} are missing", batch.id));
         let signed = self.fingerprints.signed(store, batch)?.ok_or_else(damaged)?;
         let ids = batch.records.iter().skip(usize::try_from(self.position.records).unwrap_or(usize::MAX));
-        let records: Runs = ids.take(self.records).collect();
+        let records: Runs = ids.take(most).collect();
         let (mut left, mut taken, mut answer) = (records.iter().peekable(), 0, Ok(Visit::GoOn));
         let position = &mut self.position;
         store.read_signed(&records, &mut |row| {
@@ -191,8 +197,6 @@ impl Reader {
         if answer == Visit::GoOn && taken < records.len() {
             return Err(incomplete().into());
         }
-        let is_full = answer == Visit::Enough;
-        self.records = if is_full { (taken.max(1) as usize).min(MOST) } else { (2 * self.records).min(MOST) };
         Ok((taken, answer))
     }
 
