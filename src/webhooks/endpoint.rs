@@ -41,10 +41,12 @@ pub enum EndpointError {
     #[error("an address cannot have a part behind '#', because that is never sent")]
     HasFragment,
     /// It is http, and must not be internal.
-    #[error("an address begins with https://, unless it may be internal")]
+    #[error("an address begins with https://: only 'signwave webhooks add --allow-internal' takes http://")]
     NotHttps,
     /// It is internal, and must not be.
-    #[error("the address leads to {0}, which is internal: allow that only for a server that you know")]
+    #[error(
+        "the address leads to {0}, which is internal: only 'signwave webhooks add --allow-internal' takes such an address"
+    )]
     Internal(IpAddr),
     /// Its name cannot be resolved.
     #[error("the name of the server cannot be resolved: {0}")]
