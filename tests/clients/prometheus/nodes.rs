@@ -15,6 +15,9 @@ use crate::service::Service;
 /// How many keys there are. Two of them cannot be opened.
 pub const KEYS: u32 = 8;
 
+/// No broker is there.
+const NOWHERE_TO_PUBLISH: &str = "amqp://127.0.0.1:1/?queue=q";
+
 /// Requests for the status, which Prometheus has seen.
 const ASKED: &str = r#"sum(signwave_http_requests_total{route="/v1/status"})"#;
 
@@ -33,7 +36,9 @@ impl Nodes {
     pub fn start() -> Self {
         let batches = ["--batch-size", "100"];
         let admin = ["--admin-listen", "127.0.0.1:0"];
-        let service = Service::with_keys(&KEYS.to_string(), &[batches, admin].concat());
+        let publish = ["--publish", NOWHERE_TO_PUBLISH];
+        let service = Service::with_keys(&KEYS.to_string(), &[batches, admin, publish].concat());
+        service.run(&["webhooks", "add", "https://127.0.0.1:1/", "--allow-internal", "--name", "nowhere"]);
         exchange_two_keys(&service.sandbox);
         server_certificate(&service.sandbox.path(""), "node-2");
         let second = service.another("second.log", &[&batches[..], &TLS].concat());
