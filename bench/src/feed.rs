@@ -13,14 +13,13 @@ use diesel::{Connection as _, PgConnection, connection::SimpleConnection as _};
 use signwave::{
     actors::{Mode, Parts},
     config::Settings,
-    domain::InsertVerdict,
-    store::{self, DatabaseUrl, NewRecord, OnConflict},
+    store::{self, DatabaseUrl},
 };
 
 use crate::{
     figure::{Figure, Goal},
     http::{Place, get, percentile},
-    lab::{Lab, Signers, Template, drain},
+    lab::{Lab, Signers, Template, drain, sign_one},
 };
 
 /// Nodes that sign one database.
@@ -107,7 +106,7 @@ pub fn readable(lab: &Lab) -> Result<Vec<Figure>> {
                 let read = (&waiting).read_to_string(&mut answer);
                 read.map(|_| (Instant::now(), answer))
             });
-            let committed = committed(&place)?;
+            let (_, committed) = sign_one(place.store())?;
             Ok((committed, reader.join().map_err(|_| anyhow!("the reader panicked"))??))
         })?;
         let position = row.split_once("\"position\":\"").and_then(|(_, rest)| rest.split_once('"'));
@@ -122,21 +121,6 @@ pub fn readable(lab: &Lab) -> Result<Vec<Figure>> {
         Figure::new("· p99", Some(Goal::AtMost(50.0)), vec![percentile(&times, 99)]),
         Figure::new("· all", None, times),
     ])
-}
-
-/// Adds a record, and returns when its signature was committed, or at most 0.2 ms later.
-fn committed(place: &Place) -> Result<Instant> {
-    let record = NewRecord { external_id: None, payload: b"feed" };
-    let inserted = place.store().insert_records(&[record], OnConflict::Stop)?;
-    let Some(InsertVerdict::Inserted(id)) = inserted.first().copied() else {
-        bail!("the record was not inserted")
-    };
-    let begun = Instant::now();
-    while place.store().batch_of(id)?.is_none() {
-        ensure!(begun.elapsed() < Duration::from_secs(10), "a record was not signed within 10 s");
-        thread::sleep(Duration::from_micros(200));
-    }
-    Ok(Instant::now())
 }
 
 /// All rows of the feed, by the command and by the API ÷ a SELECT of the same rows by the database's own client.

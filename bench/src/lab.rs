@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use signwave::{
     actors::{self, Counters, Ending, Mode, Parts},
     cli::raw::RawSpeed,
     config::Settings,
-    domain::{By, KeyLimits, KeyMaterial, Who},
+    domain::{By, InsertVerdict, KeyLimits, KeyMaterial, Who},
     signer::{Engine, Keyring, MasterKey, OpenSigner, generate, seal},
     store::{self, NewKey, NewRecord, OnConflict, Store},
 };
@@ -215,6 +215,22 @@ pub fn add_records(store: &dyn Store, first: u64, last: u64) -> Result<()> {
         store.insert_records(&records, OnConflict::Stop)?;
     }
     Ok(())
+}
+
+/// Adds a record to a database that a service signs, and waits for the signature. Returns when the record was there, and
+/// when the signature was, or at most 0.2 ms later.
+pub fn sign_one(store: &dyn Store) -> Result<(Instant, Instant)> {
+    let record = NewRecord { external_id: None, payload: b"latency" };
+    let verdicts = store.insert_records(&[record], OnConflict::Stop)?;
+    let inserted = Instant::now();
+    let Some(InsertVerdict::Inserted(id)) = verdicts.first().copied() else {
+        bail!("the record was not inserted")
+    };
+    while store.batch_of(id)?.is_none() {
+        ensure!(inserted.elapsed() < Duration::from_secs(10), "a record was not signed within 10 s");
+        thread::sleep(Duration::from_micros(200));
+    }
+    Ok((inserted, Instant::now()))
 }
 
 fn cpu_seconds() -> f64 {

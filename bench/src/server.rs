@@ -12,13 +12,12 @@ use diesel::{Connection as _, PgConnection, connection::SimpleConnection as _};
 use signwave::{
     actors::{self, Mode, Parts, Stop},
     config::{Roles, Settings},
-    domain::InsertVerdict,
-    store::{self, DatabaseUrl, NewRecord, OnConflict, Store},
+    store::{self, DatabaseUrl, Store},
 };
 
 use crate::{
     figure::{Figure, Goal},
-    lab::{Lab, Signers, Template, add_records, drain},
+    lab::{Lab, Signers, Template, add_records, drain, sign_one},
     noop::NoopOpener,
     scratch::url_on,
 };
@@ -182,17 +181,8 @@ fn samples(store: &dyn Store) -> Result<Vec<f64>> {
     let mut times = Vec::with_capacity(SAMPLES);
     for _ in 0..SAMPLES {
         thread::sleep(Duration::from_millis(20));
-        let record = NewRecord { external_id: None, payload: b"latency" };
-        let inserted = store.insert_records(&[record], OnConflict::Stop)?;
-        let begun = Instant::now();
-        let Some(InsertVerdict::Inserted(id)) = inserted.first().copied() else {
-            bail!("the record was not inserted")
-        };
-        while store.batch_of(id)?.is_none() {
-            ensure!(begun.elapsed() < Duration::from_secs(10), "a record was not signed within 10 s");
-            thread::sleep(Duration::from_micros(200));
-        }
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        let (inserted, signed) = sign_one(store)?;
+        times.push((signed - inserted).as_secs_f64() * 1e3);
     }
     Ok(times)
 }

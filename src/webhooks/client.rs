@@ -1,4 +1,4 @@
-//! The client: sends one message over a connection of its own, and reads what the server answers.
+//! The client: sends one message over a separate connection, and reads what the server answers.
 
 use std::{
     sync::{Arc, OnceLock},

@@ -81,7 +81,7 @@ struct Point {
     signed: u64,
     /// The part of it for which the signing threads were signing: 1 is all of it. `null` where nothing is signed.
     busy: Option<f64>,
-    /// How many records of the database waited; `null` if nobody looked at the status then.
+    /// How many records of the database waited; `null` if the status was not read then.
     backlog: Option<u64>,
 }
 

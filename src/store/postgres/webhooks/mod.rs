@@ -24,8 +24,8 @@ use crate::{
 
 impl Webhooks for PostgresStore {
     fn add_webhook(&self, webhook: &NewWebhook, by: &By) -> Result<AddWebhookVerdict, StoreError> {
-        // What if we die here? The webhook is there with its outlet and its row of the log, or none is. Nobody has seen its
-        // secret.
+        // What if we die here? The webhook is there with its outlet and its row of the log, or none is. Its secret was
+        // not shown.
         self.write_in_turn(Turn::Audit, |connection| add(connection, webhook, by))
     }
 
@@ -49,7 +49,7 @@ impl Webhooks for PostgresStore {
         by: &By,
     ) -> Result<bool, StoreError> {
         let overlap = Value::Integer(millis(overlap));
-        // What if we die here? The secret has changed or it has not. Nobody has seen the new one: rotate again.
+        // What if we die here? The secret has changed or it has not. The new one was not shown: rotate again.
         self.write_in_turn(Turn::Audit, |connection| {
             let values = [overlap, Value::Blob(sealed_secret), Value::Text(name.as_str())];
             let rotated = execute::<Rotate, _>(connection, &values)? > 0;
