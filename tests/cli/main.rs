@@ -20,5 +20,6 @@ mod readme;
 mod rotate_master;
 mod settings;
 mod tamper;
+mod tamper_ledger;
 mod tokens;
 mod verify;
