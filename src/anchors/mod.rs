@@ -31,6 +31,7 @@
 mod anchor_file;
 mod anchors;
 mod check;
+mod claims;
 mod error;
 mod line;
 mod memory;
@@ -41,6 +42,7 @@ mod tail;
 
 pub use anchors::{Anchors, Missing};
 pub use check::{Expected, Pending, Permit, Standing};
+pub use claims::Claim;
 pub use error::AnchorError;
 pub use line::{Intended, IntendedBatch};
 pub use read::{Attempt, Outcome, Passage, Reader, read};

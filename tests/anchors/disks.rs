@@ -4,10 +4,12 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signwave::anchors::{self, AnchorError, Passage};
+use support::waiting::until;
 
 use crate::ledger::{Ledger, open, open_all};
 
@@ -87,6 +89,11 @@ fn commits_until_there_is_no_room_and_then_again() {
         }
     }
     assert!(ledger.receipts.len() > 20);
+    if filler.exists() {
+        let text = fs::read_to_string(&other).unwrap();
+        let told = text.lines().filter(|line| line.starts_with("X ")).count();
+        assert_eq!(told, failures, "the file that has room says that nothing came of it");
+    }
     assert_eq!(anchors.known(), [ledger.head()]);
     // A process that starts now, and one that starts when there is room, know the same.
     drop(anchors);
@@ -175,4 +182,24 @@ fn commits_although_calls_fail() {
     assert!(failures < 12, "some commits go through");
     drop(anchors);
     says_what_was_committed(&path, &ledger);
+}
+
+#[test]
+fn a_confirmation_is_synced_soon_though_nothing_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "exec strace -f -o trace -P \"$PWD/anchor\" -e trace=pwrite64,fdatasync $0";
+    assert!(passes(child(script, "commits_once_and_waits_for_a_sync", folder.path())));
+}
+
+#[test]
+#[ignore = "run by a_confirmation_is_synced_soon_though_nothing_follows"]
+fn commits_once_and_waits_for_a_sync() {
+    let folder = PathBuf::from(env::var_os(FOLDER).unwrap());
+    let anchors = open(&folder.join("anchor"));
+    Ledger::default().commit(&anchors, 1);
+    let is_synced = || {
+        let trace = fs::read_to_string(folder.join("trace")).unwrap();
+        trace.split_once("\"C 1\\n\"").is_some_and(|(_, rest)| rest.contains("fdatasync"))
+    };
+    until("the confirmation is synced", Duration::from_secs(30), is_synced);
 }

@@ -7,3 +7,4 @@ mod disks;
 mod ledger;
 mod protocol;
 mod reading;
+mod rewrites;

@@ -9,7 +9,10 @@ use std::{
     thread,
 };
 
-use signwave::anchors::{AnchorError, Anchors, Missing, Standing};
+use signwave::{
+    anchors::{AnchorError, Anchors, Missing, Standing},
+    domain::ledger::Hash,
+};
 
 use crate::ledger::{Ledger, open, open_all, origin};
 
@@ -176,6 +179,29 @@ fn what_others_committed_is_remembered_when_it_was_seen() {
     ledger.commit(&anchors, 1);
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().filter(|line| line.starts_with("S ")).count(), 3, "{text}");
+}
+
+#[test]
+fn in_the_course_of_commits_the_database_is_not_asked() {
+    let (_folder, path) = folder();
+    let (mut ledger, anchors) = (Ledger::of(4), open(&path));
+    for round in 0..9 {
+        let asked = |_| -> Result<Option<Hash>, u64> { Err(round) };
+        let Ok(Standing::Stands(permit)) = anchors.expected().compare(ledger.head(), asked) else {
+            panic!("it asked in round {round}")
+        };
+        ledger.timeline = round as u8; // so that no attempt is made twice
+        let receipts = ledger.next(1);
+        let pending = permit.intend(&receipts).unwrap();
+        match round % 3 {
+            0 => pending.rolled_back(),
+            1 => drop(pending),
+            _ => {
+                ledger.receipts.extend(receipts);
+                pending.committed();
+            }
+        }
+    }
 }
 
 #[test]
