@@ -10,6 +10,7 @@ mod fingerprint;
 mod ids;
 mod key;
 mod lease;
+pub mod ledger;
 mod limits;
 pub mod promises;
 mod refusal;

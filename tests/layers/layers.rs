@@ -63,7 +63,7 @@ const BELONGS_TO: [(&str, &[&str]); 16] = [
     ("r2d2", &["store"]),
     ("aws_lc_rs", &["signer"]),
     ("rsa", &["signer"]),
-    ("sha2", &["signer"]),
+    ("sha2", &["domain", "signer"]),
     ("signwave_lanes", &["signer"]),
     ("cryptoki", &["token_host"]),
     ("actix", &["actors", "http", "intake", "publishing", "webhooks"]),

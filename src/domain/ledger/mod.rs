@@ -1,0 +1,29 @@
+//! The ledger: an append-only log of what was committed, as a Merkle tree (RFC 6962, section 2.1) over SHA-256.
+//!
+//! - An [`Entry`] is one line of history: a batch was signed, a key was added or retired, a backup was accepted. Its text
+//!   is the data of a leaf, and the leaf with sequence number `n` has the index `n - 1`.
+//! - An [`Edge`] is all that is needed of a tree to append to it and to know its root.
+//! - A [`RecordsTree`] names the records of one batch, with their digests and signatures, in 32 bytes.
+//! - [`paths`] shows that a leaf is in a tree, and that one tree continues another.
+//! - A [`Checkpoint`] states the root at one size. It is published as the text of a [`Note`].
+//!
+//! This module hashes, but neither signs nor verifies signatures.
+
+mod checkpoint;
+mod edge;
+mod entry;
+mod hash;
+mod note;
+#[cfg(test)]
+mod oracle;
+mod origin;
+pub mod paths;
+mod records;
+
+pub use checkpoint::{BadCheckpoint, Checkpoint};
+pub use edge::{BadEdge, Edge};
+pub use entry::{BadEntry, BatchSigned, Entry, KeyChange, KeyChanged, Reason, Restored};
+pub use hash::{Hash, HashError, leaf_hash, node_hash};
+pub use note::{BadNote, BadVerifierKey, Note, NoteSignature, VerifierKey};
+pub use origin::{BadOrigin, LedgerId, Origin};
+pub use records::{RecordsTree, record_leaf};
