@@ -81,7 +81,7 @@ def parse(line):
             raise ValueError("its digest has a wrong length")
         return bundle
     except (LookupError, ValueError, TypeError, RecursionError) as error:
-        raise Flaw("form", "this is no bundle (%s: %s)" % (type(error).__name__, error)) from None
+        raise Flaw("form", "this is no bundle: %a" % error) from None
 
 
 def positive(text, limit=(1 << 63) - 1):

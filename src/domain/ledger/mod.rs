@@ -6,13 +6,16 @@
 //! - A [`RecordsTree`] names the records of one batch, with their digests and signatures, in 32 bytes.
 //! - [`paths`] shows that a leaf is in a tree, and that one tree continues another.
 //! - A [`Checkpoint`] states the root at one size. It is published as the text of a [`Note`].
+//! - A [`Bundle`] has all of this for one record. [`Levels`] makes its paths.
 //!
 //! This module hashes, but neither signs nor verifies signatures.
 
+mod bundle;
 mod checkpoint;
 mod edge;
 mod entry;
 mod hash;
+mod levels;
 mod note;
 #[cfg(test)]
 mod oracle;
@@ -20,10 +23,12 @@ mod origin;
 pub mod paths;
 mod records;
 
+pub use bundle::{Bundle, Inclusion};
 pub use checkpoint::{BadCheckpoint, Checkpoint};
 pub use edge::{BadEdge, Edge};
 pub use entry::{BadEntry, BatchSigned, Entry, KeyChange, KeyChanged, Reason, Restored};
 pub use hash::{Hash, HashError, leaf_hash, node_hash};
+pub use levels::Levels;
 pub use note::{BadNote, BadVerifierKey, Note, NoteSignature, VerifierKey};
 pub use origin::{BadOrigin, LedgerId, Origin};
 pub use records::{RecordsTree, record_leaf};

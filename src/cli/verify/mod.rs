@@ -1,4 +1,6 @@
-//! `signwave verify`: checks the database and prints the result.
+//! `signwave verify`: checks the database and prints the result, or checks bundles without one.
+
+mod bundle;
 
 use std::{
     io::{self, Write},
@@ -33,11 +35,17 @@ rights: records removed with their signatures, a batch signed again, changed ext
 the whole database replaced. To find these, compare the database with a copy kept elsewhere, such
 as exported signatures.
 
+With --bundle no database is read. A bundle is a signed record with its receipt and a checkpoint
+of the ledger ('export --as bundle'). It is compared with what you pin, so take the pins from a
+place that you trust. With --key alone nothing shows whose the checkpoint is. The names of records
+(external_id) are not part of what is proven.
+
 Examples:
   signwave verify
   signwave verify --record 17 --json
   signwave verify --verifier lanes     eight signatures at once, on processors with AVX-512 IFMA
-  signwave verify --verifier rsa       with another, independent implementation")]
+  signwave verify --verifier rsa       with another, independent implementation
+  signwave verify --bundle bundles.jsonl --ledger signwave/0123456789abcdef/1+01234567+AbCd..=")]
 pub struct Verify {
     /// Check this record only
     #[arg(long, value_name = "ID")]
@@ -48,11 +56,16 @@ pub struct Verify {
     /// The engine that verifies: aws-lc, lanes or rsa
     #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
     verifier: Engine,
+    #[command(flatten)]
+    bundles: bundle::Options,
 }
 
 impl Verify {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
+        if self.bundles.run(self.verifier)? {
+            return Ok(());
+        }
         let store = context.open_to_read()?.store;
         self.verifier.prepare()?;
         match self.record {
