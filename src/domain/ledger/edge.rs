@@ -1,6 +1,6 @@
 //! The right edge of a growing tree, known as its compact range.
 
-use super::{Hash, node_hash};
+use super::{Hash, Head, node_hash};
 
 /// All that is needed of a tree to append leaves and to know its root: the roots of its perfect subtrees, the largest
 /// first. There is one for each bit that is set in the tree's size.
@@ -41,6 +41,11 @@ impl Edge {
     /// How many leaves the tree has.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The size and the root.
+    pub fn head(&self) -> Head {
+        Head { size: self.size, root: self.root() }
     }
 
     /// Appends a leaf with this hash. It computes one node per leaf on average.

@@ -3,6 +3,7 @@
 //! - An [`Entry`] is one line of history: a batch was signed, a key was added or retired, a backup was accepted. Its text
 //!   is the data of a leaf, and the leaf with sequence number `n` has the index `n - 1`.
 //! - An [`Edge`] is all that is needed of a tree to append to it and to know its root.
+//! - A [`Receipt`] is an entry at its place, and a [`Head`] is the ledger up to there.
 //! - A [`RecordsTree`] names the records of one batch, with their digests and signatures, in 32 bytes.
 //! - [`paths`] shows that a leaf is in a tree, and that one tree continues another.
 //! - A [`Checkpoint`] states the root at one size. It is published as the text of a [`Note`].
@@ -16,11 +17,13 @@ mod edge;
 mod entry;
 mod hash;
 mod levels;
+mod head;
 mod note;
 #[cfg(test)]
 mod oracle;
 mod origin;
 pub mod paths;
+mod receipt;
 mod records;
 
 pub use bundle::{Bundle, Inclusion};
@@ -29,6 +32,8 @@ pub use edge::{BadEdge, Edge};
 pub use entry::{BadEntry, BatchSigned, Entry, KeyChange, KeyChanged, Reason, Restored};
 pub use hash::{Hash, HashError, leaf_hash, node_hash};
 pub use levels::Levels;
+pub use head::Head;
 pub use note::{BadNote, BadVerifierKey, Note, NoteSignature, VerifierKey};
 pub use origin::{BadOrigin, LedgerId, Origin};
+pub use receipt::Receipt;
 pub use records::{RecordsTree, record_leaf};

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use signed_note::{Signer, StandardSigner, StandardVerifier, VerifierList};
 use tlog_tiles::{HashReader, tlog::Error};
 
-use super::{Checkpoint, Edge, Hash, Note, VerifierKey, leaf_hash, node_hash, paths};
+use super::{Checkpoint, Edge, Hash, Head, Note, VerifierKey, leaf_hash, node_hash, paths};
 
 /// The data of leaves, as the tests of the reference implementation have them.
 pub const KNOWN_LEAVES: [&[u8]; 8] = [
@@ -113,17 +113,18 @@ proptest! {
         prop_assert!(!paths::verify_inclusion(leaf, index ^ 1, size, &included, root));
 
         let old_size = begin.index(leaves.len()) as u64 + 1;
-        let old = (old_size, self::root(&leaves[..old_size as usize]));
+        let old = Head { size: old_size, root: self::root(&leaves[..old_size as usize]) };
+        let new = Head { size, root };
         let continued = path(paths::consistency(old_size, size), &leaves);
         let same: Vec<_> = continued.iter().copied().map(theirs).collect();
         prop_assert_eq!(&tlog_tiles::prove_tree(size, old_size, &stored).unwrap(), &same);
-        tlog_tiles::check_tree(&same, size, theirs(root), old.0, theirs(old.1)).unwrap();
-        prop_assert!(paths::verify_consistency(old, (size, root), &continued));
+        tlog_tiles::check_tree(&same, size, theirs(root), old.size, theirs(old.root)).unwrap();
+        prop_assert!(paths::verify_consistency(old, new, &continued));
         let wrong = spoiled(&continued, at, how);
-        prop_assert!(!paths::verify_consistency(old, (size, root), &wrong));
-        let other = (old.0, leaf_hash(b"another"));
-        prop_assert!(!paths::verify_consistency(other, (size, root), &continued));
-        prop_assert!(!paths::verify_consistency(old, (size, other.1), &continued));
+        prop_assert!(!paths::verify_consistency(old, new, &wrong));
+        let other = |head| Head { root: leaf_hash(b"another"), ..head };
+        prop_assert!(!paths::verify_consistency(other(old), new, &continued));
+        prop_assert!(!paths::verify_consistency(old, other(new), &continued));
     }
 
     #[test]
@@ -135,7 +136,7 @@ proptest! {
         let record = tlog_tiles::check_record(&same, size, theirs(root), index, theirs(leaf));
         prop_assert_eq!(paths::verify_inclusion(leaf, index, size, &hashes, root), record.is_ok());
         let tree = tlog_tiles::check_tree(&same, size, theirs(root), old, theirs(root));
-        prop_assert_eq!(paths::verify_consistency((old, root), (size, root), &hashes), tree.is_ok());
+        prop_assert_eq!(paths::verify_consistency(Head { size: old, root }, Head { size, root }, &hashes), tree.is_ok());
     }
 }
 
@@ -146,12 +147,13 @@ fn a_path_ends_where_the_tree_ends() {
         (None, None, None)
     );
     assert_eq!((paths::inclusion(0, 1), paths::consistency(7, 7)), (Some(vec![]), Some(vec![])));
-    let (empty, root) = (Edge::default().root(), leaf_hash(b"root"));
+    let root = leaf_hash(b"root");
     assert_eq!(paths::consistency(0, 7), Some(vec![]));
-    assert!(paths::verify_consistency((0, empty), (7, root), &[]));
-    assert!(!paths::verify_consistency((0, root), (7, root), &[]));
-    assert!(!paths::verify_consistency((0, empty), (7, root), &[root]));
-    assert!(!paths::verify_consistency((8, root), (7, root), &[]));
+    let (begin, new) = (Edge::default().head(), Head { size: 7, root });
+    assert!(paths::verify_consistency(begin, new, &[]));
+    assert!(!paths::verify_consistency(Head { root, ..begin }, new, &[]));
+    assert!(!paths::verify_consistency(begin, new, &[root]));
+    assert!(!paths::verify_consistency(Head { size: 8, root }, new, &[]));
     let largest = paths::inclusion(u64::MAX - 1, u64::MAX).unwrap();
     assert_eq!(largest.len(), 63, "each perfect subtree to its left");
     assert!(!paths::verify_inclusion(root, u64::MAX - 1, u64::MAX, &[root; 64], root));

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Edge, Hash, node_hash};
+use super::{Edge, Hash, Head, node_hash};
 
 /// The ranges of leaf indexes whose roots are the path from the leaf at `index` to the root over `size` leaves, the
 /// lowest first; `None` if there is no such leaf.
@@ -75,31 +75,31 @@ pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, path: &[Hash], root: 
     last == 0 && hash == root
 }
 
-/// Whether `path` shows that the tree with `new.0` leaves and the root `new.1` begins with that of `old`.
-pub fn verify_consistency(old: (u64, Hash), new: (u64, Hash), path: &[Hash]) -> bool {
-    if old.0 == 0 || old.0 >= new.0 {
-        let continues = old == new || old.0 < new.0 && old.1 == Edge::default().root();
+/// Whether `path` shows that the tree with the head `new` begins with that of `old`.
+pub fn verify_consistency(old: Head, new: Head, path: &[Hash]) -> bool {
+    if old.size == 0 || old.size >= new.size {
+        let continues = old == new || old.size < new.size && old.root == Edge::default().root();
         return continues && path.is_empty();
     }
     // The largest subtree at the end of the old tree is where both begin. If it is all of the old tree, its root is known.
-    let whole = old.0.is_power_of_two().then_some(old.1);
+    let whole = old.size.is_power_of_two().then_some(old.root);
     let mut path = whole.iter().chain(path);
     let Some(first) = path.next() else { return false };
-    let begin = (old.0 - 1).trailing_ones();
-    let (mut at, mut last) = ((old.0 - 1) >> begin, (new.0 - 1) >> begin);
-    let (mut old_hash, mut new_hash) = (*first, *first);
+    let begin = (old.size - 1).trailing_ones();
+    let (mut at, mut last) = ((old.size - 1) >> begin, (new.size - 1) >> begin);
+    let (mut old_root, mut new_root) = (*first, *first);
     for beside in path {
         if last == 0 {
             return false;
         }
         if at % 2 == 1 || at == last {
-            (old_hash, new_hash) = (node_hash(*beside, old_hash), node_hash(*beside, new_hash));
+            (old_root, new_root) = (node_hash(*beside, old_root), node_hash(*beside, new_root));
             let alone = at.trailing_zeros();
             (at, last) = (at >> alone, last >> alone);
         } else {
-            new_hash = node_hash(new_hash, *beside);
+            new_root = node_hash(new_root, *beside);
         }
         (at, last) = (at >> 1, last >> 1);
     }
-    last == 0 && (old_hash, new_hash) == (old.1, new.1)
+    last == 0 && (old_root, new_root) == (old.root, new.root)
 }
