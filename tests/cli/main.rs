@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_keys;
 mod bad_system;
+mod bundles;
 mod certificates;
 mod custody;
 mod engines;

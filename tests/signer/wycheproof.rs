@@ -1,8 +1,14 @@
-//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS), through both engines: each is a
-//! trap that some library fell into.
+//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS), through all engines and the verifier of bundles
+//! in Python: each is a trap that some library fell into.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    process::{Command, Stdio},
+};
 
+use data_encoding::HEXLOWER;
 use pkcs8::{
     SubjectPublicKeyInfoRef,
     der::{Encode, asn1::BitStringRef},
@@ -16,19 +22,46 @@ use wycheproof::{HashFunction, Mgf, TestResult, rsa_pkcs1_verify, rsa_pss_verify
 
 /// How many vectors came to what.
 #[derive(Default)]
-struct Tally(BTreeMap<&'static str, usize>);
+struct Tally {
+    counts: BTreeMap<&'static str, usize>,
+    /// A line for each vector, as [`PYTHON`] reads it.
+    for_python: String,
+}
+
+/// Reads a key, a scheme, a digest, a signature and what is expected, and prints what is otherwise.
+const PYTHON: &str = "
+import sys
+from verify_bundle import is_signature, parse_key
+for line in sys.stdin:
+    spki, scheme, digest, signature, expected = line.split(' ')
+    n, e, _, _ = parse_key(bytes.fromhex(spki))
+    if is_signature(n, e, scheme, bytes.fromhex(digest), bytes.fromhex(signature)) != (expected == 'true\\n'):
+        print(line)
+";
 
 impl Tally {
     fn add(&mut self, count: usize, what: &'static str) {
-        *self.0.entry(what).or_default() += count;
+        *self.counts.entry(what).or_default() += count;
     }
 
     fn of(&self, what: &str) -> usize {
-        self.0.get(what).copied().unwrap_or(0)
+        self.counts.get(what).copied().unwrap_or(0)
+    }
+
+    /// Shows all vectors to the verifier in Python, which must judge them in the same way.
+    fn check_python(&self) {
+        let folder = tempfile::tempdir().unwrap();
+        let vectors = folder.path().join("vectors");
+        fs::write(&vectors, &self.for_python).unwrap();
+        let mut python = Command::new("python3");
+        python.args(["-c", PYTHON]).env("PYTHONPATH", support::root().join("packaging/bundle"));
+        let output = python.env("PYTHONDONTWRITEBYTECODE", "1").stdin(fs::File::open(vectors).unwrap());
+        let output = output.stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
     }
 
     fn print(&self, padding: &str) {
-        let counts: Vec<_> = self.0.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let counts: Vec<_> = self.counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
         println!("measured: {padding}: {}", counts.join(", "));
     }
 }
@@ -68,6 +101,9 @@ fn check(tally: &mut Tally, key: &[u8], scheme: Scheme, parameters: Parameters, 
             let verifies = verifier.verify(scheme, &digest, vector.signature);
             assert_eq!(verifies, expected, "{engine} {scheme}: {}, {:?}", vector.name, vector.result);
         }
+        let [spki, digest, signature] =
+            [key.spki(), digest.as_bytes(), vector.signature].map(|bytes| HEXLOWER.encode(bytes));
+        writeln!(tally.for_python, "{spki} {scheme} {digest} {signature} {expected}").unwrap();
         tally.add(1, what);
     }
 }
@@ -123,6 +159,7 @@ fn pkcs1_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PKCS#1 v1.5");
+    tally.check_python();
     // As many as the crate has now: none goes missing unnoticed.
     assert!(tally.of("valid") >= 84 && tally.of("invalid") >= 3005 && tally.of("acceptable, refused") >= 12);
 }
@@ -147,6 +184,7 @@ fn pss_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PSS");
+    tally.check_python();
     assert!(tally.of("valid") >= 775 && tally.of("invalid") >= 411);
     assert!(tally.of("valid with other parameters, refused") >= 755);
 }
