@@ -1,12 +1,7 @@
-//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS), through all engines and the verifier of bundles
-//! in Python: each is a trap that some library fell into.
+//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS), through all engines and the verifiers of
+//! bundles: each is a trap that some library fell into.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs, process::Command};
 
 use data_encoding::HEXLOWER;
 use pkcs8::{
@@ -24,19 +19,35 @@ use wycheproof::{HashFunction, Mgf, TestResult, rsa_pkcs1_verify, rsa_pss_verify
 #[derive(Default)]
 struct Tally {
     counts: BTreeMap<&'static str, usize>,
-    /// A line for each vector, as [`PYTHON`] reads it.
-    for_python: String,
+    /// A line for each vector, as [`PYTHON`] and [`PAGE`] read it.
+    for_bundles: String,
 }
 
 /// Reads a key, a scheme, a digest, a signature and what is expected, and prints what is otherwise.
-const PYTHON: &str = "
+const PYTHON: &str = r"
 import sys
 from verify_bundle import is_signature, parse_key
 for line in sys.stdin:
-    spki, scheme, digest, signature, expected = line.split(' ')
+    spki, scheme, digest, signature, expected = line.strip().split(' ')  # a signature can be empty
     n, e, _, _ = parse_key(bytes.fromhex(spki))
-    if is_signature(n, e, scheme, bytes.fromhex(digest), bytes.fromhex(signature)) != (expected == 'true\\n'):
+    verifies = is_signature(n, e, scheme, bytes.fromhex(digest), bytes.fromhex(signature))
+    if verifies != (expected == 'true'):
         print(line)
+";
+
+/// The same, with the script of the page. It ends before it looks for a document.
+const PAGE: &str = r"
+const fs = require('node:fs');
+const [script] = fs.readFileSync('verify.html', 'utf8').split('<script>')[1].split('// The page\n');
+const { parseKey, isSignature } = new Function(`${script}; return { parseKey, isSignature };`)();
+const bytes = (hex) => Uint8Array.from(Buffer.from(hex, 'hex'));
+(async () => {
+  for (const line of fs.readFileSync(0, 'utf8').trimEnd().split('\n')) {
+    const [spki, scheme, digest, signature, expected] = line.split(' ');
+    const verifies = await isSignature(await parseKey(bytes(spki)), scheme, bytes(digest), bytes(signature));
+    if (String(verifies) !== expected) console.log(line);
+  }
+})();
 ";
 
 impl Tally {
@@ -48,16 +59,17 @@ impl Tally {
         self.counts.get(what).copied().unwrap_or(0)
     }
 
-    /// Shows all vectors to the verifier in Python, which must judge them in the same way.
-    fn check_python(&self) {
+    /// Shows all vectors to the two verifiers of bundles that are not in Rust. They must judge them in the same way.
+    fn check_bundles(&self) {
         let folder = tempfile::tempdir().unwrap();
         let vectors = folder.path().join("vectors");
-        fs::write(&vectors, &self.for_python).unwrap();
-        let mut python = Command::new("python3");
-        python.args(["-c", PYTHON]).env("PYTHONPATH", support::root().join("packaging/bundle"));
-        let output = python.env("PYTHONDONTWRITEBYTECODE", "1").stdin(fs::File::open(vectors).unwrap());
-        let output = output.stderr(Stdio::inherit()).output().unwrap();
-        assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+        fs::write(&vectors, &self.for_bundles).unwrap();
+        for (program, option, code) in [("python3", "-Bc", PYTHON), ("node", "-e", PAGE)] {
+            let mut verifier = Command::new(program);
+            verifier.args([option, code]).current_dir(support::root().join("packaging/bundle"));
+            let output = verifier.stdin(fs::File::open(&vectors).unwrap()).output().unwrap();
+            assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+        }
     }
 
     fn print(&self, padding: &str) {
@@ -103,7 +115,7 @@ fn check(tally: &mut Tally, key: &[u8], scheme: Scheme, parameters: Parameters, 
         }
         let [spki, digest, signature] =
             [key.spki(), digest.as_bytes(), vector.signature].map(|bytes| HEXLOWER.encode(bytes));
-        writeln!(tally.for_python, "{spki} {scheme} {digest} {signature} {expected}").unwrap();
+        writeln!(tally.for_bundles, "{spki} {scheme} {digest} {signature} {expected}").unwrap();
         tally.add(1, what);
     }
 }
@@ -159,7 +171,7 @@ fn pkcs1_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PKCS#1 v1.5");
-    tally.check_python();
+    tally.check_bundles();
     // As many as the crate has now: none goes missing unnoticed.
     assert!(tally.of("valid") >= 84 && tally.of("invalid") >= 3005 && tally.of("acceptable, refused") >= 12);
 }
@@ -184,7 +196,7 @@ fn pss_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PSS");
-    tally.check_python();
+    tally.check_bundles();
     assert!(tally.of("valid") >= 775 && tally.of("invalid") >= 411);
     assert!(tally.of("valid with other parameters, refused") >= 755);
 }
