@@ -12,7 +12,7 @@ use super::messages::{
     Release, Remove, Renew, Sequence, Suspend, TakeInventory,
 };
 use crate::{
-    domain::{CommitVerdict, Digest, InsertVerdict, KeyState, NodeId, Outcome},
+    domain::{CommitVerdict, Contents, InsertVerdict, KeyState, Lease, NodeId, Outcome},
     signer,
     store::{
         Inventory, KeyStateVerdict, NewRecord, OpenedBatches, Reclaimed, RenewVerdict, Status, Store,
@@ -62,13 +62,13 @@ pub(super) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "panic without a message".to_owned())
 }
 
-/// Leases batches, then hashes their payloads. Only the digests are kept, so memory does not grow with payloads.
+/// Leases batches, then hashes their payloads.
 fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, StoreError> {
     let leases = store.lease(request.node, request.scheme, request.limit, &request.reach)?;
     let held: Vec<_> = leases.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     let hashed = leases.into_iter().map(|lease| {
-        let digests = digests(store, &lease)?;
-        Ok(Leased { lease, digests })
+        let contents = contents(store, &lease)?;
+        Ok(Leased { lease, contents })
     });
     // If we die here, the node is reclaimed with all its leases. If only reading fails, the leases are released.
     // If the release fails too, the node holds leases that it does not know, as when a reply is lost.
@@ -80,12 +80,13 @@ fn lease(store: &dyn Store, request: &LeaseBatches) -> Result<Vec<Leased>, Store
     })
 }
 
-fn digests(store: &dyn Store, lease: &crate::domain::Lease) -> Result<Vec<Digest>, StoreError> {
+fn contents(store: &dyn Store, lease: &Lease) -> Result<Contents, StoreError> {
     let algorithm = lease.scheme().digest();
-    let mut digests = Vec::with_capacity(usize::try_from(lease.records().len()).unwrap_or(0));
-    store
-        .read_payloads(lease.records(), &mut |_, payload| digests.push(signer::digest(algorithm, payload)))?;
-    Ok(digests)
+    let mut contents = Contents::with_capacity(usize::try_from(lease.records().len()).unwrap_or(0));
+    store.read_payloads(lease.records(), &mut |_, external_id, payload| {
+        contents.push(signer::digest(algorithm, payload), external_id);
+    })?;
+    Ok(contents)
 }
 
 fn insert(

@@ -79,17 +79,11 @@ async fn sign(key: KeyId, opened: Option<SigningKey>, tools: KeyTools, leased: L
             Err(error) => return (None, Err(error.into())),
         },
     };
-    let Leased { lease, digests } = leased;
+    let Leased { lease, contents } = leased;
     let (done, reply) = oneshot::channel();
     let permit = tools.standing.permit(lease.node(), tools.pools.shares().of(source.custody()));
-    tools.pools.submit(Job::new(source, lease.scheme(), digests, permit, done));
+    tools.pools.submit(Job::new(source, lease, contents, permit, done));
     let Done { key: opened, result } =
         reply.await.unwrap_or(Done { key: None, result: Err(SignFailed::Gone) });
-    let signed = result.and_then(|signatures| {
-        lease.signed(signatures).map_err(|wrong| SignFailed::WrongCount {
-            expected: wrong.lease.records().len(),
-            found: wrong.found,
-        })
-    });
-    (opened, signed)
+    (opened, result)
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::standing::Interrupted;
 use crate::{
     domain::{
-        BatchId, By, CommitVerdict, Digest, Epoch, InsertVerdict, KeyId, Lease, NodeId, Outcome, Reach,
+        BatchId, By, CommitVerdict, Contents, Epoch, InsertVerdict, KeyId, Lease, NodeId, Outcome, Reach,
         Scheme, SignedBatch,
     },
     signer::SignerError,
@@ -37,13 +37,13 @@ pub struct LeaseBatches {
     pub reach: Reach,
 }
 
-/// A lease with the digests of its records, in the order of `lease.records`.
+/// A lease with what its records are.
 #[derive(Debug)]
 pub struct Leased {
     /// The right to sign.
     pub lease: Lease,
     /// What to sign.
-    pub digests: Vec<Digest>,
+    pub contents: Contents,
 }
 
 /// To DbExecutor: store the signatures of a part of the batches in one transaction. The batches are shared, because

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     config::Checking,
-    domain::{Digest, Scheme, SignatureBuf, StoredKey},
+    domain::{Contents, Lease, SignatureBuf, SignedBatch, StoredKey, WrongCount},
     signer::{LANES, OpenSigner, SignerError},
 };
 
@@ -56,8 +56,8 @@ pub(super) enum KeySource {
 
 /// The batch to sign, and the progress of the work.
 struct Work {
-    scheme: Scheme,
-    digests: Vec<Digest>,
+    lease: Lease,
+    contents: Contents,
     permit: Permit,
     /// When it was handed to the threads.
     queued: Duration,
@@ -73,7 +73,7 @@ struct Work {
 /// The result of a job, with the key, unless the key could not be opened or its signer panicked.
 pub(super) struct Done {
     pub(super) key: Option<SigningKey>,
-    pub(super) result: Result<SignatureBuf, SignFailed>,
+    pub(super) result: Result<SignedBatch, SignFailed>,
 }
 
 impl SigningPool {
@@ -123,14 +123,14 @@ impl SigningPool {
 impl Job {
     pub(super) fn new(
         key: KeySource,
-        scheme: Scheme,
-        digests: Vec<Digest>,
+        lease: Lease,
+        contents: Contents,
         permit: Permit,
         done: oneshot::Sender<Done>,
     ) -> Self {
         let (queued, signatures) = (permit.now(), SignatureBuf::default());
         let (ticket, next, each, is_checked) = (None, 0, None, false);
-        let work = Work { scheme, digests, permit, queued, ticket, next, each, signatures, is_checked };
+        let work = Work { lease, contents, permit, queued, ticket, next, each, signatures, is_checked };
         Self { key, work, done }
     }
 
@@ -187,7 +187,7 @@ impl Job {
             (Some(key), Ok(false)) => Some(Self { key: KeySource::Ready(key), work, done }),
             (key, is_done) => {
                 // Sending fails only when the service has ended. The lease is reclaimed then.
-                drop(done.send(Done { key, result: is_done.map(|_| work.signatures) }));
+                drop(done.send(Done { key, result: is_done.and_then(|_| work.into_batch()) }));
                 None
             }
         }
@@ -206,14 +206,21 @@ impl Work {
         }
     }
 
+    /// The batch with its signatures. Their records root is made here, on the thread that signed.
+    fn into_batch(self) -> Result<SignedBatch, SignFailed> {
+        self.lease.signed(&self.contents, self.signatures).map_err(|WrongCount { lease, found }| {
+            SignFailed::WrongCount { expected: lease.records().len(), found }
+        })
+    }
+
     /// Whether all signatures are made.
     fn is_signed(&self) -> bool {
-        self.next == self.digests.len()
+        self.next == self.contents.digests().len()
     }
 
     /// Checks the whole batch after the last group, so that the checked signatures are the ones that will be stored.
     fn check(&mut self, key: &SigningKey) -> Result<(), SignFailed> {
-        key.check(self.scheme, &self.digests, &self.signatures, &self.permit)?;
+        key.check(self.lease.scheme(), self.contents.digests(), &self.signatures, &self.permit)?;
         self.is_checked = true;
         Ok(())
     }
@@ -222,12 +229,12 @@ impl Work {
     fn sign_group(&mut self, key: &mut SigningKey) -> Result<(), SignFailed> {
         if self.next == 0 {
             self.permit.may_start()?;
-            self.ticket = Some(self.permit.begin(self.digests.len(), self.queued));
-            self.signatures = SignatureBuf::with_capacity(key.modulus_len(), self.digests.len());
+            self.ticket = Some(self.permit.begin(self.contents.digests().len(), self.queued));
+            self.signatures = SignatureBuf::with_capacity(key.modulus_len(), self.contents.digests().len());
         }
         self.permit.may_continue()?;
         let end = self.end_of_group();
-        key.sign(self.scheme, &self.digests[self.next..end], &mut self.signatures)?;
+        key.sign(self.lease.scheme(), &self.contents.digests()[self.next..end], &mut self.signatures)?;
         self.next = end;
         let each = self.ticket.as_ref().and_then(|ticket| self.permit.note(ticket, end));
         self.each = each.filter(|each| !each.is_zero()).or(self.each);
@@ -244,7 +251,7 @@ impl Work {
             }
             None => false,
         };
-        self.digests.len().min(self.next + if is_slow { 1 } else { SIGNED_AT_A_TIME })
+        self.contents.digests().len().min(self.next + if is_slow { 1 } else { SIGNED_AT_A_TIME })
     }
 }
 

@@ -1,17 +1,18 @@
 //! Checks every batch, page by page: the rows here, the records on other threads.
 
-use std::{panic::resume_unwind, sync::Arc, thread};
+use std::{collections::HashMap, panic::resume_unwind, sync::Arc, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{
     Problem,
     scan::Scan,
-    signatures::{Piece, check_piece},
+    signatures::{Checking, Piece, check_piece},
 };
 use crate::{
     domain::{
         BatchId, BatchState, Runs,
+        ledger::Hash,
         promises::{Batches, Breach},
     },
     signer::LANES,
@@ -22,9 +23,9 @@ use crate::{
 const PAGE: usize = 500;
 /// How many ids are tried one by one where batches cannot be read, before the check gives up on the rest.
 const STEPS: usize = 10_000;
-/// Records that one thread checks at a time: enough to hide the cost of the queue, few enough to spread evenly, and whole
-/// groups of signatures.
-const PIECE: usize = 63 * LANES;
+/// Records that one thread checks at a time: enough to hide the cost of the queue, few enough to spread evenly, whole groups
+/// of signatures, and a power of two.
+pub(super) const PIECE: usize = 64 * LANES;
 
 impl Scan<'_> {
     /// Reads all batches and checks their records on `threads` threads. Returns how many signatures verified.
@@ -63,14 +64,27 @@ impl Scan<'_> {
                 page => page?,
             };
             let Some(last) = page.last() else { return Ok(()) };
+            let roots = self.records_roots(BatchId(after.0 + 1), last.id)?;
             after = last.id;
             for batch in page {
                 self.check_row(batches, &batch)?;
                 let is_readable = batch.records.len() <= BatchRow::MAX_RECORDS as u64;
-                if is_readable && self.hand_out(batch, &to_threads).is_err() {
+                let receipt = roots.get(&batch.id).copied().filter(|_| batch.state == BatchState::Signed);
+                if is_readable && self.hand_out(Checking::new(batch, receipt), &to_threads).is_err() {
                     return Ok(()); // every thread has failed and reports its error
                 }
             }
+        }
+    }
+
+    /// The roots of these batches in their receipts, which are read after the batches.
+    fn records_roots(&self, first: BatchId, last: BatchId) -> Result<HashMap<BatchId, Hash>, StoreError> {
+        match self.store.records_roots(first, last) {
+            Err(StoreError::Corrupt(reason)) => {
+                self.findings.add(Problem::Unreadable { what: "a receipt".to_owned(), reason });
+                Ok(HashMap::new())
+            }
+            roots => Ok(roots?.into_iter().collect()),
         }
     }
 
@@ -93,18 +107,17 @@ impl Scan<'_> {
 
     fn hand_out(
         &self,
-        batch: BatchRow,
+        batch: Checking,
         to_threads: &Sender<Piece>,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let batch = Arc::new(batch);
-        let mut ids = batch.records.iter();
-        loop {
+        let mut ids = batch.row().records.iter();
+        let pieces = batch.row().records.len().div_ceil(PIECE as u64) as usize;
+        for nth in 0..pieces {
             let records: Runs = ids.by_ref().take(PIECE).collect();
-            if records.is_empty() {
-                return Ok(());
-            }
-            to_threads.send(Piece { batch: Arc::clone(&batch), records })?;
+            to_threads.send(Piece { batch: Arc::clone(&batch), place: (nth, pieces), records })?;
         }
+        Ok(())
     }
 
     /// Reads a page one by one, because one of its batches cannot be read, and reports the unreadable batch.
@@ -143,8 +156,11 @@ mod tests {
         *,
     };
     use crate::{
-        domain::{By, Fingerprint, KeyLimits, KeyMaterial, NodeId, Reach, Scheme, SignatureBuf, Who},
-        signer::Engine,
+        domain::{
+            By, Contents, DigestAlgorithm, Fingerprint, KeyLimits, KeyMaterial, NodeId, Reach, Scheme,
+            SignatureBuf, Who,
+        },
+        signer::{self, Engine},
         store::{self, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, Store},
     };
 
@@ -170,13 +186,20 @@ mod tests {
         (folder, store, node)
     }
 
+    /// As many digests of nothing.
+    fn contents(count: usize) -> Contents {
+        let mut contents = Contents::default();
+        (0..count).for_each(|_| contents.push(signer::digest(DigestAlgorithm::Sha256, b""), None));
+        contents
+    }
+
     #[test]
     fn a_key_that_is_missing_is_named_once_for_a_batch_of_any_size() {
         let (_folder, store, node) = store(2 * PIECE + 1, 2 * PIECE + 1);
         let lease = store.lease(node, Scheme::Ps256, 1, &Reach::default()).unwrap().remove(0);
         let mut signatures = SignatureBuf::with_capacity(256, 2 * PIECE + 1);
         (0..2 * PIECE + 1).for_each(|_| _ = signatures.push_zeroed());
-        store.commit(&[lease.signed(signatures).unwrap()]).unwrap();
+        store.commit(&[lease.signed(&contents(2 * PIECE + 1), signatures).unwrap()]).unwrap();
         let report = super::super::check_all(&*store, Engine::default(), 2, &|_| {}).unwrap();
         let is_no_key = |problem: &&Problem| matches!(problem, Problem::Broken(Breach::NoKey { .. }));
         assert_eq!(report.problems.iter().filter(is_no_key).count(), 1, "{:?}", report.problems);
@@ -191,7 +214,7 @@ mod tests {
         let first_row = store.batches(BatchId(0), 1).unwrap().remove(0);
         let mut signatures = SignatureBuf::with_capacity(256, 1);
         signatures.push_zeroed();
-        store.commit(&[first.signed(signatures).unwrap()]).unwrap();
+        store.commit(&[first.signed(&contents(1), signatures).unwrap()]).unwrap();
         lease();
         let second_row = store.batches(BatchId(1), 1).unwrap().remove(0);
         assert_eq!((first_row.state, first_row.key), (second_row.state, second_row.key));

@@ -6,6 +6,7 @@ use super::keys::VerifyingKey;
 use crate::{
     domain::{
         BatchId, Digest, RecordId, Scheme,
+        ledger::{Edge, Hash, name_hash, record_leaf},
         promises::{Invalid, Records},
     },
     signer::{LANES, digest},
@@ -18,6 +19,8 @@ pub(super) struct Group<'a> {
     rows: Vec<Row>,
     /// The signatures of the rows, one after the other.
     bytes: Vec<u8>,
+    /// The tree over all records so far; `None` after one that makes no leaf.
+    tree: Option<Edge>,
 }
 
 /// A record without its payload.
@@ -31,13 +34,20 @@ struct Row {
 impl<'a> Group<'a> {
     /// An empty group. Without a key no signature is verified.
     pub(super) fn new(key: Option<(&'a VerifyingKey, Scheme)>) -> Self {
-        Self { key, rows: Vec::with_capacity(LANES), bytes: Vec::new() }
+        Self { key, rows: Vec::with_capacity(LANES), bytes: Vec::new(), tree: Some(Edge::default()) }
     }
 
     /// Adds the next record, and judges the group when it is full.
     pub(super) fn add(&mut self, row: SignedRow<'_>, records: &mut Records<'_>) {
         let key = self.key.filter(|_| row.signature.is_some());
         let digest = key.map(|(_, scheme)| digest(scheme.digest(), row.payload));
+        let leaf = digest.zip(row.signature).map(|(digest, (_, value))| {
+            record_leaf(row.record, &digest, row.external_id.map(name_hash), value)
+        });
+        self.tree = self.tree.take().zip(leaf).map(|(mut tree, leaf)| {
+            tree.push(leaf);
+            tree
+        });
         let signature = row.signature.map(|(batch, value)| {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(value);
@@ -60,6 +70,11 @@ impl<'a> Group<'a> {
         }
         self.bytes = bytes;
         self.bytes.clear();
+    }
+
+    /// The root of the tree over all records that were added, if they are `count` and each has a signature.
+    pub(super) fn root(&self, count: u64) -> Option<Hash> {
+        self.tree.as_ref().filter(|tree| tree.size() == count).map(Edge::root)
     }
 
     /// A verdict for each row with a digest.

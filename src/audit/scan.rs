@@ -3,12 +3,12 @@
 use super::{findings::Findings, keys::VerifyingKeys};
 use crate::{
     domain::BatchId,
-    store::{BatchRow, Reading, StoreError},
+    store::{Audit, BatchRow, StoreError},
 };
 
 /// A check that is under way.
 pub(super) struct Scan<'a> {
-    pub(super) store: &'a dyn Reading,
+    pub(super) store: &'a dyn Audit,
     pub(super) keys: &'a VerifyingKeys<'a>,
     pub(super) findings: &'a Findings,
     pub(super) progress: &'a (dyn Fn(u64) + Sync),

@@ -63,7 +63,9 @@ pub fn outcomes(sent: &[(BatchId, Epoch)], found: &HashMap<BatchId, Holding>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{KeyId, OpenBatch, RecordId, Scheme, SignatureBuf};
+    use crate::domain::{
+        Contents, Digest, DigestAlgorithm, KeyId, OpenBatch, RecordId, Scheme, SignatureBuf,
+    };
 
     const NODE: NodeId = NodeId(7);
 
@@ -73,7 +75,9 @@ mod tests {
         let open = OpenBatch { id: BatchId(batch), epoch: Epoch(epoch - 1), records };
         let mut signatures = SignatureBuf::with_capacity(1, 1);
         signatures.push_zeroed();
-        open.lease(KeyId(1), NODE, Scheme::Rs256).signed(signatures).unwrap()
+        let mut contents = Contents::default();
+        contents.push(Digest::new(DigestAlgorithm::Sha256, &[0; 32]).unwrap(), None);
+        open.lease(KeyId(1), NODE, Scheme::Rs256).signed(&contents, signatures).unwrap()
     }
 
     fn leased(epoch: i64, node: NodeId) -> Holding {

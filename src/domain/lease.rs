@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{BatchId, Epoch, KeyId, NodeId, RecordId, Runs, Scheme};
+use super::{
+    BatchId, Digest, Epoch, KeyId, NodeId, RecordId, Runs, Scheme,
+    ledger::{Hash, RecordsTree, name_hash},
+};
 
 /// A batch that waits for a key, as its row says.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,17 +67,47 @@ impl Lease {
         &self.records
     }
 
-    /// Turns the lease into a signed batch, ready to be committed.
+    /// Turns the lease into a signed batch, ready to be committed. `contents` are what was signed.
     ///
     /// # Errors
     /// Returns the lease, to be released, unless there is exactly one signature per record.
-    pub fn signed(self, signatures: SignatureBuf) -> Result<SignedBatch, WrongCount> {
+    pub fn signed(self, contents: &Contents, signatures: SignatureBuf) -> Result<SignedBatch, WrongCount> {
         let (expected, found) = (self.records.len(), signatures.len() as u64);
-        if expected == found {
-            Ok(SignedBatch { lease: self, signatures })
-        } else {
-            Err(WrongCount { lease: Box::new(self), found })
+        if expected != found || expected != contents.digests.len() as u64 {
+            return Err(WrongCount { lease: Box::new(self), found });
         }
+        let mut tree = RecordsTree::default();
+        let contents = contents.digests.iter().zip(&contents.names);
+        for ((record, (digest, name)), signature) in self.records.iter().zip(contents).zip(signatures.iter())
+        {
+            tree.add(record, digest, *name, signature);
+        }
+        Ok(SignedBatch { lease: self, signatures, root: tree.root() })
+    }
+}
+
+/// What the records of a batch are, in the order of their ids, as hashes: so memory does not grow with payloads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    digests: Vec<Digest>,
+    names: Vec<Option<Hash>>,
+}
+
+impl Contents {
+    /// None, with room for those of `count` records.
+    pub fn with_capacity(count: usize) -> Self {
+        Self { digests: Vec::with_capacity(count), names: Vec::with_capacity(count) }
+    }
+
+    /// Adds the next record: the digest of its payload, and its name.
+    pub fn push(&mut self, digest: Digest, external_id: Option<&str>) {
+        self.digests.push(digest);
+        self.names.push(external_id.map(name_hash));
+    }
+
+    /// The digests of the payloads: what is signed.
+    pub fn digests(&self) -> &[Digest] {
+        &self.digests
     }
 }
 
@@ -95,12 +128,18 @@ pub struct WrongCount {
 pub struct SignedBatch {
     lease: Lease,
     signatures: SignatureBuf,
+    root: Hash,
 }
 
 impl SignedBatch {
     /// The lease under which it was signed.
     pub fn lease(&self) -> &Lease {
         &self.lease
+    }
+
+    /// The root of the tree over its records: see [`RecordsTree`].
+    pub fn root(&self) -> Hash {
+        self.root
     }
 
     /// Each record with its signature, in id order.

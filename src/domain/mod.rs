@@ -33,7 +33,7 @@ pub use ids::{AuditId, BatchId, Epoch, KeyId, NodeId, RecordId, RefusedId};
 pub use key::{
     ContradictoryCustody, IdleKey, IdleKeys, KeyMaterial, KeyState, KeyUse, StoredKey, UnknownKeyState,
 };
-pub use lease::{Lease, OpenBatch, SignatureBuf, SignedBatch, WrongCount};
+pub use lease::{Contents, Lease, OpenBatch, SignatureBuf, SignedBatch, WrongCount};
 pub use limits::{
     Barred, KeyLimits, LimitChange, LimitRefusal, MaxSignatures, MaxSignaturesError, UnknownBarred,
 };

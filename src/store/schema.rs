@@ -63,6 +63,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    ledger (id) {
+        id -> Text,
+        incarnation -> BigInt,
+        size -> BigInt,
+        edge -> Binary,
+        halted -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     node (id) {
         id -> BigInt,
         name -> Text,
@@ -81,6 +91,16 @@ diesel::table! {
         epoch -> BigInt,
         holder -> Nullable<BigInt>,
         held_until -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    receipt (seq) {
+        seq -> BigInt,
+        batch_id -> Nullable<BigInt>,
+        root -> Nullable<Binary>,
+        entry -> Nullable<Text>,
+        head -> Binary,
     }
 }
 
@@ -157,6 +177,7 @@ diesel::table! {
 diesel::joinable!(batch -> node (node_id));
 diesel::joinable!(batch -> signing_key (key_id));
 diesel::joinable!(feed -> batch (batch_id));
+diesel::joinable!(receipt -> batch (batch_id));
 diesel::joinable!(signature -> batch (batch_id));
 diesel::joinable!(signature -> record (record_id));
 
@@ -166,8 +187,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     batch,
     feed,
     feed_identity,
+    ledger,
     node,
     outlet,
+    receipt,
     record,
     refused,
     signature,

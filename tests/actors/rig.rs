@@ -28,8 +28,8 @@ use signwave::{
     },
     config::{Roles, Settings},
     domain::{
-        BatchId, BatchState, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyLimits, KeyMaterial, NodeId,
-        OpenBatch, RecordId, Scheme,
+        BatchId, BatchState, Contents, DigestAlgorithm, Epoch, Fingerprint, KeyId, KeyLimits, KeyMaterial,
+        NodeId, OpenBatch, RecordId, Scheme,
     },
     signer,
     store::{Audit, KeyPool, Listener, NewKey, Nodes, Reading},
@@ -215,8 +215,9 @@ impl Rig {
         let records = [RecordId(batch)].into_iter().collect();
         let open = OpenBatch { id: BatchId(batch), epoch: Epoch(0), records };
         let lease = open.lease(KeyId(1), NodeId(1), Scheme::Ps256);
-        let digests = vec![signer::digest(lease.scheme().digest(), &batch.to_be_bytes())];
-        Sign(Leased { lease, digests })
+        let mut contents = Contents::default();
+        contents.push(signer::digest(lease.scheme().digest(), &batch.to_be_bytes()), None);
+        Sign(Leased { lease, contents })
     }
 
     /// Another node comes to a database whose node 1 seems dead.

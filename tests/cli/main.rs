@@ -21,5 +21,6 @@ mod readme;
 mod rotate_master;
 mod settings;
 mod tamper;
+mod tamper_ledger;
 mod tokens;
 mod verify;

@@ -79,7 +79,7 @@ pub fn gaps_in_ids_become_runs(tested: &TestedStore) {
     assert_eq!(open_all(&*tested.store, 3), 1);
     assert_eq!(runs(tested)[2], "13");
     let mut shown = Vec::new();
-    tested.store.read_payloads(&"5,9,12".parse().unwrap(), &mut |id, _| shown.push(id.0)).unwrap();
+    tested.store.read_payloads(&"5,9,12".parse().unwrap(), &mut |id, _, _| shown.push(id.0)).unwrap();
     assert_eq!(shown, [5, 9, 12]);
 }
 

@@ -52,7 +52,7 @@ pub fn a_conflict_ends_the_insert_and_what_came_before_it_is_stored(tested: &Tes
     );
     assert_eq!(store.counts().unwrap().records, 2);
     let mut shown = Vec::new();
-    store.read_payloads(&"1-2".parse().unwrap(), &mut |_, payload| shown.push(payload.to_vec())).unwrap();
+    store.read_payloads(&"1-2".parse().unwrap(), &mut |_, _, payload| shown.push(payload.to_vec())).unwrap();
     assert_eq!(shown, [b"1", b"2"], "nothing was overwritten");
     let both = store.insert_records(&[named("a", b"1"), named("a", b"other")], OnConflict::Stop).unwrap();
     let there = InsertVerdict::AlreadyThere(RecordId(1));
@@ -85,7 +85,7 @@ pub fn a_conflict_does_not_end_the_insert_if_the_caller_wants_the_rest(tested: &
         ]
     );
     let mut shown = Vec::new();
-    store.read_payloads(&"1-4".parse().unwrap(), &mut |_, payload| shown.push(payload.to_vec())).unwrap();
+    store.read_payloads(&"1-4".parse().unwrap(), &mut |_, _, payload| shown.push(payload.to_vec())).unwrap();
     assert_eq!(shown, [b"1", b"2", b"3", b"4"], "nothing was overwritten");
 }
 
@@ -96,13 +96,13 @@ pub fn payloads_are_read_byte_for_byte_in_order(tested: &TestedStore) {
     store.insert_records(&records, OnConflict::Stop).unwrap();
     let mut shown = Vec::new();
     store
-        .read_payloads(&"1-5".parse().unwrap(), &mut |id, payload| shown.push((id, payload.to_vec())))
+        .read_payloads(&"1-5".parse().unwrap(), &mut |id, _, payload| shown.push((id, payload.to_vec())))
         .unwrap();
     let expected = payloads.iter().zip(1..).map(|(payload, id)| (RecordId(id), payload.to_vec()));
     assert_eq!(shown, expected.collect::<Vec<_>>());
     shown.clear();
     store
-        .read_payloads(&"2,4-5".parse().unwrap(), &mut |id, payload| shown.push((id, payload.to_vec())))
+        .read_payloads(&"2,4-5".parse().unwrap(), &mut |id, _, payload| shown.push((id, payload.to_vec())))
         .unwrap();
     assert_eq!(shown.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2, 4, 5]);
 }
@@ -112,10 +112,10 @@ pub fn reading_a_payload_that_is_missing_is_an_error(tested: &TestedStore) {
     add_records(store, 3);
     tested.insert_at(6).unwrap();
     for records in ["4", "1-4", "5-6", "1-3,5", "6-7"] {
-        let result = store.read_payloads(&records.parse().unwrap(), &mut |_, _| ());
+        let result = store.read_payloads(&records.parse().unwrap(), &mut |_, _, _| ());
         assert!(matches!(result, Err(StoreError::Corrupt(_))), "{records}: {result:?}");
     }
-    store.read_payloads(&Runs::default(), &mut |_, _| panic!("no record")).unwrap();
+    store.read_payloads(&Runs::default(), &mut |_, _, _| panic!("no record")).unwrap();
 }
 
 pub fn unsigned_records_are_shown_without_a_signature(tested: &TestedStore) {

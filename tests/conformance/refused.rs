@@ -114,7 +114,7 @@ pub fn a_refused_message_becomes_a_record_when_its_name_is_mended(tested: &Teste
     assert_eq!(retry(conflict, RetryName::Kept), RetryVerdict::NotThere);
     assert_eq!((all(store).len(), store.status().unwrap().refused), (0, 0));
     let mut shown = Vec::new();
-    store.read_payloads(&"1-3".parse().unwrap(), &mut |_, payload| shown.push(payload.to_vec())).unwrap();
+    store.read_payloads(&"1-3".parse().unwrap(), &mut |_, _, payload| shown.push(payload.to_vec())).unwrap();
     assert_eq!(shown, [b"1", b"2", b"3"]);
     take_in(store, &[named("a", b"2")]);
     assert_eq!(retry(first(store), RetryName::New("a-2")), RetryVerdict::Stored(RecordId(2)), "it is there");

@@ -15,7 +15,7 @@ use signwave::{
 
 use support::{
     promises::{Promises, Signed},
-    store::{by, copy, new_key},
+    store::{by, contents, copy, new_key},
     tested_store::TestedStore,
 };
 
@@ -312,7 +312,7 @@ fn sign(lease: &Lease, attempt: u8) -> SignedBatch {
         signature[..32].copy_from_slice(&name(record, lease.epoch(), lease.key(), lease.batch()));
         signature[32] = attempt;
     }
-    copy(lease).signed(signatures).unwrap()
+    copy(lease).signed(&contents(lease), signatures).unwrap()
 }
 
 fn is_of_its_lease(signed: Signed<'_>) -> bool {

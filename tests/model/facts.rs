@@ -52,7 +52,9 @@ pub fn breaches(protocol: Protocol, system: &SystemState) -> Vec<Breach> {
     let signed = batches.iter().filter(|row| row.state == BatchState::Signed);
     let unsequenced: Vec<_> = signed.map(|row| row.id).collect();
     let (feed, unsequenced) = (&[], &unsequenced);
-    let moment = Moment { batches: &batches, records: &records, keys: &keys, feed, unsequenced, counts };
+    let ledger = None;
+    let moment =
+        Moment { batches: &batches, records: &records, keys: &keys, feed, unsequenced, ledger, counts };
     // What verifies here is what was made under a lease of this batch with its key.
     let mut breaches = moment.check(|batch, _, value| {
         let lease = &system.leases[usize::from(value[0])];

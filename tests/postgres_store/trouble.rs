@@ -159,7 +159,8 @@ fn reading_back_waits_for_a_commit_that_is_still_at_work() {
     run(
         &mut other,
         "BEGIN; SELECT FROM batch WHERE id = 1 FOR NO KEY UPDATE; INSERT INTO signature VALUES (1, 1, 'x'); \
-         UPDATE batch SET state = 'signed', node_id = NULL, signed_at = now() WHERE id = 1",
+         UPDATE batch SET state = 'signed', node_id = NULL, signed_at = now() WHERE id = 1; \
+         INSERT INTO receipt VALUES (1, 1, sha256(''), NULL, sha256(''))",
     );
     thread::scope(|scope| {
         let outcomes = scope.spawn(|| store.outcomes(&sent));

@@ -29,7 +29,7 @@ pub struct Log {
     pub last: Option<String>,
     /// Messages that came again.
     pub repeated: usize,
-    /// Messages that came before one that was missing. They come again.
+    /// Messages that came before one that the broker refused, or lost when it was killed. They come again.
     pub early: usize,
 }
 

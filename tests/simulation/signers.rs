@@ -60,7 +60,7 @@ impl Ledger {
 
     /// A lease was given to `process`, whether or not it will hear of that.
     pub fn leased(&mut self, process: usize, leased: &Leased) {
-        for digest in &leased.digests {
+        for digest in leased.contents.digests() {
             self.leased.insert((process, digest.as_bytes().to_vec()), leased.lease.node());
         }
     }

@@ -92,8 +92,8 @@ fn batches_follow_their_life_and_nothing_else() {
         "UPDATE batch SET epoch = 0 WHERE id = 2",
         "UPDATE batch SET epoch = 2 WHERE id = 2",
         "UPDATE batch SET key_id = 1 WHERE id = 2",
-        "UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now', key_id = 1 WHERE id = 2",
-        "UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now', epoch = 2 WHERE id = 2",
+        &format!("BEGIN; {RECEIPT}; UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now', key_id = 1 WHERE id = 2"),
+        &format!("BEGIN; {RECEIPT}; UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now', epoch = 2 WHERE id = 2"),
         "UPDATE batch SET state = 'signed', key_id = 1, scheme = 'PS256', leased_at = 'now', signed_at = 'now' WHERE id = 3",
         "UPDATE batch SET state = 'leased', key_id = 1, node_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3",
         "UPDATE batch SET state = 'leased', key_id = 2, node_id = 1, scheme = 'PS256', leased_at = 'now', epoch = 1 WHERE id = 3",
@@ -103,7 +103,7 @@ fn batches_follow_their_life_and_nothing_else() {
     ]);
     database.refuses("CHECK constraint failed", &[
         "UPDATE batch SET state = 'open', epoch = 2 WHERE id = 2",
-        "UPDATE batch SET state = 'signed', signed_at = 'now' WHERE id = 2",
+        &format!("BEGIN; {RECEIPT}; UPDATE batch SET state = 'signed', signed_at = 'now' WHERE id = 2"),
         "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3",
         "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, node_id = 1, scheme = 'none', leased_at = 'now' WHERE id = 3",
     ]);
@@ -292,6 +292,79 @@ fn a_payload_over_the_limit_is_refused() {
             "INSERT INTO record (payload) VALUES (replace(hex(zeroblob(4194305)), '0', '✓'))",
         ],
     );
+}
+
+/// A receipt of batch 2, which is leased.
+const RECEIPT: &str =
+    "INSERT INTO receipt (seq, batch_id, root, head) VALUES (2, 2, zeroblob(32), zeroblob(32))";
+
+#[test]
+fn a_batch_is_signed_together_with_its_receipt() {
+    let database = Database::new();
+    let sign = "UPDATE batch SET state = 'signed', node_id = NULL, signed_at = '2027-01-01T00:00:00.000Z' WHERE id = 2";
+    let release = "UPDATE batch SET state = 'open', node_id = NULL, key_id = NULL, scheme = NULL, leased_at = NULL, \
+                   epoch = 2 WHERE id = 2";
+    let together = "a batch is signed together with its receipt";
+    database.refuses(together, &[sign, &format!("BEGIN; {RECEIPT}; {release}")]);
+    let receipt =
+        |values: &str| format!("INSERT INTO receipt (seq, batch_id, root, entry, head) VALUES ({values})");
+    database.refuses(
+        "the receipt of a batch is stored once",
+        &[
+            &receipt("2, 3, zeroblob(32), NULL, zeroblob(32)"),
+            &receipt("2, 1, zeroblob(32), NULL, zeroblob(32)"),
+        ],
+    );
+    database.refuses(
+        "this receipt is there already",
+        &[
+            &receipt("1, 2, zeroblob(32), NULL, zeroblob(32)"),
+            "REPLACE INTO receipt (seq, batch_id, root, head) VALUES (1, 2, zeroblob(32), zeroblob(32))",
+        ],
+    );
+    database
+        .refuses("receipts are numbered without gaps", &[&receipt("3, 2, zeroblob(32), NULL, zeroblob(32)")]);
+    database.refuses(
+        "CHECK constraint failed",
+        &[
+            &receipt("2, 2, NULL, NULL, zeroblob(32)"),
+            &receipt("2, 2, zeroblob(31), NULL, zeroblob(32)"),
+            &receipt("2, 2, zeroblob(32), 'entry', zeroblob(32)"),
+            &receipt("2, NULL, NULL, NULL, zeroblob(32)"),
+            &receipt("2, 2, zeroblob(32), NULL, 'a text of as many characters 32.')"),
+        ],
+    );
+    database.refuses(
+        "a receipt cannot be changed",
+        &["UPDATE receipt SET seq = 9", "UPDATE receipt SET root = NULL"],
+    );
+    database.refuses("a receipt cannot be deleted", &["DELETE FROM receipt"]);
+    database.allows(&format!("BEGIN; {RECEIPT}; {sign}; COMMIT"));
+}
+
+#[test]
+fn the_ledger_only_goes_on_and_halts_everything() {
+    let database = Database::new();
+    database.refuses(
+        "the ledger only goes on",
+        &[
+            "UPDATE ledger SET size = 0, edge = x''",
+            "UPDATE ledger SET edge = zeroblob(32)",
+            "UPDATE ledger SET incarnation = 0",
+            "UPDATE ledger SET id = '0123456789abcdef'",
+        ],
+    );
+    database.refuses("there is one ledger", &["INSERT INTO ledger (id) VALUES ('0123456789abcdef')"]);
+    database.refuses("the ledger cannot be deleted", &["DELETE FROM ledger"]);
+    database.allows("UPDATE ledger SET halted = 'because'");
+    let release = "UPDATE batch SET state = 'open', node_id = NULL, key_id = NULL, scheme = NULL, leased_at = NULL, \
+                   epoch = 2 WHERE id = 2";
+    database.refuses("nothing is formed, leased or signed", &[
+        "INSERT INTO batch (first_record, last_record, runs, record_count) VALUES (7, 7, '7', 1)",
+        "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, node_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3",
+        &format!("BEGIN; {RECEIPT}; UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now' WHERE id = 2"),
+    ]);
+    database.allows(release);
 }
 
 #[test]

@@ -51,7 +51,8 @@ fn a_signature_is_shown_only_once_its_batch_is_signed() {
     let mut signatures = SignatureBuf::with_capacity(256, 2);
     signatures.push_zeroed();
     signatures.push_zeroed();
-    let result = database.store.commit(&[late.signed(signatures).unwrap()]);
+    let contents = support::store::contents(&late);
+    let result = database.store.commit(&[late.signed(&contents, signatures).unwrap()]);
     assert!(matches!(result, Err(store::StoreError::Refused(_))), "{result:?}");
     assert_eq!(database.dump(), before);
 }
@@ -79,7 +80,7 @@ fn a_payload_given_as_text_is_signed_as_its_bytes() {
     let mut payloads = Vec::new();
     database
         .store
-        .read_payloads(&"10-12".parse().unwrap(), &mut |_, payload| payloads.push(payload.to_vec()))
+        .read_payloads(&"10-12".parse().unwrap(), &mut |_, _, payload| payloads.push(payload.to_vec()))
         .unwrap();
     assert_eq!(payloads, ["é".as_bytes(), "é".as_bytes(), b""]);
     let again = NewRecord { external_id: Some("t"), payload: "é".as_bytes() };

@@ -11,6 +11,8 @@ DROP TABLE api_token;
 DROP TABLE feed_identity;
 DROP TABLE unsequenced;
 DROP TABLE feed;
+DROP TABLE ledger;
+DROP TABLE receipt;
 DROP TABLE gap;
 DROP SEQUENCE signwave_frontier;
 DROP TABLE signature;

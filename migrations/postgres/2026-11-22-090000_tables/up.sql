@@ -103,6 +103,31 @@ CREATE TABLE signature (
     value     BYTEA NOT NULL CHECK (length(value) > 0)
 );
 
+-- Receipts: the ledger has an entry for each signed batch, each key that was added or retired, and each restore, in the
+-- order of their commits. They are the leaves of one tree (RFC 6962, section 2.1). The entry of a batch is made of columns
+-- that never change, so it is not stored again.
+CREATE TABLE receipt (
+    -- Without gaps: the number of entries when this one had been added.
+    seq      BIGINT NOT NULL PRIMARY KEY CHECK (seq > 0),
+    batch_id BIGINT UNIQUE,
+    root     BYTEA CHECK (length(root) = 32),
+    entry    TEXT CHECK (octet_length(entry) BETWEEN 1 AND 4096),
+    head     BYTEA NOT NULL CHECK (length(head) = 32),
+    CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL))
+);
+
+-- How far the ledger is. A transaction that adds an entry locks the row in its last step, so entries become visible in
+-- their order.
+CREATE TABLE ledger (
+    id          TEXT NOT NULL PRIMARY KEY CHECK (id ~ '^[0-9a-f]{16}$'),
+    incarnation BIGINT NOT NULL DEFAULT 1 CHECK (incarnation > 0),
+    size        BIGINT NOT NULL DEFAULT 0 CHECK (size >= 0),
+    edge        BYTEA NOT NULL DEFAULT '' CHECK (length(edge) % 32 = 0 AND length(edge) <= 2016),
+    halted      TEXT CHECK (octet_length(halted) BETWEEN 1 AND 1024)
+) WITH (fillfactor = 25);
+CREATE UNIQUE INDEX ledger_has_one_row ON ledger ((TRUE));
+INSERT INTO ledger (id) SELECT left(md5(random()::text || random()::text || clock_timestamp()::text), 16);
+
 -- The feed: signed batches in the order in which readers get them. A batch gets its position after its commit,
 -- because ids, times and transaction numbers are given out before the commit, and become visible out of order.
 CREATE TABLE feed (
@@ -301,6 +326,20 @@ COMMENT ON TABLE signature IS 'The signatures; write-once. Read them through sig
 COMMENT ON COLUMN signature.record_id IS 'The record.';
 COMMENT ON COLUMN signature.batch_id IS 'The batch it was signed in, which names key and scheme.';
 COMMENT ON COLUMN signature.value IS 'The signature.';
+
+COMMENT ON TABLE receipt IS 'The ledger: one entry for each signed batch, each key that was added or retired, and each restore; append-only.';
+COMMENT ON COLUMN receipt.seq IS 'Numbered without gaps, in the order of the commits.';
+COMMENT ON COLUMN receipt.batch_id IS 'The batch. Its entry is made of columns that never change, and of root.';
+COMMENT ON COLUMN receipt.root IS 'Of a batch: the root of the tree over its records, digests and signatures.';
+COMMENT ON COLUMN receipt.entry IS 'Of anything else: the entry.';
+COMMENT ON COLUMN receipt.head IS 'The root of the whole tree (RFC 6962), with this entry as its last leaf.';
+
+COMMENT ON TABLE ledger IS 'How far the ledger is. It has one row.';
+COMMENT ON COLUMN ledger.id IS 'Random. It tells this ledger from others, together with the incarnation.';
+COMMENT ON COLUMN ledger.incarnation IS 'A deliberate restore raises it.';
+COMMENT ON COLUMN ledger.size IS 'The number of entries.';
+COMMENT ON COLUMN ledger.edge IS 'The roots of the perfect trees that make up the tree, the largest first.';
+COMMENT ON COLUMN ledger.halted IS 'Why nothing is formed, leased or signed, on any node: the database is older than what was shown of it.';
 
 COMMENT ON TABLE feed IS 'The order in which readers get signed batches; append-only.';
 COMMENT ON COLUMN feed.position IS 'Numbered without gaps, after the batch was signed. It never changes.';

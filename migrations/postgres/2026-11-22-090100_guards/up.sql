@@ -55,6 +55,26 @@ EXECUTE FUNCTION signwave_refuse('the audit log cannot be deleted');
 CREATE TRIGGER api_audit_no_truncate BEFORE TRUNCATE ON api_audit FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_refuse('the audit log cannot be deleted');
 
+CREATE TRIGGER receipt_no_update BEFORE UPDATE ON receipt FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a receipt cannot be changed');
+
+CREATE TRIGGER receipt_no_delete BEFORE DELETE ON receipt FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a receipt cannot be deleted');
+
+CREATE TRIGGER receipt_no_truncate BEFORE TRUNCATE ON receipt FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('a receipt cannot be deleted');
+
+CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('the ledger cannot be deleted');
+
+CREATE TRIGGER ledger_no_truncate BEFORE TRUNCATE ON ledger FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_refuse('the ledger cannot be deleted');
+
+CREATE TRIGGER ledger_only_rises BEFORE UPDATE ON ledger FOR EACH ROW
+WHEN (NEW.id <> OLD.id OR NEW.incarnation < OLD.incarnation OR NEW.size < OLD.size
+    OR NEW.size = OLD.size AND NEW.edge <> OLD.edge)
+EXECUTE FUNCTION signwave_refuse('the ledger only goes on');
+
 CREATE TRIGGER feed_no_update BEFORE UPDATE ON feed FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_refuse('a position of the feed cannot be changed');
 
@@ -135,6 +155,16 @@ WHEN ((CASE OLD.state
 END) IS NOT TRUE)
 EXECUTE FUNCTION signwave_refuse('a batch goes from open to leased (epoch + 1) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
 
+CREATE FUNCTION signwave_check_halt() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM ledger WHERE halted IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE =
+            'signwave: this database is older than what was shown of it, so nothing is formed, leased or signed';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_halt() IS 'Refuses while the ledger is halted.';
+
 CREATE FUNCTION signwave_check_limits() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM signing_key WHERE id = NEW.key_id
@@ -144,6 +174,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
             MESSAGE = 'signwave: a key signs only within its limits: max_signatures, not_before, not_after';
     END IF;
+    PERFORM signwave_check_halt();
     RETURN NEW;
 END
 $$;
@@ -159,6 +190,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
             MESSAGE = 'signwave: batches are numbered without gaps';
     END IF;
+    PERFORM signwave_check_halt();
     PERFORM pg_notify('signwave', '');
     RETURN NULL;
 END
@@ -167,6 +199,42 @@ COMMENT ON FUNCTION signwave_check_batches() IS 'Keeps batches dense, and tells 
 
 CREATE TRIGGER batch_ids_are_dense AFTER INSERT ON batch REFERENCING NEW TABLE AS formed FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_check_batches();
+
+CREATE FUNCTION signwave_check_receipts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM added WHERE seq > 1 AND NOT EXISTS (SELECT FROM receipt WHERE receipt.seq = added.seq - 1)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: receipts are numbered without gaps';
+    END IF;
+    IF EXISTS (SELECT FROM added WHERE batch_id IS NOT NULL
+        AND NOT EXISTS (SELECT FROM batch WHERE batch.id = added.batch_id AND batch.state = 'signed')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: only a signed batch has a receipt';
+    END IF;
+    PERFORM signwave_check_halt();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_receipts() IS 'Keeps receipts dense, and free of batches that are not signed.';
+
+CREATE TRIGGER receipt_is_dense AFTER INSERT ON receipt REFERENCING NEW TABLE AS added FOR EACH STATEMENT
+EXECUTE FUNCTION signwave_check_receipts();
+
+CREATE FUNCTION signwave_check_receipt_of_batch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM receipt WHERE batch_id = NEW.id) THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: a batch is signed together with its receipt';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_receipt_of_batch() IS 'No batch is signed without its receipt.';
+
+-- The receipt comes last in the transaction, so that others wait for the ledger as short a time as possible.
+CREATE CONSTRAINT TRIGGER batch_has_a_receipt_when_signed AFTER UPDATE ON batch DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+WHEN (OLD.state = 'leased' AND NEW.state = 'signed')
+EXECUTE FUNCTION signwave_check_receipt_of_batch();
 
 CREATE FUNCTION signwave_check_feed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -343,6 +411,9 @@ REVOKE EXECUTE ON FUNCTION signwave_submit(TEXT, BYTEA), signwave_submit(TEXT, T
 -- A guard looks only at the tables in its schema, whatever search_path a session has.
 DO $$
 BEGIN
+    EXECUTE format('ALTER FUNCTION signwave_check_halt() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_receipts() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_receipt_of_batch() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_limits() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_batches() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_feed() SET search_path = %I, pg_temp', current_schema());
@@ -374,6 +445,14 @@ ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_transitions;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_ids_are_dense;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_within_the_limits_of_its_key;
 ALTER TABLE signature ENABLE ALWAYS TRIGGER signature_of_leased_batch;
+ALTER TABLE receipt ENABLE ALWAYS TRIGGER receipt_no_update;
+ALTER TABLE receipt ENABLE ALWAYS TRIGGER receipt_no_delete;
+ALTER TABLE receipt ENABLE ALWAYS TRIGGER receipt_no_truncate;
+ALTER TABLE receipt ENABLE ALWAYS TRIGGER receipt_is_dense;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_has_a_receipt_when_signed;
+ALTER TABLE ledger ENABLE ALWAYS TRIGGER ledger_no_delete;
+ALTER TABLE ledger ENABLE ALWAYS TRIGGER ledger_no_truncate;
+ALTER TABLE ledger ENABLE ALWAYS TRIGGER ledger_only_rises;
 ALTER TABLE feed ENABLE ALWAYS TRIGGER feed_no_update;
 ALTER TABLE feed ENABLE ALWAYS TRIGGER feed_no_delete;
 ALTER TABLE feed ENABLE ALWAYS TRIGGER feed_no_truncate;

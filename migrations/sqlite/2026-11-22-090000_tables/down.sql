@@ -6,6 +6,8 @@ DROP TABLE api_audit;
 DROP TABLE api_token;
 DROP TABLE feed_identity;
 DROP TABLE feed;
+DROP TABLE ledger;
+DROP TABLE receipt;
 DROP TABLE signature;
 DROP TABLE batch;
 DROP TABLE node;

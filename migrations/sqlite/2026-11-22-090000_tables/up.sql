@@ -110,6 +110,35 @@ CREATE TABLE signature (
     value     BLOB NOT NULL CHECK (typeof(value) = 'blob' AND length(value) > 0)
 );
 
+-- Receipts: the ledger has an entry for each signed batch, each key that was added or retired, and each restore, in the
+-- order of their commits. They are the leaves of one tree (RFC 6962, section 2.1). The entry of a batch is made of columns
+-- that never change, so it is not stored again.
+CREATE TABLE receipt (
+    -- Without gaps: the number of entries when this one had been added.
+    seq      INTEGER NOT NULL PRIMARY KEY CHECK (seq > 0),
+    batch_id BIGINT UNIQUE REFERENCES batch (id),
+    -- Of a batch: the root of the tree over its records, digests and signatures.
+    root     BLOB CHECK (typeof(root) IN ('blob', 'null') AND length(root) = 32),
+    -- Of anything else: the entry.
+    entry    TEXT CHECK (typeof(entry) IN ('text', 'null') AND length(entry) BETWEEN 1 AND 4096),
+    -- The root of the whole tree, with this entry as its last leaf.
+    head     BLOB NOT NULL CHECK (typeof(head) = 'blob' AND length(head) = 32),
+    CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL))
+);
+
+-- How far the ledger is. It has one row.
+CREATE TABLE ledger (
+    -- Tells this ledger from others, together with the incarnation, which a deliberate restore raises.
+    id          TEXT NOT NULL PRIMARY KEY CHECK (typeof(id) = 'text' AND length(id) = 16 AND NOT id GLOB '*[^0-9a-f]*'),
+    incarnation BIGINT NOT NULL DEFAULT 1 CHECK (typeof(incarnation) = 'integer' AND incarnation > 0),
+    size        BIGINT NOT NULL DEFAULT 0 CHECK (typeof(size) = 'integer' AND size >= 0),
+    -- The roots of the perfect trees that make up the tree, the largest first.
+    edge        BLOB NOT NULL DEFAULT x'' CHECK (typeof(edge) = 'blob' AND length(edge) % 32 = 0 AND length(edge) <= 2016),
+    -- Why nothing is formed, leased or signed, on any node: the database is older than what was shown of it.
+    halted      TEXT CHECK (typeof(halted) IN ('text', 'null') AND length(halted) BETWEEN 1 AND 1024)
+) WITHOUT ROWID;
+INSERT INTO ledger (id) VALUES (lower(hex(randomblob(8))));
+
 -- The feed: signed batches in the order in which readers get them, which is the order of their commits.
 CREATE TABLE feed (
     -- Without gaps, so that readers go on behind the last position that they saw.

@@ -124,6 +124,63 @@ CREATE TRIGGER signature_no_delete BEFORE DELETE ON signature BEGIN
     SELECT RAISE(ABORT, 'signwave: a signature cannot be deleted');
 END;
 
+-- receipt: append-only, and stored with the signatures.
+
+CREATE TRIGGER receipt_no_replace BEFORE INSERT ON receipt
+WHEN EXISTS (SELECT 1 FROM receipt WHERE seq = NEW.seq OR batch_id = NEW.batch_id) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this receipt is there already');
+END;
+
+CREATE TRIGGER receipt_is_dense AFTER INSERT ON receipt
+WHEN NEW.seq > 1 AND NOT EXISTS (SELECT 1 FROM receipt WHERE seq = NEW.seq - 1) BEGIN
+    SELECT RAISE(ABORT, 'signwave: receipts are numbered without gaps');
+END;
+
+CREATE TRIGGER receipt_of_leased_batch BEFORE INSERT ON receipt
+WHEN NEW.batch_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batch WHERE id = NEW.batch_id AND state = 'leased') BEGIN
+    SELECT RAISE(ABORT, 'signwave: the receipt of a batch is stored once, in the commit of its signatures');
+END;
+
+CREATE TRIGGER receipt_no_update BEFORE UPDATE ON receipt BEGIN
+    SELECT RAISE(ABORT, 'signwave: a receipt cannot be changed');
+END;
+
+CREATE TRIGGER receipt_no_delete BEFORE DELETE ON receipt BEGIN
+    SELECT RAISE(ABORT, 'signwave: a receipt cannot be deleted');
+END;
+
+CREATE TRIGGER batch_has_a_receipt_when_signed BEFORE UPDATE ON batch
+WHEN OLD.state = 'leased' AND (NEW.state = 'signed') IS NOT EXISTS (SELECT 1 FROM receipt WHERE batch_id = OLD.id) BEGIN
+    SELECT RAISE(ABORT, 'signwave: a batch is signed together with its receipt');
+END;
+
+-- ledger: one row, which only goes on.
+
+CREATE TRIGGER ledger_is_one_row BEFORE INSERT ON ledger
+WHEN EXISTS (SELECT 1 FROM ledger) BEGIN
+    SELECT RAISE(ABORT, 'signwave: there is one ledger');
+END;
+
+CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN
+    SELECT RAISE(ABORT, 'signwave: the ledger cannot be deleted');
+END;
+
+CREATE TRIGGER ledger_only_rises BEFORE UPDATE ON ledger
+WHEN NEW.id IS NOT OLD.id OR (NEW.incarnation >= OLD.incarnation AND NEW.size >= OLD.size) IS NOT 1
+    OR NEW.size = OLD.size AND NEW.edge IS NOT OLD.edge BEGIN
+    SELECT RAISE(ABORT, 'signwave: the ledger only goes on');
+END;
+
+CREATE TRIGGER ledger_halts_forming BEFORE INSERT ON batch
+WHEN EXISTS (SELECT 1 FROM ledger WHERE halted IS NOT NULL) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this database is older than what was shown of it, so nothing is formed, leased or signed');
+END;
+
+CREATE TRIGGER ledger_halts_signing BEFORE UPDATE ON batch
+WHEN NEW.state <> 'open' AND EXISTS (SELECT 1 FROM ledger WHERE halted IS NOT NULL) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this database is older than what was shown of it, so nothing is formed, leased or signed');
+END;
+
 -- feed: append-only.
 
 CREATE TRIGGER feed_no_replace BEFORE INSERT ON feed

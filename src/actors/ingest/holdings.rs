@@ -205,7 +205,7 @@ impl Holdings {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::domain::{KeyId, OpenBatch, Runs, Scheme, SignatureBuf};
+    use crate::domain::{Contents, KeyId, OpenBatch, Runs, Scheme, SignatureBuf};
 
     pub fn named(batch: i64) -> Name {
         (NodeId(7), BatchId(batch), Epoch(1))
@@ -213,7 +213,9 @@ pub(super) mod tests {
 
     pub fn signed((node, id, epoch): Name) -> SignedBatch {
         let open = OpenBatch { id, epoch: Epoch(epoch.0 - 1), records: Runs::default() };
-        open.lease(KeyId(1), node, Scheme::default()).signed(SignatureBuf::default()).unwrap()
+        open.lease(KeyId(1), node, Scheme::default())
+            .signed(&Contents::default(), SignatureBuf::default())
+            .unwrap()
     }
 
     fn signing(batches: &[i64]) -> Holdings {

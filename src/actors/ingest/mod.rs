@@ -141,7 +141,7 @@ impl Ingest {
     fn sign(&mut self, leased: Leased, share: ShareId, ctx: &mut Context<Self>) {
         let name = name(&leased.lease);
         self.state.holdings.sign(name, share);
-        self.state.rooms.note_batch(leased.digests.len());
+        self.state.rooms.note_batch(leased.contents.digests().len());
         if !self.links.standing.is_running() {
             self.state.holdings.give_back(name);
             return;

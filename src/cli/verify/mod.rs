@@ -30,10 +30,9 @@ is in use twice; that each key has its fingerprint; that all counts are right; a
 schema's tables, constraints, triggers, functions and views are those of the migrations. Other
 processes may sign at the same time. The exit code is 1 when anything is wrong.
 
-The database is compared only with itself. This cannot find consistent changes by a user with full
-rights: records removed with their signatures, a batch signed again, changed external ids or times,
-the whole database replaced. To find these, compare the database with a copy kept elsewhere, such
-as exported signatures.
+The ledger is computed anew from the records, their names, their signatures and the times. So each
+change of these is found, unless a user with full rights computes the whole ledger anew, too, or
+puts an older or another database in its place. An anchor outside of the database shows that.
 
 With --bundle no database is read. A bundle is a signed record with its receipt and a checkpoint
 of the ledger ('export --as bundle'). It is compared with what you pin, so take the pins from a
@@ -117,9 +116,9 @@ pub fn verify_all(context: &Context, store: &dyn Store, engine: Engine) -> Resul
     Ok((report, begun.elapsed()))
 }
 
-/// The limits of the check. A user with full rights can change a database consistently, so we must not claim more.
-const BOUNDS: &str =
-    "in this database; removed records and changed names or times show only against a copy kept elsewhere";
+/// The limits of the check. A user with full rights can put another database in the place of this one, so we must not claim
+/// more.
+const BOUNDS: &str = "in this database; an older or another one shows only against an anchor";
 
 /// Prints a report for people.
 pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Result<()> {

@@ -3,8 +3,8 @@
 //! - An [`Entry`] is one line of history: a batch was signed, a key was added or retired, a backup was accepted. Its text
 //!   is the data of a leaf, and the leaf with sequence number `n` has the index `n - 1`.
 //! - An [`Edge`] is all that is needed of a tree to append to it and to know its root.
+//! - A [`RecordsTree`] names the records of one batch, with their digests, names and signatures, in 32 bytes.
 //! - A [`Receipt`] is an entry at its place, and a [`Head`] is the ledger up to there.
-//! - A [`RecordsTree`] names the records of one batch, with their digests and signatures, in 32 bytes.
 //! - [`paths`] shows that a leaf is in a tree, and that one tree continues another.
 //! - A [`Checkpoint`] states the root at one size. It is published as the text of a [`Note`].
 //! - A [`Bundle`] has all of this for one record. [`Levels`] makes its paths.
@@ -36,4 +36,4 @@ pub use levels::Levels;
 pub use note::{BadNote, BadVerifierKey, Note, NoteSignature, VerifierKey};
 pub use origin::{BadOrigin, LedgerId, Origin};
 pub use receipt::Receipt;
-pub use records::{RecordsTree, record_leaf};
+pub use records::{RecordsTree, name_hash, record_leaf};

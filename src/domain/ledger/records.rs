@@ -9,9 +9,9 @@ use crate::domain::{Digest, DigestAlgorithm, RecordId};
 pub struct RecordsTree(Edge);
 
 impl RecordsTree {
-    /// Adds the next record with its digest and its signature.
-    pub fn add(&mut self, record: RecordId, digest: &Digest, signature: &[u8]) {
-        self.0.push(record_leaf(record, digest, signature));
+    /// Adds the next record with its digest, the hash of its name, and its signature.
+    pub fn add(&mut self, record: RecordId, digest: &Digest, name: Option<Hash>, signature: &[u8]) {
+        self.0.push(record_leaf(record, digest, name, signature));
     }
 
     /// The root over all records that were added.
@@ -21,9 +21,10 @@ impl RecordsTree {
 }
 
 /// The leaf of a record. Its data: the byte 1; the id in 8 bytes; the hash function in one byte (1 SHA-256, 2 SHA-384,
-/// 3 SHA-512); the digest's length in one byte, and the digest; the signature's length in 2 bytes, and the signature.
-/// Numbers are big-endian. The signature hides the digest, because nobody can guess it.
-pub fn record_leaf(record: RecordId, digest: &Digest, signature: &[u8]) -> Hash {
+/// 3 SHA-512); the digest's length in one byte, and the digest; the byte 1 and the [`name_hash`], or the byte 0 if the record
+/// has no name; the signature's length in 2 bytes, and the signature. Numbers are big-endian. The signature hides the rest,
+/// because it cannot be guessed.
+pub fn record_leaf(record: RecordId, digest: &Digest, name: Option<Hash>, signature: &[u8]) -> Hash {
     let function: u8 = match digest.algorithm() {
         DigestAlgorithm::Sha256 => 1,
         DigestAlgorithm::Sha384 => 2,
@@ -33,7 +34,16 @@ pub fn record_leaf(record: RecordId, digest: &Digest, signature: &[u8]) -> Hash 
     let about = [function, digest.algorithm().output_len() as u8];
     // No signature of a key that can be used is that long. As the signature comes last, its bytes tell it from others.
     let length = u16::try_from(signature.len()).unwrap_or(u16::MAX).to_be_bytes();
-    Hash::of(&[&[0, 1], &id, &about, digest.as_bytes(), &length, signature])
+    let (is_named, name): (&[u8], &[u8]) = match &name {
+        Some(name) => (&[1], &name.0),
+        None => (&[0], &[]),
+    };
+    Hash::of(&[&[0, 1], &id, &about, digest.as_bytes(), is_named, name, &length, signature])
+}
+
+/// The SHA-256 of a record's `external_id` in UTF-8.
+pub fn name_hash(external_id: &str) -> Hash {
+    Hash::of(&[external_id.as_bytes()])
 }
 
 #[cfg(test)]
@@ -44,8 +54,11 @@ mod tests {
     #[test]
     fn a_leaf_is_made_of_every_field() {
         let digest = Digest::new(DigestAlgorithm::Sha384, &[7; 48]).unwrap();
-        let data = [&[1, 0, 0, 0, 0, 0, 0, 1, 2, 2, 48][..], &[7; 48], &[1, 0], &[9; 256]].concat();
-        assert_eq!(record_leaf(RecordId(258), &digest, &[9; 256]), leaf_hash(&data));
+        let (begin, end) = ([1, 0, 0, 0, 0, 0, 0, 1, 2, 2, 48], [&[1, 0][..], &[9; 256]].concat());
+        let data = [&begin[..], &[7; 48], &[0], &end].concat();
+        assert_eq!(record_leaf(RecordId(258), &digest, None, &[9; 256]), leaf_hash(&data));
+        let data = [&begin[..], &[7; 48], &[1], &[5; 32], &end].concat();
+        assert_eq!(record_leaf(RecordId(258), &digest, Some(Hash([5; 32])), &[9; 256]), leaf_hash(&data));
     }
 
     #[test]
@@ -53,8 +66,8 @@ mod tests {
         let digest = |i: u8| Digest::new(DigestAlgorithm::Sha256, &[i; 32]).unwrap();
         let mut tree = RecordsTree::default();
         let leaves: Vec<_> =
-            (0..100).map(|i| record_leaf(RecordId(i.into()), &digest(i), &[i; 64])).collect();
-        (0..100).for_each(|i| tree.add(RecordId(i.into()), &digest(i), &[i; 64]));
+            (0..100).map(|i| record_leaf(RecordId(i.into()), &digest(i), None, &[i; 64])).collect();
+        (0..100).for_each(|i| tree.add(RecordId(i.into()), &digest(i), None, &[i; 64]));
         assert_eq!(tree.root(), oracle::root(&leaves));
     }
 }

@@ -254,6 +254,66 @@ pub enum Breach {
         place: Place,
     },
 
+    /// A signed batch has no receipt.
+    #[error("batch {batch}: it is signed, but has no receipt in the ledger")]
+    NoReceipt {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A batch has more than one receipt.
+    #[error("batch {batch}: it has receipt {seq}, and an earlier one")]
+    TwoReceipts {
+        /// The batch.
+        batch: BatchId,
+        /// The number of the later one.
+        seq: u64,
+    },
+    /// What a batch was signed over, its names or its signatures have changed.
+    #[error("batch {batch}: its records, their names or their signatures are not those of its receipt")]
+    NotAsInReceipt {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A receipt is missing.
+    #[error("ledger: receipt {seq} comes after receipt {before}")]
+    LedgerHasGap {
+        /// The number before the gap.
+        before: u64,
+        /// The next one that exists.
+        seq: u64,
+    },
+    /// What a receipt is of does not make an entry, such as a batch that is not signed.
+    #[error(
+        "ledger: receipt {seq} is of something that is not as it must be, such as a batch that is not signed"
+    )]
+    NoEntry {
+        /// The number of the receipt.
+        seq: u64,
+    },
+    /// What was committed has changed, or its order.
+    #[error("ledger: what was committed up to receipt {seq} is not what the receipts say")]
+    WrongRoot {
+        /// The number of the first receipt whose root is wrong.
+        seq: u64,
+    },
+    /// The row of the ledger contradicts the receipts.
+    #[error("ledger: it is said to end with entry {said}, but the receipts end with {found}")]
+    LedgerEndsOtherwise {
+        /// What the row says.
+        said: u64,
+        /// The last receipt.
+        found: u64,
+    },
+    /// The row of the ledger has another edge than the receipts.
+    #[error("ledger: the edge in its row is not that of the receipts")]
+    WrongEdge,
+    /// A receipt is gone, or another one has its number.
+    #[error("ledger: receipt {seq} has changed, or is gone")]
+    ReceiptChanged {
+        /// The number of the receipt.
+        seq: u64,
+    },
+
     /// The number of rows differs from the sum over the batches.
     #[error("{what}: the batches add up to {expected}, but there are {found}")]
     WrongTotal {
@@ -299,6 +359,15 @@ impl Breach {
             | Self::PositionTooEarly { .. }
             | Self::NoPosition { .. }
             | Self::PositionChanged { .. } => "P8",
+            Self::NoReceipt { .. }
+            | Self::TwoReceipts { .. }
+            | Self::NotAsInReceipt { .. }
+            | Self::LedgerHasGap { .. }
+            | Self::NoEntry { .. }
+            | Self::WrongRoot { .. }
+            | Self::LedgerEndsOtherwise { .. }
+            | Self::WrongEdge
+            | Self::ReceiptChanged { .. } => "P9",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Breach, Moment};
-use crate::domain::{BatchId, BatchRow, BatchState, Place, RecordId};
+use crate::domain::{BatchId, BatchRow, BatchState, Place, RecordId, ledger::Hash};
 
 /// Remembers the last moment, every signature that a client was shown, and every position.
 #[derive(Default)]
@@ -11,6 +11,7 @@ pub struct History {
     batches: BTreeMap<BatchId, BatchRow>,
     shown: BTreeMap<RecordId, Vec<u8>>,
     positions: BTreeMap<Place, BatchId>,
+    receipts: Vec<Hash>,
 }
 
 impl History {
@@ -37,6 +38,7 @@ impl History {
         let moved = self.positions.iter().filter(|(place, batch)| now.get(place) != Some(batch));
         breaches.extend(moved.map(|(place, _)| Breach::PositionChanged { place: *place }));
         self.positions.extend(now);
+        breaches.extend(self.see_receipts(moment));
         self.batches = moment.batches.iter().map(|batch| (batch.id, batch.clone())).collect();
         for fact in moment.records {
             if let Some((_, value)) = fact.signature {
@@ -44,6 +46,16 @@ impl History {
             }
         }
         breaches
+    }
+
+    /// A root stands for all entries before it, so the first one that has changed is named only.
+    fn see_receipts(&mut self, moment: &Moment<'_>) -> Option<Breach> {
+        let (receipts, _) = moment.ledger?;
+        let now: Vec<_> = receipts.iter().map(|receipt| receipt.root).collect();
+        let same = self.receipts.iter().zip(&now).take_while(|(before, now)| before == now).count();
+        let changed = (same < self.receipts.len()).then_some(Breach::ReceiptChanged { seq: same as u64 + 1 });
+        self.receipts = now;
+        changed
     }
 }
 

@@ -1,7 +1,7 @@
 //! Checks all rows at one moment, if they fit into memory.
 
-use super::{Batches, Breach, Counts, Feed, Invalid, KeyFact, Records, check_counts};
-use crate::domain::{BatchId, BatchRow, Place, RecordId};
+use super::{Batches, Breach, Counts, Feed, Invalid, KeyFact, Ledger, ReceiptFact, Records, check_counts};
+use crate::domain::{BatchId, BatchRow, Place, RecordId, ledger::Head};
 
 /// All rows at one moment, while no process is at work.
 #[derive(Clone, Copy)]
@@ -16,6 +16,8 @@ pub struct Moment<'a> {
     pub feed: &'a [(Place, BatchId)],
     /// Signed batches that wait for a position.
     pub unsequenced: &'a [BatchId],
+    /// The receipts in their order, and how far the ledger is said to be; `None` if it is not looked at.
+    pub ledger: Option<(&'a [ReceiptFact], Head)>,
     /// How many rows there are.
     pub counts: Counts,
 }
@@ -49,6 +51,7 @@ impl Moment<'_> {
         breaches.extend(self.keys.iter().flat_map(|key| batches.check_key(*key, key.signatures)));
         breaches.extend(self.records.iter().filter_map(|fact| misplaced(fact, batches.contain(fact.record))));
         breaches.extend(self.check_feed(&batches));
+        breaches.extend(self.check_ledger(&batches));
         breaches
     }
 
@@ -61,6 +64,15 @@ impl Moment<'_> {
         let seen = self.feed.iter().flat_map(|(place, batch)| feed.see(*place, *batch, state(*batch)));
         let mut breaches: Vec<_> = seen.collect();
         breaches.extend(feed.check_signed(batches, self.unsequenced));
+        breaches
+    }
+
+    fn check_ledger(&self, batches: &Batches) -> Vec<Breach> {
+        let Some((receipts, said)) = self.ledger else { return Vec::new() };
+        let mut ledger = Ledger::default();
+        let mut breaches: Vec<_> = receipts.iter().flat_map(|receipt| ledger.see(receipt)).collect();
+        breaches.extend(ledger.check_end(said));
+        breaches.extend(ledger.check_signed(batches));
         breaches
     }
 

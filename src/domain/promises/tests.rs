@@ -62,7 +62,7 @@ fn sound() -> Rows {
 impl Rows {
     fn moment(&self) -> Moment<'_> {
         let Self { batches, records, keys, feed, unsequenced, counts } = self;
-        Moment { batches, records, keys, feed, unsequenced, counts: *counts }
+        Moment { batches, records, keys, feed, unsequenced, ledger: None, counts: *counts }
     }
 }
 

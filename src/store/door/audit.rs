@@ -1,10 +1,10 @@
 //! What `signwave verify` asks beside reading.
 
-use super::Feed;
+use super::{Feed, Ledgers};
 use crate::{domain::promises::Counts, store::StoreError};
 
 /// A database that can be checked as a whole.
-pub trait Audit: Feed {
+pub trait Audit: Feed + Ledgers {
     /// Counts the rows one by one, and what they must add up to, all at one moment.
     fn counts(&self) -> Result<Counts, StoreError>;
 

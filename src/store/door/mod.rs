@@ -8,6 +8,7 @@ mod commits;
 mod feed;
 mod keys;
 mod leases;
+mod ledger;
 mod lookup;
 mod news;
 mod nodes;
@@ -32,6 +33,7 @@ pub use keys::{
     Reseal, ResealVerdict,
 };
 pub use leases::{Inventory, Leasing};
+pub use ledger::{LedgerRow, Ledgers};
 pub use lookup::{
     BatchPage, BatchSummary, KeyOrder, KeyPage, Lookup, OldestUnsigned, RecordName, RecordRow, Wanted,
 };
@@ -39,7 +41,7 @@ pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
 pub use outlets::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets};
 pub use reading::{KeyRow, Reading, SignedRow};
-pub use records::{Intake, NewRecord, OnConflict};
+pub use records::{Intake, NewRecord, OnConflict, PayloadVisitor};
 pub use refused::{Arrival, Arrivals, RefusedRow, RetryName};
 pub use sessions::{AddSessionVerdict, NewSession, SessionOrigin, Sessions};
 pub use status::{BarredKeys, BatchesByState, KeysByState, NodeRow, Status};
@@ -64,6 +66,7 @@ pub trait Store:
     + Access
     + Sessions
     + Reading
+    + Ledgers
     + Feed
     + Outlets
     + Webhooks
@@ -86,6 +89,7 @@ impl<T> Store for T where
         + Access
         + Sessions
         + Reading
+        + Ledgers
         + Feed
         + Outlets
         + Webhooks

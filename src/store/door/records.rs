@@ -24,13 +24,15 @@ pub trait Intake {
     /// [`StoreError::Refused`] when the schema has no such limit any more.
     fn payload_limit(&self) -> Result<u32, StoreError>;
 
-    /// Shows each record's payload, in id order, one at a time.
+    /// Shows each record's `external_id` and payload, in id order, one at a time.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when a record is missing.
-    fn read_payloads(&self, records: &Runs, visit: &mut dyn FnMut(RecordId, &[u8]))
-    -> Result<(), StoreError>;
+    fn read_payloads(&self, records: &Runs, visit: PayloadVisitor<'_>) -> Result<(), StoreError>;
 }
+
+/// Sees a record's id, `external_id` and payload.
+pub type PayloadVisitor<'a> = &'a mut dyn FnMut(RecordId, Option<&str>, &[u8]);
 
 /// What to do with the records behind one that conflicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,15 +5,19 @@ use std::{
     io::{self, Write},
 };
 
-use diesel::{ExecuteCopyFromDsl, PgConnection, copy_from, pg::CopyFormat, sql_types::BigInt};
+use diesel::{
+    ExecuteCopyFromDsl, PgConnection, Queryable, copy_from,
+    pg::CopyFormat,
+    sql_types::{BigInt, Text},
+};
 
-use super::{PostgresStore, array::array, errors::Failure};
+use super::{PostgresStore, array::array, errors::Failure, ledger, time::time};
 use crate::{
     domain::{BatchId, CommitVerdict, Epoch, Holding, Outcome, SignedBatch, fence, outcomes},
     store::{
         Committing, StoreError,
         schema::signature,
-        sql::{HoldingColumns, RawHolding, Sql, Value, expect_rows, row, rows},
+        sql::{HoldingColumns, RawHolding, Sql, Value, batch_entry, expect_rows, rows},
     },
 };
 
@@ -34,7 +38,8 @@ impl Committing for PostgresStore {
             let (verdicts, standing) = fence(batches, hold(connection, sent)?);
             if !standing.is_empty() {
                 store_signatures(connection, &standing)?;
-                mark_signed(connection, &standing)?;
+                let signed = mark_signed(connection, &standing)?;
+                add_receipts(connection, &standing, &signed)?;
             }
             Ok(verdicts)
         })
@@ -118,7 +123,7 @@ impl From<io::Error> for CopyError {
 
 /// Checks the leases once more, although nobody can have changed them within this transaction: this statement
 /// keeps the promise, and must not depend on an earlier one.
-fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<(), Failure> {
+fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<Vec<Marked>, Failure> {
     let leases = || batches.iter().map(|batch| batch.lease());
     let arrays = [
         array(leases().map(|lease| lease.batch().0)),
@@ -128,12 +133,39 @@ fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Resul
         array(leases().map(|lease| lease.records().len())),
     ];
     let values = arrays.each_ref().map(|array| Value::Text(array));
-    let (signed, waiting, counted) =
-        row::<MarkSigned, (i64, i64, i64), _>(connection, &values)?.unwrap_or_default();
-    expect_rows("marking batches as signed", batches.len(), signed as usize)?;
+    let signed: Vec<Marked> = rows::<MarkSigned, _, _>(connection, &values)?;
+    expect_rows("marking batches as signed", batches.len(), signed.len())?;
+    let (waiting, counted) = signed.first().map_or((0, 0), |first| (first.waiting, first.counted));
     expect_rows("noting batches for the feed", batches.len(), waiting as usize)?;
     let signatures = batches.iter().map(|batch| batch.signatures().count()).sum();
-    Ok(expect_rows("counting signatures of keys", signatures, counted as usize)?)
+    expect_rows("counting signatures of keys", signatures, counted as usize)?;
+    Ok(signed)
+}
+
+/// The last step, because commits wait here for each other.
+fn add_receipts(
+    connection: &mut PgConnection,
+    batches: &[&SignedBatch],
+    signed: &[Marked],
+) -> Result<(), Failure> {
+    let signed: HashMap<_, _> =
+        signed.iter().map(|marked| (marked.id, (&*marked.fingerprint, &*marked.signed_at))).collect();
+    let mut ledger = ledger::hold(connection)?;
+    for batch in batches {
+        let (fingerprint, signed_at) = signed.get(&batch.lease().batch().0).copied().unwrap_or_default();
+        ledger.add(batch_entry(batch, fingerprint, signed_at)?);
+    }
+    ledger::store(connection, &ledger)
+}
+
+/// A batch that is marked as signed; the sums are those of the statement.
+#[derive(Queryable)]
+struct Marked {
+    id: i64,
+    fingerprint: String,
+    signed_at: String,
+    waiting: i64,
+    counted: i64,
 }
 
 /// Locks in the order of ids, so that two transactions cannot deadlock.
@@ -146,19 +178,23 @@ impl Sql for HoldBatches {
 
 struct MarkSigned;
 impl Sql for MarkSigned {
-    const TEXT: &'static str = "WITH signed AS (\
+    const TEXT: &'static str = concat!(
+        "WITH signed AS (\
              UPDATE batch SET state = 'signed', node_id = NULL, signed_at = clock_timestamp() \
              FROM unnest(?::text::bigint[], ?::text::bigint[], ?::text::bigint[], ?::text::bigint[], \
                  ?::text::bigint[]) AS sent (id, epoch, node_id, key_id, record_count) \
              WHERE batch.id = sent.id AND batch.state = 'leased' AND batch.epoch = sent.epoch \
              AND batch.node_id = sent.node_id AND batch.key_id = sent.key_id \
              AND batch.record_count = sent.record_count \
-             RETURNING batch.id, batch.key_id, batch.record_count), \
+             RETURNING batch.id, batch.key_id, batch.record_count, batch.signed_at), \
          waiting AS (INSERT INTO unsequenced (batch_id) SELECT id FROM signed RETURNING batch_id), \
          counted AS (UPDATE signing_key SET signature_count = signature_count + made.signatures \
              FROM (SELECT key_id, sum(record_count)::bigint AS signatures FROM signed GROUP BY key_id) AS made \
              WHERE signing_key.id = made.key_id RETURNING made.signatures) \
-         SELECT (SELECT count(*) FROM signed), (SELECT count(*) FROM waiting), \
-             (SELECT coalesce(sum(signatures), 0)::bigint FROM counted)";
-    type Columns = (BigInt, BigInt, BigInt);
+         SELECT signed.id, fingerprint, ",
+        time!("signed.signed_at"),
+        ", (SELECT count(*) FROM waiting), (SELECT coalesce(sum(signatures), 0)::bigint FROM counted) \
+         FROM signed JOIN signing_key ON signing_key.id = signed.key_id"
+    );
+    type Columns = (BigInt, Text, Text, BigInt, BigInt);
 }

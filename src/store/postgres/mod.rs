@@ -15,6 +15,7 @@ mod gaps;
 mod holders;
 mod keys;
 mod leases;
+mod ledger;
 mod limit;
 mod listener;
 mod lookup;

@@ -13,7 +13,7 @@ use super::{PostgresStore, errors::Failure, limit::payload_limit};
 use crate::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{
-        Intake, NewRecord, OnConflict, StoreError,
+        Intake, NewRecord, OnConflict, PayloadVisitor, StoreError,
         sql::{Sql, Value, bound},
     },
 };
@@ -36,11 +36,7 @@ impl Intake for PostgresStore {
         self.query(payload_limit)
     }
 
-    fn read_payloads(
-        &self,
-        records: &Runs,
-        visit: &mut dyn FnMut(RecordId, &[u8]),
-    ) -> Result<(), StoreError> {
+    fn read_payloads(&self, records: &Runs, visit: PayloadVisitor<'_>) -> Result<(), StoreError> {
         // Not retried on another connection, because no payload may be shown twice.
         self.query_once(|connection| {
             for (first, last) in records.ranges() {
@@ -48,14 +44,18 @@ impl Intake for PostgresStore {
                 let values = [Value::Integer(first.0), Value::Integer(last.0)];
                 // Row by row: payloads may be large, and a batch has many.
                 let payloads = bound::<Payloads>(&values)
-                    .load_iter::<(i64, Vec<u8>), PgRowByRowLoadingMode>(connection)?;
+                    .load_iter::<(i64, Option<Vec<u8>>, Vec<u8>), PgRowByRowLoadingMode>(connection)?;
                 for row in payloads {
-                    let (id, payload) = row?;
+                    let (id, external_id, payload) = row?;
                     if id != next {
                         break;
                     }
                     next += 1;
-                    visit(RecordId(id), &payload);
+                    visit(
+                        RecordId(id),
+                        external_id.as_deref().map(String::from_utf8_lossy).as_deref(),
+                        &payload,
+                    );
                 }
                 if next <= last.0 {
                     return Err(StoreError::Corrupt(format!("record {next} is missing")).into());
@@ -210,6 +210,7 @@ struct Found {
 
 struct Payloads;
 impl Sql for Payloads {
-    const TEXT: &'static str = "SELECT id, payload FROM record WHERE id BETWEEN ? AND ? ORDER BY id";
-    type Columns = (BigInt, Binary);
+    const TEXT: &'static str = "SELECT id, convert_to(external_id, 'UTF8'), payload FROM record \
+         WHERE id BETWEEN ? AND ? ORDER BY id";
+    type Columns = (BigInt, Nullable<Binary>, Binary);
 }

@@ -106,7 +106,7 @@ impl TryFrom<RawHolding> for (BatchId, Holding) {
     }
 }
 
-fn runs(batch: i64, runs: &str) -> Result<Runs, StoreError> {
+pub(super) fn runs(batch: i64, runs: &str) -> Result<Runs, StoreError> {
     runs.parse().map_err(|error| corrupt("batch", batch, &error))
 }
 

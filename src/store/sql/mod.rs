@@ -7,6 +7,7 @@ mod checks;
 mod feed;
 mod keys;
 mod leases;
+mod ledger;
 mod lookup;
 mod migrations;
 mod outlets;
@@ -28,6 +29,10 @@ pub(super) use keys::{
     Certificates, limit_texts, note_added_key, reseal_keys, set_certificates, set_key_limits, set_key_state,
 };
 pub(super) use leases::{IdleColumns, RawIdle, Terms, idle_keys, keys_limit, lease_in_rounds};
+pub(super) use ledger::{
+    Growing, LedgerColumns, RawLedger, RawReceipt, ReadLedger, ReceiptColumns, RecordsRoots, RootAt,
+    batch_entry, hash, records_roots,
+};
 pub(super) use lookup::{
     OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,
     record, summaries, with_records,

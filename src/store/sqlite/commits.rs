@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use diesel::SqliteConnection;
+use diesel::{SqliteConnection, sql_types::Text};
 
-use super::{SqliteStore, errors::Failure};
+use super::{SqliteStore, errors::Failure, ledger, records::now};
 use crate::{
     domain::{BatchId, CommitVerdict, Epoch, Holding, Lease, Outcome, SignedBatch, fence, outcomes},
     store::{
         Committing, StoreError,
-        sql::{HoldingColumns, RawHolding, Sql, Value, execute, expect_rows, row},
+        sql::{Growing, HoldingColumns, RawHolding, Sql, Value, batch_entry, execute, expect_rows, row},
     },
 };
 
@@ -24,7 +24,11 @@ impl Committing for SqliteStore {
         self.write(|connection| {
             let sent = batches.iter().map(|batch| batch.lease().batch());
             let (verdicts, standing) = fence(batches, holdings(connection, sent)?);
-            standing.into_iter().try_for_each(|batch| store(connection, batch))?;
+            if !standing.is_empty() {
+                let (mut ledger, now) = (ledger::read(connection)?, now(connection)?);
+                standing.into_iter().try_for_each(|batch| store(connection, batch, &now, &mut ledger))?;
+                ledger::store_end(connection, &ledger)?;
+            }
             Ok(verdicts)
         })
     }
@@ -50,20 +54,35 @@ fn holdings(
     Ok(found)
 }
 
-fn store(connection: &mut SqliteConnection, batch: &SignedBatch) -> Result<(), Failure> {
+/// Stores a batch that is signed `now`. Its receipt comes before the change of its state, because the schema looks for it.
+fn store(
+    connection: &mut SqliteConnection,
+    batch: &SignedBatch,
+    now: &str,
+    ledger: &mut Growing,
+) -> Result<(), Failure> {
     let lease = batch.lease();
     let stored = insert_signatures(connection, batch)?;
-    mark_signed(connection, lease, stored)?;
-    let id = [Value::Integer(lease.batch().0)];
-    expect_rows("adding a batch to the feed", 1, execute::<AddToFeed, _>(connection, &id)?)?;
     let values = [Value::Integer(stored as i64), Value::Integer(lease.key().0)];
-    Ok(expect_rows("counting a key's signatures", 1, execute::<CountSignatures, _>(connection, &values)?)?)
+    let fingerprint: Option<String> = row::<CountSignatures, _, _>(connection, &values)?;
+    expect_rows("counting a key's signatures", 1, usize::from(fingerprint.is_some()))?;
+    let entry = batch_entry(batch, &fingerprint.unwrap_or_default(), now)?;
+    ledger::store_batch(connection, lease.batch(), batch.root(), ledger.add(entry))?;
+    mark_signed(connection, lease, stored, now)?;
+    let id = [Value::Integer(lease.batch().0)];
+    Ok(expect_rows("adding a batch to the feed", 1, execute::<AddToFeed, _>(connection, &id)?)?)
 }
 
 /// Checks the lease once more, although nobody can have changed it within this transaction: this statement
 /// keeps the promise, and must not depend on an earlier one.
-fn mark_signed(connection: &mut SqliteConnection, lease: &Lease, stored: usize) -> Result<(), Failure> {
+fn mark_signed(
+    connection: &mut SqliteConnection,
+    lease: &Lease,
+    stored: usize,
+    now: &str,
+) -> Result<(), Failure> {
     let values = [
+        Value::Text(now),
         Value::Integer(lease.batch().0),
         Value::Integer(lease.epoch().0),
         Value::Integer(lease.node().0),
@@ -116,7 +135,7 @@ impl Sql for InsertSixteenSignatures {
 struct MarkSigned;
 impl Sql for MarkSigned {
     const TEXT: &'static str = "UPDATE batch SET state = 'signed', node_id = NULL, \
-         signed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') \
+         signed_at = ? \
          WHERE id = ? AND state = 'leased' AND epoch = ? AND node_id = ? AND key_id = ? AND record_count = ?";
     type Columns = ();
 }
@@ -131,6 +150,7 @@ impl Sql for AddToFeed {
 
 struct CountSignatures;
 impl Sql for CountSignatures {
-    const TEXT: &'static str = "UPDATE signing_key SET signature_count = signature_count + ? WHERE id = ?";
-    type Columns = ();
+    const TEXT: &'static str =
+        "UPDATE signing_key SET signature_count = signature_count + ? WHERE id = ? RETURNING fingerprint";
+    type Columns = Text;
 }

@@ -13,6 +13,7 @@ mod feed;
 mod files;
 mod keys;
 mod leases;
+mod ledger;
 mod limit;
 mod locks;
 mod look;

@@ -6,7 +6,7 @@ use diesel::{
     QueryResult, SqliteConnection,
     connection::{DefaultLoadingMode, LoadConnection},
     row::{Field, Row},
-    sql_types::{BigInt, Binary, Text},
+    sql_types::{BigInt, Binary, Nullable, Text},
     sqlite::Sqlite,
 };
 
@@ -14,7 +14,7 @@ use super::{SqliteStore, errors::Failure, limit::payload_limit};
 use crate::{
     domain::{InsertVerdict, RecordId, Runs},
     store::{
-        Intake, NewRecord, OnConflict, StoreError,
+        Intake, NewRecord, OnConflict, PayloadVisitor, StoreError,
         sql::{Sql, Value, bound, row},
     },
 };
@@ -37,23 +37,19 @@ impl Intake for SqliteStore {
         self.query(payload_limit)
     }
 
-    fn read_payloads(
-        &self,
-        records: &Runs,
-        visit: &mut dyn FnMut(RecordId, &[u8]),
-    ) -> Result<(), StoreError> {
+    fn read_payloads(&self, records: &Runs, visit: PayloadVisitor<'_>) -> Result<(), StoreError> {
         self.read(|connection| {
             for (first, last) in records.ranges() {
                 let mut next = first.0;
-                each_blob::<Payloads>(
+                each_payload(
                     connection,
                     &[Value::Integer(first.0), Value::Integer(last.0)],
-                    |id, payload| {
+                    |id, external_id, payload| {
                         if id != next {
                             return ControlFlow::Break(());
                         }
                         next += 1;
-                        visit(RecordId(id), payload);
+                        visit(RecordId(id), external_id, payload);
                         ControlFlow::Continue(())
                     },
                 )?;
@@ -66,13 +62,18 @@ impl Intake for SqliteStore {
     }
 }
 
+/// The time, as the database has it in its texts.
+pub(super) fn now(connection: &mut SqliteConnection) -> Result<String, Failure> {
+    Ok(row::<Now, _, _>(connection, &[])?.unwrap_or_default())
+}
+
 /// Adds records, within a transaction.
 pub(super) fn add(
     connection: &mut SqliteConnection,
     records: &[NewRecord<'_>],
     on_conflict: OnConflict,
 ) -> Result<Vec<InsertVerdict>, Failure> {
-    let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
+    let now = now(connection)?;
     let mut verdicts = Vec::with_capacity(records.len());
     for record in records {
         verdicts.push(insert_one(connection, record, &now)?);
@@ -111,20 +112,22 @@ fn named(connection: &mut SqliteConnection, record: &NewRecord<'_>) -> Result<Op
     Ok(row::<Named, i64, _>(connection, &[Value::Text(name)])?.map(RecordId))
 }
 
-/// Shows the rows of a statement that returns an id and bytes, one by one and without copying the
-/// bytes, until the visitor says stop.
-fn each_blob<S: Sql<Columns = (BigInt, Binary)>>(
+/// Shows records one by one and without copying the bytes, until the visitor says stop.
+fn each_payload(
     connection: &mut SqliteConnection,
     values: &[Value<'_>],
-    mut visit: impl FnMut(i64, &[u8]) -> ControlFlow<()>,
+    mut visit: impl FnMut(i64, Option<&str>, &[u8]) -> ControlFlow<()>,
 ) -> QueryResult<()> {
-    for row in LoadConnection::<DefaultLoadingMode>::load(connection, bound::<S>(values))? {
+    for row in LoadConnection::<DefaultLoadingMode>::load(connection, bound::<Payloads>(values))? {
         let row = row?;
-        let (Some(id), Some(bytes)) = (Row::<Sqlite>::get(&row, 0), Row::<Sqlite>::get(&row, 1)) else {
+        let [Some(id), Some(name), Some(bytes)] = [0, 1, 2].map(|field| Row::<Sqlite>::get(&row, field))
+        else {
             break;
         };
         let (Some(mut id), Some(mut bytes)) = (id.value(), bytes.value()) else { break };
-        if visit(id.read_long(), bytes.read_blob()).is_break() {
+        let mut name = name.value();
+        let name = name.as_mut().map(|name| String::from_utf8_lossy(name.read_blob()));
+        if visit(id.read_long(), name.as_deref(), bytes.read_blob()).is_break() {
             break;
         }
     }
@@ -152,7 +155,7 @@ impl Sql for Named {
 
 struct Payloads;
 impl Sql for Payloads {
-    const TEXT: &'static str =
-        "SELECT id, CAST(payload AS BLOB) FROM record WHERE id BETWEEN ? AND ? ORDER BY id";
-    type Columns = (BigInt, Binary);
+    const TEXT: &'static str = "SELECT id, CAST(external_id AS BLOB), CAST(payload AS BLOB) FROM record \
+         WHERE id BETWEEN ? AND ? ORDER BY id";
+    type Columns = (BigInt, Nullable<Binary>, Binary);
 }

@@ -120,7 +120,7 @@ fn damage_is_called_damage() {
     std::fs::write(&path, bytes).unwrap();
     let store = SqliteStore::open(&path).unwrap();
     assert!(matches!(
-        store.read_payloads(&"1-50".parse().unwrap(), &mut |_, _| ()),
+        store.read_payloads(&"1-50".parse().unwrap(), &mut |_, _, _| ()),
         Err(StoreError::Corrupt(_))
     ));
     assert!(store.audit().unwrap().iter().any(|problem| problem.starts_with("integrity: ")));

@@ -1,6 +1,7 @@
 //! A store with a fault plan, for tests: calls fail when they are told to, before or after they took effect.
 
 mod arrivals;
+mod feed;
 mod method;
 mod outlets;
 mod webhooks;
@@ -14,17 +15,17 @@ pub use self::method::Method;
 use signwave::{
     domain::{
         AuditId, BatchId, BatchRow, By, CommitVerdict, Epoch, Fingerprint, InsertVerdict, KeyId, KeyState,
-        Lease, LimitChange, NodeId, Outcome, Place, Reach, RecordId, Runs, Scheme, SignedBatch, StoredKey,
-        TokenId, promises::Counts,
+        Lease, LimitChange, NodeId, Outcome, Reach, RecordId, Runs, Scheme, SignedBatch, StoredKey, TokenId,
+        promises::Counts,
     },
     store::{
         Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, Audit, AuditRow, BatchPage, BatchSummary,
-        Batching, CertificatesVerdict, Committing, Feed, FeedBatch, FeedEnd, Intake, Inventory,
-        KeyLimitsVerdict, KeyPage, KeyPool, KeyRow, KeyStateVerdict, Leasing, Listener, Lookup,
-        NewCertificates, NewKey, NewRecord, NewSession, NewToken, News, Nodes, OldestUnsigned, OnConflict,
-        OpenBatches, OpenedBatches, Reading, Reclaimed, RecordName, RecordRow, RenewVerdict, Reseal,
-        ResealVerdict, RevokeTokenVerdict, RotateTokenVerdict, Rotation, Sessions, SignedRow, Status, Store,
-        StoreError, StoredToken, TokenRow, Wanted,
+        Batching, CertificatesVerdict, Committing, Intake, Inventory, KeyLimitsVerdict, KeyPage, KeyPool,
+        KeyRow, KeyStateVerdict, Leasing, Listener, Lookup, NewCertificates, NewKey, NewRecord, NewSession,
+        NewToken, News, Nodes, OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, PayloadVisitor,
+        Reading, Reclaimed, RecordName, RecordRow, RenewVerdict, Reseal, ResealVerdict, RevokeTokenVerdict,
+        RotateTokenVerdict, Rotation, Sessions, SignedRow, Status, Store, StoreError, StoredToken, TokenRow,
+        Wanted,
     },
 };
 
@@ -132,11 +133,7 @@ impl Intake for FaultyStore {
         self.call(Method::PayloadLimit, |store| store.payload_limit())
     }
 
-    fn read_payloads(
-        &self,
-        records: &Runs,
-        visit: &mut dyn FnMut(RecordId, &[u8]),
-    ) -> Result<(), StoreError> {
+    fn read_payloads(&self, records: &Runs, visit: PayloadVisitor<'_>) -> Result<(), StoreError> {
         self.call(Method::ReadPayloads, |store| store.read_payloads(records, visit))
     }
 }
@@ -326,24 +323,6 @@ impl Reading for FaultyStore {
 
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
         self.call(Method::ReadSigned, |store| store.read_signed(records, visit))
-    }
-}
-
-impl Feed for FaultyStore {
-    fn sequence(&self) -> Result<FeedEnd, StoreError> {
-        self.call(Method::Sequence, |store| store.sequence())
-    }
-
-    fn sequence_commits(&self) -> Result<(), StoreError> {
-        self.call(Method::Sequence, |store| store.sequence_commits())
-    }
-
-    fn feed(&self, after: Place, limit: usize) -> Result<Vec<FeedBatch>, StoreError> {
-        self.call(Method::Feed, |store| store.feed(after, limit))
-    }
-
-    fn unsequenced(&self) -> Result<Vec<BatchId>, StoreError> {
-        self.call(Method::Unsequenced, |store| store.unsequenced())
     }
 }
 

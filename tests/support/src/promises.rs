@@ -72,12 +72,14 @@ impl Promises {
         let counted: Vec<_> = keys.iter().map(KeyRow::fact).collect();
         let feed = store.feed(Place(0), usize::MAX).unwrap();
         let feed: Vec<_> = feed.into_iter().map(|row| (row.place, row.batch.id)).collect();
+        let receipts = store.receipts(0, usize::MAX).unwrap();
         let moment = Moment {
             batches,
             records: &facts,
             keys: &counted,
             feed: &feed,
             unsequenced: &store.unsequenced().unwrap(),
+            ledger: Some((&receipts, store.ledger().unwrap().head)),
             counts: store.counts().unwrap(),
         };
         let by_id: HashMap<KeyId, &KeyRow> = keys.iter().map(|key| (key.id, key)).collect();

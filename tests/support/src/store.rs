@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use signwave::{
     domain::{
-        BatchId, By, Epoch, Fingerprint, InsertVerdict, KeyId, KeyLimits, KeyMaterial, Lease, NodeId,
-        OpenBatch, Reach, RecordId, Scheme, SignatureBuf, SignedBatch, Who,
+        BatchId, By, Contents, Epoch, Fingerprint, InsertVerdict, KeyId, KeyLimits, KeyMaterial, Lease,
+        NodeId, OpenBatch, Reach, RecordId, Scheme, SignatureBuf, SignedBatch, Who,
     },
+    signer::digest,
     store::{AddKeyVerdict, NewKey, NewRecord, OnConflict, OpenBatches, OpenedBatches, Store},
 };
 
@@ -85,14 +86,24 @@ pub fn forge(lease: &Lease, batch: BatchId, node: NodeId, epoch: Epoch) -> Lease
     open.lease(lease.key(), node, lease.scheme())
 }
 
+/// Stands in for hashing: as many digests as the lease has records.
+pub fn contents(lease: &Lease) -> Contents {
+    let mut contents = Contents::default();
+    for record in lease.records().iter() {
+        contents.push(digest(lease.scheme().digest(), &record.0.to_be_bytes()), None);
+    }
+    contents
+}
+
 /// Stands in for signing: no two signatures of it are the same, not even of one record.
 pub fn sign(lease: Lease) -> SignedBatch {
     let mut signatures = SignatureBuf::with_capacity(WIDTH, lease.records().len() as usize);
+    let contents = contents(&lease);
     for record in lease.records().iter() {
         let signature = signatures.push_zeroed();
         signature[..8].copy_from_slice(&record.0.to_be_bytes());
         signature[8..16].copy_from_slice(&lease.epoch().0.to_be_bytes());
         signature[16..24].copy_from_slice(&lease.key().0.to_be_bytes());
     }
-    lease.signed(signatures).unwrap()
+    lease.signed(&contents, signatures).unwrap()
 }

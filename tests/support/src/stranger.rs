@@ -13,7 +13,7 @@ use signwave::{
 };
 use tempfile::TempDir;
 
-use crate::store::by;
+use crate::store::{by, contents};
 
 /// Records 1 to 9: batch 1 (1-2) signed, batch 2 (3-4) leased, batch 3 (5-6) open, 7 to 9 in none;
 /// record 9 is named. Three keys, of which the third is retired.
@@ -47,7 +47,9 @@ impl Database {
         let mut signatures = SignatureBuf::with_capacity(256, 2);
         signatures.push_zeroed();
         signatures.push_zeroed();
-        store.commit(&[leases.remove(0).signed(signatures).unwrap()]).unwrap();
+        let lease = leases.remove(0);
+        let contents = contents(&lease);
+        store.commit(&[lease.signed(&contents, signatures).unwrap()]).unwrap();
         let this = Self { folder, store };
         this.allows("UPDATE signing_key SET state = 'retired' WHERE id = 3");
         this

@@ -51,6 +51,7 @@ impl State {
         if let Some(key) = self.keys.get_mut(&lease.key()) {
             key.row.signature_count += lease.records().len() as i64;
         }
+        self.add_receipt(signed, &signed_at);
         self.unsequenced.insert(lease.batch());
         if let Some(batch) = self.batches.get_mut(&lease.batch()) {
             (batch.state, batch.node, batch.signed_at) = (BatchState::Signed, None, Some(signed_at));

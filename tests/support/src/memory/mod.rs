@@ -6,6 +6,7 @@ mod commits;
 mod feed;
 mod keys;
 mod leases;
+mod ledger;
 mod lookup;
 mod nodes;
 mod outlets;

@@ -6,7 +6,7 @@ use super::{
 };
 use signwave::{
     domain::{InsertVerdict, RecordId, Runs},
-    store::{Intake, NewRecord, OnConflict, StoreError},
+    store::{Intake, NewRecord, OnConflict, PayloadVisitor, StoreError},
 };
 
 /// The limit that the migrations set.
@@ -34,13 +34,11 @@ impl Intake for MemoryStore {
         Ok(PAYLOAD_LIMIT)
     }
 
-    fn read_payloads(
-        &self,
-        records: &Runs,
-        visit: &mut dyn FnMut(RecordId, &[u8]),
-    ) -> Result<(), StoreError> {
+    fn read_payloads(&self, records: &Runs, visit: PayloadVisitor<'_>) -> Result<(), StoreError> {
         let payloads = self.lock().payloads(records)?;
-        payloads.iter().for_each(|(record, payload)| visit(*record, payload));
+        for (id, record) in payloads {
+            visit(id, record.external_id.as_deref(), &record.payload);
+        }
         Ok(())
     }
 }
@@ -76,11 +74,11 @@ impl State {
         Ok(())
     }
 
-    fn payloads(&self, records: &Runs) -> Result<Vec<(RecordId, Vec<u8>)>, StoreError> {
+    fn payloads(&self, records: &Runs) -> Result<Vec<(RecordId, Record)>, StoreError> {
         records
             .iter()
             .map(|id| match self.records.get(&id) {
-                Some(record) => Ok((id, record.payload.clone())),
+                Some(record) => Ok((id, record.clone())),
                 None => Err(StoreError::Corrupt(format!("record {id} is missing"))),
             })
             .collect()

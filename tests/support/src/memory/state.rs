@@ -9,7 +9,7 @@ use super::access::Token;
 use signwave::{
     domain::{
         BatchId, BatchState, Epoch, KeyId, KeyMaterial, NodeId, Position, Reach, RecordId, RefusedId, Time,
-        WebhookName,
+        WebhookName, ledger::Edge, promises::ReceiptFact,
     },
     store::{AuditRow, BatchRow, KeyRow, RefusedRow, StoredWebhook},
 };
@@ -30,6 +30,9 @@ pub(super) struct State {
     pub(super) feed: Vec<BatchId>,
     /// Signed batches without a position.
     pub(super) unsequenced: BTreeSet<BatchId>,
+    /// The receipts, from number 1 on, and the end of their tree.
+    pub(super) receipts: Vec<ReceiptFact>,
+    pub(super) edge: Edge,
     pub(super) outlets: BTreeMap<String, Outlet>,
     pub(super) webhooks: BTreeMap<WebhookName, Webhook>,
     pub(super) nodes: BTreeMap<NodeId, Node>,

@@ -1,0 +1,47 @@
+//! Checks the ledger, after all batches were read.
+
+use super::{Problem, findings::Findings};
+use crate::{
+    domain::promises::{Batches, Breach, Ledger},
+    store::{Audit, StoreError},
+};
+
+/// Receipts read at a time.
+const PAGE: usize = 500;
+
+/// Reads the whole ledger, up to where it is said to end. Entries are made anew of what is stored of their subjects.
+pub(super) fn check(store: &dyn Audit, batches: &Batches, findings: &Findings) -> Result<(), StoreError> {
+    match check_readable(store, batches, findings) {
+        // What cannot be read hides what comes behind it.
+        Err(StoreError::Corrupt(reason)) => {
+            findings.add(Problem::Unreadable { what: "the ledger".to_owned(), reason });
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+fn check_readable(store: &dyn Audit, batches: &Batches, findings: &Findings) -> Result<(), StoreError> {
+    let said = store.ledger()?.head;
+    let mut ledger = Ledger::default();
+    let mut after = 0;
+    while after < said.size {
+        let mut page = store.receipts(after, PAGE)?;
+        // What other processes add during the check is left for the next one.
+        page.retain(|receipt| receipt.seq <= said.size);
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for receipt in &page {
+            ledger.see(receipt).into_iter().for_each(|breach| findings.add(breach));
+        }
+    }
+    ledger.check_end(said).into_iter().for_each(|breach| findings.add(breach));
+    ledger.check_signed(batches).for_each(|breach| findings.add(breach));
+    // A receipt is never visible before the end that includes it.
+    let behind = store.receipts(said.size, 1)?;
+    let (now, behind) = (store.ledger()?.head.size, behind.first().map_or(0, |receipt| receipt.seq));
+    if behind > now {
+        findings.add(Breach::LedgerEndsOtherwise { said: now, found: behind });
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Checks the ledger: each signed batch has one receipt, and every root is that of the entries before it.
+
+use super::{Batches, Breach, covered::Covered};
+use crate::domain::{
+    BatchId,
+    ledger::{Edge, Entry, Hash, Head},
+};
+
+/// What must be remembered of the receipts seen so far: a few hundred bytes, because batches are signed nearly in the order
+/// of their ids.
+#[derive(Default)]
+pub struct Ledger {
+    tree: Edge,
+    /// The batches that have a receipt.
+    receipts: Covered,
+    /// Whether a root was wrong. Then all roots behind it are, too.
+    is_wrong: bool,
+}
+
+/// A receipt as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptFact {
+    /// Its number.
+    pub seq: u64,
+    /// The batch that it is of.
+    pub batch: Option<BatchId>,
+    /// The entry, made of what is stored of its subject; `None` if that makes none.
+    pub entry: Option<Entry>,
+    /// The stored root of the tree that ends with this entry.
+    pub root: Hash,
+}
+
+impl Ledger {
+    /// Takes the next receipt, in their order. Returns what is wrong with it.
+    pub fn see(&mut self, receipt: &ReceiptFact) -> Vec<Breach> {
+        let ReceiptFact { seq, batch, entry, root } = receipt;
+        let (seq, before, mut breaches) = (*seq, self.tree.size(), Vec::new());
+        if seq != before + 1 && !self.is_wrong {
+            breaches.push(Breach::LedgerHasGap { before, seq });
+            self.is_wrong = true;
+        }
+        if let Some(batch) = *batch
+            && self.receipts.add(batch.0, batch.0).is_some()
+        {
+            breaches.push(Breach::TwoReceipts { batch, seq });
+        }
+        let Some(entry) = entry else {
+            breaches.push(Breach::NoEntry { seq });
+            self.is_wrong = true;
+            return breaches;
+        };
+        self.tree.push(entry.leaf());
+        if self.tree.root() != *root && !self.is_wrong {
+            breaches.push(Breach::WrongRoot { seq });
+            self.is_wrong = true;
+        }
+        breaches
+    }
+
+    /// How far the receipts that were seen are.
+    pub fn head(&self) -> Head {
+        Head { size: self.tree.size(), root: self.tree.root() }
+    }
+
+    /// Checks how far the ledger is said to be, after the last receipt.
+    pub fn check_end(&self, said: Head) -> Option<Breach> {
+        let found = self.head();
+        if self.is_wrong || said == found {
+            return None;
+        }
+        Some(match said.size == found.size {
+            true => Breach::WrongEdge,
+            false => Breach::LedgerEndsOtherwise { said: said.size, found: found.size },
+        })
+    }
+
+    /// Checks that every signed batch has a receipt. The batches must have been read first, then the receipts.
+    pub fn check_signed<'a>(&'a self, batches: &'a Batches) -> impl Iterator<Item = Breach> + use<'a> {
+        let lacks = |batch: &i64| !self.receipts.contains(*batch);
+        batches.signed.iter().filter(lacks).map(|batch| Breach::NoReceipt { batch: BatchId(batch) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ledger::{Receipt, leaf_hash};
+
+    /// Receipts of keys and, as number 2, of batch 1.
+    fn sound() -> (Vec<ReceiptFact>, Head) {
+        let key = format!("signwave/key/v1\nadded\n{}\n2026-11-27T12:00:00.000Z\n", "0".repeat(64));
+        let root = leaf_hash(b"records");
+        let batch = format!(
+            "signwave/batch/v1\n1\n1-2\n1\nPS256\n{}\n2026-11-27T12:00:00.000Z\n{root}\n",
+            "0".repeat(64)
+        );
+        let (mut edge, entries) = (Edge::default(), [&key, &batch, &key]);
+        let receipts = entries.map(|text| Receipt::new(&mut edge, text.parse().unwrap()));
+        let fact = |receipt: Receipt| ReceiptFact {
+            seq: receipt.seq(),
+            batch: matches!(receipt.entry(), Entry::Batch(_)).then_some(BatchId(1)),
+            root: receipt.head().root,
+            entry: Some(receipt.entry().clone()),
+        };
+        (receipts.map(fact).to_vec(), edge.head())
+    }
+
+    /// What is found after a change.
+    fn found(change: impl FnOnce(&mut Vec<ReceiptFact>, &mut Head)) -> Vec<Breach> {
+        let (mut receipts, mut said) = sound();
+        change(&mut receipts, &mut said);
+        let mut ledger = Ledger::default();
+        let mut breaches: Vec<_> = receipts.iter().flat_map(|receipt| ledger.see(receipt)).collect();
+        breaches.extend(ledger.check_end(said));
+        let mut batches = Batches::default();
+        batches.signed.add(1, 1);
+        breaches.extend(ledger.check_signed(&batches));
+        breaches
+    }
+
+    #[test]
+    fn p9_each_signed_batch_has_a_receipt_and_each_root_is_that_of_the_entries() {
+        let batch = BatchId(1);
+        assert_eq!(found(|_, _| ()), []);
+        assert_eq!(found(|receipts, _| receipts[0].root = receipts[1].root), [Breach::WrongRoot { seq: 1 }]);
+        assert_eq!(
+            found(|receipts, _| receipts[1].entry = receipts[0].entry.clone()),
+            [Breach::WrongRoot { seq: 2 }]
+        );
+        assert_eq!(found(|receipts, _| receipts[2].entry = None), [Breach::NoEntry { seq: 3 }]);
+        assert_eq!(
+            found(|receipts, _| receipts[2].batch = Some(batch)),
+            [Breach::TwoReceipts { batch, seq: 3 }]
+        );
+        assert_eq!(
+            found(|receipts, _| _ = receipts.remove(1)),
+            [Breach::LedgerHasGap { before: 1, seq: 3 }, Breach::NoReceipt { batch }]
+        );
+        let ends = Breach::LedgerEndsOtherwise { said: 3, found: 2 };
+        assert_eq!(found(|receipts, _| _ = receipts.pop()), [ends]);
+        assert_eq!(found(|receipts, said| said.root = receipts[0].root), [Breach::WrongEdge]);
+    }
+}

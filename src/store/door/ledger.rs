@@ -1,0 +1,37 @@
+//! The ledger: the receipts of what was committed.
+
+use crate::{
+    domain::{
+        BatchId,
+        ledger::{Hash, Head, Origin},
+        promises::ReceiptFact,
+    },
+    store::StoreError,
+};
+
+/// The ledger. An entry is added in the transaction that makes its subject true, as the last step before the commit. So
+/// entries become visible in their order, without gaps, and never change.
+pub trait Ledgers {
+    /// Where the ledger is now.
+    fn ledger(&self) -> Result<LedgerRow, StoreError>;
+
+    /// The root of the tree when it had `size` entries; `None` if it never had as many.
+    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError>;
+
+    /// Up to `limit` receipts behind `after`, in their order, with entries that are made anew of what is stored.
+    fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError>;
+
+    /// The roots of the batches from `first` to `last` that have a receipt, in the order of their ids.
+    fn records_roots(&self, first: BatchId, last: BatchId) -> Result<Vec<(BatchId, Hash)>, StoreError>;
+}
+
+/// The only row of `ledger`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// Which ledger it is.
+    pub origin: Origin,
+    /// How many entries it has, and the root of their tree.
+    pub head: Head,
+    /// Why nothing is formed, leased or signed.
+    pub halted: Option<String>,
+}

@@ -1,0 +1,203 @@
+//! The ledger: its rows, and growing it within a transaction.
+
+use diesel::{
+    Queryable,
+    sql_types::{BigInt, Binary, Nullable, Text},
+};
+
+use super::{batches::runs, statement::Sql};
+use crate::{
+    domain::{
+        BatchId, Epoch, Fingerprint, Runs, Scheme, SignedBatch, Time,
+        ledger::{BatchSigned, Edge, Entry, Hash, LedgerId, Origin, Receipt},
+        promises::ReceiptFact,
+    },
+    store::{LedgerRow, StoreError},
+};
+
+/// The columns of [`RawLedger`].
+pub(in crate::store) type LedgerColumns = (Text, BigInt, BigInt, Binary, Nullable<Text>);
+
+/// The row of `ledger`.
+#[derive(Queryable)]
+pub(in crate::store) struct RawLedger {
+    id: String,
+    incarnation: i64,
+    size: i64,
+    edge: Vec<u8>,
+    halted: Option<String>,
+}
+
+/// The ledger as a transaction finds it, with what it adds.
+pub(in crate::store) struct Growing {
+    origin: Origin,
+    edge: Edge,
+    halted: Option<String>,
+    added: Vec<Receipt>,
+}
+
+impl Growing {
+    /// From the only row of `ledger`.
+    pub(in crate::store) fn from_row(raw: Option<RawLedger>) -> Result<Self, StoreError> {
+        let read = |raw: RawLedger| {
+            let id: LedgerId = raw.id.parse().ok()?;
+            let incarnation = u32::try_from(raw.incarnation).ok()?.try_into().ok()?;
+            let edge = Edge::from_parts(u64::try_from(raw.size).ok()?, &raw.edge).ok()?;
+            Some(Self { origin: Origin { id, incarnation }, edge, halted: raw.halted, added: Vec::new() })
+        };
+        raw.and_then(read)
+            .ok_or_else(|| StoreError::Corrupt("table ledger does not have one row with an edge".to_owned()))
+    }
+
+    /// Adds an entry.
+    pub(in crate::store) fn add(&mut self, entry: Entry) -> &Receipt {
+        self.added.push(Receipt::new(&mut self.edge, entry));
+        &self.added[self.added.len() - 1]
+    }
+
+    /// What was added, in order.
+    pub(in crate::store) fn added(&self) -> &[Receipt] {
+        &self.added
+    }
+
+    /// The size and the edge that are to be stored.
+    pub(in crate::store) fn columns(&self) -> (i64, Vec<u8>) {
+        (self.edge.size() as i64, self.edge.bytes())
+    }
+}
+
+impl From<Growing> for LedgerRow {
+    fn from(ledger: Growing) -> Self {
+        Self { origin: ledger.origin, head: ledger.edge.head(), halted: ledger.halted }
+    }
+}
+
+/// The entry of a batch.
+pub(in crate::store) fn batch_entry(
+    batch: &SignedBatch,
+    fingerprint: &str,
+    signed_at: &str,
+) -> Result<Entry, StoreError> {
+    let lease = batch.lease();
+    let facts = Facts {
+        records: lease.records().clone(),
+        epoch: lease.epoch(),
+        scheme: Some(lease.scheme()),
+        fingerprint: fingerprint.parse().ok(),
+        signed_at: signed_at.parse().ok(),
+    };
+    let entry = facts.entry(lease.batch(), batch.root());
+    entry.ok_or_else(|| StoreError::Corrupt(format!("batch {} cannot have an entry", lease.batch())))
+}
+
+/// What the entry of a batch is made of, as far as it is stored.
+struct Facts {
+    records: Runs,
+    epoch: Epoch,
+    scheme: Option<Scheme>,
+    fingerprint: Option<Fingerprint>,
+    signed_at: Option<Time>,
+}
+
+impl Facts {
+    fn entry(self, batch: BatchId, root: Hash) -> Option<Entry> {
+        Some(Entry::Batch(BatchSigned {
+            batch,
+            records: self.records,
+            epoch: self.epoch,
+            scheme: self.scheme?,
+            fingerprint: self.fingerprint?,
+            signed_at: self.signed_at?,
+            root,
+        }))
+    }
+}
+
+/// The columns of [`RawReceipt`].
+pub(in crate::store) type ReceiptColumns = (
+    BigInt,
+    Nullable<BigInt>,
+    Nullable<Binary>,
+    Nullable<Text>,
+    Binary,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+);
+
+/// A receipt with what makes its entry.
+#[derive(Queryable)]
+pub(in crate::store) struct RawReceipt {
+    seq: i64,
+    batch: Option<i64>,
+    root: Option<Vec<u8>>,
+    entry: Option<String>,
+    head: Vec<u8>,
+    runs: Option<String>,
+    epoch: Option<i64>,
+    scheme: Option<String>,
+    fingerprint: Option<String>,
+    signed_at: Option<String>,
+}
+
+impl TryFrom<RawReceipt> for ReceiptFact {
+    type Error = StoreError;
+
+    fn try_from(raw: RawReceipt) -> Result<Self, StoreError> {
+        let corrupt = || StoreError::Corrupt(format!("receipt {} cannot be read", raw.seq));
+        let seq = u64::try_from(raw.seq).map_err(|_| corrupt())?;
+        let head = hash(&raw.head).ok_or_else(corrupt)?;
+        let batch = raw.batch.map(BatchId);
+        let entry = match (batch, raw.root) {
+            (Some(batch), Some(root)) => {
+                let facts = Facts {
+                    records: raw.runs.map(|text| runs(batch.0, &text)).transpose()?.unwrap_or_default(),
+                    epoch: Epoch(raw.epoch.unwrap_or_default()),
+                    scheme: raw.scheme.and_then(|name| name.parse().ok()),
+                    fingerprint: raw.fingerprint.and_then(|text| text.parse().ok()),
+                    signed_at: raw.signed_at.and_then(|text| text.parse().ok()),
+                };
+                hash(&root).and_then(|root| facts.entry(batch, root))
+            }
+            _ => raw.entry.and_then(|text| text.parse().ok()),
+        };
+        Ok(Self { seq, batch, entry, root: head })
+    }
+}
+
+/// The hash that is stored as these bytes.
+pub(in crate::store) fn hash(bytes: &[u8]) -> Option<Hash> {
+    bytes.try_into().ok().map(Hash)
+}
+
+/// Converts rows of batches and their roots.
+pub(in crate::store) fn records_roots(rows: Vec<(i64, Vec<u8>)>) -> Result<Vec<(BatchId, Hash)>, StoreError> {
+    let convert = |(batch, root): (i64, Vec<u8>)| {
+        let root = hash(&root).ok_or_else(|| StoreError::Corrupt(format!("the receipt of batch {batch}")))?;
+        Ok((BatchId(batch), root))
+    };
+    rows.into_iter().map(convert).collect()
+}
+
+/// The ledger as it is.
+pub(in crate::store) struct ReadLedger;
+impl Sql for ReadLedger {
+    const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted FROM ledger";
+    type Columns = LedgerColumns;
+}
+
+/// The root when the ledger had so many entries.
+pub(in crate::store) struct RootAt;
+impl Sql for RootAt {
+    const TEXT: &'static str = "SELECT head FROM receipt WHERE seq = ?";
+    type Columns = Binary;
+}
+
+/// The records roots of batches.
+pub(in crate::store) struct RecordsRoots;
+impl Sql for RecordsRoots {
+    const TEXT: &'static str = "SELECT batch_id, root FROM receipt WHERE batch_id BETWEEN ? AND ? AND root IS NOT NULL ORDER BY batch_id";
+    type Columns = (BigInt, Binary);
+}

@@ -1,0 +1,43 @@
+//! The feed and the ledger, which fail as planned.
+
+use super::{FaultyStore, Method};
+use signwave::{
+    domain::{BatchId, Place, ledger::Hash, promises::ReceiptFact},
+    store::{Feed, FeedBatch, FeedEnd, LedgerRow, Ledgers, StoreError},
+};
+
+impl Feed for FaultyStore {
+    fn sequence(&self) -> Result<FeedEnd, StoreError> {
+        self.call(Method::Sequence, |store| store.sequence())
+    }
+
+    fn sequence_commits(&self) -> Result<(), StoreError> {
+        self.call(Method::Sequence, |store| store.sequence_commits())
+    }
+
+    fn feed(&self, after: Place, limit: usize) -> Result<Vec<FeedBatch>, StoreError> {
+        self.call(Method::Feed, |store| store.feed(after, limit))
+    }
+
+    fn unsequenced(&self) -> Result<Vec<BatchId>, StoreError> {
+        self.call(Method::Unsequenced, |store| store.unsequenced())
+    }
+}
+
+impl Ledgers for FaultyStore {
+    fn ledger(&self) -> Result<LedgerRow, StoreError> {
+        self.call(Method::Ledger, |store| store.ledger())
+    }
+
+    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+        self.call(Method::RootAt, |store| store.root_at(size))
+    }
+
+    fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError> {
+        self.call(Method::Receipts, |store| store.receipts(after, limit))
+    }
+
+    fn records_roots(&self, first: BatchId, last: BatchId) -> Result<Vec<(BatchId, Hash)>, StoreError> {
+        self.call(Method::RecordsRoots, |store| store.records_roots(first, last))
+    }
+}

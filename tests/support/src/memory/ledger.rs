@@ -1,0 +1,65 @@
+//! The ledger, in memory.
+
+use super::{MemoryStore, state::State};
+use signwave::{
+    domain::{
+        BatchId, SignedBatch,
+        ledger::{BatchSigned, Edge, Entry, Hash, Head, LedgerId, Origin, Receipt},
+        promises::ReceiptFact,
+    },
+    store::{LedgerRow, Ledgers, StoreError},
+};
+
+/// There is one ledger in memory.
+const ID: LedgerId = LedgerId([0x1e, 0xd6, 0xe7, 0, 0, 0, 0, 1]);
+
+impl Ledgers for MemoryStore {
+    fn ledger(&self) -> Result<LedgerRow, StoreError> {
+        let edge = &self.lock().edge;
+        let origin = Origin { id: ID, incarnation: 1.try_into().expect("it is not 0") };
+        Ok(LedgerRow { origin, head: edge.head(), halted: None })
+    }
+
+    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+        if size == 0 {
+            return Ok(Some(Edge::default().root()));
+        }
+        Ok(self.lock().receipts.get(size as usize - 1).map(|receipt| receipt.root))
+    }
+
+    fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError> {
+        let state = self.lock();
+        let behind = state.receipts.iter().filter(|receipt| receipt.seq > after);
+        Ok(behind.take(limit).cloned().collect())
+    }
+
+    fn records_roots(&self, first: BatchId, last: BatchId) -> Result<Vec<(BatchId, Hash)>, StoreError> {
+        let state = self.lock();
+        let root = |receipt: &ReceiptFact| match &receipt.entry {
+            Some(Entry::Batch(batch)) => Some((batch.batch, batch.root)),
+            _ => None,
+        };
+        let mut roots: Vec<_> = state.receipts.iter().filter_map(root).collect();
+        roots.retain(|(batch, _)| (first..=last).contains(batch));
+        roots.sort_unstable_by_key(|(batch, _)| *batch);
+        Ok(roots)
+    }
+}
+
+impl State {
+    /// Adds the receipt of a batch.
+    pub(super) fn add_receipt(&mut self, signed: &SignedBatch, signed_at: &str) {
+        let lease = signed.lease();
+        let entry = Entry::Batch(BatchSigned {
+            batch: lease.batch(),
+            records: lease.records().clone(),
+            epoch: lease.epoch(),
+            scheme: lease.scheme(),
+            fingerprint: self.keys[&lease.key()].row.fingerprint,
+            signed_at: signed_at.parse().expect("it is a time"),
+            root: signed.root(),
+        });
+        let Head { size: seq, root } = Receipt::new(&mut self.edge, entry.clone()).head();
+        self.receipts.push(ReceiptFact { seq, batch: Some(lease.batch()), entry: Some(entry), root });
+    }
+}
