@@ -6,8 +6,8 @@ A file of bundles has one in each line. This program needs Python 3.8 and no pac
   --ledger VKEY         the key of the ledger. A bundle must be in a checkpoint that this key has signed.
   --key FINGERPRINT     a key that signs records. A bundle must be signed by one of the pinned keys.
 
-With --key alone the receipt of a bundle is compared with its checkpoint, but nothing shows whose checkpoint it is.
-The name of a record (external_id) is not part of what is signed, so it is not shown.
+With --key alone the receipt of a bundle is compared with its checkpoint, but nothing shows whose checkpoint it is. Then
+nothing but the signature of the payload is proven: neither the name of the record (external_id) nor its place.
 
 Exit codes: 0 every bundle is verified, 1 one is refused or the input is bad, 2 wrong usage.
 """
@@ -30,7 +30,7 @@ MAX_NUMBER = (1 << 53) - 1  # what every reader of JSON knows exactly
 HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 SCHEMES = {kind + bits: (kind == "PS", HASHES[bits]) for kind in ("PS", "RS") for bits in HASHES}
 SIGNATURE = re.compile("\u2014 ([^\\s+]+) ([^\\s]+)")  # a line of a note (https://c2sp.org/signed-note)
-MEMBERS = "record payload digest scheme signature spki entry record_index records records_path index path checkpoint"
+MEMBERS = "record name payload digest scheme signature spki entry record_index records records_path index path note"
 ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 Bundle = collections.namedtuple("Bundle", MEMBERS)
 
@@ -58,22 +58,21 @@ def parse(line):
         record, receipt, unbase64 = value["record"], value["receipt"], binascii.a2b_base64
         payload = unbase64(record["payload"]) if "payload" in record else None
         numbers = {name: int(receipt[name]) for name in ("record_index", "records", "index")}
-        texts = {"scheme": value["scheme"], "entry": receipt["entry"], "checkpoint": value["checkpoint"]}
+        texts = {"scheme": value["scheme"], "entry": receipt["entry"], "note": value["checkpoint"]}
         data = {"digest": record["digest"], "signature": value["signature"], "spki": value["key"]["spki"]}
         data = {name: unbase64(member) for name, member in data.items()}
         paths = {name: hashes(receipt[name]) for name in ("records_path", "path")}
-        bundle = Bundle(record=positive(record["id"]), payload=payload, **numbers, **texts, **data, **paths)
-        again = {"id": str(bundle.record), "external_id": record["external_id"], "payload": base64(payload or b"")}
-        if payload is None:
-            del again["payload"]
+        start = {"record": positive(record["id"]), "name": record["external_id"], "payload": payload}
+        bundle = Bundle(**start, **numbers, **texts, **data, **paths)
+        again = {"id": str(bundle.record), "external_id": bundle.name}
+        again.update({} if payload is None else {"payload": base64(payload)})
         again = {"bundle": "signwave/bundle/v1", "record": {**again, "digest": base64(bundle.digest)}}
         again.update(scheme=bundle.scheme, signature=base64(bundle.signature), key={"spki": base64(bundle.spki)})
         place = {"entry": bundle.entry, "record_index": bundle.record_index, "records": bundle.records}
         place.update(records_path=receipt["records_path"], index=bundle.index, path=receipt["path"])
-        if ENCODE({**again, "receipt": place, "checkpoint": bundle.checkpoint}) != text:
+        if ENCODE({**again, "receipt": place, "checkpoint": bundle.note}) != text:
             raise ValueError("its text is not the canonical one")
-        named = record["external_id"] is None or isinstance(record["external_id"], str)
-        if not named or not all(isinstance(text, str) for text in texts.values()):
+        if not all(isinstance(text, str) for text in (*texts.values(), "" if bundle.name is None else bundle.name)):
             raise ValueError("a member has a wrong type")
         if max(numbers.values()) > MAX_NUMBER or min(numbers.values()) < 0:
             raise ValueError("a number is too large")
@@ -316,9 +315,7 @@ def is_signature(n, e, scheme, digest, signature):
     masks = [new(hashed + bytes((0, 0, 0, i))).digest() for i in range(-(-block_length // len(digest)))]
     block ^= int.from_bytes(b"".join(masks)[:block_length], "big")
     salt = (block & (1 << block_bits) - 1) ^ 1 << hash_bits
-    if salt >> hash_bits:
-        return False
-    return new(bytes(8) + digest + salt.to_bytes(len(digest), "big")).digest() == hashed
+    return not salt >> hash_bits and new(bytes(8) + digest + salt.to_bytes(len(digest), "big")).digest() == hashed
 
 
 def verify(bundle, keys, ledgers, document):
@@ -345,12 +342,14 @@ def verify(bundle, keys, ledgers, document):
     if (bundle.record_index, bundle.records) != (place, count):
         raise Flaw("record", "record %d has the index %d of %d in its batch" % (record, place, count))
     leaf = b"\1" + record.to_bytes(8, "big") + bytes((list(HASHES).index(scheme[2:]) + 1, len(digest))) + digest
+    leaf += b"\0" if bundle.name is None else b"\1" + hashlib.sha256(bundle.name.encode()).digest()
     leaf += len(bundle.signature).to_bytes(2, "big") + bundle.signature
     if root_of(leaf, place, count, bundle.records_path) != root:
         raise Flaw("batch", "the path does not lead from the record to the receipt's root")
-    shown = check_ledger(bundle.entry, bundle.index, bundle.path, bundle.checkpoint, ledgers)
+    shown = check_ledger(bundle.entry, bundle.index, bundle.path, bundle.note, ledgers)
     without = "; without its payload" if bundle.payload is None and document is None else ""
-    return "record %d: verified: %s by key %s%s%s" % (record, scheme, fingerprint, shown, without)
+    named = "" if bundle.name is None else " " + json.dumps(bundle.name)
+    return "record %d%s: verified: %s by key %s%s%s" % (record, named, scheme, fingerprint, shown, without)
 
 
 def fingerprint(text):

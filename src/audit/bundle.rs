@@ -5,7 +5,9 @@ use std::fmt;
 use crate::{
     domain::{
         Fingerprint, RecordId, Scheme,
-        ledger::{Bundle, Checkpoint, Entry, Origin, VerifierKey, paths::verify_inclusion, record_leaf},
+        ledger::{
+            Bundle, Checkpoint, Entry, Origin, VerifierKey, name_hash, paths::verify_inclusion, record_leaf,
+        },
     },
     signer::{Engine, PublicKey, SignerError, digest, verify_with_ledger_key},
 };
@@ -23,6 +25,7 @@ pub struct Pins {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
     record: RecordId,
+    name: Option<String>,
     scheme: Scheme,
     fingerprint: Fingerprint,
     /// The ledger, how many entries it has in the checkpoint, and the number of the bundle's entry; `None` when no ledger is
@@ -88,6 +91,7 @@ pub fn check_bundle(
     let in_ledger = check_entry(bundle, pins)?;
     Ok(Proven {
         record: bundle.record,
+        name: bundle.external_id.clone(),
         scheme: bundle.scheme,
         fingerprint,
         in_ledger,
@@ -115,14 +119,15 @@ fn check_signature(bundle: &Bundle, pins: &Pins, engine: Engine) -> Result<Finge
     Ok(fingerprint)
 }
 
-/// Whether the record, with this digest and this signature, is where the bundle says in the batch of the entry.
+/// Whether the record, with this name, digest and signature, is where the bundle says in the batch of the entry.
 fn check_record(bundle: &Bundle) -> Result<(), Disproof> {
     let (records, record) = (&bundle.entry.records, bundle.record);
     let index = records.position(record).ok_or(Disproof::OtherRecord(record))?;
     if (bundle.in_batch.index, bundle.records) != (index, records.len()) {
         return Err(Disproof::OtherPlace(record, index, records.len()));
     }
-    let leaf = record_leaf(record, &bundle.digest, &bundle.signature);
+    let name = bundle.external_id.as_deref().map(name_hash);
+    let leaf = record_leaf(record, &bundle.digest, name, &bundle.signature);
     let is_in = verify_inclusion(leaf, index, records.len(), &bundle.in_batch.path, bundle.entry.root);
     if is_in { Ok(()) } else { Err(Disproof::RecordsPath) }
 }
@@ -170,11 +175,22 @@ impl Disproof {
 
 impl fmt::Display for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "record {}: verified: {} by key {}", self.record, self.scheme, self.fingerprint)?;
+        write!(f, "record {}", self.record)?;
+        self.name.iter().try_for_each(|name| write!(f, " {}", quoted(name)))?;
+        write!(f, ": verified: {} by key {}", self.scheme, self.fingerprint)?;
         match self.in_ledger {
             Some((origin, size, entry)) => write!(f, ", entry {entry} of {size} in {origin}")?,
             None => f.write_str("; no ledger is pinned, so the receipt proves nothing")?,
         }
         f.write_str(if self.with_payload { "" } else { "; without its payload" })
     }
+}
+
+/// A text between quotes, as JSON has it, in ASCII.
+fn quoted(text: &str) -> String {
+    let escaped = |c: char| match c {
+        ' '..='~' => c.to_string(),
+        _ => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    };
+    serde_json::Value::from(text).to_string().chars().map(escaped).collect()
 }

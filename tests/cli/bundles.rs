@@ -74,10 +74,14 @@ fn every_bundle_is_verified_and_the_verdict_says_what_it_rests_on() {
     let keys: Vec<_> = ledger().bundles.iter().map(|bundle| bundle.entry.fingerprint.to_string()).collect();
     let expected = |(at, bundle): (usize, &Bundle)| {
         let without = if bundle.payload.is_some() { "" } else { "; without its payload" };
+        let id = bundle.record;
+        let named =
+            r#" "n\u00e4m\u00eb \"ID\" \\\t\u007f\u2028\ud834\udd1e\u202e<img src=x onerror=alert(1)>""#
+                .replace("ID", &id.to_string());
+        let named = if bundle.external_id.is_some() { &*named } else { "" };
         Ok(format!(
-            "line {}: record {}: verified: {} by key {}, entry {} of 11 in signwave/0123456789abcdef/2{without}",
+            "line {}: record {id}{named}: verified: {} by key {}, entry {} of 11 in signwave/0123456789abcdef/2{without}",
             at + 1,
-            bundle.record,
             bundle.scheme,
             keys[at],
             bundle.in_ledger.index + 1
@@ -160,8 +164,9 @@ fn what_openssl_has_signed_is_verified_also_with_restricted_keys() {
     let vkey = ledger.vkey().to_string();
     assert!(verdicts(&text(&ledger.bundles), &["--ledger", &vkey]).iter().all(Result::is_ok));
     all_refused(&mutants::changed(&ledger), &ledger);
-    let misspelled: Vec<_> = ledger.bundles.iter().filter(|bundle| bundle.external_id.is_none()).collect();
-    misspelled.iter().for_each(|bundle| drop(all_refused(&mutants::misspelled(bundle, 150), &ledger)));
+    for bundle in &ledger.bundles {
+        all_refused(&mutants::misspelled(bundle, 100), &ledger);
+    }
 }
 
 /// Checks that each is refused, and returns how many fail each check.
@@ -194,14 +199,6 @@ fn a_bundle_in_another_spelling_is_refused_by_both() {
     assert!(checks["form"] > 70, "{checks:?}");
     let checks = all_refused(&mutants::misspelled(bundle, 400), ledger());
     assert!(checks.len() > 7, "{checks:?}");
-}
-
-#[test]
-fn a_name_proves_nothing_and_is_not_shown() {
-    let mut bundle = ledger().bundles[0].clone();
-    let before = verdicts(&text(&[bundle.clone()]), &["--ledger", &vkey()]);
-    bundle.external_id = Some("another \u{1b}[2J".to_owned());
-    assert_eq!(verdicts(&text(&[bundle]), &["--ledger", &vkey()]), before);
 }
 
 #[test]

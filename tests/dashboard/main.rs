@@ -45,17 +45,16 @@ fn write_bundles(folder: &Path) {
     mutants.extend(mutants::misspelled(&ledger.bundles[1], 250));
     let mutants: String = mutants.into_iter().map(|(_, mutant)| mutant + "\n").collect();
     let alone = Bundle { payload: None, ..ledger.bundles[1].clone() };
-    let hostile = "<img src=x onerror=alert(1)>\u{202e}evil\u{2066}".to_owned();
-    let hostile = Bundle { external_id: Some(hostile), ..ledger.bundles[1].clone() };
+    let hostile = ledger.bundles.iter().find(|bundle| bundle.record.0 == 6).unwrap();
     for (name, text) in [
         ("good", lines(&ledger.bundles)),
         ("mutants", mutants),
         ("without", lines(&[alone])),
         ("document", String::from_utf8(ledger.bundles[1].payload.clone().unwrap()).unwrap()),
-        ("hostile", lines(&[hostile])),
+        ("hostile", lines(std::slice::from_ref(hostile))),
         ("vkey", ledger.vkey().to_string()),
         ("other", other.vkey().to_string()),
-        ("fingerprint", ledger.bundles[1].entry.fingerprint.to_string()),
+        ("fingerprint", hostile.entry.fingerprint.to_string()),
     ] {
         fs::write(folder.join(name), text).unwrap();
     }

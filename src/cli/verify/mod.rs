@@ -35,9 +35,9 @@ change of these is found, unless a user with full rights computes the whole ledg
 puts an older or another database in its place. An anchor outside of the database shows that.
 
 With --bundle no database is read. A bundle is a signed record with its receipt and a checkpoint
-of the ledger ('export --as bundle'). It is compared with what you pin, so take the pins from a
-place that you trust. With --key alone nothing shows whose the checkpoint is. The names of records
-(external_id) are not part of what is proven.
+of the ledger. It is compared with what you pin, so take the pins from a place that you trust. With
+--key alone nothing shows whose checkpoint it is, so that neither the name of the record
+(external_id) nor its place is proven.
 
 Examples:
   signwave verify

@@ -9,7 +9,7 @@ use crate::domain::{Digest, RecordId, Scheme};
 pub struct Bundle {
     /// The record.
     pub record: RecordId,
-    /// Its owner's name for it. This is neither signed nor part of the receipt, so it proves nothing.
+    /// Its owner's name for it. It is part of the receipt, not of what is signed.
     pub external_id: Option<String>,
     /// What was signed, if it is handed on with the bundle.
     pub payload: Option<Vec<u8>>,

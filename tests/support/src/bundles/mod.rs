@@ -7,7 +7,7 @@ use signwave::{
         BatchId, Epoch, RecordId, Runs, Scheme, SignatureBuf, Time,
         ledger::{
             BatchSigned, Bundle, Checkpoint, Entry, Hash, Inclusion, KeyChange, KeyChanged, Levels, Note,
-            Origin, VerifierKey, paths, record_leaf,
+            Origin, VerifierKey, name_hash, paths, record_leaf,
         },
     },
     signer::{Engine, LedgerKey, PrivateKey, PublicKey, digest, import},
@@ -110,8 +110,12 @@ impl Batch {
     fn bundles(self, batch: BatchId, checkpoint: &Note) -> Vec<Bundle> {
         let Self { spki, scheme, signed } = self;
         let digest = |payload: &[u8]| digest(scheme.digest(), payload);
+        let name = |record: RecordId| {
+            (record.0 % 3 == 0)
+                .then(|| format!("nämë \"{record}\" \\\t\u{7f}\u{2028}𝄞\u{202e}<img src=x onerror=alert(1)>"))
+        };
         let leaf = |(record, payload, signature): &(RecordId, Vec<u8>, Vec<u8>)| {
-            record_leaf(*record, &digest(payload), signature)
+            record_leaf(*record, &digest(payload), name(*record).as_deref().map(name_hash), signature)
         };
         let leaves: Vec<_> = signed.iter().map(leaf).collect();
         let levels = Levels::new(leaves.clone());
@@ -127,7 +131,7 @@ impl Batch {
         let records = entry.records.len();
         let bundle = |(index, (record, payload, signature)): (usize, (RecordId, Vec<u8>, Vec<u8>))| Bundle {
             record,
-            external_id: (record.0 % 3 == 0).then(|| format!("nämë \"{record}\" \\\t\u{7f}\u{2028}")),
+            external_id: name(record),
             digest: digest(&payload),
             payload: (record.0 % 2 == 0).then_some(payload),
             scheme,

@@ -50,7 +50,10 @@ fn of_length(length: usize, bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().chain(std::iter::repeat(0)).take(length).collect()
 }
 
-const CHANGES: [(&str, Change); 26] = [
+const CHANGES: [(&str, Change); 29] = [
+    ("another name", |it| it.external_id = Some("another".to_owned())),
+    ("an empty name", |it| it.external_id = Some(String::new())),
+    ("no name", |it| it.external_id = None),
     ("the record before", |it| it.record = RecordId((it.record.0 - 1).max(1))),
     ("the record after", |it| it.record = RecordId(it.record.0 + 1)),
     ("a distant record", |it| it.record = RecordId(i64::MAX)),
@@ -210,9 +213,8 @@ const REPLACEMENTS: [(&str, &str); 40] = [
     ("\"checkpoint\":\"", "\"checkpoint\":\"\\n\\n"),
 ];
 
-/// The text with one character changed, in about so many places. The name is left out, because it proves nothing.
+/// The text with one character changed, in about so many places.
 pub fn misspelled(bundle: &Bundle, places: usize) -> Mutants {
-    assert_eq!(bundle.external_id, None, "a name could be changed");
     let text = write(bundle).unwrap();
     let step = (text.len() / places).max(1);
     let at =
