@@ -159,6 +159,12 @@ pub fn respelled(bundle: &Bundle) -> Mutants {
     mutants.extend(both_ends.iter().map(|more| (format!("{more:?} behind it"), format!("{text}{more}"))));
     mutants.extend(both_ends.iter().map(|more| (format!("{more:?} before it"), format!("{more}{text}"))));
     mutants.extend(both_ends.iter().map(|only| (format!("{only:?} only"), (*only).to_owned())));
+    let line = "\\n\u{2014} a AAAAAAA=".repeat(16);
+    mutants.push(("17 signatures".to_owned(), text.replace("\\n\"}", &format!("{line}\\n\"}}"))));
+    mutants.push((
+        "a long checkpoint".to_owned(),
+        text.replace("\u{2014} ", &format!("\u{2014} {} AAAAAAA=\\n\u{2014} ", "a".repeat(1 << 16))),
+    ));
     mutants.push(("nested arrays".to_owned(), "[".repeat(100_000)));
     mutants.push((
         "spaces".to_owned(),
@@ -170,7 +176,8 @@ pub fn respelled(bundle: &Bundle) -> Mutants {
     mutants
 }
 
-const REPLACEMENTS: [(&str, &str); 40] = [
+/// Of the bundle of record 2: its batch has the records 2-4 and 7, and its record index is 0.
+const REPLACEMENTS: [(&str, &str); 83] = [
     ("bundle/v1", "bundle/v2"),
     ("\"bundle\":", "\"bundel\":"),
     ("{\"bundle\"", "{\"more\":1,\"bundle\""),
@@ -210,6 +217,51 @@ const REPLACEMENTS: [(&str, &str); 40] = [
     ("go=\",\"digest", "gp=\",\"digest"), // bits that no byte has
     ("=\",\"digest", "=AAAA\",\"digest"),
     ("=\"", "= \""),
+    ("\"record_index\":0", "\"record_index\":-1"),
+    ("\"digest\":\"", "\"digest\":\"AAAA"),
+    // Entries that are none, though each could be read in some way.
+    ("batch/v1\\n", "batch/v2\\n"),
+    ("batch/v1\\n2\\n", "batch/v1\\n0\\n"),
+    ("batch/v1\\n2\\n", "batch/v1\\n-2\\n"),
+    ("batch/v1\\n2\\n", "batch/v1\\n02\\n"),
+    ("batch/v1\\n2\\n", "batch/v1\\n9223372036854775808\\n"),
+    ("\\n2-4,7\\n", "\\n2-3,4,7\\n"),
+    ("\\n2-4,7\\n", "\\n2-4,4,7\\n"),
+    ("\\n2-4,7\\n", "\\n7,2-4\\n"),
+    ("\\n2-4,7\\n", "\\n2-4,7-7\\n"),
+    ("\\n2-4,7\\n", "\\n4-2,7\\n"),
+    ("\\n2-4,7\\n", "\\n2-4,07\\n"),
+    ("\\n2-4,7\\n", "\\n2-4,7,\\n"),
+    ("\\n2-4,7\\n", "\\n2-3-4,7\\n"),
+    ("\\n2-4,7\\n", "\\n0,2-4,7\\n"),
+    ("\\n2-4,7\\n", "\\n\\n"),
+    ("\\n2-4,7\\n1\\n", "\\n2-4,7\\n0\\n"),
+    ("\\nPS384\\n", "\\nps384\\n"),
+    ("\\nPS384\\n", "\\nES384\\n"),
+    ("\\n53b676", "\\n53B676"),
+    ("\\n53b676", "\\n53b67"),
+    ("-11-24T", "-02-30T"),
+    ("\\n2025-", "\\n1969-"),
+    ("\\n2025-", "\\n+12025-"),
+    ("T16:00:00.123Z", "T16:00:00Z"),
+    ("T16:00:00.123Z", "T24:00:00.123Z"),
+    ("T16:00:00.123Z", "T16:00:60.123Z"),
+    ("T16:00:00.123Z", "T16:00:00.1234Z"),
+    ("T16:00:00.123Z", " 16:00:00.123Z"),
+    ("T16:00:00.123Z", "T16:00:00.123+00:00"),
+    ("=\\n\",\"record_index", "=\",\"record_index"),
+    ("=\\n\",\"record_index", "=\\n\\n\",\"record_index"),
+    // Checkpoints that are none.
+    ("/2\\n11\\n", "/02\\n11\\n"),
+    ("/2\\n11\\n", "/4294967296\\n11\\n"),
+    ("/2\\n11\\n", "/2\\n011\\n"),
+    ("/2\\n11\\n", "/2\\n18446744073709551616\\n"),
+    ("/2\\n11\\n", "/2\\n-11\\n"),
+    ("\\n\\n\u{2014} ", "\\n\\n\u{2014} a+b AAAAAAA=\\n\u{2014} "),
+    ("\\n\\n\u{2014} ", "\\n\\n\u{2014} a AAAAAA==\\n\u{2014} "),
+    ("\\n\\n\u{2014} ", "\\n\\n- a AAAAAAA=\\n\u{2014} "),
+    ("\\n\\n\u{2014} ", "\\n\\n\u{2014} a\\tb AAAAAAA=\\n\u{2014} "),
+    ("\\n\\n\u{2014} ", "\\n\\n\u{2014} a\u{a0}b AAAAAAA=\\n\u{2014} "),
     ("\"checkpoint\":\"", "\"checkpoint\":\"\\n\\n"),
 ];
 
