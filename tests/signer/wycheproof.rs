@@ -1,4 +1,4 @@
-//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS), through all engines and the verifiers of
+//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS) and Ed25519, through all engines and the verifiers of
 //! bundles: each is a trap that some library fell into.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, process::Command};
@@ -11,9 +11,9 @@ use pkcs8::{
 use rsa::pkcs1;
 use signwave::{
     domain::Scheme,
-    signer::{Engine, PublicKey, SignerError, digest},
+    signer::{Engine, PublicKey, SignerError, digest, verify_with_ledger_key},
 };
-use wycheproof::{HashFunction, Mgf, TestResult, rsa_pkcs1_verify, rsa_pss_verify};
+use wycheproof::{HashFunction, Mgf, TestResult, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 /// How many vectors came to what.
 #[derive(Default)]
@@ -32,6 +32,16 @@ for line in sys.stdin:
     n, e, _, _ = parse_key(bytes.fromhex(spki))
     verifies = is_signature(n, e, scheme, bytes.fromhex(digest), bytes.fromhex(signature))
     if verifies != (expected == 'true'):
+        print(line)
+";
+
+/// The same for Ed25519: a key, a message, a signature and what is expected.
+const PYTHON_ED25519: &str = r"
+import sys
+from verify_bundle import ed25519_verify
+for line in sys.stdin:
+    key, message, signature, expected = line.strip().split(' ')
+    if ed25519_verify(*map(bytes.fromhex, (key, message, signature))) != (expected == 'true'):
         print(line)
 ";
 
@@ -59,12 +69,12 @@ impl Tally {
         self.counts.get(what).copied().unwrap_or(0)
     }
 
-    /// Shows all vectors to the two verifiers of bundles that are not in Rust. They must judge them in the same way.
-    fn check_bundles(&self) {
+    /// Shows all vectors to verifiers of bundles that are not in Rust. They must judge them in the same way.
+    fn check_bundles(&self, verifiers: &[(&str, &str, &str)]) {
         let folder = tempfile::tempdir().unwrap();
         let vectors = folder.path().join("vectors");
         fs::write(&vectors, &self.for_bundles).unwrap();
-        for (program, option, code) in [("python3", "-Bc", PYTHON), ("node", "-e", PAGE)] {
+        for (program, option, code) in verifiers {
             let mut verifier = Command::new(program);
             verifier.args([option, code]).current_dir(support::root().join("packaging/bundle"));
             let output = verifier.stdin(fs::File::open(&vectors).unwrap()).output().unwrap();
@@ -171,7 +181,7 @@ fn pkcs1_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PKCS#1 v1.5");
-    tally.check_bundles();
+    tally.check_bundles(&[("python3", "-Bc", PYTHON), ("node", "-e", PAGE)]);
     // As many as the crate has now: none goes missing unnoticed.
     assert!(tally.of("valid") >= 84 && tally.of("invalid") >= 3005 && tally.of("acceptable, refused") >= 12);
 }
@@ -196,7 +206,29 @@ fn pss_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PSS");
-    tally.check_bundles();
+    tally.check_bundles(&[("python3", "-Bc", PYTHON), ("node", "-e", PAGE)]);
     assert!(tally.of("valid") >= 775 && tally.of("invalid") >= 411);
     assert!(tally.of("valid with other parameters, refused") >= 755);
+}
+
+#[test]
+fn signatures_of_a_ledger_are_judged_as_they_should_be() {
+    let mut tally = Tally::default();
+    let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+    for group in set.test_groups {
+        let key: [u8; 32] = group.key.pk.to_vec().try_into().unwrap();
+        for test in group.tests {
+            let expected = test.result == TestResult::Valid;
+            if let Ok(text) = std::str::from_utf8(&test.msg) {
+                assert_eq!(verify_with_ledger_key(&key, text, &test.sig), expected, "{}", test.comment);
+                tally.add(1, if expected { "valid" } else { "invalid" });
+            }
+            let [key, message, signature] =
+                [&key[..], &test.msg, &test.sig].map(|bytes| HEXLOWER.encode(bytes));
+            writeln!(tally.for_bundles, "{key} {message} {signature} {expected}").unwrap();
+        }
+    }
+    tally.print("Ed25519");
+    tally.check_bundles(&[("python3", "-Bc", PYTHON_ED25519)]);
+    assert!(tally.of("valid") >= 22 && tally.of("invalid") >= 62 && tally.for_bundles.lines().count() >= 100);
 }
