@@ -3,7 +3,8 @@
 //! The layers, from the bottom up. Each imports only from those before it, and `tests/layers` checks this:
 //!
 //! 1. [`domain`]: the rules, as pure code.
-//! 2. [`store`] (databases) and [`signer`] (cryptography): the world outside. Neither imports the other.
+//! 2. [`anchors`] (files that remember the ledger), [`store`] (databases), which uses them, and [`signer`] (cryptography): the
+//!    world outside. The last two do not import each other.
 //!    [`token_host`]: the process that loads the module of a hardware token, and the other end of [`signer::token`].
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
 //!    [`access`]: who may call the API.
@@ -14,6 +15,7 @@
 
 pub mod access;
 pub mod actors;
+pub mod anchors;
 pub mod audit;
 pub mod brokers;
 pub mod cli;

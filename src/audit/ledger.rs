@@ -3,15 +3,20 @@
 use super::{Problem, findings::Findings};
 use crate::{
     domain::promises::{Batches, Breach, Ledger},
-    store::{Audit, StoreError},
+    store::{Audit, KeyRow, StoreError},
 };
 
 /// Receipts read at a time.
 const PAGE: usize = 500;
 
 /// Reads the whole ledger, up to where it is said to end. Entries are made anew of what is stored of their subjects.
-pub(super) fn check(store: &dyn Audit, batches: &Batches, findings: &Findings) -> Result<(), StoreError> {
-    match check_readable(store, batches, findings) {
+pub(super) fn check(
+    store: &dyn Audit,
+    batches: &Batches,
+    keys: &[KeyRow],
+    findings: &Findings,
+) -> Result<(), StoreError> {
+    match check_readable(store, batches, keys, findings) {
         // What cannot be read hides what comes behind it.
         Err(StoreError::Corrupt(reason)) => {
             findings.add(Problem::Unreadable { what: "the ledger".to_owned(), reason });
@@ -21,7 +26,12 @@ pub(super) fn check(store: &dyn Audit, batches: &Batches, findings: &Findings) -
     }
 }
 
-fn check_readable(store: &dyn Audit, batches: &Batches, findings: &Findings) -> Result<(), StoreError> {
+fn check_readable(
+    store: &dyn Audit,
+    batches: &Batches,
+    keys: &[KeyRow],
+    findings: &Findings,
+) -> Result<(), StoreError> {
     let said = store.ledger()?.head;
     let mut ledger = Ledger::default();
     let mut after = 0;
@@ -37,6 +47,8 @@ fn check_readable(store: &dyn Audit, batches: &Batches, findings: &Findings) -> 
     }
     ledger.check_end(said).into_iter().for_each(|breach| findings.add(breach));
     ledger.check_signed(batches).for_each(|breach| findings.add(breach));
+    let keys = keys.iter().filter_map(|key| ledger.check_key(key.id, &key.fingerprint, key.state));
+    keys.for_each(|breach| findings.add(breach));
     // A receipt is never visible before the end that includes it.
     let behind = store.receipts(said.size, 1)?;
     let (now, behind) = (store.ledger()?.head.size, behind.first().map_or(0, |receipt| receipt.seq));

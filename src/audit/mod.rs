@@ -62,7 +62,7 @@ pub fn check_all(
     let keys_after = store.keys()?;
     check_keys(&batches, &keys_before, &keys_after, &findings);
     feed::check(store, &batches, &findings)?;
-    ledger::check(store, &batches, &findings)?;
+    ledger::check(store, &batches, &keys_after, &findings)?;
     Ok(Report::new(batches.by_state(), verified, counts, keys_after.len(), findings))
 }
 

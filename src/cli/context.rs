@@ -1,6 +1,11 @@
 //! What a command works with: the settings, the database, the master key, the progress bars.
 
-use std::{collections::BTreeMap, env, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Result, bail};
 use indicatif::MultiProgress;
@@ -87,19 +92,20 @@ impl Context {
 
     /// Opens the existing database. Never makes one.
     pub fn open(&self) -> Result<Database> {
-        self.open_at(self.url()?)
+        self.open_anchored(&[])
+    }
+
+    /// Opens the existing database to sign, with its anchors. Never makes one.
+    pub fn open_anchored(&self, anchors: &[PathBuf]) -> Result<Database> {
+        let url = self.url()?;
+        let store = store::open_with(&url, self.connections(&url), anchors)?;
+        Ok(Database { store, url })
     }
 
     /// Opens the existing database for a command that changes nothing in it. Never makes one.
     pub fn open_to_read(&self) -> Result<Database> {
         let url = self.url()?;
         Ok(Database { store: store::open_to_read(&url)?, url })
-    }
-
-    /// Opens the existing database at `url`. Never makes one.
-    pub fn open_at(&self, url: DatabaseUrl) -> Result<Database> {
-        let store = store::open_with(&url, self.connections(&url))?;
-        Ok(Database { store, url })
     }
 
     /// Whether `--database` or `SIGNWAVE_DATABASE` names the database.
@@ -109,15 +115,23 @@ impl Context {
 
     /// Makes the database if there is none, brings it up to date, and opens it.
     pub fn create(&self) -> Result<Database> {
-        self.create_at(self.url()?)
+        self.create_anchored(&[])
     }
 
-    /// Makes the database at `url` if there is none, brings it up to date, and opens it.
-    pub fn create_at(&self, url: DatabaseUrl) -> Result<Database> {
-        for migration in store::migrate(&url)? {
-            log::info!("database {url}: ran migration {migration}");
+    /// The same to sign, with its anchors. If one of these is there, so must the database be: an empty one is not what the
+    /// anchor knows.
+    pub fn create_anchored(&self, anchors: &[PathBuf]) -> Result<Database> {
+        let url = self.url()?;
+        if !anchors.iter().any(|anchor| anchor.exists()) {
+            migrate(&url)?;
         }
-        self.open_at(url)
+        self.open_anchored(anchors)
+    }
+
+    /// Makes a new database at `url`, and opens it.
+    pub fn create_at(&self, url: DatabaseUrl) -> Result<Database> {
+        migrate(&url)?;
+        Ok(Database { store: store::open(&url)?, url })
     }
 
     /// The master keys of the database, proven to open a sealed key.
@@ -242,6 +256,13 @@ impl Context {
     pub fn progress(&self, what: &'static str, total: u64, unit: Unit) -> ProgressDisplay {
         ProgressDisplay::start(&self.bars, what, total, unit)
     }
+}
+
+fn migrate(url: &DatabaseUrl) -> Result<()> {
+    for migration in store::migrate(url)? {
+        log::info!("database {url}: ran migration {migration}");
+    }
+    Ok(())
 }
 
 /// The program that runs, also after an upgrade has put another in its place.

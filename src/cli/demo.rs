@@ -64,7 +64,8 @@ impl Demo {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         if context.names_database() {
-            return self.run_on(context, &context.create()?);
+            let settings = context.signing(&self.signing)?;
+            return self.run_on(context, &context.create_anchored(&settings.anchor)?);
         }
         let folder = tempfile::Builder::new().prefix("signwave-demo-").tempdir_in(env::current_dir()?)?;
         let database = context.create_at(DatabaseUrl::Sqlite(folder.path().join("demo.db")))?;

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use super::limits;
-use crate::{config::SettingsError, formats::shown::plain};
+use crate::{config::SettingsError, formats::shown::plain, store::StoreError};
 
-/// Wrong usage: exit code 2. The text says what to write instead.
+/// Wrong usage: exit code 2. (A database that is older than its anchor: 3.) The text says what to write instead.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
@@ -39,7 +39,13 @@ pub fn report(error: &anyhow::Error, verbose: bool, json: bool) -> ExitCode {
     } else {
         eprintln!("signwave: {text}{advice}");
     }
-    if error.is::<Usage>() || error.is::<SettingsError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    if error.is::<Usage>() || error.is::<SettingsError>() {
+        ExitCode::from(2)
+    } else if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(StoreError::Behind(_)))) {
+        ExitCode::from(3)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Whether the reader of the output closed it, as in `export | head`. This is not an error.

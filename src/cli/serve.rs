@@ -85,7 +85,7 @@ impl Serve {
         let entrance = server.as_ref().and_then(Entrance::to);
         let stop = Stop::default();
         let opened = when_up(&context.url()?, &stop, || {
-            let database = context.create()?;
+            let database = context.create_anchored(&settings.anchor)?;
             let keyring = if roles.signs() {
                 schemes::check(&database, settings.scheme)?;
                 context.keyring(&database, settings.signer)?
@@ -126,11 +126,16 @@ fn brokers(options: &ServeOptions) -> Result<(Option<intake::Address>, Vec<publi
     Ok((intake, publish))
 }
 
-/// Retries `attempt` while the server is not up, as when a machine boots. Returns `None` if a signal ends the
-/// retries. Any other error is returned at once, and so is any error of an SQLite database.
+/// Retries `attempt` while the server is not up, as when a machine boots, and while the database is older than its anchors.
+/// Returns `None` if a signal ends the retries. Any other error is returned at once, and so is any other error of an SQLite
+/// database.
 fn when_up<T>(url: &DatabaseUrl, stop: &Stop, mut attempt: impl FnMut() -> Result<T>) -> Result<Option<T>> {
     let (mut result, mut outage) = (attempt(), Outage::default());
-    if matches!(url, DatabaseUrl::Sqlite(_)) || outage_in(&result).is_none() {
+    let waits = |error: StoreError| {
+        matches!(url, DatabaseUrl::Postgres(_))
+            || matches!(error, StoreError::Behind(_) | StoreError::AnchorAway(_))
+    };
+    if !outage_in(&result).is_some_and(waits) {
         return result.map(Some);
     }
     system()?.block_on(async {

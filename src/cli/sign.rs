@@ -28,7 +28,7 @@ unfinished batches, too. A third signal ends the process at once.
 
 Exit codes: 0 when no work is left, or only batches that other processes are signing (their number
 is held_elsewhere in JSON); 130 or 143 when SIGINT or SIGTERM stopped it and work is left; 1 failed,
-2 wrong usage.")]
+2 wrong usage; 3 the database is older than its anchor, or another one.")]
 pub struct Sign {
     #[command(flatten)]
     signing: Given<Settings>,
@@ -41,7 +41,7 @@ impl Sign {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         let settings = context.signing(&self.signing)?;
-        let database = context.open()?;
+        let database = context.open_anchored(&settings.anchor)?;
         schemes::check(&database, settings.scheme)?;
         let keyring = Arc::new(context.keyring(&database, settings.signer)?);
         let custodians = Arc::new(context.custodians(keyring, settings.signer));

@@ -6,7 +6,7 @@ mod listen;
 mod roles;
 mod text;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde::Deserialize;
@@ -74,6 +74,11 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     #[serde(deserialize_with = "parsed_duration")]
     pub stop_grace: Duration,
+    // The file is in no backup and on no disk that the database is in or on. Each node needs one that no other node has.
+    /// A file elsewhere that remembers what was committed, so that a database which is older is noticed. May be given
+    /// several times
+    #[arg(long, value_name = "PATH")]
+    pub anchor: Vec<PathBuf>,
     /// What this process is called in 'signwave status' [default: host name and process id]
     #[arg(long, value_name = "NAME")]
     pub node_name: String,
@@ -129,6 +134,7 @@ impl Default for Settings {
             lease_ttl: Duration::from_secs(30),
             lease_grace: Duration::from_secs(5),
             stop_grace: Duration::from_secs(60),
+            anchor: Vec::new(),
             node_name: host_and_process(),
         }
     }

@@ -59,6 +59,16 @@ pub enum StoreError {
     /// A constraint or trigger of the schema refused the operation, because it would break a promise.
     #[error("the database refused the operation: {0}")]
     Refused(String),
+    /// The database is older than what was shown of it, or is another one, as its anchors say. Nothing is formed, leased or
+    /// signed until the right one is back.
+    #[error("{0}")]
+    Behind(String),
+    /// An anchor cannot be written right now, so nothing can be committed; the same call may succeed in a moment.
+    #[error("{0}")]
+    AnchorAway(String),
+    /// An anchor cannot be used: a person has to change something.
+    #[error("{0}")]
+    BadAnchor(String),
     /// A statement touched another number of rows than it must.
     #[error("{what}: expected {expected} rows, found {found}")]
     RowCount {
@@ -83,8 +93,16 @@ impl StoreError {
         self.is_outage() || matches!(self, Self::Full)
     }
 
-    /// Whether the database is unreachable or busy, and may recover without any action here.
+    /// Whether the database is unreachable, busy, or not the right one, and may recover without any action here.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Busy | Self::HeldUp(_) | Self::Unavailable(_) | Self::UnknownOutcome(_))
+        matches!(
+            self,
+            Self::Busy
+                | Self::HeldUp(_)
+                | Self::Unavailable(_)
+                | Self::UnknownOutcome(_)
+                | Self::Behind(_)
+                | Self::AnchorAway(_)
+        )
     }
 }

@@ -1,6 +1,7 @@
 //! Layer 2, the databases: one door, [`Store`], which is the sum of one trait per subject, and its
 //! implementations. Diesel is used here and nowhere else; the names of cryptography are not known here.
 
+mod anchored;
 mod door;
 mod error;
 mod libpq;
@@ -30,7 +31,7 @@ pub use url::DatabaseUrl;
 
 pub use crate::domain::{BatchRow, StoredKey, promises::Counts};
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// Opens a database that exists and is up to date. It never makes one, and changes nothing in it (except that
 /// it switches an SQLite file to write-ahead logging).
@@ -40,17 +41,22 @@ use std::sync::Arc;
 /// [`StoreError::OlderSchema`], [`StoreError::ReadOnly`], [`StoreError::UnsafeSqlite`],
 /// [`StoreError::BadUrl`] for a server, or a way to it, that would break a promise, ..
 pub fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
-    open_with(url, CONNECTIONS)
+    open_with(url, CONNECTIONS, &[])
 }
 
-/// As [`open`], with this many connections to a server for short transactions. SQLite has one.
+/// As [`open`], with this many connections to a server for short transactions (SQLite has one), and with anchors, which are
+/// made if they are missing. Each commit writes them, and a database that is older than they say is not opened.
 ///
 /// # Errors
-/// As [`open`].
-pub fn open_with(url: &DatabaseUrl, connections: usize) -> Result<Arc<dyn Store>, StoreError> {
+/// As [`open`]; [`StoreError::Behind`], [`StoreError::AnchorAway`], [`StoreError::BadAnchor`].
+pub fn open_with(
+    url: &DatabaseUrl,
+    connections: usize,
+    anchors: &[PathBuf],
+) -> Result<Arc<dyn Store>, StoreError> {
     match url {
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path)?)),
-        DatabaseUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(url, connections)?)),
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path, anchors)?)),
+        DatabaseUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open(url, connections, anchors)?)),
     }
 }
 

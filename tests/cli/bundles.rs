@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path, process::Output, sync::OnceLock};
 
+use data_encoding::{BASE64, HEXLOWER};
 use signwave::{
-    domain::{RecordId, Scheme, ledger::Bundle},
+    domain::{DigestAlgorithm, RecordId, Scheme, ledger::Bundle},
     formats::bundle::write,
     signer::digest,
 };
@@ -188,7 +189,7 @@ fn a_bundle_with_anything_changed_is_refused_by_both() {
     let mutants = mutants::changed(ledger());
     let checks = all_refused(&mutants, ledger());
     assert!(mutants.len() > 500);
-    let all = ["batch", "checkpoint", "digest", "entry", "key", "ledger", "record", "signature"];
+    let all = ["batch", "checkpoint", "digest", "entry", "form", "key", "ledger", "record", "signature"];
     assert!(checks.keys().eq(&all), "every check refuses something: {checks:?}");
 }
 
@@ -238,6 +239,13 @@ fn a_document_is_compared_with_the_only_bundle() {
     }
 }
 
+/// The text of a key, with the id that fits.
+fn vkey_of(name: &str, kind: u8, key: &[u8]) -> String {
+    let key = [&[kind], key].concat();
+    let id = digest(DigestAlgorithm::Sha256, &[name.as_bytes(), b"\n", &key].concat());
+    format!("{name}+{}+{}", HEXLOWER.encode(&id.as_bytes()[..4]), BASE64.encode(&key))
+}
+
 #[test]
 fn nothing_is_verified_without_a_pin_or_a_bundle() {
     let sandbox = Sandbox::new();
@@ -248,6 +256,16 @@ fn nothing_is_verified_without_a_pin_or_a_bundle() {
     sandbox.write("crlf", bundles.replace('\n', "\r\n"));
     sandbox.write("empty", "");
     let short = &vkey[..vkey.len() - 4];
+    let public = ledger().vkey().public;
+    let unfit = [
+        vkey_of("signwave/0123456789abcdef/2", 2, &public),
+        vkey_of("example.com", 1, &public),
+        vkey_of("signwave/0123456789abcdef/02", 1, &public),
+        vkey_of("signwave/0123456789abcdef/2", 1, &public[1..]),
+        vkey.replace("/2+", "/2+0"),
+        vkey.replace("/2+", "/3+"),
+    ];
+    assert_eq!(vkey_of("signwave/0123456789abcdef/2", 1, &public), vkey);
     for (arguments, code) in [
         (vec!["bundles"], 2),
         (vec!["bundles", "--key", "ab"], 2),
@@ -263,6 +281,10 @@ fn nothing_is_verified_without_a_pin_or_a_bundle() {
         let (ours, python) = both(&sandbox, &arguments);
         let codes = (ours.status.code(), python.status.code());
         assert_eq!(codes, (Some(code), Some(code)), "{arguments:?}: {ours:?} {python:?}");
+    }
+    for other in &unfit {
+        let (ours, python) = both(&sandbox, &["bundles", "--ledger", other]);
+        assert_eq!((ours.status.code(), python.status.code()), (Some(2), Some(2)), "{other}");
     }
     let message = sandbox.fails(2, &["verify", "--bundle", "bundles"]);
     assert!(message.starts_with("nothing is pinned: give --ledger VKEY"), "{message}");

@@ -1,8 +1,10 @@
 //! Tampering that leaves every signature valid is found by the receipts.
 
+use support::sandbox::Sandbox;
+
 use crate::tamper::finds;
 
-const WRONG: &str = "ledger: what was committed up to receipt 1 is not what the receipts say";
+const WRONG: &str = "ledger: what was committed up to receipt 4 is not what the receipts say";
 
 #[test]
 fn exchanged_names() {
@@ -41,32 +43,46 @@ fn a_batch_that_was_removed_in_every_other_table() {
         WHERE id = (SELECT key_id FROM batch WHERE id = 6);
         DELETE FROM feed WHERE batch_id = 6; DELETE FROM batch WHERE id = 6";
     let no_entry =
-        "ledger: receipt 6 is of something that is not as it must be, such as a batch that is not signed";
-    finds(removed, &["schema: receipt 6 refers to a batch that does not exist", no_entry]);
-    let without = format!("{removed}; DELETE FROM receipt WHERE seq = 6");
-    finds(&without, &["ledger: it is said to end with entry 6, but the receipts end with 5"]);
+        "ledger: receipt 9 is of something that is not as it must be, such as a batch that is not signed";
+    finds(removed, &["schema: receipt 9 refers to a batch that does not exist", no_entry]);
+    let without = format!("{removed}; DELETE FROM receipt WHERE seq = 9");
+    finds(&without, &["ledger: it is said to end with entry 9, but the receipts end with 8"]);
     finds(
-        &format!("{without}; UPDATE ledger SET size = 5"),
-        &["ledger: the edge in its row is not that of the receipts"],
+        &format!("{without}; UPDATE ledger SET size = 8"),
+        &["the ledger cannot be read: table ledger does not have one row with an edge"],
     );
 }
 
 #[test]
 fn receipts_that_are_gone_doubled_or_said_not_to_exist() {
     finds(
-        "DELETE FROM receipt WHERE seq = 2",
+        "DELETE FROM receipt WHERE seq = 5",
         &[
             "batch 2: it is signed, but has no receipt in the ledger",
-            "ledger: receipt 3 comes after receipt 1",
+            "ledger: receipt 6 comes after receipt 4",
         ],
     );
     finds(
-        "UPDATE receipt SET root = zeroblob(32) WHERE seq = 1",
+        "UPDATE receipt SET root = zeroblob(32) WHERE seq = 4",
         &["batch 1: its records, their names or their signatures are not those of its receipt", WRONG],
     );
-    finds("UPDATE receipt SET head = zeroblob(32) WHERE seq = 1", &[WRONG]);
+    finds("UPDATE receipt SET head = zeroblob(32) WHERE seq = 4", &[WRONG]);
     finds(
         "UPDATE ledger SET edge = zeroblob(64)",
         &["ledger: the edge in its row is not that of the receipts"],
+    );
+}
+
+#[test]
+fn keys_that_appeared_without_an_entry() {
+    let key = "INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key)
+        SELECT fingerprint, public_key, bits, custody, sealed_key FROM other.signing_key";
+    let other = Sandbox::new();
+    other.ok(&["seed", "--records", "1", "--keys", "1"]);
+    let sandbox = crate::verify::signed();
+    sandbox.sql(&format!("ATTACH '{}' AS other; {key} WHERE id = 1", other.path("signwave.db").display()));
+    assert_eq!(
+        crate::tamper::problems(&sandbox),
+        ["key 4: the ledger does not say that it was added, or that it was retired"]
     );
 }

@@ -42,7 +42,7 @@ fn write_bundles(folder: &Path) {
         |bundles: &[Bundle]| bundles.iter().map(|bundle| write(bundle).unwrap() + "\n").collect::<String>();
     let mut mutants = mutants::changed(&ledger);
     mutants.extend(mutants::respelled(&ledger.bundles[1]));
-    mutants.extend(mutants::misspelled(&ledger.bundles[1], 250));
+    mutants.extend(mutants::misspelled(&ledger.bundles[1], 150));
     let mutants: String = mutants.into_iter().map(|(_, mutant)| mutant + "\n").collect();
     let alone = Bundle { payload: None, ..ledger.bundles[1].clone() };
     let hostile = ledger.bundles.iter().find(|bundle| bundle.record.0 == 6).unwrap();

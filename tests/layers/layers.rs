@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("domain", &[]),
-    ("store", &["domain"]),
+    ("anchors", &["domain"]),
+    ("store", &["domain", "anchors"]),
     ("signer", &["domain"]),
     ("token_host", &["domain", "signer"]),
     ("config", &["domain", "signer"]),

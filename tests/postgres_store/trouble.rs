@@ -34,7 +34,7 @@ fn connections_that_the_server_ended_are_replaced_without_an_error() {
 #[test]
 fn a_connection_that_was_lost_is_replaced_whatever_is_asked_of_it_first() {
     let database = Database::new("asked");
-    let store = store::open_with(&DatabaseUrl::parse(&database.url).unwrap(), 1).unwrap();
+    let store = store::open_with(&DatabaseUrl::parse(&database.url).unwrap(), 1, &[]).unwrap();
     for _ in 0..3 {
         store
             .insert_records(&[NewRecord { external_id: Some("name"), payload: b"payload" }], OnConflict::Stop)
@@ -160,7 +160,7 @@ fn reading_back_waits_for_a_commit_that_is_still_at_work() {
         &mut other,
         "BEGIN; SELECT FROM batch WHERE id = 1 FOR NO KEY UPDATE; INSERT INTO signature VALUES (1, 1, 'x'); \
          UPDATE batch SET state = 'signed', node_id = NULL, signed_at = now() WHERE id = 1; \
-         INSERT INTO receipt VALUES (1, 1, sha256(''), NULL, sha256(''))",
+         INSERT INTO receipt VALUES (2, 1, sha256(''), NULL, sha256(''))",
     );
     thread::scope(|scope| {
         let outcomes = scope.spawn(|| store.outcomes(&sent));

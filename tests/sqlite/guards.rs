@@ -296,7 +296,7 @@ fn a_payload_over_the_limit_is_refused() {
 
 /// A receipt of batch 2, which is leased.
 const RECEIPT: &str =
-    "INSERT INTO receipt (seq, batch_id, root, head) VALUES (2, 2, zeroblob(32), zeroblob(32))";
+    "INSERT INTO receipt (seq, batch_id, root, head) VALUES (5, 2, zeroblob(32), zeroblob(32))";
 
 #[test]
 fn a_batch_is_signed_together_with_its_receipt() {
@@ -311,27 +311,27 @@ fn a_batch_is_signed_together_with_its_receipt() {
     database.refuses(
         "the receipt of a batch is stored once",
         &[
-            &receipt("2, 3, zeroblob(32), NULL, zeroblob(32)"),
-            &receipt("2, 1, zeroblob(32), NULL, zeroblob(32)"),
+            &receipt("5, 3, zeroblob(32), NULL, zeroblob(32)"),
+            &receipt("5, 1, zeroblob(32), NULL, zeroblob(32)"),
         ],
     );
     database.refuses(
         "this receipt is there already",
         &[
-            &receipt("1, 2, zeroblob(32), NULL, zeroblob(32)"),
+            &receipt("4, 2, zeroblob(32), NULL, zeroblob(32)"),
             "REPLACE INTO receipt (seq, batch_id, root, head) VALUES (1, 2, zeroblob(32), zeroblob(32))",
         ],
     );
     database
-        .refuses("receipts are numbered without gaps", &[&receipt("3, 2, zeroblob(32), NULL, zeroblob(32)")]);
+        .refuses("receipts are numbered without gaps", &[&receipt("6, 2, zeroblob(32), NULL, zeroblob(32)")]);
     database.refuses(
         "CHECK constraint failed",
         &[
-            &receipt("2, 2, NULL, NULL, zeroblob(32)"),
-            &receipt("2, 2, zeroblob(31), NULL, zeroblob(32)"),
-            &receipt("2, 2, zeroblob(32), 'entry', zeroblob(32)"),
-            &receipt("2, NULL, NULL, NULL, zeroblob(32)"),
-            &receipt("2, 2, zeroblob(32), NULL, 'a text of as many characters 32.')"),
+            &receipt("5, 2, NULL, NULL, zeroblob(32)"),
+            &receipt("5, 2, zeroblob(31), NULL, zeroblob(32)"),
+            &receipt("5, 2, zeroblob(32), 'entry', zeroblob(32)"),
+            &receipt("5, NULL, NULL, NULL, zeroblob(32)"),
+            &receipt("5, 2, zeroblob(32), NULL, 'a text of as many characters 32.'"),
         ],
     );
     database.refuses(
@@ -348,7 +348,7 @@ fn the_ledger_only_goes_on_and_halts_everything() {
     database.refuses(
         "the ledger only goes on",
         &[
-            "UPDATE ledger SET size = 0, edge = x''",
+            "UPDATE ledger SET size = 3, edge = zeroblob(64)",
             "UPDATE ledger SET edge = zeroblob(32)",
             "UPDATE ledger SET incarnation = 0",
             "UPDATE ledger SET id = '0123456789abcdef'",

@@ -274,6 +274,12 @@ pub enum Breach {
         /// The batch.
         batch: BatchId,
     },
+    /// A key was added or retired, but not in the ledger.
+    #[error("key {key}: the ledger does not say that it was added, or that it was retired")]
+    KeyNotInLedger {
+        /// The key.
+        key: KeyId,
+    },
     /// A receipt is missing.
     #[error("ledger: receipt {seq} comes after receipt {before}")]
     LedgerHasGap {
@@ -362,6 +368,7 @@ impl Breach {
             Self::NoReceipt { .. }
             | Self::TwoReceipts { .. }
             | Self::NotAsInReceipt { .. }
+            | Self::KeyNotInLedger { .. }
             | Self::LedgerHasGap { .. }
             | Self::NoEntry { .. }
             | Self::WrongRoot { .. }

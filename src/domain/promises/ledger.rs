@@ -1,9 +1,11 @@
 //! Checks the ledger: each signed batch has one receipt, and every root is that of the entries before it.
 
+use std::collections::HashSet;
+
 use super::{Batches, Breach, covered::Covered};
 use crate::domain::{
-    BatchId,
-    ledger::{Edge, Entry, Hash, Head},
+    BatchId, Fingerprint, KeyId, KeyState,
+    ledger::{Edge, Entry, Hash, Head, KeyChange},
 };
 
 /// What must be remembered of the receipts seen so far: a few hundred bytes, because batches are signed nearly in the order
@@ -13,6 +15,9 @@ pub struct Ledger {
     tree: Edge,
     /// The batches that have a receipt.
     receipts: Covered,
+    /// The keys that were added and retired.
+    added: HashSet<Fingerprint>,
+    retired: HashSet<Fingerprint>,
     /// Whether a root was wrong. Then all roots behind it are, too.
     is_wrong: bool,
 }
@@ -49,6 +54,13 @@ impl Ledger {
             self.is_wrong = true;
             return breaches;
         };
+        if let Entry::Key(key) = entry {
+            let keys = match key.change {
+                KeyChange::Added => &mut self.added,
+                KeyChange::Retired => &mut self.retired,
+            };
+            keys.insert(key.fingerprint);
+        }
         self.tree.push(entry.leaf());
         if self.tree.root() != *root && !self.is_wrong {
             breaches.push(Breach::WrongRoot { seq });
@@ -72,6 +84,14 @@ impl Ledger {
             true => Breach::WrongEdge,
             false => Breach::LedgerEndsOtherwise { said: said.size, found: found.size },
         })
+    }
+
+    /// Checks that the entries say of a key what its row says. The row must have been read first, then the receipts.
+    pub fn check_key(&self, key: KeyId, fingerprint: &Fingerprint, state: KeyState) -> Option<Breach> {
+        let is_retired = state == KeyState::Retired;
+        let is_missing =
+            !self.added.contains(fingerprint) || is_retired && !self.retired.contains(fingerprint);
+        (is_missing && !self.is_wrong).then_some(Breach::KeyNotInLedger { key })
     }
 
     /// Checks that every signed batch has a receipt. The batches must have been read first, then the receipts.
@@ -139,5 +159,16 @@ mod tests {
         let ends = Breach::LedgerEndsOtherwise { said: 3, found: 2 };
         assert_eq!(found(|receipts, _| _ = receipts.pop()), [ends]);
         assert_eq!(found(|receipts, said| said.root = receipts[0].root), [Breach::WrongEdge]);
+    }
+
+    #[test]
+    fn p9_a_key_is_in_the_ledger_when_it_is_added_and_retired() {
+        let mut ledger = Ledger::default();
+        sound().0.iter().for_each(|receipt| _ = ledger.see(receipt));
+        let key = KeyId(7);
+        let breach = Some(Breach::KeyNotInLedger { key });
+        assert_eq!(ledger.check_key(key, &Fingerprint([0; 32]), KeyState::Active), None);
+        assert_eq!(ledger.check_key(key, &Fingerprint([0; 32]), KeyState::Retired), breach);
+        assert_eq!(ledger.check_key(key, &Fingerprint([1; 32]), KeyState::Active), breach);
     }
 }

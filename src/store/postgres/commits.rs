@@ -11,9 +11,9 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{PostgresStore, array::array, errors::Failure, ledger, time::time};
+use super::{PostgresStore, array::array, errors::Failure, time::time, transaction::READ_COMMITTED};
 use crate::{
-    domain::{BatchId, CommitVerdict, Epoch, Holding, Outcome, SignedBatch, fence, outcomes},
+    domain::{BatchId, CommitVerdict, Epoch, Holding, Outcome, SignedBatch, fence, ledger::Entry, outcomes},
     store::{
         Committing, StoreError,
         schema::signature,
@@ -33,15 +33,15 @@ impl Committing for PostgresStore {
         // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and signed
         // anew, and nobody has seen the first signatures. After it all are stored, and the next read finds the
         // batches signed.
-        self.write(|connection| {
+        self.write_in_ledger(READ_COMMITTED, |connection| {
             let sent = batches.iter().map(|batch| batch.lease().batch());
             let (verdicts, standing) = fence(batches, hold(connection, sent)?);
-            if !standing.is_empty() {
-                store_signatures(connection, &standing)?;
-                let signed = mark_signed(connection, &standing)?;
-                add_receipts(connection, &standing, &signed)?;
+            if standing.is_empty() {
+                return Ok((verdicts, Vec::new()));
             }
-            Ok(verdicts)
+            store_signatures(connection, &standing)?;
+            let signed = mark_signed(connection, &standing)?;
+            Ok((verdicts, entries(&standing, &signed)?))
         })
     }
 
@@ -142,20 +142,15 @@ fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Resul
     Ok(signed)
 }
 
-/// The last step, because commits wait here for each other.
-fn add_receipts(
-    connection: &mut PgConnection,
-    batches: &[&SignedBatch],
-    signed: &[Marked],
-) -> Result<(), Failure> {
+/// The entries of the batches, in the order in which they were sent.
+fn entries(batches: &[&SignedBatch], signed: &[Marked]) -> Result<Vec<Entry>, StoreError> {
     let signed: HashMap<_, _> =
         signed.iter().map(|marked| (marked.id, (&*marked.fingerprint, &*marked.signed_at))).collect();
-    let mut ledger = ledger::hold(connection)?;
-    for batch in batches {
+    let entry = |batch: &&SignedBatch| {
         let (fingerprint, signed_at) = signed.get(&batch.lease().batch().0).copied().unwrap_or_default();
-        ledger.add(batch_entry(batch, fingerprint, signed_at)?);
-    }
-    ledger::store(connection, &ledger)
+        batch_entry(batch, fingerprint, signed_at)
+    };
+    batches.iter().map(entry).collect()
 }
 
 /// A batch that is marked as signed; the sums are those of the statement.

@@ -4,7 +4,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, anchored::refusal};
 
 /// An error within a transaction: `?` turns diesel's errors into it.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ const OUR_TRIGGERS: &str = "signwave: ";
 /// Classifies an error by its text alone: a refusal by one of our triggers, or an unknown error.
 pub fn classify_message(message: &str) -> StoreError {
     match message.strip_prefix(OUR_TRIGGERS) {
-        Some(ours) => StoreError::Refused(ours.to_owned()),
+        Some(ours) => refusal(ours),
         None => StoreError::Other(one_line(message)),
     }
 }

@@ -7,10 +7,16 @@ use diesel::{
 };
 
 use super::{
-    PostgresStore, array::array, audit_log::InsertAudit, errors::Failure, time::time, transaction::Turn,
+    PostgresStore,
+    array::array,
+    audit_log::InsertAudit,
+    errors::Failure,
+    ledger,
+    time::time,
+    transaction::{Turn, in_turn},
 };
 use crate::{
-    domain::{By, Fingerprint, KeyId, KeyState, LimitChange},
+    domain::{By, Fingerprint, KeyId, KeyState, LimitChange, ledger::KeyChange},
     store::{
         AddKeyVerdict, CertificatesVerdict, KeyLimitsVerdict, KeyPool, KeyStateVerdict, NewCertificates,
         NewKey, Reseal, ResealVerdict, StoreError, StoredKey,
@@ -38,14 +44,15 @@ impl KeyPool for PostgresStore {
             Value::OptionalText(until.as_deref()),
         ];
         // What if we die here? The key is there or it is not; adding it again says which.
-        self.write_in_turn(Turn::Audit, |connection| {
+        self.write_in_ledger(&in_turn(Turn::Audit), |connection| {
             if let Some(id) = row::<InsertKey, i64, _>(connection, &values)? {
                 note_added_key::<InsertAudit, _, Failure>(connection, key, by)?;
-                return Ok(AddKeyVerdict::Added(KeyId(id)));
+                let entry = ledger::entry_of_key(connection, KeyChange::Added, &fingerprint)?;
+                return Ok((AddKeyVerdict::Added(KeyId(id)), vec![entry]));
             }
             let found = row::<FindKey, i64, _>(connection, &values[..1])?;
             expect_rows("adding a key", 1, usize::from(found.is_some()))?;
-            Ok(AddKeyVerdict::AlreadyThere(KeyId(found.unwrap_or_default())))
+            Ok((AddKeyVerdict::AlreadyThere(KeyId(found.unwrap_or_default())), Vec::new()))
         })
     }
 
@@ -64,8 +71,21 @@ impl KeyPool for PostgresStore {
         by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
         // What if we die here? The state has changed or it has not; asking again is harmless.
-        self.write_in_turn(Turn::Audit, |connection| {
-            set_key_state::<StateOf, InsertAudit, _, _>(connection, key, state, reason, by)
+        self.write_in_ledger(&in_turn(Turn::Audit), |connection| {
+            let verdict =
+                set_key_state::<StateOf, InsertAudit, _, Failure>(connection, key, state, reason, by)?;
+            let is_retired = state == KeyState::Retired
+                && matches!(verdict, KeyStateVerdict::Changed(before) if before != KeyState::Retired);
+            if is_retired
+                && let Some((fingerprint, _)) =
+                    row::<StateOf, (String, String), _>(connection, &[Value::Integer(key.0)])?
+            {
+                return Ok((
+                    verdict,
+                    vec![ledger::entry_of_key(connection, KeyChange::Retired, &fingerprint)?],
+                ));
+            }
+            Ok((verdict, Vec::new()))
         })
     }
 

@@ -1,56 +1,58 @@
-//! The ledger.
+//! The ledger within a transaction: reading it, adding to it, comparing it.
 
 use data_encoding::HEXLOWER;
-use diesel::{PgConnection, sql_types::BigInt};
+use diesel::{
+    PgConnection,
+    sql_types::{BigInt, Text},
+};
 
-use super::{PostgresStore, array::array, errors::Failure, time::time};
+use super::{array::array, errors::Failure, time::time};
 use crate::{
-    domain::{
-        BatchId,
-        ledger::{Edge, Entry, Hash, Receipt},
-        promises::ReceiptFact,
-    },
+    anchors::{Anchors, Permit},
+    domain::ledger::{BatchSigned, Entry, Hash, KeyChange, Receipt},
     store::{
-        LedgerRow, Ledgers, StoreError,
+        StoreError,
+        anchored::permit,
         sql::{
-            Growing, LedgerColumns, RawLedger, RawReceipt, ReadLedger, ReceiptColumns, RecordsRoots, RootAt,
-            Sql, Value, expect_rows, hash, records_roots, row, rows, sql_limit,
+            Growing, Halt, InsertEntry, LedgerColumns, RawLedger, ReadLedger, RootAt, Sql, Value, execute,
+            expect_rows, hash, key_entry, row,
         },
     },
 };
 
-impl Ledgers for PostgresStore {
-    fn ledger(&self) -> Result<LedgerRow, StoreError> {
-        self.lookup(|connection| {
-            let raw: Option<RawLedger> = row::<ReadLedger, _, _>(connection, &[])?;
-            Ok(Growing::from_row(raw)?.into())
-        })
-    }
+/// The ledger as it is.
+pub(super) fn read(connection: &mut PgConnection) -> Result<Growing, Failure> {
+    let raw: Option<RawLedger> = row::<ReadLedger, _, _>(connection, &[])?;
+    Ok(Growing::from_row(raw)?)
+}
 
-    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
-        if size == 0 {
-            return Ok(Some(Edge::default().root()));
-        }
-        self.lookup(|connection| {
-            let found: Option<Vec<u8>> = row::<RootAt, _, _>(connection, &[Value::Integer(size as i64)])?;
-            Ok(found.and_then(|root| hash(&root)))
-        })
-    }
+/// The root when the ledger had `size` entries, at least one.
+pub(super) fn root_at(connection: &mut PgConnection, size: u64) -> Result<Option<Hash>, Failure> {
+    let found: Option<Vec<u8>> = row::<RootAt, _, _>(connection, &[Value::Integer(size as i64)])?;
+    Ok(found.and_then(|root| hash(&root)))
+}
 
-    fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError> {
-        self.long_query(|connection| {
-            let values = [Value::Integer(after as i64), Value::Integer(sql_limit(limit))];
-            let rows: Vec<RawReceipt> = rows::<ReceiptsAfter, _, _>(connection, &values)?;
-            Ok(rows.into_iter().map(ReceiptFact::try_from).collect::<Result<_, _>>()?)
-        })
-    }
+/// Compares a database with its anchors. If it is not what they say, its ledger is halted, so that other nodes notice it,
+/// too.
+pub(super) fn compare(connection: &mut PgConnection, anchors: &Anchors) -> Result<(), StoreError> {
+    let expected = anchors.expected();
+    let compared = read(connection)
+        .and_then(|ledger| permit(expected, &ledger, |size| root_at(connection, size)))
+        .map(Permit::saw);
+    halting(connection, compared.map_err(StoreError::from))
+}
 
-    fn records_roots(&self, first: BatchId, last: BatchId) -> Result<Vec<(BatchId, Hash)>, StoreError> {
-        self.long_query(|connection| {
-            let values = [Value::Integer(first.0), Value::Integer(last.0)];
-            Ok(records_roots(rows::<RecordsRoots, _, _>(connection, &values)?)?)
-        })
+/// Halts the ledger if the database is not what its anchors say.
+pub(super) fn halting<T>(
+    connection: &mut PgConnection,
+    result: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if let Err(StoreError::Behind(why)) = &result
+        && let Err(error) = execute::<Halt, _>(connection, &[Value::Text(why)])
+    {
+        log::warn!("the ledger could not be halted: {error}");
     }
+    result
 }
 
 /// Waits until no other transaction adds to the ledger. From here to the end of the transaction no other can.
@@ -59,27 +61,50 @@ pub(super) fn hold(connection: &mut PgConnection) -> Result<Growing, Failure> {
     Ok(Growing::from_row(raw)?)
 }
 
+/// The entry of a key.
+pub(super) fn entry_of_key(
+    connection: &mut PgConnection,
+    change: KeyChange,
+    fingerprint: &str,
+) -> Result<Entry, Failure> {
+    let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
+    Ok(key_entry(change, fingerprint, &now)?)
+}
+
 /// Stores what was added, and how far the ledger is now.
 pub(super) fn store(connection: &mut PgConnection, ledger: &Growing) -> Result<(), Failure> {
-    let receipts = ledger.added();
-    let null = || "NULL".to_owned();
-    let batch = |receipt: &Receipt| match receipt.entry() {
-        Entry::Batch(batch) => (batch.batch.0.to_string(), HEXLOWER.encode(&batch.root.0)),
-        _ => (null(), null()),
-    };
-    let (batches, roots): (Vec<_>, Vec<_>) = receipts.iter().map(batch).unzip();
+    let batches: Vec<_> = ledger.added().iter().filter_map(of_batch).collect();
     let arrays = [
-        array(receipts.iter().map(Receipt::seq)),
-        array(batches),
-        array(roots),
-        array(receipts.iter().map(|receipt| HEXLOWER.encode(&receipt.head().root.0))),
+        array(batches.iter().map(|(receipt, _)| receipt.seq())),
+        array(batches.iter().map(|(_, batch)| batch.batch)),
+        array(batches.iter().map(|(_, batch)| HEXLOWER.encode(&batch.root.0))),
+        array(batches.iter().map(|(receipt, _)| HEXLOWER.encode(&receipt.head().root.0))),
     ];
     let (size, edge) = ledger.columns();
-    let [seqs, batches, roots, heads] = arrays.each_ref().map(|array| Value::Text(array));
-    let values = [Value::Integer(size), Value::Blob(&edge), seqs, batches, roots, heads];
+    let [seqs, ids, roots, heads] = arrays.each_ref().map(|array| Value::Text(array));
+    let values = [Value::Integer(size), Value::Blob(&edge), seqs, ids, roots, heads];
     let (ends, stored): (i64, i64) = row::<StoreReceipts, _, _>(connection, &values)?.unwrap_or_default();
     expect_rows("storing the end of the ledger", 1, ends as usize)?;
-    Ok(expect_rows("storing receipts", receipts.len(), stored as usize)?)
+    expect_rows("storing receipts", batches.len(), stored as usize)?;
+    for receipt in ledger.added().iter().filter(|receipt| of_batch(receipt).is_none()) {
+        let (entry, head) = (receipt.entry().to_string(), receipt.head().root);
+        let values = [Value::Integer(receipt.seq() as i64), Value::Text(&entry), Value::Blob(&head.0)];
+        expect_rows("storing a receipt", 1, execute::<InsertEntry, _>(connection, &values)?)?;
+    }
+    Ok(())
+}
+
+fn of_batch(receipt: &Receipt) -> Option<(&Receipt, &BatchSigned)> {
+    match receipt.entry() {
+        Entry::Batch(batch) => Some((receipt, batch)),
+        _ => None,
+    }
+}
+
+struct Now;
+impl Sql for Now {
+    const TEXT: &'static str = concat!("SELECT ", time!("clock_timestamp()"));
+    type Columns = Text;
 }
 
 struct HoldLedger;
@@ -97,16 +122,4 @@ impl Sql for StoreReceipts {
                  AS added (seq, batch_id, root, head) RETURNING seq) \
          SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM stored)";
     type Columns = (BigInt, BigInt);
-}
-
-struct ReceiptsAfter;
-impl Sql for ReceiptsAfter {
-    const TEXT: &'static str = concat!(
-        "SELECT seq, receipt.batch_id, root, entry, head, batch.runs, batch.epoch, batch.scheme, \
-         signing_key.fingerprint, ",
-        time!("batch.signed_at"),
-        " FROM receipt LEFT JOIN batch ON batch.id = receipt.batch_id \
-         LEFT JOIN signing_key ON signing_key.id = batch.key_id WHERE seq > ? ORDER BY seq LIMIT ?"
-    );
-    type Columns = ReceiptColumns;
 }

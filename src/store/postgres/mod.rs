@@ -24,6 +24,7 @@ mod nodes;
 mod outlets;
 mod pool;
 mod reading;
+mod receipts;
 mod records;
 mod refused;
 mod rejection;

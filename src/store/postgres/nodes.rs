@@ -32,6 +32,7 @@ impl Nodes for PostgresStore {
     }
 
     fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError> {
+        self.compare()?;
         // What if we die here? The lease runs for a little longer, or not.
         self.write(|connection| {
             let (ttl, custodians) = (Value::Integer(millis(ttl)), reach.to_string());

@@ -10,9 +10,10 @@ use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
 use super::{
     connection::connect,
+    ledger,
     session::{Role, Session},
 };
-use crate::store::StoreError;
+use crate::{anchors::Anchors, store::StoreError};
 
 /// How long a thread waits for one of this process' connections, a new one included.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,15 +33,22 @@ type LastError = Arc<Mutex<Option<StoreError>>>;
 pub(super) struct Manager {
     url: String,
     session: Session,
+    /// What each new connection is compared with, because it may lead to another server than the one before.
+    anchors: Option<Arc<Anchors>>,
     last_error: LastError,
 }
 
 impl PgPool {
     /// A pool of at most `size` connections, opened when they are needed. None is tested at check-out:
     /// one that was lost is noticed where it is used, and replaced.
-    pub(super) fn new(url: &str, size: u32, session: Session) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        url: &str,
+        size: u32,
+        session: Session,
+        anchors: Option<Arc<Anchors>>,
+    ) -> Result<Self, StoreError> {
         let (role, last_error) = (session.role, LastError::default());
-        let manager = Manager { url: url.to_owned(), session, last_error: Arc::clone(&last_error) };
+        let manager = Manager { url: url.to_owned(), session, anchors, last_error: Arc::clone(&last_error) };
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -65,6 +73,7 @@ impl PgPool {
         self.pool.get().map_err(|_| {
             let last = self.last_error.lock().ok().and_then(|mut last| last.take());
             StoreError::Unavailable(match last {
+                Some(error @ StoreError::Behind(_)) => return error,
                 Some(StoreError::Unavailable(text) | StoreError::Denied(text)) => text,
                 Some(error) => error.to_string(),
                 None => format!(
@@ -81,7 +90,12 @@ impl ManageConnection for Manager {
     type Error = StoreError;
 
     fn connect(&self) -> Result<PgConnection, StoreError> {
-        let result = connect(&self.url, &self.session);
+        let result = connect(&self.url, &self.session).and_then(|mut connection| {
+            if let Some(anchors) = &self.anchors {
+                ledger::compare(&mut connection, anchors)?;
+            }
+            Ok(connection)
+        });
         if let Ok(mut last) = self.last_error.lock() {
             *last = result.as_ref().err().cloned();
         }

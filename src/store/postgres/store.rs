@@ -1,16 +1,26 @@
 //! The store: its connections, and how each transaction uses them.
 
+use std::{path::PathBuf, sync::Arc};
+
 use diesel::PgConnection;
 
 use super::{
     connection::{Checked, Purpose, connect_checked},
     errors::Failure,
+    ledger,
     migrations::check_version,
     pool::PgPool,
     session::{Role, Session},
     transaction::{READ_COMMITTED, SNAPSHOT, Turn, again_if_stale, in_turn, once, run},
 };
-use crate::store::StoreError;
+use crate::{
+    anchors::{Anchors, Missing, Pending},
+    domain::ledger::Entry,
+    store::{
+        StoreError,
+        anchored::{permit, settle},
+    },
+};
 
 /// Threads of this process that read at length at the same time.
 const READERS: u32 = 4;
@@ -25,27 +35,48 @@ pub(in crate::store) struct PostgresStore {
     readers: PgPool,
     /// Lookups must wait neither for commits nor for exports.
     lookups: PgPool,
+    /// There unless the database was opened to be read.
+    anchors: Option<Arc<Anchors>>,
 }
 
 impl PostgresStore {
     /// See [`crate::store::open`].
-    pub(in crate::store) fn open(url: &str, connections: usize) -> Result<Self, StoreError> {
-        Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX))
+    pub(in crate::store) fn open(
+        url: &str,
+        connections: usize,
+        anchors: &[PathBuf],
+    ) -> Result<Self, StoreError> {
+        Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX), anchors)
     }
 
     /// Opens a database to read only: for a role that may only read, and on a standby.
     pub(in crate::store) fn open_to_read(url: &str) -> Result<Self, StoreError> {
-        Self::open_for(Purpose::Read, url, READERS)
+        Self::open_for(Purpose::Read, url, READERS, &[])
     }
 
-    fn open_for(purpose: Purpose, url: &str, connections: u32) -> Result<Self, StoreError> {
+    fn open_for(
+        purpose: Purpose,
+        url: &str,
+        connections: u32,
+        anchors: &[PathBuf],
+    ) -> Result<Self, StoreError> {
         let Checked { mut connection, session } = connect_checked(url, purpose)?;
         check_version(&mut connection, url)?;
+        let anchors = match purpose {
+            Purpose::Read => None,
+            Purpose::Write => {
+                let origin = ledger::read(&mut connection)?.origin();
+                let anchors = Arc::new(Anchors::open(anchors, origin, Missing::Create)?);
+                ledger::compare(&mut connection, &anchors)?;
+                Some(anchors)
+            }
+        };
         Ok(Self {
             url: url.to_owned(),
-            short: PgPool::new(url, connections, session.of(Role::Short))?,
-            readers: PgPool::new(url, READERS, session.of(Role::Reader))?,
-            lookups: PgPool::new(url, LOOKUPS, session.of(Role::Lookup))?,
+            short: PgPool::new(url, connections, session.of(Role::Short), anchors.clone())?,
+            readers: PgPool::new(url, READERS, session.of(Role::Reader), None)?,
+            lookups: PgPool::new(url, LOOKUPS, session.of(Role::Lookup), None)?,
+            anchors,
             session,
         })
     }
@@ -66,6 +97,52 @@ impl PostgresStore {
         body: impl FnMut(&mut PgConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         run(&self.short, &in_turn(turn), body)
+    }
+
+    /// Runs `body` in one transaction that writes, and adds the entries that it returns to the ledger, as the last step,
+    /// because others wait there. The anchors know what is added before the COMMIT.
+    pub(super) fn write_in_ledger<T>(
+        &self,
+        begin: &str,
+        mut body: impl FnMut(&mut PgConnection) -> Result<(T, Vec<Entry>), Failure>,
+    ) -> Result<T, StoreError> {
+        let Some(anchors) = &self.anchors else {
+            return Err(StoreError::ReadOnly(self.url.clone()));
+        };
+        let mut pending: Option<Pending<'_>> = None;
+        let result = run(&self.short, begin, |connection| {
+            // Only what was rolled back is tried again.
+            pending.take().into_iter().for_each(Pending::rolled_back);
+            let (value, entries) = body(connection)?;
+            if entries.is_empty() {
+                return Ok(value);
+            }
+            let expected = anchors.expected();
+            let mut ledger = ledger::hold(connection)?;
+            let permit = permit(expected, &ledger, |size| ledger::root_at(connection, size))?;
+            entries.into_iter().for_each(|entry| _ = ledger.add(entry));
+            ledger::store(connection, &ledger)?;
+            pending = Some(permit.intend(ledger.added()).map_err(StoreError::from)?);
+            Ok(value)
+        });
+        settle(pending, &result);
+        self.halting(result)
+    }
+
+    /// Halts the ledger if the database is not what its anchors say.
+    fn halting<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(result, Err(StoreError::Behind(_)))
+            && let Ok(mut connection) = self.short.checkout()
+        {
+            return ledger::halting(&mut connection, result);
+        }
+        result
+    }
+
+    /// Compares the database with its anchors.
+    pub(super) fn compare(&self) -> Result<(), StoreError> {
+        let Some(anchors) = &self.anchors else { return Ok(()) };
+        self.query_once(|connection| Ok(ledger::compare(connection, anchors)?))
     }
 
     /// Runs `body` on one snapshot of the database.

@@ -9,7 +9,7 @@ use super::{batches::runs, statement::Sql};
 use crate::{
     domain::{
         BatchId, Epoch, Fingerprint, Runs, Scheme, SignedBatch, Time,
-        ledger::{BatchSigned, Edge, Entry, Hash, LedgerId, Origin, Receipt},
+        ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt},
         promises::ReceiptFact,
     },
     store::{LedgerRow, StoreError},
@@ -60,6 +60,21 @@ impl Growing {
         &self.added
     }
 
+    /// How far it is, with what was added.
+    pub(in crate::store) fn head(&self) -> Head {
+        self.edge.head()
+    }
+
+    /// Which ledger it is.
+    pub(in crate::store) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Why nothing may be added.
+    pub(in crate::store) fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
     /// The size and the edge that are to be stored.
     pub(in crate::store) fn columns(&self) -> (i64, Vec<u8>) {
         (self.edge.size() as i64, self.edge.bytes())
@@ -88,6 +103,19 @@ pub(in crate::store) fn batch_entry(
     };
     let entry = facts.entry(lease.batch(), batch.root());
     entry.ok_or_else(|| StoreError::Corrupt(format!("batch {} cannot have an entry", lease.batch())))
+}
+
+/// The entry of a key that is added or retired.
+pub(in crate::store) fn key_entry(
+    change: KeyChange,
+    fingerprint: &str,
+    at: &str,
+) -> Result<Entry, StoreError> {
+    let entry = |fingerprint, at| Entry::Key(KeyChanged { change, fingerprint, at });
+    let parts = fingerprint.parse().ok().zip(at.parse().ok());
+    parts
+        .map(|(fingerprint, at)| entry(fingerprint, at))
+        .ok_or_else(|| StoreError::Corrupt(format!("key {fingerprint} cannot have an entry")))
 }
 
 /// What the entry of a batch is made of, as far as it is stored.
@@ -186,6 +214,20 @@ pub(in crate::store) struct ReadLedger;
 impl Sql for ReadLedger {
     const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted FROM ledger";
     type Columns = LedgerColumns;
+}
+
+/// Halts the ledger, unless it is halted.
+pub(in crate::store) struct Halt;
+impl Sql for Halt {
+    const TEXT: &'static str = "UPDATE ledger SET halted = ? WHERE halted IS NULL";
+    type Columns = ();
+}
+
+/// Stores the receipt of anything but a batch.
+pub(in crate::store) struct InsertEntry;
+impl Sql for InsertEntry {
+    const TEXT: &'static str = "INSERT INTO receipt (seq, entry, head) VALUES (?, ?, ?)";
+    type Columns = ();
 }
 
 /// The root when the ledger had so many entries.

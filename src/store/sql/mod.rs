@@ -30,8 +30,8 @@ pub(super) use keys::{
 };
 pub(super) use leases::{IdleColumns, RawIdle, Terms, idle_keys, keys_limit, lease_in_rounds};
 pub(super) use ledger::{
-    Growing, LedgerColumns, RawLedger, RawReceipt, ReadLedger, ReceiptColumns, RecordsRoots, RootAt,
-    batch_entry, hash, records_roots,
+    Growing, Halt, InsertEntry, LedgerColumns, RawLedger, RawReceipt, ReadLedger, ReceiptColumns,
+    RecordsRoots, RootAt, batch_entry, hash, key_entry, records_roots,
 };
 pub(super) use lookup::{
     OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,

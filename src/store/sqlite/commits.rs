@@ -21,14 +21,11 @@ impl Committing for SqliteStore {
         // What if we die here? Before the COMMIT no signature is stored; the batches are reclaimed and
         // signed anew, and nobody has seen the first signatures. After it all are stored, and a restart
         // finds the batches signed.
-        self.write(|connection| {
+        self.write_in_ledger(|connection, ledger| {
             let sent = batches.iter().map(|batch| batch.lease().batch());
             let (verdicts, standing) = fence(batches, holdings(connection, sent)?);
-            if !standing.is_empty() {
-                let (mut ledger, now) = (ledger::read(connection)?, now(connection)?);
-                standing.into_iter().try_for_each(|batch| store(connection, batch, &now, &mut ledger))?;
-                ledger::store_end(connection, &ledger)?;
-            }
+            let now = now(connection)?;
+            standing.into_iter().try_for_each(|batch| store(connection, batch, &now, ledger))?;
             Ok(verdicts)
         })
     }

@@ -3,7 +3,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, anchored::refusal};
 
 /// An error within a transaction: `?` turns diesel's errors into it.
 #[derive(Debug)]
@@ -68,9 +68,7 @@ pub fn classify_message(message: &str) -> StoreError {
             StoreError::Unavailable(owned())
         }
         "database disk image is malformed" => StoreError::Corrupt(owned()),
-        _ if message.starts_with(OUR_TRIGGERS) => {
-            StoreError::Refused(message[OUR_TRIGGERS.len()..].to_owned())
-        }
+        _ if message.starts_with(OUR_TRIGGERS) => refusal(&message[OUR_TRIGGERS.len()..]),
         _ if message.contains("constraint failed") => StoreError::Refused(owned()),
         _ if message.contains("is locked") => StoreError::Busy,
         _ if message.starts_with("malformed database schema") => StoreError::Corrupt(owned()),

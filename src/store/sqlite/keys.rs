@@ -5,9 +5,9 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{SqliteStore, audit_log::InsertAudit, errors::Failure};
+use super::{SqliteStore, audit_log::InsertAudit, errors::Failure, ledger};
 use crate::{
-    domain::{By, Fingerprint, KeyId, KeyState, LimitChange},
+    domain::{By, Fingerprint, KeyId, KeyState, LimitChange, ledger::KeyChange},
     store::{
         AddKeyVerdict, CertificatesVerdict, KeyLimitsVerdict, KeyPool, KeyStateVerdict, NewCertificates,
         NewKey, Reseal, ResealVerdict, StoreError, StoredKey,
@@ -24,7 +24,7 @@ impl KeyPool for SqliteStore {
         let (custody, sealed_key, location) = key.material.columns();
         let (from, until) = limit_texts(&key.limits);
         // What if we die here? The key is there or it is not; adding it again says which.
-        self.write(|connection| {
+        self.write_in_ledger(|connection, ledger| {
             if let Some(id) = row::<FindKey, i64, _>(connection, &[Value::Text(&fingerprint)])? {
                 return Ok(AddKeyVerdict::AlreadyThere(KeyId(id)));
             }
@@ -43,6 +43,7 @@ impl KeyPool for SqliteStore {
                 return Err(Failure(StoreError::RowCount { what: "adding a key", expected: 1, found: 0 }));
             };
             note_added_key::<InsertAudit, _, Failure>(connection, key, by)?;
+            ledger::add_key(connection, ledger, KeyChange::Added, &fingerprint)?;
             Ok(AddKeyVerdict::Added(KeyId(id)))
         })
     }
@@ -62,8 +63,18 @@ impl KeyPool for SqliteStore {
         by: &By,
     ) -> Result<KeyStateVerdict, StoreError> {
         // What if we die here? The state has changed or it has not; asking again is harmless.
-        self.write(|connection| {
-            set_key_state::<StateOf, InsertAudit, _, _>(connection, key, state, reason, by)
+        self.write_in_ledger(|connection, ledger| {
+            let verdict =
+                set_key_state::<StateOf, InsertAudit, _, Failure>(connection, key, state, reason, by)?;
+            let is_retired = state == KeyState::Retired
+                && matches!(verdict, KeyStateVerdict::Changed(before) if before != KeyState::Retired);
+            if is_retired
+                && let Some((fingerprint, _)) =
+                    row::<StateOf, (String, String), _>(connection, &[Value::Integer(key.0)])?
+            {
+                ledger::add_key(connection, ledger, KeyChange::Retired, &fingerprint)?;
+            }
+            Ok(verdict)
         })
     }
 

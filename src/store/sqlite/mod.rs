@@ -23,6 +23,7 @@ mod nodes;
 mod opening;
 mod outlets;
 mod reading;
+mod receipts;
 mod records;
 mod refused;
 mod sessions;

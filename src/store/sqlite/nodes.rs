@@ -49,6 +49,7 @@ impl Nodes for SqliteStore {
     }
 
     fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError> {
+        self.compare()?;
         // What if we die here? The lease runs for a little longer, or not; the lock file says at once
         // that we are gone.
         self.write(|connection| {

@@ -1,6 +1,6 @@
 //! Opening a file that holds a database: to write to it, or to read it while others write.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use diesel::SqliteConnection;
 
@@ -9,20 +9,24 @@ use super::{
     connection::{Access, SqlitePool, prepare_writer, reader_pool, writer_pool},
     errors::Failure,
     files::Files,
+    ledger,
     locks::NodeLocks,
     look::canonical,
     migrations::{check_version, on_file, patiently},
     nodes::delete_none,
     transaction::{checkout, with_path, write_on},
 };
-use crate::store::StoreError;
+use crate::{
+    anchors::{Anchors, Missing},
+    store::StoreError,
+};
 
 /// Threads of this process that read at the same time.
 const READERS: u32 = 4;
 
 impl SqliteStore {
     /// See [`crate::store::open`].
-    pub(in crate::store) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(in crate::store) fn open(path: &Path, anchors: &[PathBuf]) -> Result<Self, StoreError> {
         patiently(|| {
             on_file(path, Access::Write, |connection| {
                 check_version(connection)?;
@@ -34,7 +38,12 @@ impl SqliteStore {
         let (writers, readers) =
             (writer_pool(&files.path)?, reader_pool(&files.path, READERS, Access::Write)?);
         files.attach()?;
-        Ok(Self::over(files, Some(writers), readers))
+        let origin = ledger::read(&mut *checkout(&readers)?).map_err(|failure| failure.0)?.origin();
+        let anchors = Anchors::open(anchors, origin, Missing::Create)?;
+        let mut store = Self::over(files, Some(writers), readers);
+        store.anchors = Some(anchors);
+        store.compare()?;
+        Ok(store)
     }
 
     /// See [`crate::store::open_to_read`]. It takes no lock that a writer could hold.
@@ -80,7 +89,7 @@ impl SqliteStore {
 
     fn over(files: Files, writers: Option<SqlitePool>, readers: SqlitePool) -> Self {
         let (path, locks) = (files.path.clone(), NodeLocks::new(&files.path));
-        Self { path, writers, readers, locks, files }
+        Self { path, writers, readers, anchors: None, locks, files }
     }
 }
 

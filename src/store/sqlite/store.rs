@@ -8,12 +8,17 @@ use super::{
     connection::SqlitePool,
     errors::{Failure, classify},
     files::Files,
+    ledger,
     locks::NodeLocks,
     transaction::{checkout, read_on, with_path, write_on},
 };
-use crate::store::{
-    Listener, News, StoreError,
-    sql::{Sql, row},
+use crate::{
+    anchors::{Anchors, Permit},
+    store::{
+        Listener, News, StoreError,
+        anchored::{permit, settle},
+        sql::{Growing, Halt, Sql, Value, execute, row},
+    },
 };
 
 /// A database in a file, up to date. The path is without symbolic links, so that all processes find the lock
@@ -23,6 +28,8 @@ pub(in crate::store) struct SqliteStore {
     /// `None` for a database that was opened to be read.
     pub(super) writers: Option<SqlitePool>,
     pub(super) readers: SqlitePool,
+    /// There unless the database was opened to be read.
+    pub(super) anchors: Option<Anchors>,
     pub(super) locks: NodeLocks,
     pub(super) files: Files, // drops last, after every connection
 }
@@ -48,6 +55,52 @@ impl SqliteStore {
         body: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         self.write_with("PRAGMA synchronous = NORMAL", body)
+    }
+
+    /// Runs `body` in one transaction that writes, and may add to the ledger. The anchors know what is added before the COMMIT.
+    pub(super) fn write_in_ledger<T>(
+        &self,
+        body: impl FnOnce(&mut SqliteConnection, &mut Growing) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let Some(anchors) = &self.anchors else {
+            return Err(StoreError::ReadOnly(self.path.display().to_string()));
+        };
+        let mut pending = None;
+        let result = self.write(|connection| {
+            let expected = anchors.expected();
+            let mut ledger = ledger::read(connection)?;
+            let permit = permit(expected, &ledger, |size| ledger::root_at(connection, size))?;
+            let value = body(connection, &mut ledger)?;
+            if !ledger.added().is_empty() {
+                ledger::store_end(connection, &ledger)?;
+                pending = Some(permit.intend(ledger.added()).map_err(StoreError::from)?);
+            }
+            Ok(value)
+        });
+        settle(pending, &result);
+        self.halting(result)
+    }
+
+    /// Halts the ledger if the database is not what its anchors say, so that other processes notice it, too.
+    pub(super) fn halting<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Behind(why)) = &result
+            && let Err(error) =
+                self.write(|connection| Ok(execute::<Halt, _>(connection, &[Value::Text(why)])?))
+        {
+            log::warn!("the ledger could not be halted: {error}");
+        }
+        result
+    }
+
+    /// Compares the database with its anchors.
+    pub(super) fn compare(&self) -> Result<(), StoreError> {
+        let Some(anchors) = &self.anchors else { return Ok(()) };
+        let expected = anchors.expected();
+        let result = self.read(|connection| {
+            let ledger = ledger::read(connection)?;
+            permit(expected, &ledger, |size| ledger::root_at(connection, size)).map(Permit::saw)
+        });
+        self.halting(result)
     }
 
     /// Each transaction sets how durable it is, and does not rely on what an earlier one set.

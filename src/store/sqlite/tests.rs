@@ -26,7 +26,7 @@ fn database() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
     migrations::migrate(&path).unwrap();
-    (folder, SqliteStore::open(&path).unwrap())
+    (folder, SqliteStore::open(&path, &[]).unwrap())
 }
 
 fn stranger(store: &SqliteStore) -> SqliteConnection {
@@ -118,7 +118,7 @@ fn damage_is_called_damage() {
     let length = bytes.len();
     bytes[length - 40 * 4096..].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
-    let store = SqliteStore::open(&path).unwrap();
+    let store = SqliteStore::open(&path, &[]).unwrap();
     assert!(matches!(
         store.read_payloads(&"1-50".parse().unwrap(), &mut |_, _, _| ()),
         Err(StoreError::Corrupt(_))
@@ -281,7 +281,7 @@ fn nodes_leave_no_files_behind() {
     assert_eq!(locks(), 1);
     store.remove_node(node).unwrap();
     assert_eq!(locks(), 0);
-    let other = SqliteStore::open(&store.path).unwrap();
+    let other = SqliteStore::open(&store.path, &[]).unwrap();
     other.register_node("b", Duration::from_secs(60), &Reach::default()).unwrap();
     drop(other);
     assert_eq!(locks(), 1);
@@ -292,7 +292,7 @@ fn nodes_leave_no_files_behind() {
 #[test]
 fn a_lost_lock_file_leaves_a_node_alive_until_its_lease_runs_out() {
     let (folder, store) = database();
-    let other = SqliteStore::open(&store.path).unwrap();
+    let other = SqliteStore::open(&store.path, &[]).unwrap();
     let node = other.register_node("b", Duration::from_secs(60), &Reach::default()).unwrap();
     std::fs::remove_file(folder.path().join(format!("s.db.node-{node}.lock"))).unwrap();
     drop(other);

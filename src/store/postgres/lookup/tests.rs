@@ -48,7 +48,7 @@ struct Line {
 fn no_lookup_reads_more_because_more_is_signed() {
     let url = Cluster::shared().database("lookups");
     migrate(&url).unwrap();
-    let store = PostgresStore::open(&url, 1).unwrap();
+    let store = PostgresStore::open(&url, 1, &[]).unwrap();
     store.query(|connection| Ok(connection.batch_execute(MUCH)?)).unwrap();
     for is_analyzed in [false, true] {
         if is_analyzed {

@@ -32,7 +32,7 @@ fn no_lookup_reads_more_because_more_is_signed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
     migrate(&path).unwrap();
-    let store = SqliteStore::open(&path).unwrap();
+    let store = SqliteStore::open(&path, &[]).unwrap();
     for text in STATEMENTS {
         let explain = format!("EXPLAIN QUERY PLAN {}", text.replace('?', "1"));
         let steps = store.query(|connection| Ok(sql_query(&explain).load::<Step>(connection)?)).unwrap();

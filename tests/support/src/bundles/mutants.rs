@@ -50,7 +50,15 @@ fn of_length(length: usize, bytes: &[u8]) -> Vec<u8> {
     bytes.iter().copied().chain(std::iter::repeat(0)).take(length).collect()
 }
 
-const CHANGES: [(&str, Change); 29] = [
+/// Sets the sign of the modulus, if it has a byte for it. No other number of a key is that long.
+fn negate_modulus(spki: &mut Vec<u8>) {
+    let at = spki.windows(5).position(|bytes| bytes[0] == 2 && bytes[1] == 0x82 && bytes[4] == 0);
+    if let Some(at) = at {
+        spki[at + 4] = 0x80;
+    }
+}
+
+const CHANGES: [(&str, Change); 33] = [
     ("another name", |it| it.external_id = Some("another".to_owned())),
     ("an empty name", |it| it.external_id = Some(String::new())),
     ("no name", |it| it.external_id = None),
@@ -79,6 +87,10 @@ const CHANGES: [(&str, Change); 29] = [
     ("a longer signature", |it| it.signature.insert(0, 0)),
     ("another modulus", |it| it.spki[40] ^= 1),
     ("another exponent", |it| flip(&mut it.spki)),
+    ("a key with another tag", |it| it.spki[0] = 0x31),
+    ("a key and more", |it| it.spki.push(0)),
+    ("a key with a longer length", |it| drop(it.spki.splice(1..2, [0x83, 0]))),
+    ("a key with a negative modulus", |it| negate_modulus(&mut it.spki)),
     ("half a key", |it| it.spki.truncate(100)),
     ("no key", |it| it.spki.clear()),
     ("another index in the batch", |it| it.in_batch.index += 1),
@@ -90,7 +102,7 @@ const CHANGES: [(&str, Change); 29] = [
     }),
 ];
 
-const ENTRY_CHANGES: [(&str, Change); 14] = [
+const ENTRY_CHANGES: [(&str, Change); 16] = [
     ("another batch", |it| it.entry.batch = BatchId(it.entry.batch.0 + 1)),
     ("another run", |it| it.entry.records = "1-100".parse().unwrap()),
     ("another epoch", |it| it.entry.epoch = Epoch(it.entry.epoch.0 + 1)),
@@ -104,6 +116,8 @@ const ENTRY_CHANGES: [(&str, Change); 14] = [
     ("the first index", |it| it.in_ledger.index = 0),
     ("an index beyond the ledger", |it| it.in_ledger.index = (1 << 53) - 1),
     ("no path", |it| it.in_ledger.path.clear()),
+    ("a path of 64 hashes", |it| it.in_ledger.path = vec![other_hash(); 64]),
+    ("a path of 65 hashes", |it| it.in_ledger.path = vec![other_hash(); 65]),
     ("a longer path", |it| it.in_ledger.path.push(other_hash())),
     ("a shorter path", |it| it.in_ledger.path.truncate(1)),
     ("a path in another order", |it| it.in_ledger.path.reverse()),
@@ -177,7 +191,7 @@ pub fn respelled(bundle: &Bundle) -> Mutants {
 }
 
 /// Of the bundle of record 2: its batch has the records 2-4 and 7, and its record index is 0.
-const REPLACEMENTS: [(&str, &str); 83] = [
+const REPLACEMENTS: [(&str, &str); 84] = [
     ("bundle/v1", "bundle/v2"),
     ("\"bundle\":", "\"bundel\":"),
     ("{\"bundle\"", "{\"more\":1,\"bundle\""),
@@ -210,6 +224,7 @@ const REPLACEMENTS: [(&str, &str); 83] = [
     ("\"record_index\":0", "\"record_index\":9007199254740992"),
     ("\"record_index\":0", "\"record_index\":18446744073709551616"),
     ("\"path\":[", "\"path\":[\"\","),
+    ("\"path\":[", "\"path\":[\"AAAA\","),
     ("\"path\":[", "\"path\":[1,"),
     ("\"path\":[", "\"path\":[null],\"x\":["),
     ("=\",\"digest", "\",\"digest"),

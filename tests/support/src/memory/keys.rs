@@ -6,7 +6,10 @@ use super::{
     state::{Key, State},
 };
 use signwave::{
-    domain::{Action, Barred, BatchState, By, Fingerprint, KeyId, KeyMaterial, KeyState, LimitChange},
+    domain::{
+        Action, Barred, BatchState, By, Fingerprint, KeyId, KeyMaterial, KeyState, LimitChange,
+        ledger::KeyChange,
+    },
     store::{
         AddKeyVerdict, CertificatesVerdict, KeyLimitsVerdict, KeyPool, KeyRow, KeyStateVerdict,
         NewCertificates, NewKey, Reseal, ResealVerdict, StoreError, StoredKey,
@@ -37,6 +40,7 @@ impl KeyPool for MemoryStore {
             created_at: State::time_text(state.now),
         };
         state.keys.insert(id, Key { row, material: key.material.clone(), certificates: None });
+        state.add_key_entry(KeyChange::Added, key.fingerprint);
         state.note(by, Action::AddKey, &key.fingerprint.to_string(), None, "active");
         Ok(AddKeyVerdict::Added(id))
     }
@@ -68,6 +72,10 @@ impl KeyPool for MemoryStore {
         key.row.state_reason = reason.map(str::to_owned);
         let object = key.row.fingerprint.to_string();
         let after = reason.map_or(state.name().to_owned(), |reason| format!("{state}: {reason}"));
+        let fingerprint = key.row.fingerprint;
+        if state == KeyState::Retired && before != state {
+            tables.add_key_entry(KeyChange::Retired, fingerprint);
+        }
         tables.note(by, Action::SetKeyState, &object, Some(before.name()), &after);
         Ok(KeyStateVerdict::Changed(before))
     }

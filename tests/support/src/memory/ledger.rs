@@ -3,8 +3,8 @@
 use super::{MemoryStore, state::State};
 use signwave::{
     domain::{
-        BatchId, SignedBatch,
-        ledger::{BatchSigned, Edge, Entry, Hash, Head, LedgerId, Origin, Receipt},
+        BatchId, Fingerprint, SignedBatch,
+        ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt},
         promises::ReceiptFact,
     },
     store::{LedgerRow, Ledgers, StoreError},
@@ -59,7 +59,17 @@ impl State {
             signed_at: signed_at.parse().expect("it is a time"),
             root: signed.root(),
         });
+        self.add_entry(Some(lease.batch()), entry);
+    }
+
+    /// Adds the entry of a key.
+    pub(super) fn add_key_entry(&mut self, change: KeyChange, fingerprint: Fingerprint) {
+        let at = Self::time_text(self.now).parse().expect("it is a time");
+        self.add_entry(None, Entry::Key(KeyChanged { change, fingerprint, at }));
+    }
+
+    fn add_entry(&mut self, batch: Option<BatchId>, entry: Entry) {
         let Head { size: seq, root } = Receipt::new(&mut self.edge, entry.clone()).head();
-        self.receipts.push(ReceiptFact { seq, batch: Some(lease.batch()), entry: Some(entry), root });
+        self.receipts.push(ReceiptFact { seq, batch, entry: Some(entry), root });
     }
 }

@@ -1,0 +1,63 @@
+//! How a store uses its anchors: no commit adds to the ledger of a database that is older than what was shown of it.
+
+use super::{StoreError, sql::Growing};
+use crate::{
+    anchors::{AnchorError, Expected, Pending, Permit, Standing},
+    domain::ledger::{Hash, Head},
+};
+
+/// Compares the ledger, as a transaction found it, with what is anchored. `at` reads the root at a smaller size.
+pub(super) fn permit<'a, E: From<StoreError>>(
+    expected: Expected<'a>,
+    ledger: &Growing,
+    at: impl FnMut(u64) -> Result<Option<Hash>, E>,
+) -> Result<Permit<'a>, E> {
+    if let Some(why) = ledger.halted() {
+        return Err(StoreError::Behind(why.to_owned()).into());
+    }
+    let why = match expected.compare(ledger.head(), at)? {
+        Standing::Stands(permit) => return Ok(permit),
+        Standing::Behind { anchored: Head { size, .. }, found } => format!(
+            "the database is older than its anchor: it has {} entries of the ledger, but {size} were committed",
+            found.size
+        ),
+        Standing::Other { anchored: Head { size, .. }, .. } => {
+            format!(
+                "the database is not the one that its anchor knows: they differ at entry {size} of the ledger"
+            )
+        }
+    };
+    Err(StoreError::Behind(format!("{why}; {REMEDY}")).into())
+}
+
+const REMEDY: &str = "nothing is formed, leased or signed until a newer copy is put back";
+
+/// What a trigger of the schema says with these words. Triggers refuse what a halted ledger does not allow.
+pub(super) fn refusal(words: &str) -> StoreError {
+    let says = |make: fn(String) -> StoreError| make(words.to_owned());
+    says(if words.starts_with(HALTED) { StoreError::Behind } else { StoreError::Refused })
+}
+
+/// How such a refusal begins, in `migrations/`.
+const HALTED: &str = "this database is older than what was shown of it";
+
+/// Tells the anchors what became of a commit that they know of.
+pub(super) fn settle<T>(pending: Option<Pending<'_>>, result: &Result<T, StoreError>) {
+    let Some(pending) = pending else { return };
+    match result {
+        Ok(_) => pending.committed(),
+        // Whether it was made shows in the database: a file that was moved has it in its log.
+        Err(StoreError::UnknownOutcome(_) | StoreError::Misplaced(_)) => drop(pending),
+        Err(_) => pending.rolled_back(),
+    }
+}
+
+impl From<AnchorError> for StoreError {
+    fn from(error: AnchorError) -> Self {
+        match error {
+            AnchorError::OtherOrigin { .. } => Self::Behind(format!("{error}; {REMEDY}")),
+            error if error.is_transient() => Self::AnchorAway(error.to_string()),
+            error => Self::BadAnchor(error.to_string()),
+        }
+    }
+}
