@@ -3,9 +3,12 @@
 //! The rules are in [`crate::domain::promises`]. This module reads the database for them, in pages and on many
 //! threads. It may run while other processes sign: a row that may look wrong only because it changed during the
 //! check is read again before it is reported.
+//!
+//! [`check_bundle`] checks one record without the database.
 
 mod anchored;
 mod batches;
+mod bundle;
 mod feed;
 mod findings;
 mod group;
@@ -20,6 +23,7 @@ mod signatures;
 use std::{collections::HashMap, panic::resume_unwind, thread};
 
 pub use anchored::Anchor;
+pub use bundle::{Disproof, Pins, Proven, check_bundle};
 pub use ledger::Extent;
 pub use problem::Problem;
 pub use record::{RecordVerdict, check_record};

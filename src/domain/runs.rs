@@ -69,6 +69,13 @@ impl Runs {
         after > 0 && id.0 <= self.0[after - 1].1
     }
 
+    /// How many ids of the set are lower than `id`, if `id` is in the set.
+    pub fn position(&self, id: RecordId) -> Option<u64> {
+        let below = self.0.iter().take_while(|(first, _)| *first <= id.0);
+        let counted = below.map(|(first, last)| (id.0.min(*last) - first + 1) as u64).sum::<u64>();
+        self.contains(id).then(|| counted - 1)
+    }
+
     /// Each id, ascending.
     pub fn iter(&self) -> impl Iterator<Item = RecordId> {
         self.0.iter().flat_map(|(first, last)| (*first..=*last).map(RecordId))
@@ -174,6 +181,8 @@ mod tests {
             prop_assert_eq!(runs.last().map(|id| id.0), ids.last().copied());
             for id in 0..201 {
                 prop_assert_eq!(runs.contains(RecordId(id)), ids.contains(&id));
+                let place = ids.iter().position(|other| *other == id).map(|place| place as u64);
+                prop_assert_eq!(runs.position(RecordId(id)), place);
             }
             prop_assert_eq!(runs.to_string().parse::<Runs>(), Ok(runs));
         }

@@ -226,6 +226,9 @@ pub enum SignerError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// The key that signs the ledger's heads cannot be sealed, opened or used.
+    #[error("the ledger's key {0}")]
+    LedgerKey(String),
     /// A key file, or the file of its passphrase, cannot be read.
     #[error("the file {path} cannot be read: {reason}")]
     KeyFile {

@@ -8,6 +8,7 @@
 //! - [`Keyring`], [`KeyFiles`], [`Token`]: open a stored key as a signer, in one step. [`Custodians`] knows which of them has it.
 //! - [`CertificateChain`]: the certificates of a key of ours, checked.
 //! - [`WebhookSecret`]: signs the messages to a webhook, which are no records.
+//! - [`LedgerKey`]: signs the heads of the ledger, which are no records.
 //! - [`random_secret`], [`is_same_secret`], [`read_secret`]: secrets that are not keys. [`certificate_key`]: whose certificate it is.
 //! - [`digest`]: computes the digest of a payload, which is what is signed.
 
@@ -26,6 +27,7 @@ mod key_files;
 mod key_flaw;
 mod keyring;
 mod lanes;
+mod ledger_key;
 mod master_key;
 mod master_key_command;
 mod master_key_id;
@@ -39,6 +41,7 @@ mod restriction;
 mod roca;
 mod rustcrypto;
 mod seal;
+mod sealed_secret;
 mod secret;
 mod secret_file;
 pub mod token;
@@ -56,6 +59,7 @@ pub use key_files::KeyFiles;
 pub use key_flaw::KeyFlaw;
 pub use keyring::{Keyring, OpenSigner};
 pub use lanes::LANES;
+pub use ledger_key::{LedgerKey, verify_with_ledger_key};
 pub use master_key::MasterKey;
 pub use master_key_command::{MasterKeyCommand, UnknownCommand};
 pub use master_key_id::MasterKeyId;

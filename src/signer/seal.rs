@@ -1,10 +1,10 @@
-//! Private keys and secrets of webhooks as stored in the database: encrypted, and bound to their name and their master key.
+//! Private keys as stored in the database: encrypted, and bound to their name and their master key.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
 
 use super::{MasterKey, MasterKeyId, PrivateKey, SignerError};
-use crate::domain::{Fingerprint, WebhookName};
+use crate::domain::Fingerprint;
 
 /// The first byte of a blob names its form. Version 1 is AES-256-GCM (NIST SP 800-38D) with a random nonce of
 /// 96 bits, as version | id of the master key | nonce | ciphertext | tag.
@@ -60,8 +60,9 @@ pub(super) fn sealed_under(fingerprint: &Fingerprint, sealed: &[u8]) -> Result<M
 }
 
 /// The parts of a blob after its version.
-struct Parts<'a> {
-    master: MasterKeyId,
+pub(super) struct Parts<'a> {
+    /// The id of the master key that sealed it.
+    pub(super) master: MasterKeyId,
     nonce: &'a [u8; NONCE_LEN],
     /// The ciphertext and the tag.
     body: &'a [u8],
@@ -69,7 +70,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// The parts, or why the form is unknown.
-    fn of(sealed: &'a [u8]) -> Result<Self, &'static str> {
+    pub(super) fn of(sealed: &'a [u8]) -> Result<Self, &'static str> {
         let (version, rest) = sealed.split_first().ok_or("it is empty")?;
         if *version != VERSION {
             return Err("its version is unknown");
@@ -102,54 +103,9 @@ fn decrypt(
     decrypt_as(master, CONTEXT, &fingerprint.0, &parts).ok_or(SignerError::Damaged(*fingerprint))
 }
 
-/// As [`CONTEXT`], for the secret of a webhook.
-const WEBHOOK_CONTEXT: &[u8] = b"signwave sealed webhook secret";
-
-/// Encrypts the secret of a webhook under the master key.
-///
-/// # Errors
-/// When the random generator or the cipher fails.
-pub(super) fn seal_secret(
-    master: &MasterKey,
-    webhook: &WebhookName,
-    secret: &[u8],
-) -> Result<Vec<u8>, SignerError> {
-    encrypt_as(master, WEBHOOK_CONTEXT, webhook.as_str().as_bytes(), secret)
-        .ok_or_else(|| of_webhook(webhook, "could not be sealed: try again"))
-}
-
-/// Decrypts the secret of a webhook.
-///
-/// # Errors
-/// When it was sealed under another master key or for another webhook, or was changed.
-pub(super) fn unseal_secret(
-    master: &MasterKey,
-    webhook: &WebhookName,
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, SignerError> {
-    let parts = Parts::of(sealed).ok().filter(|parts| parts.master == master.id());
-    parts
-        .and_then(|parts| decrypt_as(master, WEBHOOK_CONTEXT, webhook.as_str().as_bytes(), &parts))
-        .ok_or_else(|| of_webhook(webhook, "is damaged: rotate it, which makes another one"))
-}
-
-/// The id of the master key that sealed the secret of a webhook.
-///
-/// # Errors
-/// When the form is unknown.
-pub(super) fn secret_sealed_under(webhook: &WebhookName, sealed: &[u8]) -> Result<MasterKeyId, SignerError> {
-    let parts = Parts::of(sealed);
-    parts.map(|parts| parts.master).map_err(|_| {
-        of_webhook(webhook, "is sealed in an unknown form: use a newer signwave, or rotate the secret")
-    })
-}
-
-/// An error of a webhook's secret.
-pub(super) fn of_webhook(webhook: &WebhookName, problem: impl Into<String>) -> SignerError {
-    SignerError::WebhookSecret { webhook: webhook.to_string(), problem: problem.into() }
-}
-
-fn encrypt_as(master: &MasterKey, context: &[u8], name: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+/// Encrypts `plain`, which only the same master key, context and name decrypt; `None` when the random generator or the
+/// cipher fails.
+pub(super) fn encrypt_as(master: &MasterKey, context: &[u8], name: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
     let mut body = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
     body.extend_from_slice(plain);
     let id = master.id();
@@ -158,7 +114,8 @@ fn encrypt_as(master: &MasterKey, context: &[u8], name: &[u8], plain: &[u8]) -> 
     Some([&[VERSION], id.0.as_slice(), nonce.ok()?.as_ref(), &body].concat())
 }
 
-fn decrypt_as(
+/// Decrypts a blob; `None` when it was changed, or belongs to another master key, context or name.
+pub(super) fn decrypt_as(
     master: &MasterKey,
     context: &[u8],
     name: &[u8],

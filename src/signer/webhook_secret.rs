@@ -6,10 +6,7 @@ use aws_lc_rs::hmac;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-use super::{
-    MasterKey, MasterKeyId, MasterKeys, SignerError, random_secret,
-    seal::{of_webhook, seal_secret, secret_sealed_under, unseal_secret},
-};
+use super::{MasterKey, MasterKeys, SignerError, random_secret, sealed_secret::Purpose};
 use crate::domain::WebhookName;
 
 /// How many random bytes a secret has. Standard Webhooks 1.0.0 wants 24 to 64.
@@ -66,9 +63,7 @@ impl MasterKeys {
         webhook: &WebhookName,
         secret: &WebhookSecret,
     ) -> Result<Vec<u8>, SignerError> {
-        let master = self.to_seal_with()?;
-        let master = master.ok_or_else(|| of_webhook(webhook, NO_MASTER_KEY))?;
-        seal_secret(&master, webhook, secret.0.as_slice())
+        self.seal_secret(Purpose::Webhook(webhook), secret.0.as_slice())
     }
 
     /// Opens the secret of a webhook.
@@ -80,11 +75,11 @@ impl MasterKeys {
         webhook: &WebhookName,
         sealed: &[u8],
     ) -> Result<WebhookSecret, SignerError> {
-        let master = self.of_secret(webhook, secret_sealed_under(webhook, sealed)?)?;
-        let plain = unseal_secret(&master, webhook, sealed)?;
+        let purpose = Purpose::Webhook(webhook);
+        let plain = self.unseal_secret(purpose, sealed)?;
         let mut secret = Zeroizing::new([0; BYTES]);
         if plain.len() != BYTES {
-            return Err(of_webhook(webhook, "has an unknown length: rotate it"));
+            return Err(purpose.error("has an unknown length: rotate it"));
         }
         secret.copy_from_slice(&plain);
         Ok(WebhookSecret(secret))
@@ -101,33 +96,9 @@ impl MasterKeys {
         webhook: &WebhookName,
         sealed: &[u8],
     ) -> Result<Option<Vec<u8>>, SignerError> {
-        let id = secret_sealed_under(webhook, sealed)?;
-        if id == to.id() {
-            return unseal_secret(to, webhook, sealed).map(|_| None);
-        }
-        let plain = unseal_secret(&*self.of_secret(webhook, id)?, webhook, sealed)?;
-        seal_secret(to, webhook, &plain).map(Some)
-    }
-
-    fn of_secret(
-        &self,
-        webhook: &WebhookName,
-        id: MasterKeyId,
-    ) -> Result<std::sync::Arc<MasterKey>, SignerError> {
-        self.with_id(id)?.map_err(|given| {
-            if given.is_empty() {
-                return of_webhook(webhook, NO_MASTER_KEY);
-            }
-            of_webhook(
-                webhook,
-                format!("is sealed under another master key (id {id}): give the one that sealed it"),
-            )
-        })
+        self.reseal_secret(to, Purpose::Webhook(webhook), sealed)
     }
 }
-
-const NO_MASTER_KEY: &str =
-    "needs the master key: name its file with --master-key-file, or give --master-key-command";
 
 #[cfg(test)]
 mod tests {
@@ -154,9 +125,9 @@ mod tests {
         let (old, new) = (MasterKey::generate(), MasterKey::generate());
         let secret = WebhookSecret::generate();
         let (a, b) = (name("a"), name("b"));
-        let sealed = seal_secret(&old, &a, secret.0.as_slice()).unwrap();
-        assert!(!sealed.windows(8).any(|window| secret.0.windows(8).any(|part| part == window)));
         let masters = MasterKeys::given(old, None);
+        let sealed = masters.seal_webhook_secret(&a, &secret).unwrap();
+        assert!(!sealed.windows(8).any(|window| secret.0.windows(8).any(|part| part == window)));
         let opened = masters.unseal_webhook_secret(&a, &sealed).unwrap();
         assert_eq!(opened.text(), secret.text());
         assert!(masters.unseal_webhook_secret(&b, &sealed).is_err());

@@ -5,6 +5,7 @@ mod anchored;
 mod bad_input;
 mod bad_keys;
 mod bad_system;
+mod bundles;
 mod certificates;
 mod custody;
 mod engines;

@@ -94,4 +94,5 @@ tests! {
     token_answers: 10_000,
     lanes_kernels: 2000,
     lanes_keys: 200,
+    bundle: 1000,
 }

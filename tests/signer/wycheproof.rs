@@ -1,8 +1,9 @@
-//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS), through both engines: each is a
-//! trap that some library fell into.
+//! Project Wycheproof's vectors for RSA signatures (PKCS#1 v1.5 and PSS) and Ed25519, through all engines and the verifiers of
+//! bundles: each is a trap that some library fell into.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _, fs, process::Command};
 
+use data_encoding::HEXLOWER;
 use pkcs8::{
     SubjectPublicKeyInfoRef,
     der::{Encode, asn1::BitStringRef},
@@ -10,25 +11,79 @@ use pkcs8::{
 use rsa::pkcs1;
 use signwave::{
     domain::Scheme,
-    signer::{Engine, PublicKey, SignerError, digest},
+    signer::{Engine, PublicKey, SignerError, digest, verify_with_ledger_key},
 };
-use wycheproof::{HashFunction, Mgf, TestResult, rsa_pkcs1_verify, rsa_pss_verify};
+use wycheproof::{HashFunction, Mgf, TestResult, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
 /// How many vectors came to what.
 #[derive(Default)]
-struct Tally(BTreeMap<&'static str, usize>);
+struct Tally {
+    counts: BTreeMap<&'static str, usize>,
+    /// A line for each vector, as [`PYTHON`] and [`PAGE`] read it.
+    for_bundles: String,
+}
+
+/// Reads a key, a scheme, a digest, a signature and what is expected, and prints what is otherwise.
+const PYTHON: &str = r"
+import sys
+from verify_bundle import is_signature, parse_key
+for line in sys.stdin:
+    spki, scheme, digest, signature, expected = line.strip().split(' ')  # a signature can be empty
+    n, e, _, _ = parse_key(bytes.fromhex(spki))
+    verifies = is_signature(n, e, scheme, bytes.fromhex(digest), bytes.fromhex(signature))
+    if verifies != (expected == 'true'):
+        print(line)
+";
+
+/// The same for Ed25519: a key, a message, a signature and what is expected.
+const PYTHON_ED25519: &str = r"
+import sys
+from verify_bundle import ed25519_verify
+for line in sys.stdin:
+    key, message, signature, expected = line.strip().split(' ')
+    if ed25519_verify(*map(bytes.fromhex, (key, message, signature))) != (expected == 'true'):
+        print(line)
+";
+
+/// The same, with the script of the page. It ends before it looks for a document.
+const PAGE: &str = r"
+const fs = require('node:fs');
+const [script] = fs.readFileSync('verify.html', 'utf8').split('<script>')[1].split('// The page\n');
+const { parseKey, isSignature } = new Function(`${script}; return { parseKey, isSignature };`)();
+const bytes = (hex) => Uint8Array.from(Buffer.from(hex, 'hex'));
+(async () => {
+  for (const line of fs.readFileSync(0, 'utf8').trimEnd().split('\n')) {
+    const [spki, scheme, digest, signature, expected] = line.split(' ');
+    const verifies = await isSignature(await parseKey(bytes(spki)), scheme, bytes(digest), bytes(signature));
+    if (String(verifies) !== expected) console.log(line);
+  }
+})();
+";
 
 impl Tally {
     fn add(&mut self, count: usize, what: &'static str) {
-        *self.0.entry(what).or_default() += count;
+        *self.counts.entry(what).or_default() += count;
     }
 
     fn of(&self, what: &str) -> usize {
-        self.0.get(what).copied().unwrap_or(0)
+        self.counts.get(what).copied().unwrap_or(0)
+    }
+
+    /// Shows all vectors to verifiers of bundles that are not in Rust. They must judge them in the same way.
+    fn check_bundles(&self, verifiers: &[(&str, &str, &str)]) {
+        let folder = tempfile::tempdir().unwrap();
+        let vectors = folder.path().join("vectors");
+        fs::write(&vectors, &self.for_bundles).unwrap();
+        for (program, option, code) in verifiers {
+            let mut verifier = Command::new(program);
+            verifier.args([option, code]).current_dir(support::root().join("packaging/bundle"));
+            let output = verifier.stdin(fs::File::open(&vectors).unwrap()).output().unwrap();
+            assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+        }
     }
 
     fn print(&self, padding: &str) {
-        let counts: Vec<_> = self.0.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        let counts: Vec<_> = self.counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
         println!("measured: {padding}: {}", counts.join(", "));
     }
 }
@@ -68,6 +123,9 @@ fn check(tally: &mut Tally, key: &[u8], scheme: Scheme, parameters: Parameters, 
             let verifies = verifier.verify(scheme, &digest, vector.signature);
             assert_eq!(verifies, expected, "{engine} {scheme}: {}, {:?}", vector.name, vector.result);
         }
+        let [spki, digest, signature] =
+            [key.spki(), digest.as_bytes(), vector.signature].map(|bytes| HEXLOWER.encode(bytes));
+        writeln!(tally.for_bundles, "{spki} {scheme} {digest} {signature} {expected}").unwrap();
         tally.add(1, what);
     }
 }
@@ -123,6 +181,7 @@ fn pkcs1_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PKCS#1 v1.5");
+    tally.check_bundles(&[("python3", "-Bc", PYTHON), ("node", "-e", PAGE)]);
     // As many as the crate has now: none goes missing unnoticed.
     assert!(tally.of("valid") >= 84 && tally.of("invalid") >= 3005 && tally.of("acceptable, refused") >= 12);
 }
@@ -147,6 +206,29 @@ fn pss_signatures_are_judged_as_they_should_be() {
         }
     }
     tally.print("PSS");
+    tally.check_bundles(&[("python3", "-Bc", PYTHON), ("node", "-e", PAGE)]);
     assert!(tally.of("valid") >= 775 && tally.of("invalid") >= 411);
     assert!(tally.of("valid with other parameters, refused") >= 755);
+}
+
+#[test]
+fn signatures_of_a_ledger_are_judged_as_they_should_be() {
+    let mut tally = Tally::default();
+    let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+    for group in set.test_groups {
+        let key: [u8; 32] = group.key.pk.to_vec().try_into().unwrap();
+        for test in group.tests {
+            let expected = test.result == TestResult::Valid;
+            if let Ok(text) = std::str::from_utf8(&test.msg) {
+                assert_eq!(verify_with_ledger_key(&key, text, &test.sig), expected, "{}", test.comment);
+                tally.add(1, if expected { "valid" } else { "invalid" });
+            }
+            let [key, message, signature] =
+                [&key[..], &test.msg, &test.sig].map(|bytes| HEXLOWER.encode(bytes));
+            writeln!(tally.for_bundles, "{key} {message} {signature} {expected}").unwrap();
+        }
+    }
+    tally.print("Ed25519");
+    tally.check_bundles(&[("python3", "-Bc", PYTHON_ED25519)]);
+    assert!(tally.of("valid") >= 22 && tally.of("invalid") >= 62 && tally.for_bundles.lines().count() >= 100);
 }

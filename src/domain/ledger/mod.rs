@@ -7,14 +7,17 @@
 //! - A [`Receipt`] is an entry at its place, and a [`Head`] is the ledger up to there.
 //! - [`paths`] shows that a leaf is in a tree, and that one tree continues another.
 //! - A [`Checkpoint`] states the root at one size. It is published as the text of a [`Note`].
+//! - A [`Bundle`] has all of this for one record. [`Levels`] makes its paths.
 //!
 //! This module hashes, but neither signs nor verifies signatures.
 
+mod bundle;
 mod checkpoint;
 mod edge;
 mod entry;
 mod hash;
 mod head;
+mod levels;
 mod note;
 #[cfg(test)]
 mod oracle;
@@ -23,11 +26,13 @@ pub mod paths;
 mod receipt;
 mod records;
 
+pub use bundle::{Bundle, Inclusion};
 pub use checkpoint::{BadCheckpoint, Checkpoint};
 pub use edge::{BadEdge, Edge};
 pub use entry::{BadEntry, BatchSigned, Entry, KeyChange, KeyChanged, Reason, Restored};
 pub use hash::{Hash, HashError, leaf_hash, node_hash};
 pub use head::Head;
+pub use levels::Levels;
 pub use note::{BadNote, BadVerifierKey, Note, NoteSignature, VerifierKey};
 pub use origin::{BadOrigin, LedgerId, Origin};
 pub use receipt::Receipt;

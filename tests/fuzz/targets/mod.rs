@@ -3,6 +3,7 @@
 //! `tests/fuzz` runs them on kept corpora and seeded mutations, `fuzz/` guided by coverage.
 
 mod access;
+mod bundles;
 mod imports;
 mod keys;
 mod lanes;
@@ -51,6 +52,7 @@ targets![
     tokens::token_answers,
     lanes::lanes_kernels,
     lanes::lanes_keys,
+    bundles::bundle,
 ];
 
 /// The bytes as text; what is none never reaches a parser of texts.

@@ -3,10 +3,11 @@
 //! The binary and its surroundings: [`process`] runs it, [`sandbox`], [`site`] and [`place`] give it a folder, [`clock`] a clock
 //! that tests set, [`api`] asks it over HTTP. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`rabbitmq`] starts a broker, and [`amqp`] is a client of it, behind a [`wire`], [`tested_store`]
 //! has every kind of store ([`memory`] keeps one in memory, [`faulty`] lets one fail), [`store`] the usual steps, [`stranger`] plain SQL. [`promises`] checks them all. Keys:
-//! [`numbers`], [`openssl`], [`certificates`], and [`tokens`], which keep them. Chance and time: [`random`], [`waiting`].
+//! [`numbers`], [`openssl`], [`certificates`], and [`tokens`], which keep them. Proofs: [`bundles`]. Chance and time: [`random`], [`waiting`].
 
 pub mod amqp;
 pub mod api;
+pub mod bundles;
 pub mod certificates;
 pub mod clock;
 pub mod faulty;

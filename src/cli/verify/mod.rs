@@ -1,4 +1,6 @@
-//! `signwave verify`: checks the database and prints the result.
+//! `signwave verify`: checks the database and prints the result, or checks bundles without one.
+
+mod bundle;
 
 use std::{
     io::{self, Write},
@@ -34,12 +36,18 @@ change of these is found, unless a user with full rights computes the whole ledg
 puts an older or another database in its place. With --anchor, the ledger is compared with what an
 anchor outside of the database says, which finds that, too, up to the last entry that the anchor has.
 
+With --bundle no database is read. A bundle is a signed record with its receipt and a checkpoint
+of the ledger. It is compared with what you pin, so take the pins from a place that you trust. With
+--key alone nothing shows whose checkpoint it is, so that neither the name of the record
+(external_id) nor its place is proven.
+
 Examples:
   signwave verify
   signwave verify --record 17 --json
   signwave verify --anchor /mnt/elsewhere/signwave.anchor
   signwave verify --verifier lanes     eight signatures at once, on processors with AVX-512 IFMA
-  signwave verify --verifier rsa       with another, independent implementation")]
+  signwave verify --verifier rsa       with another, independent implementation
+  signwave verify --bundle bundles.jsonl --ledger signwave/0123456789abcdef/1+01234567+AbCd..=")]
 pub struct Verify {
     /// Check this record only
     #[arg(long, value_name = "ID")]
@@ -53,11 +61,16 @@ pub struct Verify {
     /// The engine that verifies: aws-lc, lanes or rsa
     #[arg(long, value_name = "ENGINE", default_value_t = Engine::default())]
     verifier: Engine,
+    #[command(flatten)]
+    bundles: bundle::Options,
 }
 
 impl Verify {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
+        if self.bundles.run(self.verifier)? {
+            return Ok(());
+        }
         let store = context.open_to_read()?.store;
         self.verifier.prepare()?;
         match self.record {
