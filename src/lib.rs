@@ -9,7 +9,8 @@
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
 //!    [`access`]: who may call the API.
 //!    [`formats`]: records in, signatures out, as text. [`brokers`]: how a broker is reached. [`intake`]: records in, from a
-//!    broker. [`publishing`]: signatures out, to a broker. [`webhooks`]: tells others of signatures.
+//!    broker. [`publishing`]: signatures out, to a broker. [`webhooks`]: tells others of signatures. [`heads`]: checkpoints of
+//!    the ledger.
 //! 4. [`http`]: the API. [`cli`]: the command line, which starts it.
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod formats;
+pub mod heads;
 pub mod http;
 pub mod intake;
 pub mod publishing;

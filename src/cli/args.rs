@@ -66,6 +66,9 @@ pub enum Command {
     /// Manage whom the service tells of new signatures
     #[command(subcommand)]
     Webhooks(super::webhooks::Webhooks),
+    /// Print what others need to check the ledger
+    #[command(subcommand)]
+    Ledger(super::ledger::Ledger),
     /// Show who changed keys, tokens and webhooks
     AuditLog(super::audit_log::AuditLog),
     /// Check every signature and every promise

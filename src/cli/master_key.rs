@@ -74,12 +74,14 @@ impl Sources<'_> {
         Ok(sealed_keys(self.store)?.next().is_some())
     }
 
-    /// Whether the database has sealed keys, or sealed secrets of webhooks.
+    /// Whether the database has sealed keys, secrets of webhooks, or a key of the ledger.
     ///
     /// # Errors
     /// Those of the database.
     pub fn has_sealed(&self) -> Result<bool> {
-        Ok(self.has_sealed_keys()? || !self.store.webhooks()?.is_empty())
+        Ok(self.has_sealed_keys()?
+            || !self.store.webhooks()?.is_empty()
+            || self.store.ledger_key()?.is_some())
     }
 
     fn current(&self) -> Result<Current> {

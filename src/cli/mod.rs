@@ -18,6 +18,7 @@ mod formats;
 mod given;
 mod import;
 mod keys;
+mod ledger;
 mod limits;
 mod listening;
 mod logging;
@@ -130,6 +131,7 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Tokens(tokens) => tokens.run(context),
         Command::Webhooks(webhooks) => webhooks.run(context),
         Command::AuditLog(audit_log) => audit_log.run(context),
+        Command::Ledger(ledger) => ledger.run(context),
         Command::Verify(verify) => verify.run(context),
         Command::Status(status) => status.run(context),
         Command::Completions(completions) => completions.run(program),

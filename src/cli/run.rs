@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     actors::{self, Counters, Ending, Parts, RunError, Stop},
+    heads::Heads,
     http::{App, Running, Server},
     intake::{self, Taking},
     publishing::{self, Publishing},
@@ -86,6 +87,8 @@ pub struct Beside {
     pub publish: Vec<publishing::Address>,
     /// Opens the secrets of webhooks, whose messages are sent while the run lasts.
     pub webhooks: Option<Arc<Keyring>>,
+    /// Opens the key of the ledger, whose heads are signed while the run lasts.
+    pub heads: Option<Arc<Keyring>>,
 }
 
 /// A server that answers while a run lasts.
@@ -112,6 +115,7 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
             let taking = more.intake.map(|address| Taking::start(address, &parts, &transactions));
             let publishing = Publishing::start(more.publish, &parts, &database.store, &transactions);
             let sending = more.webhooks.map(|keyring| Sending::start(&parts, &transactions, &keyring));
+            let heads = more.heads.map(|keyring| Heads::start(&transactions, &keyring));
             let answering = match more.api {
                 Some(Api { server, keyring, entrance }) => {
                     let app = App::new(&parts, &database.store, &transactions, keyring);
@@ -132,6 +136,9 @@ pub fn run_beside(context: &Context, database: &Database, parts: Parts, more: Be
             publishing.end().await;
             if let Some(sending) = sending {
                 sending.end().await;
+            }
+            if let Some(heads) = heads {
+                heads.end().await;
             }
             signals.abort();
             Ok::<_, Error>(ended)

@@ -102,10 +102,10 @@ impl Serve {
         log::info!("serving {} as '{}': {work}; Ctrl-C stops", database.url, settings.node_name);
         let custodians = Arc::new(context.custodians(Arc::clone(&keyring), settings.signer));
         let parts = Parts { stop, ..Parts::new(settings, custodians, Mode::Serve(roles)) };
-        let webhooks = Some(Arc::clone(&keyring));
+        let (webhooks, heads) = (Some(Arc::clone(&keyring)), Some(Arc::clone(&keyring)));
         let api = server.map(|server| Api { server, keyring, entrance });
         let Run { counters, .. } =
-            run_beside(context, &database, parts, Beside { api, intake, publish, webhooks })?;
+            run_beside(context, &database, parts, Beside { api, intake, publish, webhooks, heads })?;
         log::info!("stopped; signed {} records in {} batches", counters.signed(), counters.batches());
         Ok(())
     }

@@ -9,7 +9,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::{context::Context, given::Given, run::run, schemes};
+use super::{
+    context::Context,
+    given::Given,
+    run::{Beside, run_beside},
+    schemes,
+};
 use crate::{
     actors::{Ending, Mode, Parts},
     config::Settings,
@@ -44,8 +49,10 @@ impl Sign {
         let database = context.open_anchored(&settings.anchor)?;
         schemes::check(&database, settings.scheme)?;
         let keyring = Arc::new(context.keyring(&database, settings.signer)?);
-        let custodians = Arc::new(context.custodians(keyring, settings.signer));
-        let run = run(context, &database, Parts::new(settings, custodians, Mode::Drain))?;
+        let custodians = Arc::new(context.custodians(Arc::clone(&keyring), settings.signer));
+        let parts = Parts::new(settings, custodians, Mode::Drain);
+        let run =
+            run_beside(context, &database, parts, Beside { heads: Some(keyring), ..Beside::default() })?;
         let (signed, batches) = (run.counters.signed(), run.counters.batches());
         let (seconds, rate) = (run.took.as_secs_f64(), run.per_second());
         let held_elsewhere = match run.ending {

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Engine, MasterKey, MasterKeys, PrivateKey, PublicKey, Signer, SignerError, WebhookSecret};
+use super::{
+    Engine, LedgerKey, MasterKey, MasterKeys, PrivateKey, PublicKey, Signer, SignerError, WebhookSecret,
+};
 use crate::domain::{KeyMaterial, Reach, StoredKey, WebhookName};
 
 /// Opens the signer of a stored key.
@@ -87,6 +89,25 @@ impl Keyring {
         sealed: &[u8],
     ) -> Result<WebhookSecret, SignerError> {
         self.masters.unseal_webhook_secret(webhook, sealed)
+    }
+}
+
+/// What belongs to the key of the ledger.
+impl Keyring {
+    /// Seals the key of the ledger, for its row in the database.
+    ///
+    /// # Errors
+    /// As [`MasterKeys::seal_ledger_key`].
+    pub fn seal_ledger_key(&self, key: &LedgerKey) -> Result<Vec<u8>, SignerError> {
+        self.masters.seal_ledger_key(key)
+    }
+
+    /// Opens the key of the ledger.
+    ///
+    /// # Errors
+    /// As [`MasterKeys::unseal_ledger_key`].
+    pub fn unseal_ledger_key(&self, public: &[u8; 32], sealed: &[u8]) -> Result<LedgerKey, SignerError> {
+        self.masters.unseal_ledger_key(public, sealed)
     }
 }
 

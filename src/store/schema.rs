@@ -69,6 +69,10 @@ diesel::table! {
         size -> BigInt,
         edge -> Binary,
         halted -> Nullable<Text>,
+        public_key -> Nullable<Binary>,
+        sealed_key -> Nullable<Binary>,
+        checkpoint_size -> Nullable<BigInt>,
+        checkpoint -> Nullable<Text>,
     }
 }
 

@@ -10,6 +10,7 @@ mod certificates;
 mod custody;
 mod engines;
 mod export;
+mod export_bundles;
 mod export_to;
 mod feed;
 mod help;

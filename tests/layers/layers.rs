@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("anchors", &["domain"]),
     ("store", &["domain", "anchors"]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("brokers", &["formats"]),
     ("intake", &["domain", "store", "signer", "actors", "formats", "brokers"]),
     ("publishing", &["domain", "store", "actors", "formats", "brokers"]),
+    ("heads", &["domain", "store", "signer", "actors"]),
     ("webhooks", &["domain", "store", "signer", "actors"]),
     (
         "http",
@@ -51,6 +52,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "intake",
             "publishing",
             "webhooks",
+            "heads",
             "http",
             "token_host",
         ],

@@ -123,7 +123,13 @@ CREATE TABLE ledger (
     incarnation BIGINT NOT NULL DEFAULT 1 CHECK (incarnation > 0),
     size        BIGINT NOT NULL DEFAULT 0 CHECK (size >= 0),
     edge        BYTEA NOT NULL DEFAULT '' CHECK (length(edge) % 32 = 0 AND length(edge) <= 2016),
-    halted      TEXT CHECK (octet_length(halted) BETWEEN 1 AND 1024)
+    halted      TEXT CHECK (octet_length(halted) BETWEEN 1 AND 1024),
+    public_key  BYTEA CHECK (length(public_key) = 32),
+    sealed_key  BYTEA,
+    checkpoint_size BIGINT CHECK (checkpoint_size BETWEEN 1 AND size),
+    checkpoint  TEXT CHECK (octet_length(checkpoint) BETWEEN 1 AND 4096),
+    CHECK ((public_key IS NULL) = (sealed_key IS NULL)),
+    CHECK ((checkpoint_size IS NULL) = (checkpoint IS NULL))
 ) WITH (fillfactor = 25);
 CREATE UNIQUE INDEX ledger_has_one_row ON ledger ((TRUE));
 INSERT INTO ledger (id) SELECT left(md5(random()::text || random()::text || clock_timestamp()::text), 16);
@@ -339,6 +345,10 @@ COMMENT ON COLUMN ledger.id IS 'Random. It tells this ledger from others, togeth
 COMMENT ON COLUMN ledger.incarnation IS 'A deliberate restore raises it.';
 COMMENT ON COLUMN ledger.size IS 'The number of entries.';
 COMMENT ON COLUMN ledger.edge IS 'The roots of the perfect trees that make up the tree, the largest first.';
+COMMENT ON COLUMN ledger.public_key IS 'The Ed25519 key that signs checkpoints.';
+COMMENT ON COLUMN ledger.sealed_key IS 'Its private half, sealed with AES-256-GCM under the master key.';
+COMMENT ON COLUMN ledger.checkpoint_size IS 'The number of entries that the last checkpoint is of.';
+COMMENT ON COLUMN ledger.checkpoint IS 'The last checkpoint, a signed note (https://c2sp.org/tlog-checkpoint).';
 COMMENT ON COLUMN ledger.halted IS 'Why nothing is formed, leased or signed, on any node: the database is older than what was shown of it.';
 
 COMMENT ON TABLE feed IS 'The order in which readers get signed batches; append-only.';

@@ -72,7 +72,9 @@ EXECUTE FUNCTION signwave_refuse('the ledger cannot be deleted');
 
 CREATE TRIGGER ledger_only_rises BEFORE UPDATE ON ledger FOR EACH ROW
 WHEN (NEW.id <> OLD.id OR NEW.incarnation < OLD.incarnation OR NEW.size < OLD.size
-    OR NEW.size = OLD.size AND NEW.edge <> OLD.edge)
+    OR NEW.size = OLD.size AND NEW.edge <> OLD.edge
+    OR OLD.public_key IS NOT NULL AND NEW.public_key IS DISTINCT FROM OLD.public_key
+    OR OLD.checkpoint_size IS NOT NULL AND (NEW.checkpoint_size >= OLD.checkpoint_size) IS NOT TRUE)
 EXECUTE FUNCTION signwave_refuse('the ledger only goes on');
 
 CREATE TRIGGER feed_no_update BEFORE UPDATE ON feed FOR EACH STATEMENT

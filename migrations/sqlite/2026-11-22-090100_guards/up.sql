@@ -167,7 +167,9 @@ END;
 
 CREATE TRIGGER ledger_only_rises BEFORE UPDATE ON ledger
 WHEN NEW.id IS NOT OLD.id OR (NEW.incarnation >= OLD.incarnation AND NEW.size >= OLD.size) IS NOT 1
-    OR NEW.size = OLD.size AND NEW.edge IS NOT OLD.edge BEGIN
+    OR NEW.size = OLD.size AND NEW.edge IS NOT OLD.edge
+    OR OLD.public_key IS NOT NULL AND NEW.public_key IS NOT OLD.public_key
+    OR OLD.checkpoint_size IS NOT NULL AND (NEW.checkpoint_size >= OLD.checkpoint_size) IS NOT 1 BEGIN
     SELECT RAISE(ABORT, 'signwave: the ledger only goes on');
 END;
 

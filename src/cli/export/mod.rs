@@ -1,5 +1,6 @@
 //! `signwave export`: streams the signatures to a file or to standard output.
 
+mod bundles;
 mod follow;
 mod output;
 mod state;
@@ -10,20 +11,20 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use self::output::Output;
+use self::{bundles::Bundles, output::Output};
 use super::{
     context::Context,
     progress::{ProgressDisplay, Unit},
 };
 use crate::{
-    domain::{BatchId, BatchState},
+    domain::{BatchId, BatchState, RecordId},
     formats::{
         signatures::{Also, Format, Sink},
         signed::{Fingerprints, Signed},
     },
-    store::{BatchRow, Reading},
+    store::{BatchRow, Reading, Store},
 };
 
 /// Write the stored signatures.
@@ -42,6 +43,9 @@ record_id that you have, because signatures are stored in another order: you wou
 command is killed in between, the next one writes some rows again, and none is lost. If the
 position is ahead of the database, because an older backup was restored, the command fails.
 
+With --as bundle, each line is a bundle: a record with its signature, its key, its receipt and the last
+checkpoint, which 'signwave verify --bundle' checks without the database.
+
 The output file appears under its name only when it is complete. Only its owner can read a new file.
 A file that existed before keeps its permissions. A symbolic link is followed. Devices, named pipes
 and /dev/fd/N are written to directly.
@@ -50,11 +54,18 @@ Examples:
   signwave export -o signatures.jsonl
   signwave export --format csv | head
   signwave export --state position >> signatures.jsonl
+  signwave export --as bundle --with-payload > bundles.jsonl
   signwave export --after 5f3c09a1be72.41 --follow")]
 pub struct Export {
     /// The format of the output
     #[arg(long, default_value = "jsonl")]
     format: Format,
+    /// What to make of each record, instead of a row
+    #[arg(long = "as", value_name = "WHAT", conflicts_with_all = ["format", "follow", "after", "state"])]
+    what: Option<What>,
+    /// Write the bundle of this record only
+    #[arg(long, value_name = "ID", requires = "what")]
+    record: Option<i64>,
     /// The file to write, or '-' [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -63,6 +74,13 @@ pub struct Export {
     with_payload: bool,
     #[command(flatten)]
     feed: follow::Options,
+}
+
+/// What a record can become.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    /// A JSON object with the signature, the key, the receipt and a checkpoint: see 'verify --bundle'
+    Bundle,
 }
 
 /// Batches read at a time.
@@ -88,7 +106,16 @@ impl Export {
         Ok(())
     }
 
-    fn write(&self, store: &dyn Reading, out: impl Write, progress: &ProgressDisplay) -> Result<()> {
+    fn write(&self, store: &dyn Store, out: impl Write, progress: &ProgressDisplay) -> Result<()> {
+        match (self.what, self.record) {
+            (Some(What::Bundle), None) => {
+                return Bundles::new(store, self.with_payload)?.write_all(out, progress);
+            }
+            (Some(What::Bundle), Some(record)) => {
+                return Bundles::new(store, self.with_payload)?.write_one(RecordId(record), out);
+            }
+            (None, _) => {}
+        }
         let also = Also { payload: self.with_payload, position: false };
         let mut sink =
             Sink::new(self.format, BufWriter::with_capacity(BUFFER, out), also).map_err(cannot_write)?;

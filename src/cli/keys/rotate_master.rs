@@ -14,7 +14,7 @@ use crate::{
     cli::{context::Context, failure::Usage, master_key::make, user},
     formats::shown,
     signer::{MasterKey, MasterKeySource, MasterKeys, SignerError},
-    store::{Reseal, ResealVerdict, ResealWebhooksVerdict, Store},
+    store::{Reseal, ResealVerdict, ResealWebhooksVerdict, SealedLedgerKey, Store},
 };
 
 /// Change the master key: seal every key and every secret under the next one.
@@ -106,7 +106,8 @@ fn reseal_all(store: &dyn Store, masters: &MasterKeys, to: &MasterKey, act: Act)
     match verdict {
         ResealVerdict::Done { replaced, kept } => {
             let (webhooks, already) = reseal_webhooks(store, masters, to, act)?;
-            Ok((replaced + webhooks, kept + already))
+            let (ledger, before) = reseal_ledger_key(store, masters, to, act)?;
+            Ok((replaced + webhooks + ledger, kept + already + before))
         }
         ResealVerdict::Refused(key) => {
             let reason = refused.map(|error: SignerError| format!(": {error}")).unwrap_or_default();
@@ -142,6 +143,19 @@ fn reseal_webhooks(
             bail!("no secret was resealed, because that of webhook {name} does not open")
         }
     }
+}
+
+/// The same with the key of the ledger.
+fn reseal_ledger_key(
+    store: &dyn Store,
+    masters: &MasterKeys,
+    to: &MasterKey,
+    act: Act,
+) -> Result<(usize, usize)> {
+    let Some(SealedLedgerKey { public, sealed }) = store.ledger_key()? else { return Ok((0, 0)) };
+    let Some(resealed) = masters.reseal_ledger_key(to, &public, &sealed)? else { return Ok((0, 1)) };
+    let is_replaced = act == Act::Store && store.replace_ledger_key(&sealed, &resealed)?;
+    Ok((usize::from(is_replaced), 0))
 }
 
 fn what_next(masters: &MasterKeys, resealed: usize) -> String {

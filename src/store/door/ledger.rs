@@ -34,4 +34,32 @@ pub struct LedgerRow {
     pub head: Head,
     /// Why nothing is formed, leased or signed.
     pub halted: Option<String>,
+    /// The public half of the key that signs checkpoints.
+    pub public_key: Option<[u8; 32]>,
+    /// The last checkpoint, and the number of entries that it is of.
+    pub checkpoint: Option<(u64, String)>,
+}
+
+/// The key that signs checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedLedgerKey {
+    /// The public half.
+    pub public: [u8; 32],
+    /// The private half under the master key.
+    pub sealed: Vec<u8>,
+}
+
+/// What signs the heads of the ledger, and what is signed.
+pub trait Heads {
+    /// The key that signs checkpoints.
+    fn ledger_key(&self) -> Result<Option<SealedLedgerKey>, StoreError>;
+
+    /// Stores that key, unless there is one, which stays.
+    fn add_ledger_key(&self, key: &SealedLedgerKey) -> Result<(), StoreError>;
+
+    /// Replaces `before`, the private half, by the same under another master key. Returns whether it was still there.
+    fn replace_ledger_key(&self, before: &[u8], sealed: &[u8]) -> Result<bool, StoreError>;
+
+    /// Stores a checkpoint, unless there is one of as many entries, or more.
+    fn store_checkpoint(&self, size: u64, note: &str) -> Result<(), StoreError>;
 }

@@ -33,7 +33,7 @@ pub use keys::{
     Reseal, ResealVerdict,
 };
 pub use leases::{Inventory, Leasing};
-pub use ledger::{LedgerRow, Ledgers};
+pub use ledger::{Heads, LedgerRow, Ledgers, SealedLedgerKey};
 pub use lookup::{
     BatchPage, BatchSummary, KeyOrder, KeyPage, Lookup, OldestUnsigned, RecordName, RecordRow, Wanted,
 };
@@ -67,6 +67,7 @@ pub trait Store:
     + Sessions
     + Reading
     + Ledgers
+    + Heads
     + Feed
     + Outlets
     + Webhooks
@@ -90,6 +91,7 @@ impl<T> Store for T where
         + Sessions
         + Reading
         + Ledgers
+        + Heads
         + Feed
         + Outlets
         + Webhooks

@@ -109,7 +109,7 @@ impl Sql for Now {
 
 struct HoldLedger;
 impl Sql for HoldLedger {
-    const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted FROM ledger FOR NO KEY UPDATE";
+    const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted, public_key, checkpoint_size, checkpoint FROM ledger FOR NO KEY UPDATE";
     type Columns = LedgerColumns;
 }
 

@@ -12,6 +12,7 @@ mod errors;
 mod expected;
 mod feed;
 mod gaps;
+mod heads;
 mod holders;
 mod keys;
 mod leases;

@@ -12,11 +12,12 @@ use crate::{
         ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt},
         promises::ReceiptFact,
     },
-    store::{LedgerRow, StoreError},
+    store::{LedgerRow, SealedLedgerKey, StoreError},
 };
 
 /// The columns of [`RawLedger`].
-pub(in crate::store) type LedgerColumns = (Text, BigInt, BigInt, Binary, Nullable<Text>);
+pub(in crate::store) type LedgerColumns =
+    (Text, BigInt, BigInt, Binary, Nullable<Text>, Nullable<Binary>, Nullable<BigInt>, Nullable<Text>);
 
 /// The row of `ledger`.
 #[derive(Queryable)]
@@ -26,6 +27,9 @@ pub(in crate::store) struct RawLedger {
     size: i64,
     edge: Vec<u8>,
     halted: Option<String>,
+    public_key: Option<Vec<u8>>,
+    checkpoint_size: Option<i64>,
+    checkpoint: Option<String>,
 }
 
 /// The ledger as a transaction finds it, with what it adds.
@@ -33,6 +37,8 @@ pub(in crate::store) struct Growing {
     origin: Origin,
     edge: Edge,
     halted: Option<String>,
+    public_key: Option<[u8; 32]>,
+    checkpoint: Option<(u64, String)>,
     added: Vec<Receipt>,
 }
 
@@ -43,7 +49,15 @@ impl Growing {
             let id: LedgerId = raw.id.parse().ok()?;
             let incarnation = u32::try_from(raw.incarnation).ok()?.try_into().ok()?;
             let edge = Edge::from_parts(u64::try_from(raw.size).ok()?, &raw.edge).ok()?;
-            Some(Self { origin: Origin { id, incarnation }, edge, halted: raw.halted, added: Vec::new() })
+            let size = raw.checkpoint_size.map(|size| size as u64);
+            Some(Self {
+                origin: Origin { id, incarnation },
+                edge,
+                halted: raw.halted,
+                public_key: raw.public_key.and_then(|key| key.try_into().ok()),
+                checkpoint: size.zip(raw.checkpoint),
+                added: Vec::new(),
+            })
         };
         raw.and_then(read)
             .ok_or_else(|| StoreError::Corrupt("table ledger does not have one row with an edge".to_owned()))
@@ -83,7 +97,8 @@ impl Growing {
 
 impl From<Growing> for LedgerRow {
     fn from(ledger: Growing) -> Self {
-        Self { origin: ledger.origin, head: ledger.edge.head(), halted: ledger.halted }
+        let Growing { origin, edge, halted, public_key, checkpoint, .. } = ledger;
+        Self { origin, head: edge.head(), halted, public_key, checkpoint }
     }
 }
 
@@ -212,8 +227,50 @@ pub(in crate::store) fn records_roots(rows: Vec<(i64, Vec<u8>)>) -> Result<Vec<(
 /// The ledger as it is.
 pub(in crate::store) struct ReadLedger;
 impl Sql for ReadLedger {
-    const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted FROM ledger";
+    const TEXT: &'static str =
+        "SELECT id, incarnation, size, edge, halted, public_key, checkpoint_size, checkpoint FROM ledger";
     type Columns = LedgerColumns;
+}
+
+/// The key of the ledger.
+pub(in crate::store) struct LedgerKeyRow;
+impl Sql for LedgerKeyRow {
+    const TEXT: &'static str = "SELECT public_key, sealed_key FROM ledger WHERE public_key IS NOT NULL";
+    type Columns = (Binary, Binary);
+}
+
+/// Converts the row of [`LedgerKeyRow`].
+pub(in crate::store) fn ledger_key(
+    row: Option<(Vec<u8>, Vec<u8>)>,
+) -> Result<Option<SealedLedgerKey>, StoreError> {
+    let convert = |(public, sealed): (Vec<u8>, Vec<u8>)| {
+        let public = public.try_into().ok()?;
+        Some(SealedLedgerKey { public, sealed })
+    };
+    let corrupt = || StoreError::Corrupt("the key of the ledger cannot be read".to_owned());
+    row.map(|row| convert(row).ok_or_else(corrupt)).transpose()
+}
+
+/// Stores the key of the ledger, unless there is one.
+pub(in crate::store) struct AddLedgerKey;
+impl Sql for AddLedgerKey {
+    const TEXT: &'static str = "UPDATE ledger SET public_key = ?, sealed_key = ? WHERE public_key IS NULL";
+    type Columns = ();
+}
+
+/// Replaces the private half.
+pub(in crate::store) struct ReplaceLedgerKey;
+impl Sql for ReplaceLedgerKey {
+    const TEXT: &'static str = "UPDATE ledger SET sealed_key = ? WHERE sealed_key = ?";
+    type Columns = ();
+}
+
+/// Stores a checkpoint, its size given twice.
+pub(in crate::store) struct StoreCheckpoint;
+impl Sql for StoreCheckpoint {
+    const TEXT: &'static str = "UPDATE ledger SET checkpoint_size = ?, checkpoint = ? \
+         WHERE checkpoint_size IS NULL OR checkpoint_size < ?";
+    type Columns = ();
 }
 
 /// Halts the ledger, unless it is halted.

@@ -30,8 +30,9 @@ pub(super) use keys::{
 };
 pub(super) use leases::{IdleColumns, RawIdle, Terms, idle_keys, keys_limit, lease_in_rounds};
 pub(super) use ledger::{
-    Growing, Halt, InsertEntry, LedgerColumns, RawLedger, RawReceipt, ReadLedger, ReceiptColumns,
-    RecordsRoots, RootAt, batch_entry, hash, key_entry, records_roots,
+    AddLedgerKey, Growing, Halt, InsertEntry, LedgerColumns, LedgerKeyRow, RawLedger, RawReceipt, ReadLedger,
+    ReceiptColumns, RecordsRoots, ReplaceLedgerKey, RootAt, StoreCheckpoint, batch_entry, hash, key_entry,
+    ledger_key, records_roots,
 };
 pub(super) use lookup::{
     OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,

@@ -11,6 +11,7 @@ mod connection;
 mod errors;
 mod feed;
 mod files;
+mod heads;
 mod keys;
 mod leases;
 mod ledger;

@@ -3,7 +3,7 @@
 use super::{FaultyStore, Method};
 use signwave::{
     domain::{BatchId, Place, ledger::Hash, promises::ReceiptFact},
-    store::{Feed, FeedBatch, FeedEnd, LedgerRow, Ledgers, StoreError},
+    store::{Feed, FeedBatch, FeedEnd, Heads, LedgerRow, Ledgers, SealedLedgerKey, StoreError},
 };
 
 impl Feed for FaultyStore {
@@ -39,5 +39,23 @@ impl Ledgers for FaultyStore {
 
     fn records_roots(&self, first: BatchId, last: BatchId) -> Result<Vec<(BatchId, Hash)>, StoreError> {
         self.call(Method::RecordsRoots, |store| store.records_roots(first, last))
+    }
+}
+
+impl Heads for FaultyStore {
+    fn ledger_key(&self) -> Result<Option<SealedLedgerKey>, StoreError> {
+        self.call(Method::LedgerKey, |store| store.ledger_key())
+    }
+
+    fn add_ledger_key(&self, key: &SealedLedgerKey) -> Result<(), StoreError> {
+        self.call(Method::AddLedgerKey, |store| store.add_ledger_key(key))
+    }
+
+    fn replace_ledger_key(&self, before: &[u8], sealed: &[u8]) -> Result<bool, StoreError> {
+        self.call(Method::ReplaceLedgerKey, |store| store.replace_ledger_key(before, sealed))
+    }
+
+    fn store_checkpoint(&self, size: u64, note: &str) -> Result<(), StoreError> {
+        self.call(Method::StoreCheckpoint, |store| store.store_checkpoint(size, note))
     }
 }

@@ -7,7 +7,7 @@ use signwave::{
         ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt},
         promises::ReceiptFact,
     },
-    store::{LedgerRow, Ledgers, StoreError},
+    store::{Heads, LedgerRow, Ledgers, SealedLedgerKey, StoreError},
 };
 
 /// There is one ledger in memory.
@@ -44,10 +44,37 @@ impl Ledgers for MemoryStore {
     }
 }
 
+impl Heads for MemoryStore {
+    fn ledger_key(&self) -> Result<Option<SealedLedgerKey>, StoreError> {
+        Ok(self.lock().ledger_key.clone())
+    }
+
+    fn add_ledger_key(&self, key: &SealedLedgerKey) -> Result<(), StoreError> {
+        self.lock().ledger_key.get_or_insert_with(|| key.clone());
+        Ok(())
+    }
+
+    fn replace_ledger_key(&self, before: &[u8], sealed: &[u8]) -> Result<bool, StoreError> {
+        let state = &mut *self.lock();
+        let key = state.ledger_key.as_mut().filter(|key| key.sealed == before);
+        Ok(key.map(|key| key.sealed = sealed.to_vec()).is_some())
+    }
+
+    fn store_checkpoint(&self, size: u64, note: &str) -> Result<(), StoreError> {
+        let checkpoint = &mut self.lock().checkpoint;
+        if checkpoint.as_ref().is_none_or(|(before, _)| *before < size) {
+            *checkpoint = Some((size, note.to_owned()));
+        }
+        Ok(())
+    }
+}
+
 impl State {
     pub(super) fn ledger(&self) -> LedgerRow {
         let origin = Origin { id: ID, incarnation: 1.try_into().expect("it is not 0") };
-        LedgerRow { origin, head: self.edge.head(), halted: None }
+        let public_key = self.ledger_key.as_ref().map(|key| key.public);
+        let checkpoint = self.checkpoint.clone();
+        LedgerRow { origin, head: self.edge.head(), halted: None, public_key, checkpoint }
     }
 
     /// Adds the receipt of a batch.

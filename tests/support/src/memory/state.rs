@@ -11,7 +11,7 @@ use signwave::{
         BatchId, BatchState, Epoch, KeyId, KeyMaterial, NodeId, Position, Reach, RecordId, RefusedId, Time,
         WebhookName, ledger::Edge, promises::ReceiptFact,
     },
-    store::{AuditRow, BatchRow, KeyRow, RefusedRow, StoredWebhook},
+    store::{AuditRow, BatchRow, KeyRow, RefusedRow, SealedLedgerKey, StoredWebhook},
 };
 
 /// The tables.
@@ -33,6 +33,8 @@ pub(super) struct State {
     /// The receipts, from number 1 on, and the end of their tree.
     pub(super) receipts: Vec<ReceiptFact>,
     pub(super) edge: Edge,
+    pub(super) ledger_key: Option<SealedLedgerKey>,
+    pub(super) checkpoint: Option<(u64, String)>,
     pub(super) outlets: BTreeMap<String, Outlet>,
     pub(super) webhooks: BTreeMap<WebhookName, Webhook>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
