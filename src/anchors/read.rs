@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take},
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,7 @@ use super::{
     AnchorError,
     anchor_file::first_line,
     line::{BadLine, Intended, Line, MAX_LENGTH, origin_of},
+    tail::remembered,
 };
 use crate::domain::ledger::{Head, Origin};
 
@@ -46,12 +47,12 @@ pub enum Outcome {
     Undecided,
 }
 
-/// Reads an anchor from its beginning, without changing it and without waiting for a process that writes it. It takes as
-/// much memory as the largest commit needs.
+/// Reads an anchor from its beginning, without changing it and without waiting for a process that writes it. What such a
+/// process had not completed when the anchor was opened is left out. It takes as much memory as the largest commit needs.
 pub struct Reader {
     path: PathBuf,
     origin: Origin,
-    lines: BufReader<File>,
+    lines: BufReader<Take<File>>,
     /// Where the next line begins.
     at: u64,
     entries: Vec<Intended>,
@@ -74,7 +75,8 @@ pub fn read(path: &Path) -> Result<Reader, AnchorError> {
     let origin = line.strip_suffix('\n').and_then(origin_of);
     let origin = origin.ok_or_else(|| AnchorError::NotAnAnchor(path.to_owned()))?;
     let at = file.seek(SeekFrom::Start(line.len() as u64)).map_err(failed)?;
-    let (path, lines) = (path.to_owned(), BufReader::new(file));
+    let end = remembered(&file, at, path)?.end;
+    let (path, lines) = (path.to_owned(), BufReader::new(file.take(end - at)));
     Ok(Reader { path, origin, lines, at, entries: Vec::new(), attempt: None, is_over: false })
 }
 
@@ -84,7 +86,7 @@ impl Reader {
         self.origin
     }
 
-    /// The next line with its place; `None` at the end, and at a line that was not completed.
+    /// The next line with its place; `None` at the end.
     fn next_line(&mut self) -> Result<Option<(u64, Line)>, AnchorError> {
         let (mut line, at) = (Vec::new(), self.at);
         let read = self.lines.by_ref().take(MAX_LENGTH as u64 + 1).read_until(b'\n', &mut line);

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use signwave::anchors::{AnchorError, Anchors, Missing, Standing};
+use signwave::anchors::{AnchorError, Anchors, Missing, Standing, read};
 use support::random::{Random, count};
 
 use crate::ledger::{Ledger, open, try_open};
@@ -85,7 +85,7 @@ fn go_on(path: &Path, anchors: Anchors, life: &Life, committed: usize) {
     ledger.commit(&anchors, 2);
     drop(anchors);
     assert_eq!(open(path).known(), [ledger.head()]);
-    assert!(signwave::anchors::read(path).unwrap().all(|passage| passage.is_ok()));
+    assert!(read(path).unwrap().all(|passage| passage.is_ok()));
 }
 
 #[test]
@@ -141,6 +141,8 @@ fn whatever_the_power_tears_is_no_false_alarm_and_no_loss_of_what_was_synced() {
         let moment = &life.moments[random.below(life.moments.len() as u64) as usize];
         let image = torn(moment, &mut random);
         fs::write(&path, &image).unwrap();
+        assert!(read(&path).unwrap().all(|passage| passage.is_ok()), "it is read before it is mended");
+        assert_eq!(fs::read(&path).unwrap(), image);
         let anchors = open(&path);
         let size = known(&anchors, &life.ledger);
         assert!(size >= stands(&moment.content[..moment.certain]), "what was synced is known");
