@@ -149,7 +149,7 @@ pub fn verify_with(
         let raw = || verification_rate(&verifiers, Scheme::default(), &records, threads, SLICE);
         let before = raw()?;
         let begun = Instant::now();
-        let report = audit::check_all(store.as_ref(), engine, threads, &|_| {})?;
+        let report = audit::check_all(store.as_ref(), engine, threads, Vec::new(), &|_| {})?;
         let rate = report.verified as f64 / begun.elapsed().as_secs_f64();
         ensure!(report.is_clean(), "the measured database does not verify");
         let raw = (before + raw()?) / 2.0;

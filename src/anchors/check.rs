@@ -60,8 +60,8 @@ impl Anchors {
     /// What the database must have by now. Callers must ask for it before they read the database, because others may commit
     /// after they have read it.
     pub fn expected(&self) -> Expected<'_> {
-        let state = self.state();
-        Expected { anchors: self, known: state.memory.known().to_vec(), open: state.memory.open().to_vec() }
+        let memory = self.shared.memory();
+        Expected { anchors: self, known: memory.known().to_vec(), open: memory.open().to_vec() }
     }
 }
 
@@ -95,7 +95,7 @@ impl<'a> Expected<'a> {
         for head in open {
             // If it is not there, it may still come: a server may be at it. The next intent tells.
             if root_at(head.size)? == Some(head.root) {
-                anchors.update(|memory| memory.stands(head).then_some(Line::Seen(head)));
+                anchors.shared.update(|memory| memory.stands(head).then_some(Line::Seen(head)));
                 checked.push(head);
             }
         }
@@ -107,7 +107,7 @@ impl<'a> Permit<'a> {
     /// Remembers that the database has the head that was compared, such as at each heartbeat.
     pub fn saw(self) {
         let Self { anchors, current, checked } = self;
-        anchors.update(|memory| memory.found(&checked, current).then_some(Line::Seen(current)));
+        anchors.shared.update(|memory| memory.found(&checked, current).then_some(Line::Seen(current)));
     }
 
     /// Writes into all files what is about to be committed, and syncs it. Callers must have read the head that was compared,
@@ -127,7 +127,7 @@ impl<'a> Permit<'a> {
         let entries = receipts.iter().map(|receipt| Line::Entry(Intended::from(receipt)));
         let lines = entries.chain([Line::Intent { next, previous: current }]);
         let lines: String = lines.map(|line| format!("{line}\n")).collect();
-        anchors.state().intend(&checked, current, next, &lines)?;
+        anchors.shared.intend(&checked, current, next, &lines)?;
         Ok(Pending { anchors, previous: current, next })
     }
 }
@@ -136,7 +136,7 @@ impl Pending<'_> {
     /// The commit was made, as the database says.
     pub fn committed(self) {
         let Self { anchors, previous, next } = self;
-        anchors.update(|memory| match memory.committed(previous, next) {
+        anchors.shared.update(|memory| match memory.committed(previous, next) {
             Told::Committed => Some(Line::Committed { size: next.size }),
             Told::Seen => Some(Line::Seen(next)),
             Told::Nothing => None,
@@ -146,6 +146,6 @@ impl Pending<'_> {
     /// The commit was not made, and will not be.
     pub fn rolled_back(self) {
         let Self { anchors, next, .. } = self;
-        anchors.update(|memory| memory.close(next).then_some(Line::RolledBack { size: next.size }));
+        anchors.shared.update(|memory| memory.close(next).then_some(Line::RolledBack { size: next.size }));
     }
 }

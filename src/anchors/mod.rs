@@ -29,20 +29,74 @@
 //! this is not noticed.
 
 mod anchor_file;
-mod anchors;
 mod check;
 mod claims;
 mod error;
 mod line;
 mod memory;
 mod read;
-mod state;
+mod shared;
 mod syncing;
 mod tail;
 
-pub use anchors::{Anchors, Missing};
 pub use check::{Expected, Pending, Permit, Standing};
 pub use claims::Claim;
 pub use error::AnchorError;
 pub use line::{Intended, IntendedBatch};
 pub use read::{Attempt, Outcome, Passage, Reader, read};
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use crate::domain::ledger::{Head, Origin};
+use anchor_file::AnchorFile;
+use memory::Memory;
+use shared::Shared;
+use syncing::Syncing;
+
+/// Every anchor that this process writes, none to any number. Without files it remembers what this process saw, so that a
+/// database which goes back in time under a running process is noticed.
+pub struct Anchors {
+    shared: Arc<Shared>,
+    /// Syncs what no commit has synced.
+    _syncing: Option<Syncing>,
+}
+
+/// What to do about a file that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Make it. It knows nothing, so the database may be of any age.
+    Create,
+    /// Refuse to go on.
+    Refuse,
+}
+
+impl Anchors {
+    /// Opens the anchors of a ledger, and reads what they remember. Files have the mode 0600. No other process can open
+    /// them to write until these anchors are dropped.
+    ///
+    /// # Errors
+    /// When a file is missing and may not be made, cannot be used, is damaged or belongs to another ledger.
+    pub fn open(paths: &[PathBuf], origin: Origin, missing: Missing) -> Result<Self, AnchorError> {
+        let (mut memory, mut files) = (Memory::default(), Vec::new());
+        for path in paths {
+            let (file, remembered) = AnchorFile::open(path, origin, missing == Missing::Create)?;
+            memory.add(&remembered);
+            files.push(file);
+        }
+        let shared = Arc::new(Shared::new(memory, files));
+        let start = |path: &PathBuf| Syncing::start(&shared).map_err(|error| AnchorError::io(path, &error));
+        let syncing = paths.first().map(start);
+        Ok(Self { shared, _syncing: syncing.transpose()? })
+    }
+
+    /// The heads that a database must have: one, except after a start with several files that differ.
+    pub fn known(&self) -> Vec<Head> {
+        self.shared.memory().known().to_vec()
+    }
+}
+
+impl fmt::Debug for Anchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Anchors").finish_non_exhaustive()
+    }
+}

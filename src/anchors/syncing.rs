@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::state::{Shared, State};
+use super::shared::{Files, Shared};
 
 /// How long a line may be in memory only.
 const SOON: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ impl Syncing {
 
 impl Drop for Syncing {
     fn drop(&mut self) {
-        self.shared.state().is_over = true;
+        self.shared.files().is_over = true;
         self.shared.wake.notify_one();
         // A panic of the thread was reported when it happened.
         let _: Option<thread::Result<()>> = self.thread.take().map(JoinHandle::join);
@@ -36,16 +36,16 @@ impl Drop for Syncing {
 }
 
 fn run(shared: &Shared) {
-    let is_idle = |state: &mut State| !state.is_dirty && !state.is_over;
-    let goes_on = |state: &mut State| !state.is_over;
+    let is_idle = |files: &mut Files| !files.is_dirty && !files.is_over;
+    let goes_on = |files: &mut Files| !files.is_over;
     loop {
-        let state = shared.wake.wait_while(shared.state(), is_idle).unwrap_or_else(PoisonError::into_inner);
-        let waited = shared.wake.wait_timeout_while(state, SOON, goes_on);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if state.is_dirty {
-            state.sync();
+        let files = shared.wake.wait_while(shared.files(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let waited = shared.wake.wait_timeout_while(files, SOON, goes_on);
+        let (mut files, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if files.is_dirty {
+            files.sync();
         }
-        if state.is_over {
+        if files.is_over {
             return;
         }
     }

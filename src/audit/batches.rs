@@ -200,7 +200,7 @@ mod tests {
         let mut signatures = SignatureBuf::with_capacity(256, 2 * PIECE + 1);
         (0..2 * PIECE + 1).for_each(|_| _ = signatures.push_zeroed());
         store.commit(&[lease.signed(&contents(2 * PIECE + 1), signatures).unwrap()]).unwrap();
-        let report = super::super::check_all(&*store, Engine::default(), 2, &|_| {}).unwrap();
+        let report = super::super::check_all(&*store, Engine::default(), 2, Vec::new(), &|_| {}).unwrap();
         let is_no_key = |problem: &&Problem| matches!(problem, Problem::Broken(Breach::NoKey { .. }));
         assert_eq!(report.problems.iter().filter(is_no_key).count(), 1, "{:?}", report.problems);
     }

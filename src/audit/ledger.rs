@@ -1,10 +1,19 @@
 //! Checks the ledger, after all batches were read.
 
-use super::{Problem, findings::Findings};
+use super::{Problem, anchored::Anchor, findings::Findings};
 use crate::{
     domain::promises::{Batches, Breach, Ledger},
-    store::{Audit, KeyRow, StoreError},
+    store::{Audit, KeyRow, LedgerRow, StoreError},
 };
+
+/// What of the ledger was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How many entries it has.
+    pub entries: u64,
+    /// Up to which entry it is as an anchor says; `None` without anchors.
+    pub anchored: Option<u64>,
+}
 
 /// Receipts read at a time.
 const PAGE: usize = 500;
@@ -14,13 +23,14 @@ pub(super) fn check(
     store: &dyn Audit,
     batches: &Batches,
     keys: &[KeyRow],
+    anchors: Vec<Anchor>,
     findings: &Findings,
-) -> Result<(), StoreError> {
-    match check_readable(store, batches, keys, findings) {
+) -> Result<Extent, StoreError> {
+    match check_readable(store, batches, keys, anchors, findings) {
         // What cannot be read hides what comes behind it.
         Err(StoreError::Corrupt(reason)) => {
             findings.add(Problem::Unreadable { what: "the ledger".to_owned(), reason });
-            Ok(())
+            Ok(Extent::default())
         }
         result => result,
     }
@@ -30,9 +40,11 @@ fn check_readable(
     store: &dyn Audit,
     batches: &Batches,
     keys: &[KeyRow],
+    mut anchors: Vec<Anchor>,
     findings: &Findings,
-) -> Result<(), StoreError> {
-    let said = store.ledger()?.head;
+) -> Result<Extent, StoreError> {
+    let LedgerRow { origin, head: said, .. } = store.ledger()?;
+    anchors.iter_mut().for_each(|anchor| anchor.begin(origin, findings));
     let mut ledger = Ledger::default();
     let mut after = 0;
     while after < said.size {
@@ -43,6 +55,10 @@ fn check_readable(
         after = last.seq;
         for receipt in &page {
             ledger.see(receipt).into_iter().for_each(|breach| findings.add(breach));
+            if let Some(entry) = &receipt.entry {
+                let (leaf, head) = (entry.leaf(), ledger.head());
+                anchors.iter_mut().for_each(|anchor| anchor.see(leaf, head, findings));
+            }
         }
     }
     ledger.check_end(said).into_iter().for_each(|breach| findings.add(breach));
@@ -55,5 +71,6 @@ fn check_readable(
     if behind > now {
         findings.add(Breach::LedgerEndsOtherwise { said: now, found: behind });
     }
-    Ok(())
+    let anchored = anchors.into_iter().map(|anchor| anchor.end(now, findings)).max();
+    Ok(Extent { entries: said.size, anchored })
 }

@@ -6,6 +6,7 @@
 //!
 //! [`check_bundle`] checks one record without the database.
 
+mod anchored;
 mod batches;
 mod bundle;
 mod feed;
@@ -21,7 +22,9 @@ mod signatures;
 
 use std::{collections::HashMap, panic::resume_unwind, thread};
 
+pub use anchored::Anchor;
 pub use bundle::{Disproof, Pins, Proven, check_bundle};
+pub use ledger::Extent;
 pub use problem::Problem;
 pub use record::{RecordVerdict, check_record};
 pub use report::Report;
@@ -35,7 +38,7 @@ use findings::Findings;
 use keys::{VerifyingKeys, check_certificates};
 use scan::Scan;
 
-/// Checks the whole database on `threads` threads with `engine`. Calls `progress` after each piece, with the
+/// Checks the whole database on `threads` threads with `engine`, and compares it with `anchors`. Calls `progress` after each piece, with the
 /// number of records in it.
 ///
 /// # Errors
@@ -44,6 +47,7 @@ pub fn check_all(
     store: &dyn Audit,
     engine: Engine,
     threads: usize,
+    anchors: Vec<Anchor>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Report, StoreError> {
     let findings = Findings::default();
@@ -62,8 +66,8 @@ pub fn check_all(
     let keys_after = store.keys()?;
     check_keys(&batches, &keys_before, &keys_after, &findings);
     feed::check(store, &batches, &findings)?;
-    ledger::check(store, &batches, &keys_after, &findings)?;
-    Ok(Report::new(batches.by_state(), verified, counts, keys_after.len(), findings))
+    let ledger = ledger::check(store, &batches, &keys_after, anchors, &findings)?;
+    Ok(Report::new(batches.by_state(), verified, counts, keys_after.len(), ledger, findings))
 }
 
 /// Checks what does not concern single batches: the schema, and the number of rows.

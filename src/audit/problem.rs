@@ -62,6 +62,17 @@ pub enum Problem {
         second: KeyId,
     },
 
+    /// An anchor belongs to another ledger, or to another incarnation of this one.
+    #[error("the anchor '{name}' belongs to the ledger {found}, but this database has {expected}")]
+    OtherAnchor {
+        /// The anchor.
+        name: String,
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
+
     /// A promise is broken.
     #[error(transparent)]
     Broken(#[from] Breach),

@@ -1,6 +1,6 @@
 //! The result of a check of the whole database.
 
-use super::{Problem, findings::Findings};
+use super::{Extent, Problem, findings::Findings};
 use crate::store::Counts;
 
 /// What was checked, and what is wrong with it.
@@ -16,6 +16,8 @@ pub struct Report {
     pub batches: [u64; 3],
     /// Keys.
     pub keys: usize,
+    /// The ledger.
+    pub ledger: Extent,
     /// The first problems, at most 100.
     pub problems: Vec<Problem>,
     /// How many problems there are.
@@ -28,11 +30,12 @@ impl Report {
         verified: u64,
         counts: Counts,
         keys: usize,
+        ledger: Extent,
         findings: Findings,
     ) -> Self {
         let (problems, problem_count) = findings.take();
         let waiting = counts.records.saturating_sub(counts.in_signed);
-        Self { records: counts.records, verified, waiting, batches, keys, problems, problem_count }
+        Self { records: counts.records, verified, waiting, batches, keys, ledger, problems, problem_count }
     }
 
     /// Whether nothing is wrong.

@@ -121,7 +121,7 @@ impl Demo {
         if let Some(other) = other {
             writeln!(out, "{}", other.line(raw.per_second()))?;
         }
-        let (report, took) = verify_all(context, store, verifier(settings.signer))?;
+        let (report, took) = verify_all(context, store, verifier(settings.signer), &settings.anchor)?;
         verify::print(&report, took, &mut out)?;
         if report.is_clean() { Ok(()) } else { bail!(ProblemsFound) }
     }

@@ -148,6 +148,9 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
         "batches  {} signed, {} leased, {} open; {} records not in a batch yet",
         batches.signed, batches.leased, batches.open, status.unbatched
     )?;
+    if let Some(why) = status.ledger.as_ref().and_then(|ledger| ledger.halted.as_deref()) {
+        writeln!(out, "ledger   halted: {}", field(why))?;
+    }
     writeln!(
         out,
         "keys     {} active, {} disabled, {} retired, {} suspended",
@@ -270,6 +273,12 @@ fn as_json(status: &store::Status, rate: Option<f64>, outlets: &[Outlet]) -> Val
             "open": status.open,
             "unbatched": status.unbatched,
         },
+        "ledger": status.ledger.as_ref().map(|ledger| json!({
+            "origin": ledger.origin.to_string(),
+            "entries": ledger.head.size,
+            "root": ledger.head.root.to_string(),
+            "halted": ledger.halted,
+        })),
         "batches": {"open": batches.open, "leased": batches.leased, "signed": batches.signed},
         "keys": {
             "active": keys.active,

@@ -10,7 +10,7 @@ use super::{answer, app::App, names::WebhookStateName, problem::Problem, snapsho
 use crate::{
     intake::Counters,
     publishing,
-    store::{Status, WebhookRow},
+    store::{LedgerRow, Status, WebhookRow},
 };
 
 /// How far the work is.
@@ -23,6 +23,8 @@ pub struct StatusBody {
     batches: Batches,
     /// Keys in each state.
     keys: Keys,
+    /// The ledger; `null` if it cannot be read.
+    ledger: Option<Ledger>,
     /// Messages of brokers that were refused, counted up to 100,000.
     refused: u64,
     /// What the intake of this process has taken from a broker. `null` where it has none.
@@ -44,6 +46,31 @@ pub struct StatusBody {
     oldest_unsigned: Option<Oldest>,
     /// The version of the service.
     version: &'static str,
+}
+
+/// The receipts of what was committed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerStatus)]
+struct Ledger {
+    /// Which ledger it is, and its incarnation.
+    origin: String,
+    /// How many entries it has: of signed batches, and of keys that were added or retired.
+    entries: u64,
+    /// The root of their tree (RFC 6962), in base64.
+    root: String,
+    /// Why nothing is formed, leased or signed: the database is older than what was shown of it. Usually `null`.
+    halted: Option<String>,
+}
+
+impl From<&LedgerRow> for Ledger {
+    fn from(ledger: &LedgerRow) -> Self {
+        Self {
+            origin: ledger.origin.to_string(),
+            entries: ledger.head.size,
+            root: ledger.head.root.to_string(),
+            halted: ledger.halted.clone(),
+        }
+    }
 }
 
 /// What the intake of a process has taken from a broker since its start.
@@ -211,6 +238,7 @@ impl StatusBody {
                 exhausted: barred.exhausted,
                 unreachable: look.unreachable().map(|(_, keys)| keys).sum(),
             },
+            ledger: look.ledger.as_ref().map(Ledger::from),
             refused: look.refused,
             intake: intake.map(Intake::of),
             publishers: publishers.iter().map(|counters| Publisher::of(counters)).collect(),

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use signwave::anchors::{AnchorError, Anchors, Missing, Standing};
 use support::random::{Random, count};
 
-use crate::ledger::{Ledger, open, origin};
+use crate::ledger::{Ledger, open, try_open};
 
 /// The ledger at the end of a life, and the file at each moment of it.
 struct Life {
@@ -98,7 +98,7 @@ fn a_file_that_ends_at_any_byte_is_opened_and_knows_what_its_lines_say() {
     for length in 0..=content.len() {
         fs::write(&path, &content[..length]).unwrap();
         if length < header {
-            let refused = Anchors::open(&[path.clone()], origin(), Missing::Refuse).unwrap_err();
+            let refused = try_open(&path, Missing::Refuse).unwrap_err();
             assert_eq!(refused, AnchorError::Missing(path.clone()));
         }
         let anchors = open(&path);
@@ -168,7 +168,7 @@ fn damage_to_what_was_synced_is_an_error() {
     let place = |line: usize| lines[..line].concat().len() as u64;
     let refused = |lines: &[&str]| {
         fs::write(&path, lines.concat()).unwrap();
-        Anchors::open(&[path.clone()], origin(), Missing::Create).unwrap_err()
+        try_open(&path, Missing::Create).unwrap_err()
     };
     // The header, then three times B, B or E, H, C: the last two lines that were certainly synced are B and B.
     for (line, new) in [(9, "B 5\n"), (10, "\n"), (12, "C 5\n"), (12, "X 5\n")] {

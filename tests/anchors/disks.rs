@@ -4,6 +4,8 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -141,7 +143,7 @@ fn after_any_failed_call_the_file_says_what_was_committed() {
     let repairs =
         ["ftruncate", "fsync"].map(|call| vec![("fdatasync", "EIO", "2..6+2"), (call, "EIO", "3..7+2")]);
     let failing: Vec<Failing> = single.chain(repairs).collect();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for failing in &failing {
             scope.spawn(move || fails(failing));
         }
@@ -202,4 +204,29 @@ fn commits_once_and_waits_for_a_sync() {
         trace.split_once("\"C 1\\n\"").is_some_and(|(_, rest)| rest.contains("fdatasync"))
     };
     until("the confirmation is synced", Duration::from_secs(30), is_synced);
+}
+
+#[test]
+fn what_is_known_can_be_asked_while_a_disk_takes_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "exec strace -f -o trace -P \"$PWD/anchor\" -e trace=pwrite64,fdatasync \
+                  -e inject=fdatasync:delay_enter=3000000:when=1 $0";
+    assert!(passes(child(script, "asks_within_a_slow_sync", folder.path())));
+}
+
+#[test]
+#[ignore = "run by what_is_known_can_be_asked_while_a_disk_takes_long"]
+fn asks_within_a_slow_sync() {
+    let folder = PathBuf::from(env::var_os(FOLDER).unwrap());
+    let (anchors, is_over) = (open(&folder.join("anchor")), AtomicBool::new(false));
+    let is_written = || fs::read_to_string(folder.join("trace")).unwrap().contains("\"B 1 ");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            Ledger::default().commit(&anchors, 1);
+            is_over.store(true, Ordering::Relaxed);
+        });
+        until("the intent is written", Duration::from_secs(30), is_written);
+        assert_eq!(anchors.known(), [Ledger::default().head()]);
+        assert!(!is_over.load(Ordering::Relaxed), "it waited for the disk");
+    });
 }

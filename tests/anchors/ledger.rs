@@ -6,7 +6,7 @@ use std::{
 };
 
 use signwave::{
-    anchors::{Anchors, Missing, Pending, Permit, Standing},
+    anchors::{AnchorError, Anchors, Missing, Pending, Permit, Standing},
     domain::{
         BatchId, Epoch, Fingerprint, RecordId, Scheme, Time,
         ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, Origin, Receipt, leaf_hash},
@@ -99,7 +99,11 @@ pub fn origin() -> Origin {
 
 /// Opens one anchor, or makes it.
 pub fn open(path: &Path) -> Anchors {
-    open_all(&[path.to_owned()])
+    try_open(path, Missing::Create).unwrap()
+}
+
+pub fn try_open(path: &Path, missing: Missing) -> Result<Anchors, AnchorError> {
+    Anchors::open(&[path.to_owned()], origin(), missing)
 }
 
 pub fn open_all(paths: &[PathBuf]) -> Anchors {

@@ -14,7 +14,7 @@ use signwave::{
     domain::ledger::Hash,
 };
 
-use crate::ledger::{Ledger, open, open_all, origin};
+use crate::ledger::{Ledger, open, open_all, origin, try_open};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -239,16 +239,19 @@ fn the_database_must_have_what_any_of_several_files_knows() {
 #[test]
 fn a_file_is_the_owners_and_one_process_has_it() {
     let (folder, path) = folder();
-    let open = |paths: &[PathBuf]| Anchors::open(paths, origin(), Missing::Create);
-    let anchors = open(&[path.clone()]).unwrap();
+    let refused = |path: &PathBuf| {
+        assert_eq!(try_open(path, Missing::Create).unwrap_err(), AnchorError::InUse(path.clone()));
+    };
+    let anchors = open(&path);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-    assert_eq!(open(&[path.clone()]).unwrap_err(), AnchorError::InUse(path.clone()));
-    drop(anchors);
-    assert_eq!(open(&[path.clone(), path.clone()]).unwrap_err(), AnchorError::InUse(path.clone()));
+    refused(&path);
     let link = folder.path().join("link");
     fs::hard_link(&path, &link).unwrap();
-    assert_eq!(open(&[path.clone(), link.clone()]).unwrap_err(), AnchorError::InUse(link));
-    open(&[path]).unwrap();
+    refused(&link);
+    drop(anchors);
+    let twice = Anchors::open(&[path.clone(), link.clone()], origin(), Missing::Create).unwrap_err();
+    assert_eq!(twice, AnchorError::InUse(link));
+    open(&path);
 }
 
 #[test]
@@ -280,7 +283,7 @@ fn a_file_can_be_opened_again_while_processes_are_started() {
                 assert!(Command::new("true").status().unwrap().success());
             }
         });
-        let again = || Anchors::open(&[path.clone()], origin(), Missing::Create).map(drop);
+        let again = || try_open(&path, Missing::Create).map(drop);
         let all: Vec<_> = (0..200).map(|_| again()).collect();
         is_over.store(true, Ordering::Relaxed);
         assert!(all.iter().all(Result::is_ok), "{all:?}");
@@ -290,11 +293,11 @@ fn a_file_can_be_opened_again_while_processes_are_started() {
 #[test]
 fn only_an_anchor_of_this_ledger_is_used() {
     let (folder, path) = folder();
-    let refused = |missing| Anchors::open(&[path.clone()], origin(), missing).unwrap_err();
+    let refused = |missing| try_open(&path, missing).unwrap_err();
     assert_eq!(refused(Missing::Refuse), AnchorError::Missing(path.clone()));
     assert!(!path.exists(), "nothing was made");
     let nowhere = folder.path().join("nowhere/anchor");
-    let error = Anchors::open(&[nowhere], origin(), Missing::Create).unwrap_err();
+    let error = try_open(&nowhere, Missing::Create).unwrap_err();
     assert!(matches!(error, AnchorError::Io { .. }), "{error:?}");
     for text in
         ["hello\n", "signwave/anchor/v2 signwave/0123456789abcdef/1\n", &"x".repeat(100), "signwave/ancher"]
@@ -309,6 +312,6 @@ fn only_an_anchor_of_this_ledger_is_used() {
     let other = AnchorError::OtherOrigin { path: path.clone(), found: found.parse().unwrap(), expected };
     assert_eq!(refused(Missing::Create), other);
     let folder = folder.path().to_owned();
-    let not_a_file = Anchors::open(&[folder.clone()], origin(), Missing::Create).unwrap_err();
+    let not_a_file = try_open(&folder, Missing::Create).unwrap_err();
     assert_eq!(not_a_file, AnchorError::NotAFile(folder));
 }

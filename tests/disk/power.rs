@@ -260,7 +260,7 @@ fn nothing_is_said_before_it_is_shown(events: &[Event]) {
 /// The database is whole, and so are the keys.
 fn check(site: &Site, url: &DatabaseUrl) {
     let store = store::open(url).unwrap();
-    let report = audit::check_all(&*store, Engine::default(), 1, &|_| ()).unwrap();
+    let report = audit::check_all(&*store, Engine::default(), 1, Vec::new(), &|_| ()).unwrap();
     assert!(report.is_clean(), "{report:?}");
     for key in store.keys().unwrap() {
         let master = MasterKey::read(&site.path("signwave.db.master")).unwrap();

@@ -69,7 +69,8 @@ impl Database {
 
     /// What `signwave verify` says: how many signatures verify, and how many problems there are.
     fn verify(&self) -> (u64, u64) {
-        let report = audit::check_all(self.store.as_ref(), Engine::default(), 2, &|_| {}).unwrap();
+        let report =
+            audit::check_all(self.store.as_ref(), Engine::default(), 2, Vec::new(), &|_| {}).unwrap();
         (report.verified, report.problem_count)
     }
 

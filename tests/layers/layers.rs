@@ -14,7 +14,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("token_host", &["domain", "signer"]),
     ("config", &["domain", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
-    ("audit", &["domain", "store", "signer", "config"]),
+    ("audit", &["domain", "anchors", "store", "signer", "config"]),
     ("access", &["domain", "store", "signer"]),
     ("formats", &["domain", "store"]),
     ("brokers", &["formats"]),

@@ -4,6 +4,7 @@ mod bundle;
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{context::Context, failure::ProblemsFound, progress::Unit};
 use crate::{
-    audit::{self, RecordVerdict, Report},
+    audit::{self, Anchor, Extent, RecordVerdict, Report},
     domain::RecordId,
     formats::shown::{self, field, plain},
     signer::Engine,
@@ -32,7 +33,8 @@ processes may sign at the same time. The exit code is 1 when anything is wrong.
 
 The ledger is computed anew from the records, their names, their signatures and the times. So each
 change of these is found, unless a user with full rights computes the whole ledger anew, too, or
-puts an older or another database in its place. An anchor outside of the database shows that.
+puts an older or another database in its place. With --anchor, the ledger is compared with what an
+anchor outside of the database says, which finds that, too, up to the last entry that the anchor has.
 
 With --bundle no database is read. A bundle is a signed record with its receipt and a checkpoint
 of the ledger. It is compared with what you pin, so take the pins from a place that you trust. With
@@ -42,6 +44,7 @@ of the ledger. It is compared with what you pin, so take the pins from a place t
 Examples:
   signwave verify
   signwave verify --record 17 --json
+  signwave verify --anchor /mnt/elsewhere/signwave.anchor
   signwave verify --verifier lanes     eight signatures at once, on processors with AVX-512 IFMA
   signwave verify --verifier rsa       with another, independent implementation
   signwave verify --bundle bundles.jsonl --ledger signwave/0123456789abcdef/1+01234567+AbCd..=")]
@@ -49,6 +52,9 @@ pub struct Verify {
     /// Check this record only
     #[arg(long, value_name = "ID")]
     record: Option<i64>,
+    /// Compare the ledger with what this anchor says. May be given several times
+    #[arg(long, value_name = "PATH", conflicts_with = "record")]
+    anchor: Vec<PathBuf>,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -70,7 +76,7 @@ impl Verify {
         match self.record {
             Some(record) => self.verify_record(store.as_ref(), RecordId(record)),
             None => {
-                let (report, took) = verify_all(context, store.as_ref(), self.verifier)?;
+                let (report, took) = verify_all(context, store.as_ref(), self.verifier, &self.anchor)?;
                 let mut out = io::stdout().lock();
                 if self.json {
                     writeln!(out, "{}", shown::json(&as_json(&report, took)))?;
@@ -106,12 +112,18 @@ impl Verify {
 }
 
 /// Checks everything on all cores, with progress. Returns the report and the time that it took.
-pub fn verify_all(context: &Context, store: &dyn Store, engine: Engine) -> Result<(Report, Duration)> {
+pub fn verify_all(
+    context: &Context,
+    store: &dyn Store,
+    engine: Engine,
+    anchors: &[PathBuf],
+) -> Result<(Report, Duration)> {
     let begun = Instant::now();
+    let anchors = anchors.iter().map(|path| Anchor::open(path)).collect::<Result<_, _>>()?;
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let status = store.status()?;
     let progress = context.progress("verifying", status.records() - status.unbatched, Unit::Pieces);
-    let report = audit::check_all(store, engine, threads, &|records| progress.add(records))?;
+    let report = audit::check_all(store, engine, threads, anchors, &|records| progress.add(records))?;
     progress.finish();
     Ok((report, begun.elapsed()))
 }
@@ -133,8 +145,14 @@ pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Resul
         took.as_secs_f64(),
         rate(report, took)
     )?;
+    if let Extent { entries, anchored: Some(anchored) } = report.ledger {
+        writeln!(out, "anchored    {anchored} of {entries} entries of the ledger")?;
+    }
     if report.is_clean() {
-        return writeln!(out, "problems    none {BOUNDS}");
+        return match report.ledger.anchored {
+            None => writeln!(out, "problems    none {BOUNDS}"),
+            Some(_) => writeln!(out, "problems    none"),
+        };
     }
     writeln!(out, "problems    {}", report.problem_count)?;
     report.problems.iter().try_for_each(|problem| writeln!(out, "  {}", plain(&problem.to_string())))?;
@@ -157,6 +175,7 @@ fn as_json(report: &Report, took: Duration) -> Value {
         "verified": report.verified,
         "seconds": took.as_secs_f64(),
         "per_second": rate(report, took),
+        "ledger": {"entries": report.ledger.entries, "anchored": report.ledger.anchored},
         "problem_count": report.problem_count,
         "problems": report.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

@@ -274,6 +274,26 @@ pub enum Breach {
         /// The batch.
         batch: BatchId,
     },
+    /// An entry, or an order of entries, is not the one that an anchor knows.
+    #[error("ledger: up to entry {seq}, it is not what the anchor '{anchor}' says")]
+    NotAsAnchored {
+        /// The name of the anchor.
+        anchor: String,
+        /// The number of the entry where that shows.
+        seq: u64,
+    },
+    /// An anchor knows of entries that the database does not have.
+    #[error(
+        "ledger: it has {found} entries, but the anchor '{anchor}' knows of {anchored}: the database is older"
+    )]
+    BehindAnchor {
+        /// The name of the anchor.
+        anchor: String,
+        /// The last entry that it knows.
+        anchored: u64,
+        /// The last one that there is.
+        found: u64,
+    },
     /// A key was added or retired, but not in the ledger.
     #[error("key {key}: the ledger does not say that it was added, or that it was retired")]
     KeyNotInLedger {
@@ -368,6 +388,8 @@ impl Breach {
             Self::NoReceipt { .. }
             | Self::TwoReceipts { .. }
             | Self::NotAsInReceipt { .. }
+            | Self::NotAsAnchored { .. }
+            | Self::BehindAnchor { .. }
             | Self::KeyNotInLedger { .. }
             | Self::LedgerHasGap { .. }
             | Self::NoEntry { .. }

@@ -185,6 +185,16 @@ fn of_look(look: &Look) -> Vec<Sample> {
             ],
         ),
         gauge("refused_messages", "Messages that are refused, counted up to 100,000", *refused as f64),
+        gauge(
+            "ledger_entries",
+            "Entries of the ledger",
+            look.ledger.as_ref().map_or(0.0, |ledger| ledger.head.size as f64),
+        ),
+        gauge(
+            "ledger_halted",
+            "Whether nothing is formed, leased or signed, because the database is older than what was shown of it",
+            f64::from(look.ledger.as_ref().is_some_and(|ledger| ledger.halted.is_some())),
+        ),
         gauge("nodes", "Processes that are registered as nodes", nodes.len() as f64),
         gauge(
             "oldest_unsigned_seconds",

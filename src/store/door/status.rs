@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::WebhookRow;
+use super::{LedgerRow, WebhookRow};
 use crate::domain::{Barred, BatchState, KeyState, NodeId, Reach};
 
 /// How far the work is.
@@ -30,6 +30,8 @@ pub struct Status {
     pub nodes: Vec<NodeRow>,
     /// Every webhook.
     pub webhooks: Vec<WebhookRow>,
+    /// Where the ledger is; `None` if it cannot be read.
+    pub ledger: Option<LedgerRow>,
 }
 
 impl Status {

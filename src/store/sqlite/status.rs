@@ -2,7 +2,7 @@
 
 use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
 
-use super::{barred::barred, errors::Failure, refused::CountRefused, webhooks};
+use super::{barred::barred, errors::Failure, ledger, refused::CountRefused, webhooks};
 use crate::store::{
     Status,
     sql::{self, KeySumColumns, NodeColumns, RawKeySum, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
@@ -27,6 +27,7 @@ pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failur
     let refused: Option<i64> = row::<CountRefused, _, _>(connection, &[Value::Integer(COUNTED_AT_MOST)])?;
     status.refused = refused.unwrap_or_default() as u64;
     status.webhooks = webhooks::all(connection)?;
+    status.ledger = ledger::read(connection).ok().map(Into::into);
     Ok(status)
 }
 

@@ -15,9 +15,7 @@ const ID: LedgerId = LedgerId([0x1e, 0xd6, 0xe7, 0, 0, 0, 0, 1]);
 
 impl Ledgers for MemoryStore {
     fn ledger(&self) -> Result<LedgerRow, StoreError> {
-        let edge = &self.lock().edge;
-        let origin = Origin { id: ID, incarnation: 1.try_into().expect("it is not 0") };
-        Ok(LedgerRow { origin, head: edge.head(), halted: None })
+        Ok(self.lock().ledger())
     }
 
     fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
@@ -47,6 +45,11 @@ impl Ledgers for MemoryStore {
 }
 
 impl State {
+    pub(super) fn ledger(&self) -> LedgerRow {
+        let origin = Origin { id: ID, incarnation: 1.try_into().expect("it is not 0") };
+        LedgerRow { origin, head: self.edge.head(), halted: None }
+    }
+
     /// Adds the receipt of a batch.
     pub(super) fn add_receipt(&mut self, signed: &SignedBatch, signed_at: &str) {
         let lease = signed.lease();

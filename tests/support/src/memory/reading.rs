@@ -83,6 +83,7 @@ impl State {
             nodes: self.node_rows(),
             webhooks: self.webhook_rows(),
             refused: self.refused.len() as u64,
+            ledger: Some(self.ledger()),
             ..Status::default()
         };
         for batch in self.batches.values() {

@@ -1,0 +1,106 @@
+//! Compares the ledger, as it is computed anew, with what anchors say of it.
+
+use std::{iter::Peekable, path::Path};
+
+use super::{Problem, findings::Findings};
+use crate::{
+    anchors::{self, AnchorError, Claim},
+    domain::{
+        ledger::{Hash, Head, Origin},
+        promises::Breach,
+    },
+};
+
+/// An anchor that is being read beside the ledger, from its beginning.
+pub struct Anchor {
+    name: String,
+    origin: Origin,
+    claims: Peekable<Box<dyn Iterator<Item = Result<Claim, AnchorError>>>>,
+    /// The last entry that it knows and that was found as it says.
+    reached: u64,
+    /// Whether something is wrong already. What comes behind it is, too.
+    is_over: bool,
+}
+
+impl Anchor {
+    /// Opens an anchor to read it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is none.
+    pub fn open(path: &Path) -> Result<Self, AnchorError> {
+        let reader = anchors::read(path)?;
+        let origin = reader.origin();
+        let claims = reader.flat_map(|passage| match passage {
+            Ok(passage) => passage.claims().into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        });
+        let claims: Box<dyn Iterator<Item = _>> = Box::new(claims);
+        let name = path.display().to_string();
+        Ok(Self { name, origin, claims: claims.peekable(), reached: 0, is_over: false })
+    }
+
+    /// Begins the comparison with a ledger.
+    pub(super) fn begin(&mut self, origin: Origin, findings: &Findings) {
+        if self.origin != origin {
+            let (name, found) = (self.name.clone(), self.origin.to_string());
+            self.end_with(Problem::OtherAnchor { name, found, expected: origin.to_string() }, findings);
+        }
+    }
+
+    /// Compares an entry, and the root of all entries up to it, with what the anchor says of them.
+    pub(super) fn see(&mut self, leaf: Hash, head: Head, findings: &Findings) {
+        while let Some(claim) = self.next_up_to(head.size, findings) {
+            let is_so = match claim {
+                Claim::Leaf { seq, leaf: claimed } => seq < head.size || claimed == leaf,
+                // What is below was compared when it was reached, or is part of the root here.
+                Claim::Head(claimed) => claimed.size < head.size || claimed.root == head.root,
+            };
+            if !is_so {
+                let breach = Breach::NotAsAnchored { anchor: self.name.clone(), seq: head.size };
+                return self.end_with(breach, findings);
+            }
+            self.reached = self.reached.max(size(&claim));
+        }
+    }
+
+    /// Ends the comparison with a ledger that has `now` entries by now. Returns up to which entry it is as anchored.
+    pub(super) fn end(mut self, now: u64, findings: &Findings) -> u64 {
+        let mut last = None;
+        while let Some(claim) = self.next_up_to(u64::MAX, findings) {
+            last = last.max(Some(size(&claim)));
+        }
+        if let Some(anchored) = last.filter(|last| *last > now) {
+            let breach = Breach::BehindAnchor { anchor: self.name.clone(), anchored, found: now };
+            self.end_with(breach, findings);
+        }
+        self.reached
+    }
+
+    /// The next claim, if it is about nothing behind `seq`.
+    fn next_up_to(&mut self, seq: u64, findings: &Findings) -> Option<Claim> {
+        if self.is_over {
+            return None;
+        }
+        match self.claims.next_if(|claim| claim.as_ref().map_or(true, |claim| size(claim) <= seq))? {
+            Ok(claim) => Some(claim),
+            Err(error) => {
+                let what = format!("the anchor '{}'", self.name);
+                self.end_with(Problem::Unreadable { what, reason: error.to_string() }, findings);
+                None
+            }
+        }
+    }
+
+    fn end_with(&mut self, problem: impl Into<Problem>, findings: &Findings) {
+        self.is_over = true;
+        findings.add(problem);
+    }
+}
+
+/// The number of the last entry that a claim is about.
+fn size(claim: &Claim) -> u64 {
+    match claim {
+        Claim::Leaf { seq, .. } => *seq,
+        Claim::Head(head) => head.size,
+    }
+}

@@ -1,0 +1,116 @@
+//! Anchors: an older database, or another one, signs nothing, and 'verify' tells it from the one that was shown.
+
+use std::fs;
+
+use support::sandbox::Sandbox;
+
+const ANCHOR: &str = "elsewhere.anchor";
+
+/// Ten records, signed with an anchor.
+fn anchored() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
+    sign(&sandbox);
+    sandbox
+}
+
+fn sign(sandbox: &Sandbox) -> String {
+    sandbox.ok(&["sign", "--batch-size", "5", "--anchor", ANCHOR])
+}
+
+/// Keeps the database as it is now.
+fn keep(sandbox: &Sandbox, name: &str) {
+    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path(name).display()));
+}
+
+fn put_back(sandbox: &Sandbox, name: &str) {
+    fs::copy(sandbox.path(name), sandbox.path("signwave.db")).unwrap();
+}
+
+fn verify(sandbox: &Sandbox) -> (Option<i32>, String) {
+    let output = sandbox.run(&["verify", "--anchor", ANCHOR]);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_database_as_it_was_shown_is_anchored_up_to_what_was_signed_with_the_anchor() {
+    let sandbox = anchored();
+    let (code, text) = verify(&sandbox);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("anchored    4 of 4 entries of the ledger\nproblems    none\n"), "{text}");
+    sandbox.ok(&["seed", "--records", "15"]);
+    sandbox.ok(&["sign"]);
+    let (code, text) = verify(&sandbox);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("anchored    4 of 5 entries of the ledger\n"), "{text}");
+    assert!(sign(&sandbox).starts_with("signed 0 records"));
+    assert!(verify(&sandbox).1.contains("anchored    5 of 5 entries"));
+}
+
+#[test]
+fn an_older_database_signs_nothing_until_the_newer_one_is_back() {
+    let sandbox = anchored();
+    keep(&sandbox, "old.db");
+    sandbox.ok(&["seed", "--records", "20"]);
+    sign(&sandbox);
+    keep(&sandbox, "new.db");
+    put_back(&sandbox, "old.db");
+    sandbox.ok(&["seed", "--records", "12"]);
+    let (code, text) = verify(&sandbox);
+    assert_eq!(code, Some(1));
+    let older =
+        format!("  ledger: it has 4 entries, but the anchor '{ANCHOR}' knows of 6: the database is older\n");
+    assert!(text.contains(&older) && text.contains("anchored    4 of 4 entries"), "{text}");
+
+    let error = sandbox.fails(3, &["sign", "--anchor", ANCHOR]);
+    assert!(error.contains("the database is older than its anchor: it has 4 entries"), "{error}");
+    // Now the database says so itself, to every process.
+    assert_eq!(sandbox.fails(3, &["sign"]), error);
+    assert_eq!(sandbox.fails(3, &["import", "-", "--format", "lines"]), error);
+    let refused = "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, node_id = 1, scheme = 'PS256', \
+                   leased_at = '2027-01-01T00:00:00.000Z'";
+    assert_eq!(sandbox.number("SELECT count(*) FROM signature"), 10, "{refused}");
+    assert!(sandbox.ok(&["status"]).contains("halted"));
+
+    put_back(&sandbox, "new.db");
+    assert!(sign(&sandbox).starts_with("signed 0 records"));
+    assert_eq!(verify(&sandbox).0, Some(0));
+}
+
+#[test]
+fn a_database_that_went_another_way_signs_nothing() {
+    let sandbox = anchored();
+    keep(&sandbox, "old.db");
+    sandbox.ok(&["seed", "--records", "20"]);
+    sign(&sandbox);
+    put_back(&sandbox, "old.db");
+    sandbox.ok(&["seed", "--records", "30"]);
+    sandbox.ok(&["sign", "--batch-size", "5"]);
+    sandbox.ok(&["verify"]);
+    let (code, text) = verify(&sandbox);
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains(&format!("  ledger: up to entry 5, it is not what the anchor '{ANCHOR}' says\n")),
+        "{text}"
+    );
+    let error = sandbox.fails(3, &["sign", "--anchor", ANCHOR]);
+    assert!(error.contains("they differ at entry 6 of the ledger"), "{error}");
+}
+
+#[test]
+fn another_database_and_a_missing_one_are_no_match_for_an_anchor() {
+    let sandbox = anchored();
+    fs::remove_file(sandbox.path("signwave.db")).unwrap();
+    let error = sandbox.fails(1, &["sign", "--anchor", ANCHOR]);
+    assert!(error.contains("there is no database"), "{error}");
+    fs::remove_file(sandbox.path("signwave.db.master")).unwrap();
+    sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
+    let error = sandbox.fails(3, &["sign", "--anchor", ANCHOR]);
+    assert!(error.contains("belongs to the ledger signwave/"), "{error}");
+    let (code, text) = verify(&sandbox);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("belongs to the ledger signwave/"), "{text}");
+    sandbox.write("damaged", "signwave/anchor/v2\n");
+    let error = sandbox.fails(1, &["sign", "--anchor", "damaged"]);
+    assert!(error.contains("'damaged' is not an anchor of Sign Wave"), "{error}");
+}
