@@ -124,9 +124,12 @@ fn a_bundle_is_refused_when_what_is_pinned_is_another() {
     assert!(verdicts(&bundles, &pins)[0].is_ok());
 }
 
+const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
+const PSS: &str = "-algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048";
+
 /// Signs one record with openssl, with a new key of this kind.
 fn signed_by_openssl(folder: &Path, kind: &str, scheme: Scheme, record: i64) -> Batch {
-    openssl(folder, &format!("genpkey {kind} -pkeyopt rsa_keygen_bits:2048 -out key"));
+    openssl(folder, &format!("genpkey {kind} -out key"));
     openssl(folder, "pkey -in key -pubout -outform DER -out spki");
     let payload = b"signed by openssl".to_vec();
     let hash = format!("sha{}", &scheme.name()[2..]);
@@ -144,16 +147,27 @@ fn signed_by_openssl(folder: &Path, kind: &str, scheme: Scheme, record: i64) -> 
 }
 
 #[test]
+fn a_key_that_sign_wave_would_not_take_is_refused_whoever_pins_it() {
+    let sandbox = Sandbox::new();
+    let bits = |bits: u32| format!("-algorithm RSA -pkeyopt rsa_keygen_bits:{bits}");
+    let kinds = [bits(1024), bits(2040), bits(2048) + " -pkeyopt rsa_keygen_pubexp:3"];
+    let batches = kinds.iter().map(|kind| signed_by_openssl(&sandbox.path(""), kind, Scheme::Ps256, 1));
+    let ledger = Ledger::of(batches.collect::<Vec<_>>());
+    let refused = verdicts(&text(&ledger.bundles), &["--ledger", &ledger.vkey().to_string()]);
+    assert_eq!(refused, [(); 3].map(|()| Err("key".to_owned())));
+}
+
+#[test]
 fn what_openssl_has_signed_is_verified_also_with_restricted_keys() {
     let sandbox = Sandbox::new();
     let restricted = |hash: u32, salt: u32| {
-        let pss = format!("-algorithm RSA-PSS -pkeyopt rsa_pss_keygen_md:sha{hash}");
+        let pss = format!("{PSS} -pkeyopt rsa_pss_keygen_md:sha{hash}");
         format!("{pss} -pkeyopt rsa_pss_keygen_mgf1_md:sha{hash} -pkeyopt rsa_pss_keygen_saltlen:{salt}")
     };
     let kinds = [
-        ("-algorithm RSA", Scheme::Ps256),
-        ("-algorithm RSA", Scheme::Rs512),
-        ("-algorithm RSA-PSS", Scheme::Ps384),
+        (RSA, Scheme::Ps256),
+        (RSA, Scheme::Rs512),
+        (PSS, Scheme::Ps384),
         (&restricted(256, 32), Scheme::Ps256),
         (&restricted(512, 0), Scheme::Ps512),
         (&restricted(384, 20), Scheme::Ps384), // the default of a salt's length is not written

@@ -4,13 +4,13 @@ pub mod mutants;
 
 use signwave::{
     domain::{
-        BatchId, Epoch, RecordId, Runs, Scheme, SignatureBuf, Time,
+        BatchId, DigestAlgorithm, Epoch, Fingerprint, RecordId, Runs, Scheme, SignatureBuf, Time,
         ledger::{
             BatchSigned, Bundle, Checkpoint, Entry, Hash, Inclusion, KeyChange, KeyChanged, Levels, Note,
             Origin, VerifierKey, name_hash, paths, record_leaf,
         },
     },
-    signer::{Engine, LedgerKey, PrivateKey, PublicKey, digest, import},
+    signer::{Engine, LedgerKey, PrivateKey, digest, import},
 };
 
 use crate::root;
@@ -109,22 +109,23 @@ impl Batch {
     /// A bundle of each record. Those with an even id have their payloads inside, and each third has a name.
     fn bundles(self, batch: BatchId, checkpoint: &Note) -> Vec<Bundle> {
         let Self { spki, scheme, signed } = self;
-        let digest = |payload: &[u8]| digest(scheme.digest(), payload);
+        let of = |payload: &[u8]| digest(scheme.digest(), payload);
         let name = |record: RecordId| {
             (record.0 % 3 == 0)
                 .then(|| format!("nämë \"{record}\" \\\t\u{7f}\u{2028}𝄞\u{202e}<img src=x onerror=alert(1)>"))
         };
         let leaf = |(record, payload, signature): &(RecordId, Vec<u8>, Vec<u8>)| {
-            record_leaf(*record, &digest(payload), name(*record).as_deref().map(name_hash), signature)
+            record_leaf(*record, &of(payload), name(*record).as_deref().map(name_hash), signature)
         };
         let leaves: Vec<_> = signed.iter().map(leaf).collect();
         let levels = Levels::new(leaves.clone());
+        let sha256 = digest(DigestAlgorithm::Sha256, &spki);
         let entry = BatchSigned {
             batch,
             records: signed.iter().map(|(record, ..)| *record).collect(),
             epoch: Epoch(1),
             scheme,
-            fingerprint: PublicKey::from_spki(&spki).unwrap().fingerprint(),
+            fingerprint: Fingerprint(sha256.as_bytes().try_into().unwrap()),
             signed_at: Time::from_millis(1_764_000_000_123),
             root: paths::root(leaves),
         };
@@ -132,7 +133,7 @@ impl Batch {
         let bundle = |(index, (record, payload, signature)): (usize, (RecordId, Vec<u8>, Vec<u8>))| Bundle {
             record,
             external_id: name(record),
-            digest: digest(&payload),
+            digest: of(&payload),
             payload: (record.0 % 2 == 0).then_some(payload),
             scheme,
             signature,

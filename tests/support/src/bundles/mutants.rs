@@ -51,7 +51,7 @@ fn of_length(length: usize, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Sets the sign of the modulus, if it has a byte for it. No other number of a key is that long.
-fn negate_modulus(spki: &mut Vec<u8>) {
+fn negate_modulus(spki: &mut [u8]) {
     let at = spki.windows(5).position(|bytes| bytes[0] == 2 && bytes[1] == 0x82 && bytes[4] == 0);
     if let Some(at) = at {
         spki[at + 4] = 0x80;
