@@ -131,6 +131,7 @@ impl Scenario {
             lease_ttl: ttl,
             lease_grace: grace,
             stop_grace: fate.millis(0, 2000),
+            anchor: Vec::new(),
             node_name: "simulated".to_owned(),
         };
         let mut settings: Vec<_> = (0..fate.between(1, 3)).map(|_| (settings(), Roles::Both)).collect();

@@ -131,14 +131,16 @@ impl fmt::Display for Note {
 impl FromStr for Note {
     type Err = BadNote;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_fit = text.len() <= Self::MAX_LENGTH && !text.contains(|c: char| c < ' ' && c != '\n');
-        let parts = text.strip_suffix('\n').filter(|_| is_fit).and_then(|text| text.rsplit_once("\n\n"));
+    fn from_str(whole: &str) -> Result<Self, Self::Err> {
+        let is_fit = whole.len() <= Self::MAX_LENGTH && !whole.contains(|c: char| c < ' ' && c != '\n');
+        let parts = whole.strip_suffix('\n').filter(|_| is_fit).and_then(|text| text.rsplit_once("\n\n"));
         let (text, lines) = parts.ok_or(BadNote)?;
         let signatures: Option<Vec<_>> =
             lines.split('\n').take(Self::MAX_SIGNATURES + 1).map(NoteSignature::read).collect();
         let signatures = signatures.filter(|all| all.len() <= Self::MAX_SIGNATURES).ok_or(BadNote)?;
-        Ok(Self { text: format!("{text}\n"), signatures })
+        let note = Self { text: format!("{text}\n"), signatures };
+        // Base64 of several parts is read, too, and is not what was written.
+        if note.to_string() == whole { Ok(note) } else { Err(BadNote) }
     }
 }
 
