@@ -55,8 +55,9 @@ pub fn numbering(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figu
     Ok(figures)
 }
 
-/// How long three nodes take to sign all records of a copy of `template`, in seconds.
-fn three_nodes(lab: &Lab, template: &Template, settings: &Settings, role: Option<&str>) -> Result<f64> {
+/// How long three nodes take to sign all records of a copy of `template`, in seconds. Each has anchors beside those that are
+/// named.
+pub fn three_nodes(lab: &Lab, template: &Template, settings: &Settings, role: Option<&str>) -> Result<f64> {
     let name = lab.copy(template)?;
     let DatabaseUrl::Postgres(mut url) = lab.scratch.url(&name)? else {
         bail!("positions are measured on a server")
@@ -73,9 +74,12 @@ fn three_nodes(lab: &Lab, template: &Template, settings: &Settings, role: Option
     let (url, begun) = (DatabaseUrl::Postgres(url), Instant::now());
     thread::scope(|scope| {
         let sign = |node: usize| {
-            let settings = Settings { node_name: format!("bench-{node}"), ..settings.clone() };
+            let anchor: Vec<_> =
+                settings.anchor.iter().map(|path| path.with_extension(node.to_string())).collect();
+            let settings =
+                Settings { node_name: format!("bench-{node}"), anchor: anchor.clone(), ..settings.clone() };
             let parts = Parts::new(settings, template.opener(Signers::Real), Mode::Drain);
-            drain(parts, &store::open(&url)?)
+            drain(parts, &store::open_with(&url, store::CONNECTIONS, &anchor)?)
         };
         let nodes: Vec<_> = (0..NODES).map(|node| scope.spawn(move || sign(node))).collect();
         nodes.into_iter().try_for_each(|node| node.join().map_err(|_| anyhow!("a node panicked"))?)

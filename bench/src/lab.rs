@@ -138,7 +138,8 @@ impl Lab {
         records: u64,
         settings: &Settings,
     ) -> Result<Measured> {
-        let store = self.open(name)?;
+        let url = self.scratch.url(name)?;
+        let store = store::open_with(&url, store::CONNECTIONS, &settings.anchor)?;
         let parts = Parts::new(settings.clone(), opener, Mode::Drain);
         let (counters, watched) = (Arc::clone(&parts.counters), Arc::clone(&parts.counters));
         let watch = thread::spawn(move || watch(&watched, records));

@@ -5,6 +5,7 @@ mod figure;
 mod http;
 mod lab;
 mod lanes;
+mod ledger;
 mod memory;
 mod noop;
 mod queue;
@@ -49,7 +50,7 @@ Examples:
   scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
-    /// What to measure [default: everything but http, beside, tokens, feed, queue, dashboard and large]
+    /// What to measure [default: everything but http, beside, tokens, feed, ledger, queue, dashboard and large]
     #[arg(value_enum, value_name = "SUITE")]
     suites: Vec<Suite>,
     /// Records to sign in each measurement
@@ -117,6 +118,9 @@ enum Suite {
     /// The feed: its positions ÷ none (PostgreSQL only), the time from a commit to a client, `export --after` and the API ÷ a
     /// SELECT; runs only if it is named
     Feed,
+    /// The ledger: signing with an anchor ÷ without (on PostgreSQL by three nodes), and the time for the receipt of a record;
+    /// runs only if it is named
+    Ledger,
     /// RabbitMQ: messages of a quorum queue into records ÷ inserts, and until they are signed and published ÷ raw; runs only
     /// if it is named, and needs the server that scripts/install-tools brings
     Queue,
@@ -141,6 +145,7 @@ impl Suite {
                 | Self::Beside
                 | Self::Tokens
                 | Self::Feed
+                | Self::Ledger
                 | Self::Queue
                 | Self::Dashboard
                 | Self::Large
@@ -238,6 +243,11 @@ impl Bench {
                     if lab.scratch.is_server() {
                         figures.extend(feed::numbering(lab, &template, repeat)?);
                     }
+                    figures
+                }
+                Suite::Ledger => {
+                    let mut figures = ledger::receipts(repeat)?;
+                    figures.extend(ledger::anchored(lab, &template, &self.folder, repeat)?);
                     figures
                 }
                 Suite::Queue => queue::figures(lab, &template, repeat)?,

@@ -28,9 +28,10 @@ fn the_commands_of_the_readme_work_in_an_empty_folder() {
         assert!(output.status.success(), "{block}\n{said}\n{}", String::from_utf8_lossy(&output.stderr));
         said
     };
-    let blocks =
-        blocks().try_into().expect("your own records, the feed, over HTTP, keys in files, and openssl");
-    let [own_records, feed, http, files, openssl] = blocks;
+    let blocks = blocks()
+        .try_into()
+        .expect("your own records, the feed, over HTTP, keys in files, bundles, and openssl");
+    let [own_records, feed, http, files, bundles, openssl] = blocks;
     let said = run(&own_records);
     assert!(said.contains("problems    none"), "{said}");
     let exported = fs::read_to_string(folder.path().join("signatures.csv")).unwrap();
@@ -50,6 +51,9 @@ fn the_commands_of_the_readme_work_in_an_empty_folder() {
     let said = run(&files);
     assert!(said.contains("signer.pem: not in the database") && said.ends_with("\n"), "{said}");
     assert_eq!(said.lines().last().unwrap().len(), 64, "the fingerprint of the new key");
+
+    let said = run(&bundles);
+    assert!(said.ends_with(" verified, 0 refused\n"), "{said}");
 
     // Names that look like something else to those who split lines at commas or quotes.
     let names =

@@ -86,9 +86,9 @@ fn a_half_rotated_database_is_finished_and_works_in_the_meantime() {
         3,
         "no batch failed"
     );
-    // What is added while there is a next master key is sealed under it.
+    // What is added while there is a next master key is sealed under it, such as the key of the ledger.
     sandbox.ok(&["keys", "generate"]);
-    assert_eq!(rotate(&sandbox, &[]), (2, 3, id.clone()));
+    assert_eq!(rotate(&sandbox, &[]), (2, 4, id.clone()));
     assert_eq!(under(&sandbox), [&*id; 5]);
 }
 
@@ -106,7 +106,7 @@ fn an_existing_next_master_key_is_used_and_any_place_can_be_named() {
         "{error}"
     );
     sandbox.ok(&["sign", "--next-master-key-file", "new"]);
-    assert_eq!(rotate(&sandbox, &["--next-master-key-command", "cat new"]), (0, 4, id));
+    assert_eq!(rotate(&sandbox, &["--next-master-key-command", "cat new"]), (0, 5, id));
     // The current master key is in the environment, and the next one is made where it should be.
     let mut command = sandbox.command(&[&ROTATE, &["--next-master-key-file", "third"][..]].concat());
     let output = command.env("SIGNWAVE_MASTER_KEY", new.trim()).output().unwrap();
