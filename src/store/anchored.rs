@@ -1,10 +1,22 @@
 //! How a store uses its anchors: no commit adds to the ledger of a database that is older than what was shown of it.
 
+use std::path::PathBuf;
+
 use super::{StoreError, sql::Growing};
 use crate::{
-    anchors::{AnchorError, Expected, Pending, Permit, Standing},
+    anchors::{AnchorError, Anchors, Expected, Missing, Pending, Permit, Standing},
     domain::ledger::{Hash, Head},
 };
+
+/// Opens the anchors of a database, which are made if they are missing.
+pub(super) fn open(paths: &[PathBuf], ledger: &Growing) -> Result<Anchors, StoreError> {
+    let anchors = Anchors::open(paths, ledger.origin(), Missing::Create)?;
+    if let Some(path) = paths.first().filter(|_| anchors.known().is_empty()) {
+        let (path, size) = (path.display(), ledger.head().size);
+        log::info!("the anchor '{path}' is new: it knows nothing of the first {size} entries of the ledger");
+    }
+    Ok(anchors)
+}
 
 /// Compares the ledger, as a transaction found it, with what is anchored. `at` reads the root at a smaller size.
 pub(super) fn permit<'a, E: From<StoreError>>(

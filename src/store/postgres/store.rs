@@ -14,11 +14,11 @@ use super::{
     transaction::{READ_COMMITTED, SNAPSHOT, Turn, again_if_stale, in_turn, once, run},
 };
 use crate::{
-    anchors::{Anchors, Missing, Pending},
+    anchors::{Anchors, Pending},
     domain::ledger::Entry,
     store::{
         StoreError,
-        anchored::{permit, settle},
+        anchored::{self, permit, settle},
     },
 };
 
@@ -65,8 +65,7 @@ impl PostgresStore {
         let anchors = match purpose {
             Purpose::Read => None,
             Purpose::Write => {
-                let origin = ledger::read(&mut connection)?.origin();
-                let anchors = Arc::new(Anchors::open(anchors, origin, Missing::Create)?);
+                let anchors = Arc::new(anchored::open(anchors, &ledger::read(&mut connection)?)?);
                 ledger::compare(&mut connection, &anchors)?;
                 Some(anchors)
             }

@@ -16,10 +16,7 @@ use super::{
     nodes::delete_none,
     transaction::{checkout, with_path, write_on},
 };
-use crate::{
-    anchors::{Anchors, Missing},
-    store::StoreError,
-};
+use crate::store::{StoreError, anchored};
 
 /// Threads of this process that read at the same time.
 const READERS: u32 = 4;
@@ -38,8 +35,8 @@ impl SqliteStore {
         let (writers, readers) =
             (writer_pool(&files.path)?, reader_pool(&files.path, READERS, Access::Write)?);
         files.attach()?;
-        let origin = ledger::read(&mut *checkout(&readers)?).map_err(|failure| failure.0)?.origin();
-        let anchors = Anchors::open(anchors, origin, Missing::Create)?;
+        let ledger = ledger::read(&mut *checkout(&readers)?).map_err(|failure| failure.0)?;
+        let anchors = anchored::open(anchors, &ledger)?;
         let mut store = Self::over(files, Some(writers), readers);
         store.anchors = Some(anchors);
         store.compare()?;
