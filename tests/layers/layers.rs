@@ -69,7 +69,7 @@ const BELONGS_TO: [(&str, &[&str]); 16] = [
     ("sha2", &["domain", "signer"]),
     ("signwave_lanes", &["signer"]),
     ("cryptoki", &["token_host"]),
-    ("actix", &["actors", "http", "intake", "publishing", "webhooks"]),
+    ("actix", &["actors", "heads", "http", "intake", "publishing", "webhooks"]),
     ("lapin", &["brokers", "intake", "publishing"]),
     ("actix_web", &["http"]),
     ("rustls", &["http", "webhooks"]),

@@ -20,6 +20,7 @@ mod feed;
 mod history;
 mod ledger;
 mod moment;
+mod promise;
 mod records;
 mod sums;
 #[cfg(test)]
