@@ -141,7 +141,7 @@ impl PostgresStore {
     /// Compares the database with its anchors.
     pub(super) fn compare(&self) -> Result<(), StoreError> {
         let Some(anchors) = &self.anchors else { return Ok(()) };
-        self.query_once(|connection| Ok(ledger::compare(connection, anchors)?))
+        self.query(|connection| Ok(ledger::compare(connection, anchors)?))
     }
 
     /// Runs `body` on one snapshot of the database.
