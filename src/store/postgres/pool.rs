@@ -18,6 +18,9 @@ use crate::{anchors::Anchors, store::StoreError};
 /// How long a thread waits for one of this process' connections, a new one included.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a thread that waits looks why.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Connections of one kind.
 pub(super) struct PgPool {
     /// What they are for.
@@ -26,7 +29,7 @@ pub(super) struct PgPool {
     last_error: LastError,
 }
 
-/// Why the last attempt to connect failed, for the threads that wait.
+/// Why the last attempt to connect failed, for the threads that wait; `None` if it succeeded.
 type LastError = Arc<Mutex<Option<StoreError>>>;
 
 /// Opens connections for a pool.
@@ -70,18 +73,27 @@ impl PgPool {
 
     /// One of them, when one is free.
     pub(super) fn checkout(&self) -> Result<PooledConnection<Manager>, StoreError> {
-        self.pool.get().map_err(|_| {
-            let last = self.last_error.lock().ok().and_then(|mut last| last.take());
-            StoreError::Unavailable(match last {
-                Some(error @ StoreError::Behind(_)) => return error,
-                Some(StoreError::Unavailable(text) | StoreError::Denied(text)) => text,
-                Some(error) => error.to_string(),
-                None => format!(
-                    "no connection within {} s: the server, or a pooler in front of it, has none free",
-                    CHECKOUT_TIMEOUT.as_secs()
-                ),
-            })
-        })
+        for _ in 0..CHECKOUT_TIMEOUT.as_millis() / LOOK.as_millis() {
+            if let Ok(connection) = self.pool.get_timeout(LOOK) {
+                return Ok(connection);
+            }
+            // The server answers, so waiting longer does not help.
+            if let Some(error @ StoreError::Behind(_)) = self.last_error() {
+                return Err(error);
+            }
+        }
+        Err(StoreError::Unavailable(match self.last_error() {
+            Some(StoreError::Unavailable(text) | StoreError::Denied(text)) => text,
+            Some(error) => error.to_string(),
+            None => format!(
+                "no connection within {} s: the server, or a pooler in front of it, has none free",
+                CHECKOUT_TIMEOUT.as_secs()
+            ),
+        }))
+    }
+
+    fn last_error(&self) -> Option<StoreError> {
+        self.last_error.lock().ok().and_then(|last| last.clone())
     }
 }
 

@@ -68,6 +68,11 @@ impl<'a> Place<'a> {
         Self { server, ..self }
     }
 
+    /// The name of the database on its server.
+    pub fn database(&self) -> &str {
+        self.server.as_ref().map_or("", |(_, address)| database_of(address))
+    }
+
     /// The binary, about to run on this database.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.sandbox.command(arguments);

@@ -44,12 +44,12 @@ pub enum Loss {
 }
 
 struct Shared {
-    upstream: u16,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
+    upstream: u16,
     mode: Mode,
     loss: Option<Plan>,
     /// How often a COMMIT was lost that the server did not see, and one that it confirmed.
@@ -71,6 +71,7 @@ impl Proxy {
     pub fn to(upstream: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let state = State {
+            upstream,
             mode: Mode::Forward,
             loss: None,
             lost_requests: 0,
@@ -79,7 +80,7 @@ impl Proxy {
             accepted: 0,
             ended: false,
         };
-        let shared = Arc::new(Shared { upstream, state: Mutex::new(state), changed: Condvar::new() });
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let proxy = Self { port: listener.local_addr().unwrap().port(), shared: Arc::clone(&shared) };
         thread::spawn(move || accept(&listener, &shared));
         proxy
@@ -94,6 +95,11 @@ impl Proxy {
     pub fn set(&self, mode: Mode) {
         self.shared.lock().mode = mode;
         self.shared.changed.notify_all();
+    }
+
+    /// From now on new connections lead to that port of 127.0.0.1, as when another server takes over.
+    pub fn lead_to(&self, upstream: u16) {
+        self.shared.lock().upstream = upstream;
     }
 
     /// Ends all connections as they are; returns how many. What they held back is lost.
@@ -148,7 +154,8 @@ impl Shared {
 
     fn connect(self: Arc<Self>, client: TcpStream) {
         self.pass();
-        let Ok(server) = TcpStream::connect(("127.0.0.1", self.upstream)) else { return };
+        let upstream = self.lock().upstream;
+        let Ok(server) = TcpStream::connect(("127.0.0.1", upstream)) else { return };
         for stream in [&client, &server] {
             stream.set_nodelay(true).unwrap();
         }

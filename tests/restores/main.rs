@@ -1,0 +1,11 @@
+//! Databases that go back in time beside their anchors: copies that are put back, standbys that lag and take over, processes
+//! that are killed, disks that are full.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod copies;
+mod failover;
+mod full;
+mod history;
+mod kills;
+mod servers;
+mod under_running;
