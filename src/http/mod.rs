@@ -28,6 +28,7 @@ mod history;
 pub mod idempotency_key;
 mod json;
 mod keys;
+mod ledger;
 mod limits;
 mod listener;
 mod media_type;

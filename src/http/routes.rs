@@ -18,7 +18,7 @@ use super::{
     edge::{Outside, edge},
     events, feed,
     gate::gate,
-    health, history, keys, metrics,
+    health, history, keys, ledger, metrics,
     problem::{Kind, Problem},
     problems, reading,
     route::{
@@ -56,6 +56,8 @@ pub const ROUTES: &[Entry] = &[
     }),
     get("/v1/keys/{fingerprint}.jwk", Needs::Nothing, Api, |route| route.to(keys::public::jwk)),
     get("/v1/keys/{fingerprint}.pem", Needs::Nothing, Api, |route| route.to(keys::public::pem)),
+    get("/v1/ledger", Needs::Scope(Scope::Read), Api, |route| route.to(ledger::ledger)),
+    get("/v1/ledger/checkpoint", Needs::Nothing, Api, |route| route.to(ledger::checkpoint)),
     get("/v1/nodes", Needs::Scope(Scope::Read), Api, |route| route.to(reading::nodes::list)),
     get("/v1/records", Needs::Scope(Scope::Read), Api, |route| route.to(reading::records::by_name)),
     post("/v1/records", Needs::Scope(Scope::Submit), Api, |route| route.to(submit::submit)),

@@ -13,6 +13,7 @@ mod feed;
 mod history;
 mod keys;
 mod kill;
+mod ledger;
 mod listening;
 mod mtls;
 mod place;

@@ -12,7 +12,7 @@ use utoipa::{
 };
 
 use super::{
-    admin, bulk, events, feed, health, history, keys, metrics, problems, reading, route::Needs,
+    admin, bulk, events, feed, health, history, keys, ledger, metrics, problems, reading, route::Needs,
     routes::ROUTES, session, status, submit, webhooks,
 };
 
@@ -53,6 +53,8 @@ use super::{
         keys::public::jwk,
         keys::public::jwks,
         keys::public::well_known,
+        ledger::ledger,
+        ledger::checkpoint,
         events::stream::events,
         admin::tokens::list,
         admin::tokens::one,
