@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use support::{
     amqp::numbered,
-    jetstream::{make_consumer, make_stream, publish},
+    jetstream::{counts, make_consumer, make_stream, publish},
     nats::{PASSWORD, Server},
     postgres::free_port,
     process::Running,
@@ -67,12 +67,26 @@ fn a_token_lets_in_and_a_permission_that_is_missing_is_named() {
     let address = format!("{}?stream=orders&consumer=intake", url.replace("a/t", "a%2Ft"));
     let _intake = place.take_in(&address);
     place.until_records(10);
-    let narrow = "permissions: { publish: \"nothing\", subscribe: \">\" }";
-    let server =
-        Server::with(&format!("authorization {{ users: [{{ user: u, password: p, {narrow} }}] }}\n"));
-    let narrow =
-        place.take_in(&format!("nats://u:p@127.0.0.1:{}?stream=orders&consumer=intake", server.port()));
-    refused(&narrow, "Permissions Violation for Publish to \"$JS.API.STREAM.INFO.orders\"");
+    let (inbox, info) = ("subscribe: \"_INBOX.>\"", "$JS.API.STREAM.INFO.orders");
+    let all = "$JS.API.CONSUMER.INFO.orders.intake\", \"$JS.API.CONSUMER.MSG.NEXT.orders.intake\", \"$JS.ACK.orders.intake.>";
+    let user = |name: &str, publish: &str| {
+        format!("{{ user: {name}, password: p, permissions: {{ publish: [\"{publish}\"], {inbox} }} }}")
+    };
+    let users = [
+        "{ user: admin, password: p }".to_owned(),
+        user("blind", "nothing"),
+        user("narrow", &format!("{info}\", \"{all}")),
+    ];
+    let server = Server::with(&format!("authorization {{ users: [{}] }}\n", users.join(", ")));
+    let url = |user: &str| format!("nats://{user}:p@127.0.0.1:{}", server.port());
+    make_stream(&url("admin"), "orders");
+    make_consumer(&url("admin"), "orders", LATER);
+    publish(&url("admin"), "orders", &numbered("narrow", 10));
+    let blind = place.take_in(&format!("{}?stream=orders&consumer=intake", url("blind")));
+    refused(&blind, "Permissions Violation for Publish to \"$JS.API.STREAM.INFO.orders\"");
+    let _narrow = place.take_in(&format!("{}?stream=orders&consumer=intake", url("narrow")));
+    place.until_records(20);
+    until("all are acknowledged", SOON, || counts(&url("admin"), "orders") == (0, 0));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use support::{
+    jetstream::make_stream,
     nats::{PASSWORD, Server},
     process::Running,
     sandbox::failed,
@@ -11,7 +12,7 @@ use support::{
 };
 
 use super::{each_once, out, reader, server};
-use crate::{SOON, place::Place};
+use crate::{SOON, consumer::Consumer, place::Place};
 
 #[test]
 fn a_server_that_goes_away_or_stands_still_and_comes_back_gets_the_rest_once() {
@@ -79,4 +80,31 @@ fn with_tls_nats_is_published_to_if_its_certificate_is_trusted_and_no_password_i
         let error = failed(2, &place.command(&["serve", "--publish", wrong]).output().unwrap());
         assert!(error.contains("the address of a publisher") && !error.contains("secret"), "{error}");
     }
+}
+
+#[test]
+fn a_user_needs_few_rights_to_publish_and_a_missing_one_is_named() {
+    let inbox = "subscribe: \"_INBOX.>\"";
+    let user = |name: &str, publish: &str| {
+        format!("{{ user: {name}, password: p, permissions: {{ publish: [{publish}], {inbox} }} }}")
+    };
+    let info = "\"$JS.API.STREAM.INFO.feed\", \"$JS.API.STREAM.MSG.GET.feed\"";
+    let users = [
+        "{ user: admin, password: p }".to_owned(),
+        user("blind", info),
+        user("narrow", &format!("{info}, \"feed.out\"")),
+    ];
+    let server = Server::with(&format!("authorization {{ users: [{}] }}\n", users.join(", ")));
+    let place = Place::sqlite();
+    let url = |user: &str| format!("nats://{user}:p@127.0.0.1:{}", server.port());
+    make_stream(&url("admin"), "feed");
+    place.seed(100);
+    let to = |user: &str| format!("{}?stream=feed&subject=feed.out", url(user));
+    let blind = place.publish(&to("blind"));
+    until("it is named", SOON, || blind.log().contains("Permissions Violation for Publish to \"feed.out\""));
+    drop(blind);
+    let _narrow = place.publish(&to("narrow"));
+    let consumer = Consumer::of_stream(&url("admin"), "feed");
+    place.until_published(&consumer, 100);
+    each_once(&consumer);
 }
