@@ -1,19 +1,19 @@
-//! The address of a broker: what is behind its `?`, and what is wrong with it.
+//! The address of a broker: its parts, and what is wrong with it.
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// An address that cannot be used. The text goes on behind `the address of ..`, and repeats nothing of the address, which
 /// may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
     /// The scheme is that of no broker.
-    #[error("names no known broker: use amqp:// or amqps://")]
+    #[error("names no known broker: use amqp://, amqps://, nats:// or tls://")]
     UnknownBroker,
     /// The part before the `?` is not right.
     #[error(
-        "cannot be read: use amqp://USER:PASSWORD@HOST:PORT/VHOST?queue=NAME, with %XX for special characters"
+        "cannot be read: it begins with SCHEME://USER:PASSWORD@HOST:PORT, and has %XX for special characters"
     )]
     Unreadable,
     /// It does not say what is meant at the broker.
@@ -70,4 +70,39 @@ impl Query {
 pub fn decoded(text: &str) -> Result<String, BadAddress> {
     let decoded = percent_decode_str(text).decode_utf8().map_err(|_| BadAddress::Unreadable)?;
     if decoded.contains('\0') { Err(BadAddress::Unreadable) } else { Ok(decoded.into_owned()) }
+}
+
+/// Reads `HOST:PORT`: the host, without the brackets of an IPv6 address, and the port if there is one.
+///
+/// # Errors
+/// [`BadAddress::Unreadable`] when there is no host, or the port is no number.
+pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), BadAddress> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or(BadAddress::Unreadable)?,
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    if host.is_empty() || !host.chars().all(is_host) {
+        return Err(BadAddress::Unreadable);
+    }
+    let port = match port.strip_prefix(':') {
+        Some(port) => Some(port.parse().map_err(|_| BadAddress::Unreadable)?),
+        None if port.is_empty() => None,
+        None => return Err(BadAddress::Unreadable),
+    };
+    Ok((host.to_owned(), port))
+}
+
+/// `HOST:PORT` as [`host_and_port`] reads it, the same for each way to write the host.
+pub fn written(host: &str, port: u16) -> String {
+    let host = host.to_ascii_lowercase();
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// What a URI has unescaped.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Encodes as `%XX` whatever has a meaning in an address.
+pub fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
 }

@@ -2,7 +2,8 @@
 
 mod address;
 mod error;
+pub mod nats;
 pub mod rabbitmq;
 
-pub use address::{BadAddress, Query, decoded};
+pub use address::{BadAddress, Query, decoded, escaped, host_and_port, written};
 pub use error::BrokerError;

@@ -19,7 +19,9 @@ pub fn init(format: LogFormat, verbose: u8, bars: &MultiProgress) {
     let mut builder = Builder::new();
     builder.filter_level(level);
     // These libraries trace what they send, such as a password. What fails in them is logged by the intake.
-    for library in ["lapin", "amq_protocol", "tcp_stream", "async_rs", "rustls_connector", "tracing"] {
+    for library in
+        ["lapin", "amq_protocol", "tcp_stream", "async_rs", "rustls_connector", "async_nats", "tracing"]
+    {
         builder.filter_module(library, LevelFilter::Off);
     }
     builder.target(Target::Pipe(Box::new(Beside(bars.clone()))));

@@ -12,6 +12,7 @@ mod checking;
 mod chunk;
 mod counters;
 mod links;
+mod nats;
 mod options;
 mod rabbitmq;
 mod service;
@@ -28,6 +29,7 @@ pub use service::Service;
 pub use taking::Taking;
 
 use crate::brokers::BadAddress;
+use nats::Nats;
 use rabbitmq::RabbitMq;
 
 /// Where messages come from. `Debug` and `Display` do not show the password.
@@ -35,6 +37,8 @@ use rabbitmq::RabbitMq;
 pub enum Address {
     /// A queue of RabbitMQ: `amqp://USER:PASSWORD@HOST:PORT/VHOST?queue=NAME`, or `amqps://` with TLS.
     RabbitMq(Box<RabbitMq>, Options),
+    /// A consumer of NATS: `nats://USER:PASSWORD@HOST:PORT?stream=NAME&consumer=NAME`, or `tls://` with TLS.
+    Nats(Box<Nats>, Options),
 }
 
 impl Address {
@@ -42,6 +46,7 @@ impl Address {
     pub async fn take_in(self, links: Links) {
         match self {
             Self::RabbitMq(broker, options) => Service::new(*broker, options, links).run().await,
+            Self::Nats(broker, options) => Service::new(*broker, options, links).run().await,
         }
     }
 }
@@ -55,6 +60,10 @@ impl FromStr for Address {
                 let (broker, options) = RabbitMq::parse(scheme == "amqps", rest)?;
                 Ok(Self::RabbitMq(Box::new(broker), options))
             }
+            Some((scheme @ ("nats" | "tls"), rest)) => {
+                let (broker, options) = Nats::parse(scheme == "tls", rest)?;
+                Ok(Self::Nats(Box::new(broker), options))
+            }
             _ => Err(BadAddress::UnknownBroker),
         }
     }
@@ -64,6 +73,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RabbitMq(broker, _) => f.write_str(broker.source()),
+            Self::Nats(broker, _) => f.write_str(broker.source()),
         }
     }
 }

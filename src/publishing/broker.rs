@@ -1,7 +1,7 @@
 //! What a broker is for a publisher.
 
 use super::chunk::Chunk;
-use crate::brokers::BrokerError;
+use crate::{brokers::BrokerError, domain::Position};
 
 /// A destination at a broker.
 pub trait Publisher {
@@ -21,6 +21,10 @@ pub trait Publisher {
 /// A connection to which chunks are sent, one after the other. After an error the session is over: any chunk that was not
 /// confirmed may have arrived or not.
 pub trait Session {
+    /// Up to where the destination had the feed when the session began, by its last message. `None` if it has no message with
+    /// a position, or cannot say: then the position in the database decides.
+    fn arrived(&self) -> Option<Position>;
+
     /// Sends a chunk behind those before it. Does not wait for the confirm.
     ///
     /// # Errors

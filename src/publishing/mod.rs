@@ -11,6 +11,7 @@ mod broker;
 mod chunk;
 mod counters;
 mod links;
+mod nats;
 mod options;
 mod publishers;
 mod rabbitmq;
@@ -29,6 +30,7 @@ pub use publishers::Publishing;
 pub use service::Service;
 
 use crate::brokers::BadAddress;
+use nats::Nats;
 use rabbitmq::RabbitMq;
 
 /// Where signatures are published. `Debug` and `Display` do not show the password.
@@ -37,6 +39,8 @@ pub enum Address {
     /// A queue of RabbitMQ, `amqp://USER:PASSWORD@HOST:PORT/VHOST?queue=NAME`, or an exchange, `?exchange=NAME&routing-key=KEY`;
     /// `amqps://` with TLS.
     RabbitMq(Box<RabbitMq>, Options),
+    /// A stream of NATS: `nats://USER:PASSWORD@HOST:PORT?stream=NAME&subject=NAME`; `tls://` with TLS.
+    Nats(Box<Nats>, Options),
 }
 
 impl Address {
@@ -44,6 +48,7 @@ impl Address {
     pub async fn publish(self, links: Links) {
         match self {
             Self::RabbitMq(broker, options) => Service::new(*broker, options.from, links).run().await,
+            Self::Nats(broker, options) => Service::new(*broker, options.from, links).run().await,
         }
     }
 }
@@ -57,6 +62,10 @@ impl FromStr for Address {
                 let (broker, options) = RabbitMq::parse(scheme == "amqps", rest)?;
                 Ok(Self::RabbitMq(Box::new(broker), options))
             }
+            Some((scheme @ ("nats" | "tls"), rest)) => {
+                let (broker, options) = Nats::parse(scheme == "tls", rest)?;
+                Ok(Self::Nats(Box::new(broker), options))
+            }
             _ => Err(BadAddress::UnknownBroker),
         }
     }
@@ -66,6 +75,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RabbitMq(broker, _) => f.write_str(broker.name()),
+            Self::Nats(broker, _) => f.write_str(broker.name()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    broker::Publisher,
+    broker::{Publisher, Session},
     counters::State,
     links::{Links, what},
     options::From,
@@ -18,6 +18,7 @@ use crate::{
         outage::Outage,
     },
     domain::{FeedId, Place, Position},
+    formats::feed::Reader,
     store::{AdvanceVerdict, Claim, ClaimVerdict, FeedEnd, StoreError},
 };
 
@@ -48,6 +49,13 @@ pub struct Service<P> {
     reached: Option<(Place, Position)>,
 }
 
+/// Where a position comes from that the feed does not have.
+#[derive(Clone, Copy)]
+enum Stand {
+    Database,
+    Destination,
+}
+
 /// A claim, when it was made by this machine's clock, and the feed.
 type Claimed = (Claim, Duration, FeedId);
 
@@ -68,7 +76,12 @@ impl<P: Publisher> Service<P> {
                     log::warn!("cannot {} any more: another node may do so", what(&self.links));
                     continue;
                 }
-                Ended::NotInFeed(refusal) => self.stopped(&refusal.to_string()),
+                Ended::NotInFeed(refusal) => self.stopped(&refusal.to_string(), Stand::Database),
+                Ended::Ahead(position) => {
+                    let what_is_wrong =
+                        format!("the feed does not have position {position}, which is published");
+                    self.stopped(&what_is_wrong, Stand::Destination);
+                }
                 Ended::Broker(error) => self.failed(State::Disconnected, error.to_string()),
                 Ended::Database(error) => self.failed(State::DatabaseAway, error.to_string()),
             }
@@ -100,7 +113,7 @@ impl<P: Publisher> Service<P> {
                 }
                 Ok(Some((ClaimVerdict::NotInFeed(position), _, feed))) => {
                     let other = if position.feed == feed { "ahead of this feed" } else { "of another feed" };
-                    self.stopped(&format!("position {position} is {other}"));
+                    self.stopped(&format!("position {position} is {other}"), Stand::Database);
                     STOPPED
                 }
                 Err(error) => {
@@ -172,11 +185,13 @@ impl<P: Publisher> Service<P> {
                 Err(error) => return Ended::Database(error),
             }
         }
-        let stored = Position::behind(feed, claim.place);
-        let from =
-            self.reached.filter(|(place, _)| stored.place >= *place).map_or(stored, |(_, confirmed)| {
-                if confirmed.feed == feed && confirmed.place >= stored.place { confirmed } else { stored }
-            });
+        let from = match self.from(&session, Position::behind(feed, claim.place)).await {
+            Ok(from) => from,
+            Err(ended) => {
+                self.release(claim).await;
+                return ended;
+            }
+        };
         log::info!("publishing to {} behind position {from}", self.name);
         let transmission =
             Transmission::new(links, clock, &mut self.outage, session, (claim, renewed_at), from);
@@ -188,6 +203,35 @@ impl<P: Publisher> Service<P> {
             }
         }
         ended
+    }
+
+    /// Where a session begins. A destination that shows its last message decides that: what it has is not sent again, and what
+    /// it has lost is. Otherwise the session begins behind what is known to be confirmed, which may be more than is `stored`.
+    async fn from(&self, session: &P::Session, stored: Position) -> Result<Position, Ended> {
+        let known = match self.reached {
+            Some((place, confirmed))
+                if stored.place >= place
+                    && confirmed.feed == stored.feed
+                    && confirmed.place >= stored.place =>
+            {
+                confirmed
+            }
+            _ => stored,
+        };
+        let Some(arrived) = session.arrived().filter(|arrived| arrived.feed == stored.feed) else {
+            return Ok(known);
+        };
+        let is_there = call(&self.links.reads, move |store| Reader::begin(store, Some(arrived))).await;
+        if is_there.map_err(Ended::Database)?.is_err() {
+            return Err(Ended::Ahead(arrived));
+        }
+        if (arrived.place, arrived.records) < (known.place, known.records) {
+            log::warn!(
+                "{} has lost what it had confirmed behind position {arrived}: it is sent again",
+                self.name
+            );
+        }
+        Ok(arrived)
     }
 
     /// Gives the outlet back, so that another node can take it at once.
@@ -204,11 +248,18 @@ impl<P: Publisher> Service<P> {
     }
 
     /// The position is not in the feed. It is never set to another one without somebody who knows what was lost.
-    fn stopped(&mut self, what_is_wrong: &str) {
+    fn stopped(&mut self, what_is_wrong: &str, stand: Stand) {
+        let mend = match stand {
+            Stand::Database => format!(
+                "the position is deleted (DELETE FROM outlet WHERE name = '{}'): the destination then begins anew",
+                self.name
+            ),
+            Stand::Destination => {
+                "the destination's messages are deleted, or another destination is chosen".to_owned()
+            }
+        };
         let problem = format!(
-            "{what_is_wrong}: the database was restored or replaced. Nothing is published until the position is deleted \
-             (DELETE FROM outlet WHERE name = '{}'): the destination then begins anew",
-            self.name
+            "{what_is_wrong}: the database was restored or replaced. Nothing is published until {mend}"
         );
         if self.links.counters.state() != State::Stopped {
             log::error!("cannot {}: {problem}", what(&self.links));

@@ -60,6 +60,8 @@ pub enum Ended {
     Database(StoreError),
     /// The feed does not have the position.
     NotInFeed(Refusal),
+    /// The destination has a position that the feed does not have.
+    Ahead(Position),
 }
 
 /// What is left of a transmission.
@@ -285,14 +287,16 @@ impl<'a, S: Session> Transmission<'a, S> {
 
     /// Begins to store the place, if it is time for that: what is confirmed, or only a sign of life.
     fn store(&mut self) {
-        let (place, since) = (self.confirmed.place, (self.clock)().saturating_sub(self.renewed_at));
-        let is_due = |claim: &Claim| match place > claim.place {
+        let (confirmed, since) = (self.confirmed.place, (self.clock)().saturating_sub(self.renewed_at));
+        let is_due = |claim: &Claim| match confirmed > claim.place {
             true => since >= STORING.min(self.links.hold / 3),
             false => since >= self.links.hold / 3,
         };
         if (self.clock)() >= self.store_at
             && let Some(claim) = self.claim.take_if(|claim| is_due(claim))
         {
+            // What a destination has lost is sent again behind an earlier place, which is never stored.
+            let place = confirmed.max(claim.place);
             self.storing = Some(advance(self.links, self.clock, claim, place));
         }
     }

@@ -1,9 +1,10 @@
-//! Records that come from a broker: a real RabbitMQ, and one that does as a script says.
+//! Records that come from a broker: a real RabbitMQ, a real NATS, and one that does as a script says.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod between;
 mod kills;
 mod leftovers;
+mod nats;
 mod outage;
 mod place;
 mod poison;

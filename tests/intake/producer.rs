@@ -8,11 +8,19 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
-use lapin::options::ConfirmSelectOptions;
-use support::waiting::{lasting, until};
+use async_nats::jetstream::Context;
+use lapin::{Channel, options::ConfirmSelectOptions};
+use support::{
+    jetstream,
+    waiting::{lasting, until},
+};
 
 use crate::{SOON, client};
 
@@ -23,7 +31,7 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Starts one that sends messages to `queue` without end, every fourth of them twice. Its names begin with `prefix`.
+    /// Starts one that sends messages to `queue`, or to the stream of this name, without end, every fourth of them twice. Its names begin with `prefix`.
     pub fn start(url: &str, queue: &str, prefix: &str, folder: &Path) -> Self {
         let journal = folder.join(format!("journal-{prefix}"));
         File::create(&journal).unwrap();
@@ -69,50 +77,100 @@ const WINDOW: usize = 100;
 fn sends_until_it_is_told_to_stop() {
     let [url, queue, prefix, journal] =
         ["URL", "QUEUE", "PREFIX", "JOURNAL"].map(|name| env::var(format!("PRODUCER_{name}")).unwrap());
-    let mut journal = OpenOptions::new().append(true).open(journal).unwrap();
-    let stopped = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let stops = std::sync::Arc::clone(&stopped);
+    let stopped = Arc::new(AtomicBool::new(false));
+    let stops = Arc::clone(&stopped);
     std::thread::spawn(move || {
         let _ = std::io::stdin().read_line(&mut String::new()); // until it is closed
-        stops.store(true, std::sync::atomic::Ordering::SeqCst);
+        stops.store(true, SeqCst);
     });
-    let is_stopped = || stopped.load(std::sync::atomic::Ordering::SeqCst);
-    let (mut unconfirmed, mut next) = (VecDeque::new(), 0);
-    while !(is_stopped() && unconfirmed.is_empty()) {
-        let sent = client::run(&url, async |channel| {
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            let mut pace = tokio::time::interval(Duration::from_millis(50));
-            while !(is_stopped() && unconfirmed.is_empty()) {
-                while unconfirmed.len() < WINDOW && !is_stopped() {
-                    unconfirmed.push_back(next);
-                    next += 1;
-                }
-                let window = async {
-                    let mut confirms = Vec::new();
-                    for number in &unconfirmed {
-                        let (id, body) = (format!("{prefix}-{number}"), format!("payload {prefix}-{number}"));
-                        for _ in 0..(if number % 4 == 0 { 2 } else { 1 }) {
-                            confirms.push(client::send(channel, &queue, Some(&id), body.as_bytes()).await?);
-                        }
-                    }
-                    for confirm in confirms {
-                        assert!(confirm.await?.is_ack());
-                    }
-                    Ok(())
-                };
-                if client::within(window).await.is_err() {
-                    return Ok(()); // once more, over another connection
-                }
-                // In one go, so that no name is written by half when this process is killed.
-                let names: String =
-                    unconfirmed.drain(..).map(|number| format!("{prefix}-{number}\n")).collect();
-                journal.write_all(names.as_bytes()).unwrap();
-                pace.tick().await;
-            }
-            Ok(())
-        });
+    let mut work = Work {
+        prefix,
+        journal: OpenOptions::new().append(true).open(journal).unwrap(),
+        stopped,
+        unconfirmed: VecDeque::new(),
+        next: 0,
+    };
+    while !work.is_done() {
+        let sent = match url.starts_with("nats:") {
+            true => jetstream::run(&url, async |context| {
+                work.send_windows(async |messages| to_stream(context, &queue, messages).await).await;
+                Ok(())
+            }),
+            false => client::run(&url, async |channel| {
+                channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                work.send_windows(async |messages| to_queue(channel, &queue, messages).await).await;
+                Ok(())
+            }),
+        };
         if sent.is_err() {
             lasting(Duration::from_millis(100)); // the broker is away
         }
     }
+}
+
+/// What the process has done and still has to do.
+struct Work {
+    prefix: String,
+    journal: File,
+    stopped: Arc<AtomicBool>,
+    unconfirmed: VecDeque<usize>,
+    next: usize,
+}
+
+impl Work {
+    fn is_done(&self) -> bool {
+        self.stopped.load(SeqCst) && self.unconfirmed.is_empty()
+    }
+
+    /// Sends window after window over one connection, as long as it lasts. `send` waits for the confirms.
+    async fn send_windows(&mut self, send: impl AsyncFn(&[(String, String)]) -> Result<(), String>) {
+        let mut pace = tokio::time::interval(Duration::from_millis(50));
+        while !self.is_done() {
+            while self.unconfirmed.len() < WINDOW && !self.stopped.load(SeqCst) {
+                self.unconfirmed.push_back(self.next);
+                self.next += 1;
+            }
+            let messages = self.unconfirmed.iter().flat_map(|number| {
+                let message =
+                    (format!("{}-{number}", self.prefix), format!("payload {}-{number}", self.prefix));
+                std::iter::repeat_n(message, if number % 4 == 0 { 2 } else { 1 })
+            });
+            if send(&messages.collect::<Vec<_>>()).await.is_err() {
+                return; // once more, over another connection
+            }
+            // In one go, so that no name is written by half when this process is killed.
+            let names: String =
+                self.unconfirmed.drain(..).map(|number| format!("{}-{number}\n", self.prefix)).collect();
+            self.journal.write_all(names.as_bytes()).unwrap();
+            pace.tick().await;
+        }
+    }
+}
+
+async fn to_queue(channel: &Channel, queue: &str, messages: &[(String, String)]) -> Result<(), String> {
+    let window = async {
+        let mut confirms = Vec::new();
+        for (id, body) in messages {
+            confirms.push(client::send(channel, queue, Some(id), body.as_bytes()).await?);
+        }
+        for confirm in confirms {
+            assert!(confirm.await?.is_ack());
+        }
+        Ok(())
+    };
+    client::within(window).await
+}
+
+async fn to_stream(context: &Context, stream: &str, messages: &[(String, String)]) -> Result<(), String> {
+    let window = async {
+        let mut acks = Vec::new();
+        for (id, body) in messages {
+            acks.push(jetstream::send(context, stream, Some(id), body.as_bytes()).await?);
+        }
+        for ack in acks {
+            ack.await?;
+        }
+        Ok(())
+    };
+    jetstream::within(window).await.map_err(|error| error.to_string())
 }

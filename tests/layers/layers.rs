@@ -60,7 +60,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.
-const BELONGS_TO: [(&str, &[&str]); 16] = [
+const BELONGS_TO: [(&str, &[&str]); 17] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
@@ -71,6 +71,7 @@ const BELONGS_TO: [(&str, &[&str]); 16] = [
     ("cryptoki", &["token_host"]),
     ("actix", &["actors", "heads", "http", "intake", "publishing", "webhooks"]),
     ("lapin", &["brokers", "intake", "publishing"]),
+    ("async_nats", &["brokers", "intake", "publishing"]),
     ("actix_web", &["http"]),
     ("rustls", &["http", "webhooks"]),
     ("hyper", &["webhooks"]),

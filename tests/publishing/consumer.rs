@@ -4,19 +4,23 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
+use async_nats::{
+    header::NATS_MESSAGE_ID,
+    jetstream::{Context, stream::LastRawMessageErrorKind::NoMessageFound},
+};
 use lapin::{
     Channel,
     message::BasicGetMessage,
     options::{BasicAckOptions, BasicGetOptions},
 };
 use serde_json::Value;
-use support::{amqp, waiting::lasting};
+use support::{amqp, jetstream, waiting::lasting};
 
 /// What a consumer has seen.
 #[derive(Clone, Default)]
@@ -33,7 +37,7 @@ pub struct Log {
     pub early: usize,
 }
 
-/// A consumer at work. It acknowledges each message.
+/// A consumer at work.
 pub struct Consumer {
     log: Arc<Mutex<Log>>,
     stopped: Arc<AtomicBool>,
@@ -41,21 +45,36 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Starts one.
+    /// Starts one that acknowledges each message of a queue.
     pub fn start(url: &str, queue: &str) -> Self {
         Self::slow(url, queue, Duration::ZERO)
     }
 
     /// Starts one that rests after each message.
     pub fn slow(url: &str, queue: &str, pause: Duration) -> Self {
+        let (url, queue) = (url.to_owned(), queue.to_owned());
+        Self::of(move |log, stopped| {
+            // Without a broker, or a queue, again.
+            let _ = amqp::run(&url, async |channel| consume(channel, &queue, log, stopped, pause).await);
+        })
+    }
+
+    /// Starts one that reads a stream of NATS from its beginning, whatever is in it.
+    pub fn of_stream(url: &str, stream: &str) -> Self {
+        let (url, stream, next) = (url.to_owned(), stream.to_owned(), AtomicU64::new(1));
+        Self::of(move |log, stopped| {
+            // Without a server, or a stream, again.
+            let _ = jetstream::run(&url, async |context| read(context, &stream, &next, log, stopped).await);
+        })
+    }
+
+    /// Starts one that does this again and again.
+    fn of(work: impl Fn(&Mutex<Log>, &AtomicBool) + Send + 'static) -> Self {
         let mut this = Self { log: Arc::default(), stopped: Arc::default(), thread: None };
         let (log, stopped) = (Arc::clone(&this.log), Arc::clone(&this.stopped));
-        let (url, queue) = (url.to_owned(), queue.to_owned());
         this.thread = Some(thread::spawn(move || {
             while !stopped.load(SeqCst) {
-                // Without a broker, or a queue, again.
-                let _ =
-                    amqp::run(&url, async |channel| consume(channel, &queue, &log, &stopped, pause).await);
+                work(&log, &stopped);
                 lasting(Duration::from_millis(50));
             }
         }));
@@ -107,21 +126,56 @@ async fn consume(
             lasting(Duration::from_millis(5));
             continue;
         };
-        log.lock().unwrap().take(&message);
+        take(&mut log.lock().unwrap(), &message);
         amqp::timely(message.delivery.acker.ack(BasicAckOptions::default())).await?;
         lasting(pause);
     }
     Ok(())
 }
 
+fn take(log: &mut Log, message: &BasicGetMessage) {
+    let properties = &message.delivery.properties;
+    assert_eq!(properties.content_type().as_ref().unwrap().as_str(), "application/cloudevents+json");
+    assert_eq!(*properties.delivery_mode(), Some(2), "the broker writes it to its disk");
+    log.take(properties.message_id().as_ref().unwrap().as_str(), &message.delivery.data);
+}
+
+/// Reads the messages of a stream one after the other, from `next` on. Those of other subjects than `STREAM.out` are not for
+/// it.
+async fn read(
+    context: &Context,
+    stream: &str,
+    next: &AtomicU64,
+    log: &Mutex<Log>,
+    stopped: &AtomicBool,
+) -> Result<(), async_nats::Error> {
+    let subject = format!("{stream}.out");
+    let stream = jetstream::within(async { Ok(context.get_stream(stream).await?) }).await?;
+    while !stopped.load(SeqCst) {
+        let message =
+            match jetstream::within(async { Ok(stream.get_raw_message(next.load(SeqCst)).await) }).await? {
+                Ok(message) => message,
+                Err(error) if error.kind() == NoMessageFound => {
+                    lasting(Duration::from_millis(10));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+        if *message.subject == *subject {
+            log.lock()
+                .unwrap()
+                .take(message.headers.get(NATS_MESSAGE_ID).unwrap().as_str(), &message.payload);
+        }
+        next.fetch_add(1, SeqCst);
+    }
+    Ok(())
+}
+
 impl Log {
-    fn take(&mut self, message: &BasicGetMessage) {
-        let properties = &message.delivery.properties;
-        let id = properties.message_id().as_ref().unwrap().as_str().to_owned();
-        let body = &message.delivery.data;
+    fn take(&mut self, id: &str, body: &[u8]) {
         let event: Value = serde_json::from_slice(body).unwrap();
-        assert_eq!(event["id"], id.as_str());
-        if let Some(first) = self.bodies.get(&id) {
+        assert_eq!(event["id"], id);
+        if let Some(first) = self.bodies.get(id) {
             assert_eq!(first, body, "what comes again has the same bytes");
             self.repeated += 1;
             return;
@@ -132,13 +186,11 @@ impl Log {
             self.early += 1;
             return;
         }
-        assert_eq!(properties.content_type().as_ref().unwrap().as_str(), "application/cloudevents+json");
-        assert_eq!(*properties.delivery_mode(), Some(2), "the broker writes it to its disk");
         assert!(body.len() <= 64 << 10, "{} bytes", body.len());
         let rows = event["data"].as_array().unwrap();
-        assert_eq!(rows.last().unwrap()["position"], id.as_str(), "the id is the position of the last row");
+        assert_eq!(rows.last().unwrap()["position"], id, "the id is the position of the last row");
         self.rows.extend(rows.iter().cloned());
-        self.last = Some(id.clone());
-        self.bodies.insert(id, body.clone());
+        self.last = Some(id.to_owned());
+        self.bodies.insert(id.to_owned(), body.to_vec());
     }
 }

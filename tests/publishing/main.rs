@@ -1,4 +1,4 @@
-//! Signatures that go to a broker: a real RabbitMQ, which is killed, cut off and full.
+//! Signatures that go to a broker: a real RabbitMQ and a real NATS, which are killed, cut off and full.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arrives;
@@ -6,6 +6,7 @@ mod consumer;
 mod documents;
 mod kills;
 mod losses;
+mod nats;
 mod nodes;
 mod place;
 mod position;

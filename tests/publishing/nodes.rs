@@ -13,7 +13,7 @@ use support::{
 use crate::{SOON, consumer::Consumer, place::Place};
 
 /// What a publisher is at.
-fn state(place: &Place<'_>, api: &Api) -> String {
+pub fn state(place: &Place<'_>, api: &Api) -> String {
     place.status(api)["state"].as_str().unwrap().to_owned()
 }
 

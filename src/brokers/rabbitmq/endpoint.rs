@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 
-use crate::brokers::{BadAddress, Query, decoded};
+use crate::brokers::{BadAddress, Query, decoded, host_and_port};
 
 /// A virtual host of a broker, and how it is reached. It has no `Debug`, because it holds the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,24 +74,6 @@ fn uri(scheme: AMQPScheme, text: &str) -> Result<AMQPUri, BadAddress> {
     let port = port.unwrap_or(scheme.default_port());
     let query = AMQPQueryString { heartbeat: Some(HEARTBEAT), ..AMQPQueryString::default() };
     Ok(AMQPUri { scheme, authority: AMQPAuthority { userinfo, host, port }, vhost, query })
-}
-
-/// The host, without the brackets of an IPv6 address, and the port.
-fn host_and_port(text: &str) -> Result<(String, Option<u16>), BadAddress> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').ok_or(BadAddress::Unreadable)?,
-        None => text.split_at(text.find(':').unwrap_or(text.len())),
-    };
-    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
-    if host.is_empty() || !host.chars().all(is_host) {
-        return Err(BadAddress::Unreadable);
-    }
-    let port = match port.strip_prefix(':') {
-        Some(port) => Some(port.parse().map_err(|_| BadAddress::Unreadable)?),
-        None if port.is_empty() => None,
-        None => return Err(BadAddress::Unreadable),
-    };
-    Ok((host.to_owned(), port))
 }
 
 #[cfg(test)]

@@ -63,6 +63,7 @@ mod tests {
     fn parse(text: &str) -> Result<(RabbitMq, Options), BadAddress> {
         match text.parse::<Address>()? {
             Address::RabbitMq(broker, options) => Ok((*broker, options)),
+            other => panic!("{other} is another broker"),
         }
     }
 

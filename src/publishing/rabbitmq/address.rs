@@ -1,11 +1,10 @@
 //! Which queue or exchange.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
 use crate::{
     brokers::{
-        BadAddress, Query,
+        BadAddress, Query, escaped,
         rabbitmq::{Endpoint, check_name},
+        written,
     },
     publishing::options::Options,
 };
@@ -53,16 +52,10 @@ impl RabbitMq {
     }
 }
 
-/// What a URI has unescaped.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 /// The address without the user and what may change for the same destination.
 fn destination(endpoint: &Endpoint, exchange: &str, routing_key: &str) -> String {
-    let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
-    let host = endpoint.host().to_ascii_lowercase();
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
     let vhost = if endpoint.vhost() == "/" { String::new() } else { escaped(endpoint.vhost()) };
-    let place = format!("amqp://{host}:{}/{vhost}", endpoint.port());
+    let place = format!("amqp://{}/{vhost}", written(endpoint.host(), endpoint.port()));
     match exchange {
         "" => format!("{place}?queue={}", escaped(routing_key)),
         _ => format!("{place}?exchange={}&routing-key={}", escaped(exchange), escaped(routing_key)),
@@ -77,6 +70,7 @@ mod tests {
     fn parse(text: &str) -> Result<(RabbitMq, Options), BadAddress> {
         match text.parse::<Address>()? {
             Address::RabbitMq(broker, options) => Ok((*broker, options)),
+            other => panic!("{other} is another broker"),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::{
         BrokerError,
         rabbitmq::{connect, said},
     },
+    domain::Position,
     formats::shown::field,
     publishing::{
         broker::{Health, Publisher, Session},
@@ -57,6 +58,10 @@ impl Publisher for RabbitMq {
 }
 
 impl Session for RabbitSession {
+    fn arrived(&self) -> Option<Position> {
+        None // a queue does not show its last message
+    }
+
     async fn send(&mut self, chunk: &Chunk) -> Result<(), BrokerError> {
         let properties = BasicProperties::default()
             .with_message_id(chunk.position.to_string().into())

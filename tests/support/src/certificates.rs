@@ -26,3 +26,16 @@ pub fn chain(folder: &Path, file: &str, names: &[&str]) -> String {
     fs::write(folder.join(file), &text).unwrap();
     text
 }
+
+/// Makes `server.pem` with its key `server.key`, for `localhost`, by the new authority `authority.pem`.
+pub fn for_localhost(folder: &Path) {
+    fs::write(folder.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
+    for arguments in [
+        "req -x509 -newkey rsa:2048 -nodes -keyout authority.key -out authority.pem -days 2 -subj /CN=authority",
+        "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost",
+        "x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile names \
+         -out server.pem",
+    ] {
+        openssl(folder, arguments);
+    }
+}

@@ -1,7 +1,7 @@
 //! What several test programs share.
 //!
 //! The binary and its surroundings: [`process`] runs it, [`sandbox`], [`site`] and [`place`] give it a folder, [`clock`] a clock
-//! that tests set, [`api`] asks it over HTTP. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`rabbitmq`] starts a broker, and [`amqp`] is a client of it, behind a [`wire`], [`tested_store`]
+//! that tests set, [`api`] asks it over HTTP. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`rabbitmq`] and [`nats`] start brokers, and [`amqp`] and [`jetstream`] are clients of them, behind a [`wire`], [`tested_store`]
 //! has every kind of store ([`memory`] keeps one in memory, [`faulty`] lets one fail), [`store`] the usual steps, [`stranger`] plain SQL. [`promises`] checks them all. Keys:
 //! [`numbers`], [`openssl`], [`certificates`], and [`tokens`], which keep them. Proofs: [`bundles`]. Chance and time: [`random`], [`waiting`].
 
@@ -11,7 +11,9 @@ pub mod bundles;
 pub mod certificates;
 pub mod clock;
 pub mod faulty;
+pub mod jetstream;
 pub mod memory;
+pub mod nats;
 pub mod numbers;
 pub mod openssl;
 pub mod place;

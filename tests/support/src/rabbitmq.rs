@@ -15,7 +15,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{
-    postgres::{Guard, free_port, succeed},
+    certificates,
+    postgres::{Guard, free_port},
     waiting::until,
 };
 
@@ -58,7 +59,7 @@ impl Broker {
             "RabbitMQ is missing: run scripts/install-tools first"
         );
         let ports = Ports { amqp: free_port(), tls: free_port(), nodes: free_port(), epmd: free_port() };
-        make_certificates(folder.path());
+        certificates::for_localhost(folder.path());
         fs::write(folder.path().join("rabbitmq.conf"), settings(folder.path(), &ports)).unwrap();
         let patience = PATIENCE.as_millis();
         let advanced = format!(
@@ -241,19 +242,6 @@ fn settings(folder: &Path, ports: &Ports) -> String {
         path("server.pem"),
         path("server.key"),
     )
-}
-
-/// A certificate for `localhost`, by a new authority.
-fn make_certificates(folder: &Path) {
-    fs::write(folder.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    for arguments in [
-        "req -x509 -newkey rsa:2048 -nodes -keyout authority.key -out authority.pem -days 2 -subj /CN=authority",
-        "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost",
-        "x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -extfile names \
-         -out server.pem",
-    ] {
-        succeed(Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder));
-    }
 }
 
 fn quiet(command: &mut Command) -> &mut Command {

@@ -1,4 +1,4 @@
-//! A wire to a server that swallows what goes one way.
+//! A wire to a server that swallows or holds up what goes one way.
 
 use std::{
     io::{Read, Write},
@@ -8,7 +8,10 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
+    time::Duration,
 };
+
+use crate::waiting::lasting;
 
 /// What a client sends, or what the server answers, never arrives once the wire is told so. The connection stays open as
 /// long as the client lives, or until it is cut.
@@ -17,9 +20,11 @@ pub struct Wire {
     pub port: u16,
     /// Whether it swallows what clients send.
     pub swallows: Arc<AtomicBool>,
+    /// Whether what clients send has to wait. It arrives later, also if the client is gone by then.
+    pub holds: Arc<AtomicBool>,
     /// Whether it swallows what the server answers.
     pub swallows_answers: Arc<AtomicBool>,
-    /// How many bytes it has swallowed.
+    /// How many bytes it has swallowed or held up.
     pub swallowed: Arc<AtomicUsize>,
     connections: Arc<Mutex<Vec<TcpStream>>>,
 }
@@ -31,11 +36,13 @@ impl Wire {
         let wire = Self {
             port: listener.local_addr().unwrap().port(),
             swallows: Arc::default(),
+            holds: Arc::default(),
             swallows_answers: Arc::default(),
             swallowed: Arc::default(),
             connections: Arc::default(),
         };
         let (swallows, answers) = (Arc::clone(&wire.swallows), Arc::clone(&wire.swallows_answers));
+        let (holds, never) = (Arc::clone(&wire.holds), Arc::default());
         let (swallowed, connections) = (Arc::clone(&wire.swallowed), Arc::clone(&wire.connections));
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -45,9 +52,10 @@ impl Wire {
                 let (back, forth) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 connections.lock().unwrap().push(client.try_clone().unwrap());
                 let (swallows, answers) = (Arc::clone(&swallows), Arc::clone(&answers));
+                let (holds, never) = (Arc::clone(&holds), Arc::clone(&never));
                 let (swallowed, also) = (Arc::clone(&swallowed), Arc::clone(&swallowed));
-                thread::spawn(move || pump(back, forth, &answers, &swallowed));
-                thread::spawn(move || pump(client, server, &swallows, &also));
+                thread::spawn(move || pump(back, forth, &answers, &never, &swallowed));
+                thread::spawn(move || pump(client, server, &swallows, &holds, &also));
             }
         });
         wire
@@ -61,12 +69,25 @@ impl Wire {
     }
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, swallows: &AtomicBool, swallowed: &AtomicUsize) {
+fn pump(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    swallows: &AtomicBool,
+    holds: &AtomicBool,
+    swallowed: &AtomicUsize,
+) {
     let mut buffer = [0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if swallows.load(SeqCst) {
+        if swallows.load(SeqCst) || holds.load(SeqCst) {
             swallowed.fetch_add(length, SeqCst);
-        } else if to.write_all(&buffer[..length]).is_err() {
+        }
+        while holds.load(SeqCst) {
+            lasting(Duration::from_millis(1));
+        }
+        if swallows.load(SeqCst) {
+            continue;
+        }
+        if to.write_all(&buffer[..length]).is_err() {
             break;
         }
     }
