@@ -36,11 +36,12 @@ export function open(page, { query, signal }) {
   live.addEventListener('happened', () => live.status && list.update(live.status), { signal });
 }
 
-/** The entries of the ledger, and how many of them are signed for. */
+/** How many entries the ledger has, and how many of them the last checkpoint has. */
 function ledgerWords({ ledger }) {
   if (ledger === null) return '';
   const { entries, checkpoint_entries: signed } = ledger;
-  const checkpoint = signed === null ? 'no checkpoint yet' : `the last checkpoint has ${signed === entries ? 'all of them' : count(signed)}`;
+  const covered = signed === entries ? 'all of them' : count(signed);
+  const checkpoint = signed === null ? 'no checkpoint yet' : `the last checkpoint has ${covered}`;
   return `${counted(entries, 'entry', 'entries')} in the ledger, ${checkpoint}`;
 }
 

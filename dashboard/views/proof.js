@@ -13,7 +13,13 @@ const SHOWN = 2000;
 
 /** The sections below a signed record. */
 export function proof(record, signal) {
-  return [signatureSection(record), bundleSection(record), payloadSection(record, signal), verifySection(record, signal), openssl(record)];
+  return [
+    signatureSection(record),
+    bundleSection(record),
+    payloadSection(record, signal),
+    verifySection(record, signal),
+    openssl(record),
+  ];
 }
 
 async function readPayload(id, signal) {
@@ -44,7 +50,7 @@ function signatureSection({ signature: { signature, scheme, fingerprint } }) {
   );
 }
 
-/** What those get who doubt the service. */
+/** What others need to verify the record without the service. */
 function bundleSection({ id }) {
   const download = (text, query) =>
     element(
