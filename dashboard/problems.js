@@ -17,6 +17,12 @@ export function problems(status) {
   const refused = live.events.find(({ kind, isOld }) => kind === 'refused' && !isOld);
   return [
     live.databaseAway && severe('The database does not answer.', 'The service tries again.'),
+    status.ledger?.halted &&
+      severe(
+        'The ledger is halted, so nothing is signed:',
+        foreign(status.ledger.halted),
+        "'signwave verify --anchor' says more.",
+      ),
     keys.active === 0 && severe('No key is active,', 'so nothing can be signed.', link('keys', {}, 'Keys')),
     keys.active > 0 &&
       left > 0 &&

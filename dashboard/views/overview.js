@@ -21,17 +21,28 @@ export function open(page, { query, signal }) {
   const list = problemList();
   const figures = cards();
   const strip = pipeline();
+  const ledger = element('p', { class: 'note', id: 'ledger' });
   const charts = course(Object.hasOwn(RANGES, query.get('range')) ? query.get('range') : USUAL, signal);
   page.querySelector('.heading').append(charts.ranges);
-  page.append(list.node, figures.node, strip.node, charts.node);
+  page.append(list.node, figures.node, strip.node, ledger, charts.node);
   const update = () => {
     list.update(live.status);
     figures.update(live.status);
     strip.update(live.status);
+    setText(ledger, ledgerWords(live.status));
   };
   if (live.status) update();
   live.addEventListener('status', update, { signal });
   live.addEventListener('happened', () => live.status && list.update(live.status), { signal });
+}
+
+/** How many entries the ledger has, and how many of them the last checkpoint has. */
+function ledgerWords({ ledger }) {
+  if (ledger === null) return '';
+  const { entries, checkpoint_entries: signed } = ledger;
+  const covered = signed === entries ? 'all of them' : count(signed);
+  const checkpoint = signed === null ? 'no checkpoint yet' : `the last checkpoint has ${covered}`;
+  return `${counted(entries, 'entry', 'entries')} in the ledger, ${checkpoint}`;
 }
 
 /** The figures that are looked for first. */

@@ -13,7 +13,13 @@ const SHOWN = 2000;
 
 /** The sections below a signed record. */
 export function proof(record, signal) {
-  return [signatureSection(record), payloadSection(record, signal), verifySection(record, signal), openssl(record)];
+  return [
+    signatureSection(record),
+    bundleSection(record),
+    payloadSection(record, signal),
+    verifySection(record, signal),
+    openssl(record),
+  ];
 }
 
 async function readPayload(id, signal) {
@@ -41,6 +47,25 @@ function signatureSection({ signature: { signature, scheme, fingerprint } }) {
       { class: 'actions start' },
       copyButton(() => signature, value),
     ),
+  );
+}
+
+/** What others need to verify the record without the service. */
+function bundleSection({ id }) {
+  const download = (text, query) =>
+    element(
+      'a',
+      { class: 'button', href: url(`v1/records/${id}/bundle`, query), download: `record-${id}.bundle.json` },
+      text,
+    );
+  return section(
+    'Bundle',
+    element(
+      'p',
+      { class: 'note' },
+      'The record with its signature, key, receipt and the last checkpoint: others verify it without this service.',
+    ),
+    element('div', { class: 'actions start' }, download('Download'), download('With the payload', { payload: true })),
   );
 }
 

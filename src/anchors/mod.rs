@@ -58,7 +58,7 @@ use syncing::Syncing;
 pub struct Anchors {
     shared: Arc<Shared>,
     /// Syncs what no commit has synced.
-    _syncing: Option<Syncing>,
+    syncing: Option<Syncing>,
 }
 
 /// What to do about a file that is not there.
@@ -86,12 +86,19 @@ impl Anchors {
         let shared = Arc::new(Shared::new(memory, files));
         let start = |path: &PathBuf| Syncing::start(&shared).map_err(|error| AnchorError::io(path, &error));
         let syncing = paths.first().map(start);
-        Ok(Self { shared, _syncing: syncing.transpose()? })
+        Ok(Self { shared, syncing: syncing.transpose()? })
     }
 
     /// The heads that a database must have: one, except after a start with several files that differ.
     pub fn known(&self) -> Vec<Head> {
         self.shared.memory().known().to_vec()
+    }
+
+    /// Up to which entry the files know the ledger; `None` without files. Other processes may have added entries since this
+    /// one last compared the database with them.
+    pub fn reach(&self) -> Option<u64> {
+        self.syncing.as_ref()?;
+        Some(self.known().iter().map(|head| head.size).max().unwrap_or_default())
     }
 }
 

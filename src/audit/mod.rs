@@ -4,11 +4,12 @@
 //! threads. It may run while other processes sign: a row that may look wrong only because it changed during the
 //! check is read again before it is reported.
 //!
-//! [`check_bundle`] checks one record without the database.
+//! A [`BundledBatch`] makes bundles, and [`check_bundle`] checks one without the database.
 
 mod anchored;
 mod batches;
 mod bundle;
+mod bundles;
 mod feed;
 mod findings;
 mod group;
@@ -24,6 +25,7 @@ use std::{collections::HashMap, panic::resume_unwind, thread};
 
 pub use anchored::Anchor;
 pub use bundle::{Disproof, Pins, Proven, check_bundle};
+pub use bundles::{BundledBatch, Entries, KnownKeys, LedgerTree, NoBundle};
 pub use ledger::Extent;
 pub use problem::Problem;
 pub use record::{RecordVerdict, check_record};

@@ -11,6 +11,9 @@ use crate::domain::{
     ledger::{Bundle, Entry, Hash, Inclusion, Note},
 };
 
+/// The media type of a bundle.
+pub const MEDIA_TYPE: &str = "application/vnd.signwave.bundle.v1+json";
+
 /// The most bytes of a bundle. Most of them are its payload.
 pub const MAX_BUNDLE: usize = 32 << 20;
 

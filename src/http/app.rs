@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     budget::Budget,
+    bundles::Bundles,
     events::viewers::Viewers,
     failing::Failing,
     history::History,
@@ -48,6 +49,7 @@ struct Inner {
     waiting: Semaphore,
     parts: Parts,
     budget: Budget,
+    bundles: Bundles,
     snapshot: Snapshot,
     failing: Failing,
     meters: Meters,
@@ -97,6 +99,7 @@ impl App {
             waiting: Semaphore::new(Self::WAITING),
             parts: parts.clone(),
             budget: Budget::default(),
+            bundles: Bundles::default(),
             snapshot: Snapshot::default(),
             failing: Failing::default(),
             meters: Meters::default(),
@@ -264,6 +267,11 @@ impl App {
     /// The memory that bodies may take.
     pub fn budget(&self) -> &Budget {
         &self.0.budget
+    }
+
+    /// Makes bundles.
+    pub fn bundles(&self) -> &Bundles {
+        &self.0.bundles
     }
 
     /// Places for what is expensive.

@@ -19,6 +19,8 @@ pub struct Limits {
     pub followers: Places,
     /// Verifications. Two at a time use two threads, which is a part of the cores of most machines.
     pub verifications: Places,
+    /// Bundles. One at a time, because a bundle may read the records of a whole batch.
+    pub bundles: Places,
     /// Generations of keys, which take a core for seconds.
     pub generations: Places,
     /// Viewers of events.
@@ -33,6 +35,7 @@ impl Default for Limits {
             pages: Places::new(16, 256),
             followers: Places::new(100, 0),
             verifications: Places::new(2, 64),
+            bundles: Places::new(1, 64),
             generations: Places::new(1, 4),
             viewers: Places::new(100, 0),
         }

@@ -13,6 +13,7 @@ mod app;
 mod body;
 mod budget;
 mod bulk;
+mod bundles;
 mod caller;
 mod connection;
 mod dashboard;

@@ -8,6 +8,11 @@ use utoipa::ToSchema;
 #[schema(value_type = String, format = Binary)]
 pub struct Bytes(Vec<u8>);
 
+/// A bundle. It has exactly one text: packaging/bundle describes it.
+#[derive(ToSchema)]
+#[schema(value_type = Object)]
+pub struct Bundle(());
+
 /// The state of a key.
 #[derive(ToSchema)]
 #[schema(as = KeyState, rename_all = "lowercase")]

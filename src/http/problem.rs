@@ -89,6 +89,9 @@ kinds! {
     /// that lagged has taken over. Signatures that the client has may be gone. The detail says which. Read the feed
     /// again from the start, and compare.
     PositionUnknown = "position-unknown", CONFLICT, "The feed does not have this position";
+    /// The record has no bundle yet: it is not signed, or it was signed after the last checkpoint of the ledger, or there is
+    /// no checkpoint. The detail says which. Processes that sign make a checkpoint once a second while the ledger grows.
+    NoBundleYet = "no-bundle-yet", CONFLICT, "The record has no bundle yet";
     /// A retired key stays retired. Make another one.
     RetiredIsFinal = "retired-is-final", CONFLICT, "A retired key stays retired";
     /// These limits cannot be set: the key has made more signatures than max_signatures says, or not_before is not

@@ -63,6 +63,7 @@ pub const ROUTES: &[Entry] = &[
     post("/v1/records", Needs::Scope(Scope::Submit), Api, |route| route.to(submit::submit)),
     post("/v1/records/bulk", Needs::Scope(Scope::Submit), Api, |route| route.to(bulk::bulk)),
     get("/v1/records/{id}", Needs::Scope(Scope::Read), Api, |route| route.to(reading::records::by_id)),
+    get("/v1/records/{id}/bundle", Needs::Scope(Scope::Read), Api, |route| route.to(reading::bundle::bundle)),
     get("/v1/records/{id}/history", Needs::Scope(Scope::Read), Api, |route| {
         route.to(reading::history::history)
     }),

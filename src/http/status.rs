@@ -60,6 +60,8 @@ struct Ledger {
     root: String,
     /// Why nothing is formed, leased or signed: the database is older than what was shown of it. Usually `null`.
     halted: Option<String>,
+    /// How many entries its last checkpoint is of. `null` if there is none yet.
+    checkpoint_entries: Option<u64>,
 }
 
 impl From<&LedgerRow> for Ledger {
@@ -69,6 +71,7 @@ impl From<&LedgerRow> for Ledger {
             entries: ledger.head.size,
             root: ledger.head.root.to_string(),
             halted: ledger.halted.clone(),
+            checkpoint_entries: ledger.checkpoint.as_ref().map(|(entries, _)| *entries),
         }
     }
 }

@@ -1,47 +1,27 @@
 //! Bundles: each record with what shows others that it is in the ledger.
 
-use std::{
-    collections::HashMap,
-    io::{BufWriter, Write},
-};
+use std::io::{BufWriter, Write};
 
 use anyhow::{Context as _, Result, bail};
 
 use super::{BUFFER, PAGE, cannot_write};
 use crate::{
+    audit::{BundledBatch, Entries, KnownKeys, LedgerTree},
     cli::progress::ProgressDisplay,
-    domain::{
-        BatchId, BatchState, KeyId, RecordId,
-        ledger::{BatchSigned, Bundle, Entry, Hash, Inclusion, Levels, Note, name_hash, record_leaf},
-    },
+    domain::{BatchId, BatchState, RecordId, Runs, ledger::Note},
     formats::bundle,
-    signer::digest,
-    store::{BatchRow, SignedRow, Store},
+    store::{BatchRow, Store},
 };
-
-/// Receipts read at a time.
-const RECEIPTS: usize = 1000;
 
 /// Makes the bundles of one database, all with its last checkpoint.
 pub(super) struct Bundles<'a> {
     store: &'a dyn Store,
     checkpoint: Note,
-    /// The tree of the ledger up to the checkpoint, with an index for each batch.
-    ledger: Levels,
-    indexes: HashMap<BatchId, u64>,
-    keys: HashMap<KeyId, Vec<u8>>,
+    ledger: LedgerTree,
+    keys: KnownKeys,
     with_payload: bool,
     /// Records that were signed after the checkpoint.
     left_out: u64,
-}
-
-/// A batch that bundles are made of.
-struct Batch<'a> {
-    row: &'a BatchRow,
-    entry: BatchSigned,
-    in_ledger: Inclusion,
-    spki: Vec<u8>,
-    records: Levels,
 }
 
 impl<'a> Bundles<'a> {
@@ -55,22 +35,11 @@ impl<'a> Bundles<'a> {
         };
         let damaged = "the last checkpoint is damaged: run 'signwave verify'";
         let checkpoint: Note = checkpoint.parse().context(damaged)?;
-        let (mut leaves, mut indexes) = (Vec::new(), HashMap::new());
-        while (leaves.len() as u64) < size {
-            let page = store.receipts(leaves.len() as u64, RECEIPTS)?;
-            if page.is_empty() {
-                bail!("the ledger lacks receipts: run 'signwave verify'");
-            }
-            for receipt in page.iter().take(size as usize - leaves.len()) {
-                let entry = receipt.entry.as_ref();
-                let entry = entry
-                    .with_context(|| format!("receipt {} is damaged: run 'signwave verify'", receipt.seq))?;
-                indexes.extend(receipt.batch.map(|batch| (batch, leaves.len() as u64)));
-                leaves.push(entry.leaf());
-            }
+        let (mut ledger, keys, left_out) = (LedgerTree::default(), KnownKeys::default(), 0);
+        while ledger.size() < size {
+            ledger.add(Entries::read(store, ledger.size(), size)?);
         }
-        let (ledger, keys, left_out) = (Levels::new(leaves), HashMap::new(), 0);
-        Ok(Self { store, checkpoint, ledger, indexes, keys, with_payload, left_out })
+        Ok(Self { store, checkpoint, ledger, keys, with_payload, left_out })
     }
 
     /// Writes the bundles of all records.
@@ -81,9 +50,10 @@ impl<'a> Bundles<'a> {
             let page = self.store.batches(after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.id;
-            for row in page.iter().filter(|batch| batch.state == BatchState::Signed) {
-                self.write_batch(row, None, &mut out)?;
-                progress.add(row.records.len());
+            for row in page.into_iter().filter(|batch| batch.state == BatchState::Signed) {
+                let records = row.records.clone();
+                self.write_batch(row, &records, &mut out)?;
+                progress.add(records.len());
             }
         }
         out.flush().map_err(cannot_write)?;
@@ -101,76 +71,29 @@ impl<'a> Bundles<'a> {
         let Some(row) = self.store.batch_of(record)? else {
             bail!("record {record} is not signed, or there is no such record");
         };
-        self.write_batch(&row, Some(record), &mut out)?;
+        self.write_batch(row, &Runs::from_iter([record]), &mut out)?;
         if self.left_out > 0 {
             bail!("record {record} was signed after the last checkpoint: run this again in a moment");
         }
         out.flush().map_err(cannot_write)
     }
 
-    fn write_batch(&mut self, row: &BatchRow, only: Option<RecordId>, out: &mut impl Write) -> Result<()> {
-        let Some(index) = self.indexes.get(&row.id).copied() else {
+    /// Writes the bundles of these records of a batch.
+    fn write_batch(&mut self, row: BatchRow, records: &Runs, out: &mut impl Write) -> Result<()> {
+        let Some(in_ledger) = self.ledger.inclusion(row.id) else {
             self.left_out += row.records.len();
             return Ok(());
         };
-        let batch = self.batch(row, index)?;
-        let (mut index, mut written) = (0, Ok(()));
-        self.store.read_signed(&row.records, &mut |row| {
-            if written.is_ok() && only.is_none_or(|only| only == row.record) {
-                written = self
-                    .bundle(&batch, index, &row)
+        let batch = BundledBatch::read(self.store, row, in_ledger.index, &mut self.keys)?;
+        let mut written = Ok(());
+        self.store.read_signed(records, &mut |row| {
+            if written.is_ok() {
+                written = batch
+                    .bundle(&row, &in_ledger, &self.checkpoint, self.with_payload)
+                    .map_err(anyhow::Error::from)
                     .and_then(|bundle| writeln!(out, "{}", bundle::write(&bundle)?).map_err(cannot_write));
             }
-            index += 1;
         })?;
         written
     }
-
-    /// Reads what the bundles of a batch have in common. `index` is that of its entry.
-    fn batch<'b>(&mut self, row: &'b BatchRow, index: u64) -> Result<Batch<'b>> {
-        let damaged = || format!("batch {} is damaged: run 'signwave verify'", row.id);
-        let receipt = self.store.receipts(index, 1)?.into_iter().next();
-        let Some(Entry::Batch(entry)) = receipt.and_then(|receipt| receipt.entry) else { bail!(damaged()) };
-        let mut leaves = Vec::new();
-        self.store.read_signed(&row.records, &mut |signed| {
-            leaves.extend(leaf(row, &signed));
-        })?;
-        if leaves.len() as u64 != row.records.len() {
-            bail!(damaged());
-        }
-        let key = row.key.with_context(damaged)?;
-        if !self.keys.contains_key(&key) {
-            let found = self.store.key(key)?.with_context(damaged)?;
-            self.keys.insert(key, found.public_key);
-        }
-        let spki = self.keys.get(&key).cloned().unwrap_or_default();
-        let in_ledger = Inclusion { index, path: self.ledger.path(index as usize) };
-        Ok(Batch { row, entry, in_ledger, spki, records: Levels::new(leaves) })
-    }
-
-    fn bundle(&self, batch: &Batch<'_>, index: usize, row: &SignedRow<'_>) -> Result<Bundle> {
-        let (_, signature) = row.signature.context("a signature is missing: run 'signwave verify'")?;
-        let scheme = batch.entry.scheme;
-        Ok(Bundle {
-            record: row.record,
-            external_id: row.external_id.map(str::to_owned),
-            payload: self.with_payload.then(|| row.payload.to_vec()),
-            digest: digest(scheme.digest(), row.payload),
-            scheme,
-            signature: signature.to_vec(),
-            spki: batch.spki.clone(),
-            entry: batch.entry.clone(),
-            in_batch: Inclusion { index: index as u64, path: batch.records.path(index) },
-            records: batch.row.records.len(),
-            in_ledger: batch.in_ledger.clone(),
-            checkpoint: self.checkpoint.clone(),
-        })
-    }
-}
-
-/// The leaf of a record; `None` without a signature or a scheme.
-fn leaf(batch: &BatchRow, row: &SignedRow<'_>) -> Option<Hash> {
-    let (scheme, (_, signature)) = batch.scheme.zip(row.signature)?;
-    let digest = digest(scheme.digest(), row.payload);
-    Some(record_leaf(row.record, &digest, row.external_id.map(name_hash), signature))
 }

@@ -31,6 +31,7 @@ pub async fn samples(app: &App) -> Vec<Sample> {
     });
     samples.push(gauge("database_up", "Whether the database answered", f64::from(status.is_some())));
     samples.extend(status.iter().flat_map(|look| of_look(look)));
+    samples.extend(status.iter().filter_map(|look| of_anchors(look)));
     samples.extend(status.iter().flat_map(|look| of_webhooks(&look.webhooks)));
     samples
 }
@@ -129,6 +130,13 @@ fn of_sending(counters: &webhooks::Counters) -> Vec<Sample> {
         },
         counter("webhooks_disabled", "Webhooks that this process disabled", counters.disabled()),
     ]
+}
+
+/// How far the anchors of this process are behind.
+fn of_anchors(look: &Look) -> Option<Sample> {
+    let (ledger, anchored) = look.ledger.as_ref().zip(look.anchored)?;
+    let help = "Entries of the ledger that the anchor files of this process do not know yet";
+    Some(gauge("anchor_lag_entries", help, ledger.head.size.saturating_sub(anchored) as f64))
 }
 
 /// How each webhook is: values of the whole database. There are none where there are no webhooks.

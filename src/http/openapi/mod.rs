@@ -39,6 +39,7 @@ use super::{
         reading::records::by_id,
         reading::records::by_name,
         reading::signature::signature,
+        reading::bundle::bundle,
         reading::history::history,
         feed::signatures,
         reading::verify::verify,

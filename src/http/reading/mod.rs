@@ -1,6 +1,7 @@
-//! What clients read: records, their signatures and histories, batches and nodes.
+//! What clients read: records, their signatures, bundles and histories, batches and nodes.
 
 pub mod batches;
+pub mod bundle;
 pub mod history;
 pub mod nodes;
 pub mod records;

@@ -32,6 +32,8 @@ pub struct Status {
     pub webhooks: Vec<WebhookRow>,
     /// Where the ledger is; `None` if it cannot be read.
     pub ledger: Option<LedgerRow>,
+    /// Up to which entry of the ledger the anchor files of this process know it; `None` where it has none.
+    pub anchored: Option<u64>,
 }
 
 impl Status {

@@ -36,7 +36,7 @@ pub(in crate::store) struct PostgresStore {
     /// Lookups must wait neither for commits nor for exports.
     lookups: PgPool,
     /// There unless the database was opened to be read.
-    anchors: Option<Arc<Anchors>>,
+    pub(super) anchors: Option<Arc<Anchors>>,
 }
 
 impl PostgresStore {

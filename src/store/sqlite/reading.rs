@@ -4,6 +4,7 @@ use diesel::{RunQueryDsl, connection::DefaultLoadingMode};
 
 use super::{SqliteStore, barred::barred, status::status};
 use crate::{
+    anchors::Anchors,
     domain::{BatchId, KeyId, RecordId, Runs},
     store::{
         BatchRow, KeyRow, Reading, SignedRow, Status, StoreError,
@@ -16,7 +17,8 @@ use crate::{
 
 impl Reading for SqliteStore {
     fn status(&self) -> Result<Status, StoreError> {
-        self.read(status)
+        let status = self.read(status)?;
+        Ok(Status { anchored: self.anchors.as_ref().and_then(Anchors::reach), ..status })
     }
 
     fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {

@@ -37,7 +37,8 @@ impl Nodes {
         let batches = ["--batch-size", "100"];
         let admin = ["--admin-listen", "127.0.0.1:0"];
         let publish = ["--publish", NOWHERE_TO_PUBLISH];
-        let service = Service::with_keys(&KEYS.to_string(), &[batches, admin, publish].concat());
+        let anchor = ["--anchor", "anchor"];
+        let service = Service::with_keys(&KEYS.to_string(), &[batches, admin, publish, anchor].concat());
         service.run(&["webhooks", "add", "https://127.0.0.1:1/", "--allow-internal", "--name", "nowhere"]);
         exchange_two_keys(&service.sandbox);
         server_certificate(&service.sandbox.path(""), "node-2");

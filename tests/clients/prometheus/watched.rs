@@ -51,6 +51,7 @@ fn every_panel_shows_something_and_the_alerts_hold_that_should() {
             prometheus.query(&interpolated(&panel.targets[0].expression, RATE_INTERVAL), Some(at)).unwrap();
         assert_eq!(series.iter().map(|one| one.value).collect::<Vec<_>>(), [f64::from(value)], "{title}");
     }
+    assert_eq!(prometheus.series("signwave_anchor_lag_entries").len(), 1, "one of the nodes has an anchor");
     let holding: Vec<_> =
         alerts.iter().filter(|alert| holds(prometheus, alert, at)).map(|alert| &alert["name"]).collect();
     assert_eq!(holding, ["SignwaveKeySuspended", "SignwaveBatchesFailed"]);

@@ -1,5 +1,7 @@
 // The service goes away and comes back; the page says how old its figures are.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { isLive, stage } from '../support/browser.mjs';
 import { until } from '../support/waiting.mjs';
 
@@ -59,6 +61,21 @@ scene(
     await until('the stream is closed', () => streams.length === 0);
     await hide(page, false);
     await until('the stream is open', () => streams.length === 1);
+  },
+);
+
+scene(
+  'the entries of the ledger are shown, and why it is halted',
+  { at: '#/overview' },
+  async ({ service, page }) => {
+    await service.signedAll();
+    const ledger = page.locator('#ledger');
+    await ledger.filter({ hasText: /^\d+ entries in the ledger, the last checkpoint has all of them$/ }).waitFor();
+    const { ledger: told } = await service.ask('v1/status');
+    assert((await ledger.innerText()).startsWith(`${told.entries} entries`));
+    const halt = "UPDATE ledger SET halted = '<b>an older database</b>'";
+    execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(service.folder, 'signwave.db'), halt]);
+    await page.getByRole('list', { name: 'Problems' }).getByText('<b>an older database</b>').waitFor();
   },
 );
 

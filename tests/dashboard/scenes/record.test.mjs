@@ -1,7 +1,9 @@
 // One record: found, verified, and shown as text whatever it says.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { show, stage } from '../support/browser.mjs';
+import { until } from '../support/waiting.mjs';
 
 const scene = stage({ keys: 2 });
 const HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script>\u202Eevil\u2066"\'&amp;';
@@ -34,6 +36,20 @@ scene(
     const environment = { ...process.env, TOKEN: service.token };
     const said = execFileSync('bash', ['-euo', 'pipefail', '-c', lines], { cwd: service.folder, env: environment });
     assert.equal(said.toString(), 'Verified OK\n');
+
+    // The bundle is verified without the service.
+    await until('a checkpoint has the record', async () => {
+      const { entries, checkpoint } = await service.ask('v1/ledger');
+      return checkpoint?.entries === entries;
+    });
+    const downloaded = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'With the payload' }).click();
+    const bundle = await downloaded;
+    assert.equal(bundle.suggestedFilename(), `record-${id}.bundle.json`);
+    await bundle.saveAs(join(service.folder, 'bundle'));
+    const verdict = await service.command('verify', '--bundle', 'bundle', '--ledger', (await service.ask('v1/ledger')).key);
+    assert.match(verdict, new RegExp(`^line 1: record ${id} .*: verified: PS256 by key .*, entry \\d+ of \\d+ in `));
+    assert(!verdict.includes('without its payload'), verdict);
   },
 );
 
