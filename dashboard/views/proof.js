@@ -65,7 +65,7 @@ function bundleSection({ id }) {
       { class: 'note' },
       'The record with its signature, key, receipt and the last checkpoint: others verify it without this service.',
     ),
-    element('div', { class: 'actions start' }, download('Download'), download('With the payload', { payload: true })),
+    element('div', { class: 'actions start' }, download('Download'), download('With the payload', { with_payload: true })),
   );
 }
 

@@ -65,7 +65,7 @@ fn a_bundle_is_what_export_writes_also_of_batches_that_were_signed_later() {
         assert_eq!(answer.headers()["content-type"], MEDIA_TYPE);
         assert_eq!(text(answer), exported(record, &[]), "{record}");
     }
-    let whole = text(site.get_with("/v1/records/17/bundle?payload=true", &[]));
+    let whole = text(site.get_with("/v1/records/17/bundle?with_payload=true", &[]));
     assert_eq!(whole, exported(17, &["--with-payload"]));
     site.sandbox.write("bundle", whole);
     let key = site.get("/v1/ledger")["key"].as_str().unwrap().to_owned();

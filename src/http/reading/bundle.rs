@@ -38,7 +38,7 @@ const READS: usize = 200;
 pub struct Options {
     /// Whether to add the payload.
     #[serde(default)]
-    payload: bool,
+    with_payload: bool,
 }
 
 /// A signed record with its key, its receipt and the last checkpoint, which can be verified without this service.
@@ -63,7 +63,7 @@ pub async fn bundle(
     request: HttpRequest,
     app: Data<App>,
     id: Path<String>,
-    Query(Options { payload }): Query<Options>,
+    Query(Options { with_payload }): Query<Options>,
 ) -> Result<HttpResponse, Problem> {
     let (id, form) = (record_id(&id)?, accept::best(&request, &[MEDIA_TYPE])?);
     let _place = app.limits().bundles.take().await?;
@@ -84,7 +84,7 @@ pub async fn bundle(
     let make = move |store: &dyn Store| {
         let mut made = Err(NoBundle::Damaged(format!("record {id} is missing")));
         store.read_signed(&Runs::from_iter([id]), &mut |row| {
-            made = batch.bundle(&row, &in_ledger, &note, payload);
+            made = batch.bundle(&row, &in_ledger, &note, with_payload);
         })?;
         Ok(made)
     };
