@@ -43,10 +43,7 @@ pub(super) fn compare(connection: &mut PgConnection, anchors: &Anchors) -> Resul
 }
 
 /// Halts the ledger if the database is not what its anchors say.
-pub(super) fn halting<T>(
-    connection: &mut PgConnection,
-    result: Result<T, StoreError>,
-) -> Result<T, StoreError> {
+fn halting<T>(connection: &mut PgConnection, result: Result<T, StoreError>) -> Result<T, StoreError> {
     if let Err(StoreError::Behind(why)) = &result
         && let Err(error) = execute::<Halt, _>(connection, &[Value::Text(why)])
     {

@@ -128,12 +128,13 @@ impl PostgresStore {
         self.halting(result)
     }
 
-    /// Halts the ledger if the database is not what its anchors say.
+    /// Halts the ledger if the database is not what its anchors say. It is compared anew, because the connection may lead to
+    /// another server.
     fn halting<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        if matches!(result, Err(StoreError::Behind(_)))
+        if let (Err(StoreError::Behind(_)), Some(anchors)) = (&result, &self.anchors)
             && let Ok(mut connection) = self.short.checkout()
         {
-            return ledger::halting(&mut connection, result);
+            ledger::compare(&mut connection, anchors)?;
         }
         result
     }

@@ -81,13 +81,24 @@ impl SqliteStore {
         self.halting(result)
     }
 
-    /// Halts the ledger if the database is not what its anchors say, so that other processes notice it, too.
+    /// Halts the ledger if the database is not what its anchors say, so that other processes notice it, too. It is compared
+    /// anew, because another copy may have been put in its place since.
     pub(super) fn halting<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(StoreError::Behind(why)) = &result
-            && let Err(error) =
-                self.write(|connection| Ok(execute::<Halt, _>(connection, &[Value::Text(why)])?))
-        {
-            log::warn!("the ledger could not be halted: {error}");
+        if let (Err(StoreError::Behind(_)), Some(anchors)) = (&result, &self.anchors) {
+            let expected = anchors.expected();
+            let halted = self.write(|connection| {
+                let ledger = ledger::read(connection)?;
+                match permit(expected, &ledger, |size| ledger::root_at(connection, size)) {
+                    Err(Failure(StoreError::Behind(why))) => {
+                        execute::<Halt, _>(connection, &[Value::Text(&why)])?;
+                        Ok(())
+                    }
+                    compared => compared.map(drop),
+                }
+            });
+            if let Err(error) = halted {
+                log::warn!("the ledger could not be halted: {error}");
+            }
         }
         result
     }
