@@ -4,18 +4,26 @@ use std::{iter::Peekable, path::Path};
 
 use super::{Problem, findings::Findings};
 use crate::{
-    anchors::{self, AnchorError, Claim},
+    anchors::{self, AnchorError, Claim, Outcome, Passage},
     domain::{
         ledger::{Hash, Head, Origin},
         promises::Breach,
     },
 };
 
+/// What an anchor says, and whether it must be so. The last commit of a file may have no outcome: what it would have led to
+/// is as anchored if it is so, and is nothing otherwise.
+#[derive(Clone, Copy)]
+struct Said {
+    claim: Claim,
+    must: bool,
+}
+
 /// An anchor that is being read beside the ledger, from its beginning.
 pub struct Anchor {
     name: String,
     origin: Origin,
-    claims: Peekable<Box<dyn Iterator<Item = Result<Claim, AnchorError>>>>,
+    claims: Peekable<Box<dyn Iterator<Item = Result<Said, AnchorError>>>>,
     /// The last entry that it knows and that was found as it says.
     reached: u64,
     /// Whether something is wrong already. What comes behind it is, too.
@@ -31,7 +39,15 @@ impl Anchor {
         let reader = anchors::read(path)?;
         let origin = reader.origin();
         let claims = reader.flat_map(|passage| match passage {
-            Ok(passage) => passage.claims().into_iter().map(Ok).collect(),
+            Ok(passage) => {
+                let undecided = match &passage {
+                    Passage::Attempt(attempt) if attempt.outcome == Outcome::Undecided => Some(attempt.next),
+                    _ => None,
+                };
+                let musts = passage.claims().into_iter().map(|claim| Said { claim, must: true });
+                let may = undecided.map(|next| Said { claim: Claim::Head(next), must: false });
+                musts.chain(may).map(Ok).collect()
+            }
             Err(error) => vec![Err(error)],
         });
         let claims: Box<dyn Iterator<Item = _>> = Box::new(claims);
@@ -49,12 +65,15 @@ impl Anchor {
 
     /// Compares an entry, and the root of all entries up to it, with what the anchor says of them.
     pub(super) fn see(&mut self, leaf: Hash, head: Head, findings: &Findings) {
-        while let Some(claim) = self.next_up_to(head.size, findings) {
+        while let Some(Said { claim, must }) = self.next_up_to(head.size, findings) {
             let is_so = match claim {
                 Claim::Leaf { seq, leaf: claimed } => seq < head.size || claimed == leaf,
                 // What is below was compared when it was reached, or is part of the root here.
                 Claim::Head(claimed) => claimed.size < head.size || claimed.root == head.root,
             };
+            if !is_so && !must {
+                continue;
+            }
             if !is_so {
                 let breach = Breach::NotAsAnchored { anchor: self.name.clone(), seq: head.size };
                 return self.end_with(breach, findings);
@@ -66,8 +85,8 @@ impl Anchor {
     /// Ends the comparison with a ledger that has `now` entries by now. Returns up to which entry it is as anchored.
     pub(super) fn end(mut self, now: u64, findings: &Findings) -> u64 {
         let mut last = None;
-        while let Some(claim) = self.next_up_to(u64::MAX, findings) {
-            last = last.max(Some(size(&claim)));
+        while let Some(Said { claim, must }) = self.next_up_to(u64::MAX, findings) {
+            last = last.max(must.then(|| size(&claim)));
         }
         if let Some(anchored) = last.filter(|last| *last > now) {
             let breach = Breach::BehindAnchor { anchor: self.name.clone(), anchored, found: now };
@@ -77,12 +96,12 @@ impl Anchor {
     }
 
     /// The next claim, if it is about nothing behind `seq`.
-    fn next_up_to(&mut self, seq: u64, findings: &Findings) -> Option<Claim> {
+    fn next_up_to(&mut self, seq: u64, findings: &Findings) -> Option<Said> {
         if self.is_over {
             return None;
         }
-        match self.claims.next_if(|claim| claim.as_ref().map_or(true, |claim| size(claim) <= seq))? {
-            Ok(claim) => Some(claim),
+        match self.claims.next_if(|said| said.as_ref().map_or(true, |said| size(&said.claim) <= seq))? {
+            Ok(said) => Some(said),
             Err(error) => {
                 let what = format!("the anchor '{}'", self.name);
                 self.end_with(Problem::Unreadable { what, reason: error.to_string() }, findings);
