@@ -7,7 +7,7 @@
 //! - [`PrivateKey`] signs eight digests (RSASSA-PKCS1-v1_5 and RSASSA-PSS of RFC 8017). Every result is checked with the public
 //!   exponent before any result leaves, because a wrong one can reveal the key.
 //! - [`PublicKey`] verifies eight signatures.
-//! - [`is_supported`] says whether this processor can do it; [`self_test`] computes known answers.
+//! - [`is_supported`] says whether this processor can do it; [`self_test()`] computes known answers.
 //!
 //! Keys have 2048, 3072 or 4096 bits and two primes of equal length. Callers sign other keys, and groups of fewer than eight,
 //! with another library.
