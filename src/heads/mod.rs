@@ -93,12 +93,15 @@ pub fn sign_head(store: &dyn Store, keyring: &Keyring) -> Result<(), HeadError> 
 
 /// The key of the ledger. If there is none, it is made. Of several processes that do so at once, the first one prevails.
 fn key(store: &dyn Store, keyring: &Keyring) -> Result<LedgerKey, HeadError> {
-    if store.ledger_key()?.is_none() {
-        let key = LedgerKey::generate()?;
-        let sealed = keyring.seal_ledger_key(&key)?;
-        store.add_ledger_key(&SealedLedgerKey { public: key.public(), sealed })?;
-    }
-    let missing = || StoreError::Corrupt("the ledger has no key".to_owned());
-    let SealedLedgerKey { public, sealed } = store.ledger_key()?.ok_or_else(missing)?;
+    let SealedLedgerKey { public, sealed } = match store.ledger_key()? {
+        Some(key) => key,
+        None => {
+            let key = LedgerKey::generate()?;
+            let sealed = keyring.seal_ledger_key(&key)?;
+            store.add_ledger_key(&SealedLedgerKey { public: key.public(), sealed })?;
+            let missing = || StoreError::Corrupt("the ledger has no key".to_owned());
+            store.ledger_key()?.ok_or_else(missing)?
+        }
+    };
     Ok(keyring.unseal_ledger_key(&public, &sealed)?)
 }

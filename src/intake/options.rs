@@ -32,6 +32,17 @@ pub enum WithoutId {
 }
 
 impl Options {
+    /// Takes how many messages of a broker wait in memory, at most, out of a query. Unless it is given, they are two chunks:
+    /// one that is stored, and one that arrives.
+    pub(super) fn take_prefetch(query: &mut Query) -> Result<u16, BadAddress> {
+        let Some(text) = query.take("prefetch") else { return Ok(Self::PREFETCH) };
+        let count = text.parse().ok().filter(|count| *count > 0);
+        count.ok_or(BadAddress::Value("prefetch", "from 1 to 65535"))
+    }
+
+    /// Unless an address says otherwise.
+    pub(super) const PREFETCH: u16 = 2000;
+
     /// Takes the options that every broker has out of a query.
     pub(super) fn take(query: &mut Query) -> Result<Self, BadAddress> {
         let form = match query.take("body").as_deref() {

@@ -19,9 +19,6 @@ pub struct Nats {
     source: String,
 }
 
-/// As with RabbitMQ: two chunks.
-const PREFETCH: u16 = 2000;
-
 impl Nats {
     /// Reads `USER:PASSWORD@HOST:PORT?stream=NAME&consumer=NAME&..`, what is behind `nats://` or, with TLS, `tls://`.
     ///
@@ -32,12 +29,7 @@ impl Nats {
         let mut query = Query::parse(query, "stream, consumer, prefetch, body, without-id and ca")?;
         let stream = query.take("stream").ok_or(BadAddress::Missing("stream: add ?stream=NAME"))?;
         let consumer = query.take("consumer").ok_or(BadAddress::Missing("consumer: add &consumer=NAME"))?;
-        let prefetch = query.take("prefetch").map_or(Ok(PREFETCH), |text| {
-            text.parse()
-                .ok()
-                .filter(|count| *count > 0)
-                .ok_or(BadAddress::Value("prefetch", "from 1 to 65535"))
-        })?;
+        let prefetch = Options::take_prefetch(&mut query)?;
         let options = Options::take(&mut query)?;
         let endpoint = Endpoint::parse(is_encrypted, head, &mut query)?;
         query.end()?;
@@ -74,7 +66,10 @@ mod tests {
         assert_eq!((&*broker.stream, &*broker.consumer, broker.prefetch), ("in", "c", 7));
         assert_eq!(options, Options { form: Form::Json, without_id: WithoutId::Accept });
         let Ok((broker, options)) = parse("nats://h?stream=s&consumer=c") else { panic!("it is short") };
-        assert_eq!((broker.source(), broker.prefetch, options), ("nats:s", PREFETCH, Options::default()));
+        assert_eq!(
+            (broker.source(), broker.prefetch, options),
+            ("nats:s", Options::PREFETCH, Options::default())
+        );
     }
 
     #[test]

@@ -18,9 +18,6 @@ pub struct RabbitMq {
     source: String,
 }
 
-/// Two chunks: one that is stored, and one that arrives.
-const PREFETCH: u16 = 2000;
-
 impl RabbitMq {
     /// Reads `USER:PASSWORD@HOST:PORT/VHOST?queue=NAME&..`, what is behind `amqp://` or, with TLS, `amqps://`.
     ///
@@ -31,12 +28,7 @@ impl RabbitMq {
         let mut query = Query::parse(query, "queue, prefetch, body, without-id and ca")?;
         let queue = query.take("queue").filter(|queue| !queue.is_empty());
         let queue = queue.ok_or(BadAddress::Missing("queue: add ?queue=NAME"))?;
-        let prefetch = query.take("prefetch").map_or(Ok(PREFETCH), |text| {
-            text.parse()
-                .ok()
-                .filter(|count| *count > 0)
-                .ok_or(BadAddress::Value("prefetch", "from 1 to 65535"))
-        })?;
+        let prefetch = Options::take_prefetch(&mut query)?;
         let options = Options::take(&mut query)?;
         let endpoint = Endpoint::parse(is_encrypted, head, &mut query)?;
         query.end()?;
@@ -76,7 +68,10 @@ mod tests {
         assert_eq!(options, Options { form: Form::Json, without_id: WithoutId::Accept });
         assert_eq!(broker.source(), "rabbitmq:a/b/in box");
         let Ok((broker, options)) = parse("amqp://h?queue=q") else { panic!("it is short") };
-        assert_eq!((broker.source(), broker.prefetch, options), ("rabbitmq:q", PREFETCH, Options::default()));
+        assert_eq!(
+            (broker.source(), broker.prefetch, options),
+            ("rabbitmq:q", Options::PREFETCH, Options::default())
+        );
     }
 
     #[test]

@@ -15,9 +15,6 @@ pub trait Ledgers {
     /// Where the ledger is now.
     fn ledger(&self) -> Result<LedgerRow, StoreError>;
 
-    /// The root of the tree when it had `size` entries; `None` if it never had as many.
-    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError>;
-
     /// Up to `limit` receipts behind `after`, in their order, with entries that are made anew of what is stored.
     fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError>;
 

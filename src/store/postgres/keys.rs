@@ -72,20 +72,10 @@ impl KeyPool for PostgresStore {
     ) -> Result<KeyStateVerdict, StoreError> {
         // What if we die here? The state has changed or it has not; asking again is harmless.
         self.write_in_ledger(&in_turn(Turn::Audit), |connection| {
-            let verdict =
+            let (verdict, retired) =
                 set_key_state::<StateOf, InsertAudit, _, Failure>(connection, key, state, reason, by)?;
-            let is_retired = state == KeyState::Retired
-                && matches!(verdict, KeyStateVerdict::Changed(before) if before != KeyState::Retired);
-            if is_retired
-                && let Some((fingerprint, _)) =
-                    row::<StateOf, (String, String), _>(connection, &[Value::Integer(key.0)])?
-            {
-                return Ok((
-                    verdict,
-                    vec![ledger::entry_of_key(connection, KeyChange::Retired, &fingerprint)?],
-                ));
-            }
-            Ok((verdict, Vec::new()))
+            let entry = retired.map(|key| ledger::entry_of_key(connection, KeyChange::Retired, &key));
+            Ok((verdict, entry.transpose()?.into_iter().collect()))
         })
     }
 

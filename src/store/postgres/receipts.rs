@@ -2,11 +2,7 @@
 
 use super::{PostgresStore, ledger, time::time};
 use crate::{
-    domain::{
-        BatchId,
-        ledger::{Edge, Hash},
-        promises::ReceiptFact,
-    },
+    domain::{BatchId, ledger::Hash, promises::ReceiptFact},
     store::{
         LedgerRow, Ledgers, StoreError,
         sql::{RawReceipt, ReceiptColumns, RecordsRoots, Sql, Value, records_roots, rows, sql_limit},
@@ -16,13 +12,6 @@ use crate::{
 impl Ledgers for PostgresStore {
     fn ledger(&self) -> Result<LedgerRow, StoreError> {
         self.lookup(|connection| Ok(ledger::read(connection)?.into()))
-    }
-
-    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
-        if size == 0 {
-            return Ok(Some(Edge::default().root()));
-        }
-        self.lookup(|connection| ledger::root_at(connection, size))
     }
 
     fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError> {

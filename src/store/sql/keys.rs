@@ -22,14 +22,15 @@ use crate::{
 };
 
 /// Sets the state of a key, if [`KeyState::may_become`] allows it, within a transaction that is under way.
-/// `StateOf` reads the fingerprint and the current state by the key's id, and locks it; `Insert` is as in [`note`].
+/// `StateOf` reads the fingerprint and the current state by the key's id, and locks it; `Insert` is as in [`note`]. Also
+/// returns the fingerprint of a key that is retired by this, which the ledger must say.
 pub(in crate::store) fn set_key_state<StateOf, Insert, C, E>(
     connection: &mut C,
     key: KeyId,
     state: KeyState,
     reason: Option<&str>,
     by: &By,
-) -> Result<KeyStateVerdict, E>
+) -> Result<(KeyStateVerdict, Option<String>), E>
 where
     StateOf: Sql,
     Insert: Sql,
@@ -41,11 +42,11 @@ where
 {
     let found: Option<(String, String)> = row::<StateOf, _, _>(connection, &[Value::Integer(key.0)])?;
     let Some((fingerprint, before)) = found else {
-        return Ok(KeyStateVerdict::NoSuchKey);
+        return Ok((KeyStateVerdict::NoSuchKey, None));
     };
     let before: KeyState = before.parse().map_err(|error| corrupt("key", key.0, &error))?;
     if !before.may_become(state) {
-        return Ok(KeyStateVerdict::Refused(before));
+        return Ok((KeyStateVerdict::Refused(before), None));
     }
     let values = [Value::Text(state.name()), Value::OptionalText(reason), Value::Integer(key.0)];
     expect_rows("changing the state of a key", 1, execute::<SetState, _>(connection, &values)?)?;
@@ -57,7 +58,8 @@ where
         after: Some(&after),
     };
     note::<Insert, _, E>(connection, by, &change)?;
-    Ok(KeyStateVerdict::Changed(before))
+    let is_retired = state == KeyState::Retired && before != state;
+    Ok((KeyStateVerdict::Changed(before), is_retired.then_some(fingerprint)))
 }
 
 /// Sets limits of a key, if [`KeyLimits::changed`] allows them, within a transaction that is under way, while no batch is

@@ -64,14 +64,9 @@ impl KeyPool for SqliteStore {
     ) -> Result<KeyStateVerdict, StoreError> {
         // What if we die here? The state has changed or it has not; asking again is harmless.
         self.write_in_ledger(|connection, ledger| {
-            let verdict =
+            let (verdict, retired) =
                 set_key_state::<StateOf, InsertAudit, _, Failure>(connection, key, state, reason, by)?;
-            let is_retired = state == KeyState::Retired
-                && matches!(verdict, KeyStateVerdict::Changed(before) if before != KeyState::Retired);
-            if is_retired
-                && let Some((fingerprint, _)) =
-                    row::<StateOf, (String, String), _>(connection, &[Value::Integer(key.0)])?
-            {
+            if let Some(fingerprint) = retired {
                 ledger::add_key(connection, ledger, KeyChange::Retired, &fingerprint)?;
             }
             Ok(verdict)

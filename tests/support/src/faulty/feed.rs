@@ -29,10 +29,6 @@ impl Ledgers for FaultyStore {
         self.call(Method::Ledger, |store| store.ledger())
     }
 
-    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
-        self.call(Method::RootAt, |store| store.root_at(size))
-    }
-
     fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError> {
         self.call(Method::Receipts, |store| store.receipts(after, limit))
     }

@@ -49,7 +49,6 @@ pub enum Method {
     Sequence,
     Feed,
     Ledger,
-    RootAt,
     Receipts,
     RecordsRoots,
     LedgerKey,

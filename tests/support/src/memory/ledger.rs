@@ -4,7 +4,7 @@ use super::{MemoryStore, state::State};
 use signwave::{
     domain::{
         BatchId, Fingerprint, SignedBatch,
-        ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt},
+        ledger::{BatchSigned, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt},
         promises::ReceiptFact,
     },
     store::{Heads, LedgerRow, Ledgers, SealedLedgerKey, StoreError},
@@ -16,13 +16,6 @@ const ID: LedgerId = LedgerId([0x1e, 0xd6, 0xe7, 0, 0, 0, 0, 1]);
 impl Ledgers for MemoryStore {
     fn ledger(&self) -> Result<LedgerRow, StoreError> {
         Ok(self.lock().ledger())
-    }
-
-    fn root_at(&self, size: u64) -> Result<Option<Hash>, StoreError> {
-        if size == 0 {
-            return Ok(Some(Edge::default().root()));
-        }
-        Ok(self.lock().receipts.get(size as usize - 1).map(|receipt| receipt.root))
     }
 
     fn receipts(&self, after: u64, limit: usize) -> Result<Vec<ReceiptFact>, StoreError> {
