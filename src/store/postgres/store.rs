@@ -106,7 +106,7 @@ impl PostgresStore {
         mut body: impl FnMut(&mut PgConnection) -> Result<(T, Vec<Entry>), Failure>,
     ) -> Result<T, StoreError> {
         let Some(anchors) = &self.anchors else {
-            return Err(StoreError::ReadOnly(self.url.clone()));
+            return Err(StoreError::Unusable("it was opened to be read".to_owned()));
         };
         let mut pending: Option<Pending<'_>> = None;
         let result = run(&self.short, begin, |connection| {
