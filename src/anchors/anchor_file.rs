@@ -73,7 +73,7 @@ impl AnchorFile {
         })
     }
 
-    /// Whether the file still has its name: nobody would find the lines of one that was moved or deleted.
+    /// Whether the file still has its name: the lines of one that was moved or deleted would not be found.
     fn is_in_place(&self) -> Result<(), AnchorError> {
         let id = |found: Metadata| (found.dev(), found.ino());
         match (fs::metadata(&self.path).map(id), self.file.metadata().map(id)) {

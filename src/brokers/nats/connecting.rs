@@ -42,7 +42,7 @@ pub async fn connect<T>(
 ) -> Result<(Line, T), BrokerError> {
     let (tell, over) = watch::channel(None);
     let options = to.options().name(name).ping_interval(HEARTBEAT).connection_timeout(CONNECTING * 2);
-    // The library makes one attempt to connect again, because 0 would mean that there is no limit. Nobody uses that connection.
+    // The library makes one attempt to connect again, because 0 would mean that there is no limit. That connection is not used.
     let options = options.max_reconnects(1).ignore_discovered_servers();
     let options = options.event_callback(move |event| {
         note(&tell, &event);

@@ -11,9 +11,9 @@ use crate::cli::context::Context;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The checkpoint is a signed note as in https://c2sp.org/tlog-checkpoint. 'signwave sign' and
-'signwave serve' sign one at their end, and once a second while the ledger grows. Keep checkpoints
-where nobody who holds the database can change them: a later database that does not continue one
-of them is another one.
+'signwave serve' sign one at their end, and once a second while the ledger grows. Keep
+checkpoints where people who hold the database cannot change them. A later database that does not
+continue a kept checkpoint is another database.
 
 Example:
   signwave ledger checkpoint >> checkpoints")]

@@ -10,7 +10,7 @@ use crate::{cli::context::Context, domain::ledger::VerifierKey};
 /// Print the public key that checkpoints are signed with, as others pin it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Give this text to everybody who has to check bundles, on a way that nobody can change:
+Give this text to everybody who has to check bundles, in a way that others cannot change. They run
 'signwave verify --bundle FILE --ledger KEY'.")]
 pub struct ShowKey {}
 

@@ -13,7 +13,7 @@ use crate::{
 };
 use diesel::SqliteConnection;
 
-/// The ledger as it is. Nobody can change it before the end of a transaction that writes.
+/// The ledger as it is. Until the end of a transaction that writes, no other can change it.
 pub(super) fn read(connection: &mut SqliteConnection) -> Result<Growing, Failure> {
     let raw: Option<RawLedger> = row::<ReadLedger, _, _>(connection, &[])?;
     Ok(Growing::from_row(raw)?)
