@@ -135,21 +135,20 @@ fn nothing_is_reverted_under_a_node_at_work() {
 
 #[test]
 fn many_processes_may_migrate_at_the_same_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = url(&folder.path().join("s.db"));
-    let start = std::sync::Barrier::new(6);
-    let migrated: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..6)
-            .map(|_| {
-                scope.spawn(|| {
-                    start.wait();
-                    store::migrate(&url).unwrap().len()
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-    assert_eq!(migrated, 2, "each migration ran once");
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let url = url(&folder.path().join("s.db"));
+        let start = std::sync::Barrier::new(6);
+        let migrate = || {
+            start.wait();
+            store::migrate(&url).unwrap().len()
+        };
+        let migrated: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..6).map(|_| scope.spawn(migrate)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(migrated, 2, "each migration ran once");
+    }
 }
 
 #[test]

@@ -84,12 +84,15 @@ pub(super) fn check_version(connection: &mut PgConnection, url: &str) -> Result<
 }
 
 /// Refuses a database of a newer version, and tables of others. An empty one may become ours.
+///
+/// The table is looked for first: one that another process makes right now comes together with its version.
 fn refuse_others(connection: &mut PgConnection, url: &str) -> Result<(), Failure> {
+    let has_record = row::<HasRecord, bool, _>(connection, &[])?.unwrap_or(false);
     let (applied, known) = (applied(connection)?, known());
     if let Some(unknown) = applied.iter().find(|version| !known.iter().any(|(known, _)| known == *version)) {
         return Err(StoreError::NewerSchema(unknown.clone()).into());
     }
-    if applied.is_empty() && row::<HasRecord, bool, _>(connection, &[])?.unwrap_or(false) {
+    if applied.is_empty() && has_record {
         return Err(StoreError::NotADatabase(DatabaseUrl::Postgres(url.to_owned()).to_string()).into());
     }
     Ok(())

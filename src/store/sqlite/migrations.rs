@@ -90,10 +90,13 @@ pub(super) fn run_pending(connection: &mut SqliteConnection) -> Result<Vec<Strin
 }
 
 /// Refuses a database that is not Sign Wave's, or of a newer version. An empty one may become ours.
+///
+/// The objects are read first: those that another process makes right now come together with their version.
 fn refuse_others(connection: &mut SqliteConnection) -> Result<(), Failure> {
+    let has_objects = has_objects(connection)?;
     let (applied, known) = (applied(connection)?, known());
     let is_ours = known.first().is_some_and(|(first, _)| applied.contains(first));
-    if !is_ours && (!applied.is_empty() || has_objects(connection)?) {
+    if !is_ours && (!applied.is_empty() || has_objects) {
         return Err(Failure(StoreError::NotADatabase(String::new())));
     }
     match applied.into_iter().find(|version| !known.iter().any(|(known, _)| known == version)) {
