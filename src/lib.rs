@@ -27,6 +27,7 @@ pub mod heads;
 pub mod http;
 pub mod intake;
 pub mod publishing;
+pub mod restores;
 pub mod signer;
 pub mod store;
 pub mod token_host;

@@ -2,6 +2,7 @@
 //! that are killed, disks that are full.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accepted;
 mod copies;
 mod failover;
 mod full;

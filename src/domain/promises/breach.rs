@@ -164,6 +164,16 @@ pub enum Breach {
         /// The batch.
         batch: BatchId,
     },
+    /// A record has a signature although it is in a batch that was signed and lost.
+    #[error(
+        "record {record}: it has a signature, though it was signed before, in batch {batch}, which was lost"
+    )]
+    LostRecordSigned {
+        /// The record.
+        record: RecordId,
+        /// The batch.
+        batch: BatchId,
+    },
     /// A record has a signature although it is in no batch.
     #[error("record {record}: it has a signature of batch {named}, but is in no batch")]
     SignatureWithoutBatch {

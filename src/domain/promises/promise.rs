@@ -12,6 +12,7 @@ impl Breach {
             | Self::NoKey { .. }
             | Self::SignatureMissing { .. }
             | Self::SignatureTooEarly { .. }
+            | Self::LostRecordSigned { .. }
             | Self::SignatureWithoutBatch { .. }
             | Self::WrongBatch { .. }
             | Self::WrongLength { .. }

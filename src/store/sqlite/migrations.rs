@@ -59,8 +59,8 @@ pub(in crate::store) fn revert(path: &Path) -> Result<String, StoreError> {
     })
 }
 
-/// Refuses to revert the schema under nodes at work. A node whose process is dead does not count.
-fn refuse_living(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
+/// Refuses to revert the schema, or to accept a restore, under nodes at work. A node whose process is dead does not count.
+pub(super) fn refuse_living(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
     let locks = NodeLocks::new(&canonical(path)?);
     let nodes: Vec<(i64, String)> = rows::<NodeNames, _, _>(connection, &[])?;
     match nodes.into_iter().find(|(id, _)| locks.take_from_dead(NodeId(*id)).is_none()) {
