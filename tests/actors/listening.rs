@@ -44,10 +44,10 @@ impl Listener for Scripted {
     }
 }
 
-/// A service that has looked at its database once, and would not look again within a minute.
+/// A service that has looked at its database once, and would not look again within minutes.
 async fn listening(rig: &mut Rig, roles: Roles) -> (Running, Voice) {
     (rig.settings.poll_interval, rig.settings.lease_ttl) =
-        (Duration::from_secs(60), Duration::from_secs(600));
+        (Duration::from_secs(300), Duration::from_secs(600));
     let ((say, said), (_gone, gone), heard) = (channel(), channel(), Arc::<AtomicUsize>::default());
     let listener = Box::new(Scripted { said, heard: Arc::clone(&heard), _gone });
     let running = rig.start_listening(Mode::Serve(roles), listener);
@@ -56,7 +56,7 @@ async fn listening(rig: &mut Rig, roles: Roles) -> (Running, Voice) {
 }
 
 async fn soon(rig: &Rig, condition: impl Fn(&Rig) -> bool) {
-    timeout(Duration::from_secs(20), rig.until(condition))
+    timeout(Duration::from_secs(60), rig.until(condition))
         .await
         .expect("it happens long before the next poll");
 }
@@ -135,7 +135,7 @@ struct Hanging;
 
 impl Listener for Hanging {
     fn wait(&mut self, _: Duration) -> Heard {
-        support::waiting::lasting(Duration::from_secs(30));
+        support::waiting::lasting(Duration::from_secs(120));
         Ok(false)
     }
 }
@@ -147,5 +147,5 @@ async fn a_listener_that_hangs_does_not_hold_up_the_end_of_a_run() {
     rig.until(|rig| rig.store.count(Method::OpenBatches) == 1).await;
     let begun = std::time::Instant::now();
     running.stopped().await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
