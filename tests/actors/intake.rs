@@ -226,7 +226,7 @@ async fn a_submitted_record_is_signed_at_once() {
     let store = store::open(&url).unwrap();
     store.add_key(&scripted_key(1), &support::store::by()).unwrap();
     // Nothing else makes the run look before the test gives up.
-    let (poll_interval, lease_ttl) = (Duration::from_secs(300), Duration::from_secs(600));
+    let (poll_interval, lease_ttl) = (Duration::from_secs(60), Duration::from_secs(600));
     let settings = Settings { poll_interval, lease_ttl, signers: 1, ..Settings::default() };
     let parts = Parts::new(settings, Arc::new(Opener(Arc::new(Signers::default()))), SERVE);
     let (stop, mut commits) = (parts.stop.clone(), parts.commits.listen());
@@ -234,7 +234,7 @@ async fn a_submitted_record_is_signed_at_once() {
     let run = actix_rt::spawn(actors::run(parts, Arc::clone(&store)));
     for id in 1..=3 {
         assert_eq!(submit(&intake, record(&format!("name {id}"), "payload")).await.unwrap(), inserted(id));
-        let heard = timeout(Duration::from_secs(60), commits.recv()).await;
+        let heard = timeout(Duration::from_secs(50), commits.recv()).await;
         let committed = heard.expect("long before the next poll").unwrap();
         assert_eq!(committed.records.iter().collect::<Vec<_>>(), [RecordId(id)]);
     }

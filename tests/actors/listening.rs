@@ -44,10 +44,10 @@ impl Listener for Scripted {
     }
 }
 
-/// A service that has looked at its database once, and would not look again within minutes.
+/// A service that has looked at its database once, and would not look again within a minute.
 async fn listening(rig: &mut Rig, roles: Roles) -> (Running, Voice) {
     (rig.settings.poll_interval, rig.settings.lease_ttl) =
-        (Duration::from_secs(300), Duration::from_secs(600));
+        (Duration::from_secs(60), Duration::from_secs(600));
     let ((say, said), (_gone, gone), heard) = (channel(), channel(), Arc::<AtomicUsize>::default());
     let listener = Box::new(Scripted { said, heard: Arc::clone(&heard), _gone });
     let running = rig.start_listening(Mode::Serve(roles), listener);
@@ -56,7 +56,7 @@ async fn listening(rig: &mut Rig, roles: Roles) -> (Running, Voice) {
 }
 
 async fn soon(rig: &Rig, condition: impl Fn(&Rig) -> bool) {
-    timeout(Duration::from_secs(60), rig.until(condition))
+    timeout(Duration::from_secs(50), rig.until(condition))
         .await
         .expect("it happens long before the next poll");
 }

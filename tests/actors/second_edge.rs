@@ -39,7 +39,7 @@ async fn a_record_that_another_edge_adds_is_signed_at_once_and_its_commit_is_hea
     let store = store::open(&url).unwrap();
     store.add_key(&scripted_key(1), &by()).unwrap();
     // Nothing else makes the run look before the test gives up.
-    let (poll_interval, lease_ttl) = (Duration::from_secs(300), Duration::from_secs(600));
+    let (poll_interval, lease_ttl) = (Duration::from_secs(60), Duration::from_secs(600));
     let settings = Settings { poll_interval, lease_ttl, signers: 1, ..Settings::default() };
     let parts = Parts::new(settings, Arc::new(Opener(Arc::new(Signers::default()))), SERVE);
     let (news, stop, mut commits) = (parts.news.clone(), parts.stop.clone(), parts.commits.listen());
@@ -47,7 +47,7 @@ async fn a_record_that_another_edge_adds_is_signed_at_once_and_its_commit_is_hea
     for payload in ["one", "two", "three"] {
         let record = insert(store.as_ref(), payload);
         news.tell();
-        let heard = timeout(Duration::from_secs(60), commits.recv()).await;
+        let heard = timeout(Duration::from_secs(50), commits.recv()).await;
         let committed = heard.expect("long before the next poll").unwrap();
         assert_eq!(committed.records.iter().collect::<Vec<_>>(), [record]);
         let batch = store.batch_of(record).unwrap().expect("its signature can be read");

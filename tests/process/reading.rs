@@ -11,6 +11,7 @@ use std::{
 use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
 use support::{
+    process::copy_program,
     site::{Site, number},
     waiting::{timely, until},
 };
@@ -51,7 +52,7 @@ impl Auditor {
             // Where the binary is built, others may not be able to go.
             let folder = tempfile::tempdir().unwrap();
             set_mode(folder.path(), 0o755);
-            fs::copy(site.command(&[]).get_program(), folder.path().join("signwave")).unwrap();
+            copy_program(site.command(&[]).get_program(), &folder.path().join("signwave"));
             folder
         });
         Self { site, program }

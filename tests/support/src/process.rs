@@ -31,6 +31,14 @@ pub fn tool(name: &str) -> String {
     path.into_os_string().into_string().unwrap()
 }
 
+/// Copies a program to a place where it is run. Another process does it: as long as a child that was forked meanwhile has
+/// the copy open for writing, as this process had it, nobody can execute it.
+pub fn copy_program(from: impl AsRef<Path>, to: &Path) {
+    let mut copy = Command::new("cp");
+    copy.arg(from.as_ref()).arg(to);
+    succeed(copy);
+}
+
 /// The binary with arguments, to be run in `folder`.
 pub fn command(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(binary());
