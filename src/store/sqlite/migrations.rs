@@ -108,7 +108,7 @@ fn refuse_others(connection: &mut SqliteConnection) -> Result<(), Failure> {
 /// Tries again for a while, because SQLite does not wait, whatever `busy_timeout` says, while two processes
 /// switch the same new file to write-ahead logging, or while the last one to close a file removes its log.
 pub(super) fn patiently<T>(act: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         match act() {
             Err(StoreError::Busy) if Instant::now() < deadline => sleep(Duration::from_millis(20)),

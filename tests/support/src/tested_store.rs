@@ -166,7 +166,7 @@ fn foreign(folder: &TempDir) -> SqliteConnection {
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     connection
         .batch_execute(
-            "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF",
+            "PRAGMA busy_timeout = 60000; PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF",
         )
         .unwrap();
     connection
