@@ -12,7 +12,7 @@ use super::{
     database::{Batch, Database, State},
     ledgers::{Entry, Ledgers},
     steps::Step,
-    system::{Clients, PROCESSES, System},
+    system::{Clients, Confirmation, PROCESSES, System},
 };
 
 /// A promise that was broken.
@@ -32,20 +32,6 @@ pub enum Broken {
 }
 
 impl Broken {
-    const ALL: [Self; 11] = [
-        Self::TwoSignatures,
-        Self::TwoMeanings,
-        Self::SignedInOlder,
-        Self::FormedInOlder,
-        Self::NotAnchored,
-        Self::FalseAlarm,
-        Self::Forgotten,
-        Self::AnotherWindow,
-        Self::HeadChanged,
-        Self::RecordLost,
-        Self::Rows,
-    ];
-
     pub const fn promise(self) -> &'static str {
         match self {
             Self::TwoSignatures => "P1 a record has one signature, across restores",
@@ -57,7 +43,9 @@ impl Broken {
             Self::NotAnchored => "P9 what was shown is anchored",
             Self::FalseAlarm => "P9 a database that is not older is not halted",
             Self::Forgotten => "P9 what was shown stays, unless a copy is put back",
-            Self::AnotherWindow => "P9 only the loss of one commit without its confirmation is not noticed",
+            Self::AnotherWindow => {
+                "P9 only the loss of one commit whose confirmation is lost, too, is not noticed"
+            }
             Self::HeadChanged => "P9 a head that was shown is continued",
             Self::RecordLost => "P5 a record is in a batch, or waits for one",
             Self::Rows => "P1, P3, P4, P9 the rows break no promise",
@@ -65,10 +53,8 @@ impl Broken {
     }
 }
 
-/// Whether a property of this name is a promise.
-pub fn is_promise(name: &str) -> bool {
-    Broken::ALL.iter().any(|broken| broken.promise() == name)
-}
+/// The name of the property that no promise is broken.
+pub const KEPT: &str = "every promise is kept";
 
 /// A property that some state has.
 type Reached = fn(&Restoring, &System) -> bool;
@@ -109,24 +95,11 @@ pub const REACHED: [(&str, Reached); 9] = [
 ];
 
 pub fn all(model: &Restoring) -> Vec<Property<Restoring>> {
-    let mut properties: Vec<_> = Broken::ALL.into_iter().map(promise).collect();
+    let mut properties = vec![Property::<Restoring>::always(KEPT, |_, system| system.broken.is_none())];
     if model.mutant.is_none() {
         properties.extend(REACHED.map(|(name, is_reached)| Property::sometimes(name, is_reached)));
     }
     properties
-}
-
-fn promise(broken: Broken) -> Property<Restoring> {
-    macro_rules! always {
-        ($($variant:ident)*) => {
-            match broken {
-                $(Broken::$variant => Property::always(Broken::$variant.promise(), |_: &Restoring, system: &System| {
-                    system.broken != Some(Broken::$variant)
-                }),)*
-            }
-        };
-    }
-    always!(TwoSignatures TwoMeanings SignedInOlder FormedInOlder NotAnchored FalseAlarm Forgotten AnotherWindow HeadChanged RecordLost Rows)
 }
 
 fn all_is_signed(system: &System) -> bool {
@@ -137,25 +110,45 @@ fn all_is_signed(system: &System) -> bool {
 /// Judges a step, and keeps what promises are about.
 pub fn judge(model: &Restoring, before: &System, step: Step, after: &mut System) {
     let ledgers = &model.files.ledgers;
-    let (was_older, replaces) =
-        (before.is_older(ledgers), matches!(step, Step::Restore(..) | Step::Accept(_) | Step::LosePower(_)));
-    if !was_older && !replaces {
+    let was_older = before.is_older(ledgers);
+    if !was_older && !matches!(step, Step::Restore(..) | Step::Accept(_) | Step::LosePower(_)) {
         after.timeline = after.database.ledger;
     }
+    after.confirmation = confirmation(before, step, after);
     let is_older = after.is_older(ledgers);
     after.is_restored &= is_older;
     after.broken = after.broken.or_else(|| broken(model, before, step, after));
     if is_older && !(0..PROCESSES).any(|process| after.is_aware(process, &model.files)) {
         let kept = ledgers.common(after.database.ledger, after.timeline);
-        let is_the_window = ledgers.size(after.timeline) == kept + 1;
+        let is_one = ledgers.size(after.timeline) == kept + 1;
+        let is_the_window = is_one && after.confirmation == Confirmation::Missing;
         after.is_unnoticeable = true;
         after.broken = after.broken.or((!is_the_window).then_some(Broken::AnotherWindow));
     }
-    if let Some(heads) =
-        (!is_older && !was_older || matches!(step, Step::Accept(_))).then_some(&mut after.clients.heads)
-    {
-        heads.retain(|(incarnation, _)| *incarnation != after.database.incarnation);
-        heads.push((after.database.incarnation, after.database.ledger));
+    if !is_older && (!was_older || matches!(step, Step::Accept(_))) {
+        let (incarnation, head) = (after.database.incarnation, after.database.ledger);
+        after.clients.heads.retain(|(other, _)| *other != incarnation);
+        after.clients.heads.push((incarnation, head));
+    }
+}
+
+/// How far the confirmation of the last commit is after a step.
+fn confirmation(before: &System, step: Step, after: &System) -> Confirmation {
+    match (step, before.confirmation) {
+        (Step::Commit(_), _) => Confirmation::Missing,
+        (Step::Confirm(process), _) => {
+            let commit = before.processes[process].commit;
+            let is_last = commit.is_some_and(|commit| commit.attempt.after == after.timeline);
+            if is_last { Confirmation::Written(process) } else { before.confirmation }
+        }
+        (Step::Intend(process), Confirmation::Written(writer))
+            if writer == process && after.processes[process].commit.is_some() =>
+        {
+            Confirmation::Synced
+        }
+        (Step::LosePower(cuts), Confirmation::Written(process)) if cuts[process] => Confirmation::Missing,
+        (Step::Accept(_), _) => Confirmation::Synced,
+        (_, confirmation) => confirmation,
     }
 }
 

@@ -51,6 +51,8 @@ pub struct System {
     pub timeline: Ledger,
     /// Whether the database lacks a part of it because a copy was put back.
     pub is_restored: bool,
+    /// Of the last commit of the timeline.
+    pub confirmation: Confirmation,
     pub clients: Clients,
     /// Commits ever made, on any timeline.
     pub commits: u8,
@@ -100,6 +102,16 @@ pub struct Commit {
     pub is_made: bool,
 }
 
+/// How far the confirmation of a commit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Confirmation {
+    /// It was not written, or was lost with the power.
+    Missing,
+    /// In the file of a process.
+    Written(usize),
+    Synced,
+}
+
 /// What was told to clients. They see a commit at once, and a record that they saw signed they do not submit again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Clients {
@@ -139,6 +151,7 @@ impl System {
             processes: [process(), process()],
             timeline: Ledgers::EMPTY,
             is_restored: false,
+            confirmation: Confirmation::Synced,
             clients: Clients::default(),
             commits: 0,
             kills: 0,
