@@ -42,7 +42,7 @@ impl Restoring {
             let is_lost = |shown: &Shown| loss.batches.iter().any(|(id, _)| *id == shown.batch);
             let (void, shown) =
                 system.clients.shown.iter().partition::<Vec<Shown>, _>(|shown| is_lost(shown));
-            system.clients.void.extend(void.iter().map(|shown| shown.name));
+            system.clients.void.extend(void);
             system.clients.shown = shown;
         }
     }

@@ -12,7 +12,7 @@ use super::{
     database::{Batch, Database, State},
     ledgers::{Entry, Ledgers},
     steps::Step,
-    system::{Clients, Confirmation, PROCESSES, System},
+    system::{Clients, Confirmation, PROCESSES, Shown, System},
 };
 
 /// A promise that was broken.
@@ -90,7 +90,8 @@ pub const REACHED: [(&str, Reached); 9] = [
     }),
     ("a loss is accepted twice", |_, system| system.accepts == 2),
     ("a lost record is signed again on request", |_, system| {
-        system.clients.shown.iter().any(|shown| system.clients.void.contains(&shown.name))
+        let is_void = |name| system.clients.void.iter().any(|void| void.name == name);
+        system.clients.shown.iter().any(|shown| is_void(shown.name))
     }),
 ];
 
@@ -201,6 +202,12 @@ fn contradiction(clients: &Clients) -> Option<Broken> {
                 return Some(Broken::TwoMeanings);
             }
         }
+    }
+    // Signed again or not, an id means the same record.
+    let all = || clients.shown.iter().chain(&clients.void);
+    let is_other = |one: &Shown| all().any(|other| one.record == other.record && one.name != other.name);
+    if clients.void.iter().any(is_other) {
+        return Some(Broken::TwoMeanings);
     }
     let is_twice = clients.told.windows(2).any(|pair| pair[0].0 == pair[1].0);
     is_twice.then_some(Broken::TwoMeanings)

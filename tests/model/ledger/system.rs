@@ -118,8 +118,8 @@ pub struct Clients {
     /// Ids that inserts returned.
     pub told: Vec<(RecordId, Name)>,
     pub shown: Vec<Shown>,
-    /// Records whose signatures were declared void, because they are signed again.
-    pub void: Vec<Name>,
+    /// What was declared void, because it is signed again.
+    pub void: Vec<Shown>,
     /// The last head of each incarnation.
     pub heads: Vec<(u32, Ledger)>,
 }
