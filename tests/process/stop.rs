@@ -68,9 +68,7 @@ fn finishing(site: &Site, arguments: &[&str]) -> Running {
 
 #[test]
 fn a_second_signal_gives_everything_back_and_a_third_ends_it_at_once() {
-    for (signals, code, nodes) in
-        [(vec![Signal::INT], 0, 0), (vec![Signal::INT, Signal::TERM], 143, 1)]
-    {
+    for (signals, code, nodes) in [(vec![Signal::INT], 0, 0), (vec![Signal::INT, Signal::TERM], 143, 1)] {
         // To sign a batch takes 13 seconds.
         let site = Site::new(2, 8192, 400);
         let mut process = finishing(&site, &["serve", "--stop-grace", "1h"]);
