@@ -221,6 +221,13 @@ pub fn at_port(url: &str, port: u16) -> String {
     format!("{head}@{name}:{port}/{path}")
 }
 
+/// The same URL for a store that a test opens once. What a service would try again must wait, because a busy machine may
+/// take longer to connect than the four seconds that are usual.
+pub fn patient(url: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}connect_timeout=60")
+}
+
 fn url_at(port: u16, user: &str, database: &str) -> String {
     format!("postgres://{user}:{PASSWORD}@127.0.0.1:{port}/{database}")
 }
