@@ -62,7 +62,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.
-const BELONGS_TO: [(&str, &[&str]); 18] = [
+const BELONGS_TO: [(&str, &[&str]); 17] = [
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),

@@ -10,7 +10,7 @@ use signwave::{
     store::{self, DatabaseUrl, NewRecord, OnConflict, StoreError},
 };
 use support::{
-    postgres::{Cluster, at_port, database_of},
+    postgres::{Cluster, at_port, database_of, patient},
     proxy::{Loss, Proxy},
     store::{MINUTE, add_keys, add_records, lease, open_all, register, sign},
     waiting::{timely, until},
@@ -34,7 +34,7 @@ fn connections_that_the_server_ended_are_replaced_without_an_error() {
 #[test]
 fn a_connection_that_was_lost_is_replaced_whatever_is_asked_of_it_first() {
     let database = Database::new("asked");
-    let store = store::open_with(&DatabaseUrl::parse(&database.url).unwrap(), 1, &[]).unwrap();
+    let store = store::open_with(&DatabaseUrl::parse(&patient(&database.url)).unwrap(), 1, &[]).unwrap();
     for _ in 0..3 {
         store
             .insert_records(&[NewRecord { external_id: Some("name"), payload: b"payload" }], OnConflict::Stop)

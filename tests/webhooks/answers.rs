@@ -23,7 +23,7 @@ fn gone_disables_the_webhook() {
     let (place, receiver, service) = answered(Reply::Status(410, "retry-after: 1\r\n".to_owned()));
     let row = place.until("a", "it is disabled", |row| row["state"] == "disabled");
     assert_eq!(row["reason"], "the server answered 410 Gone");
-    assert!(service.log().contains("webhook a is disabled: the server answered 410 Gone"));
+    place.until_said(&service, "webhook a is disabled: the server answered 410 Gone");
     let log = place.ok(&["audit-log", "--json"]);
     let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     assert_eq!((&last["action"], &last["object"]), (&"webhook.disable".into(), &"a".into()));

@@ -81,6 +81,11 @@ impl Place {
         self.webhook(name)
     }
 
+    /// Waits until a service has logged what it has stored already.
+    pub fn until_said(&self, service: &Running, words: &str) {
+        until(words, SOON, || service.log().contains(words));
+    }
+
     /// Lets the time come at which a message is sent again.
     pub fn let_time_pass(&self) {
         let failed = "SELECT count(*) FROM webhook WHERE retry_at IS NOT NULL";
