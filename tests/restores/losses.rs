@@ -5,14 +5,15 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use diesel::{Connection as _, PgConnection, SqliteConnection, connection::SimpleConnection as _};
 use signwave::{
+    anchors::Loss,
     domain::{Lease, Reach},
-    store::{self, DatabaseUrl, Store},
+    store::{self, AcceptVerdict, Acceptance, DatabaseUrl, Store},
 };
 use support::{
     postgres::{Cluster, USER, database_of},
     random::{Random, count},
     store::MINUTE,
-    store::{add_keys, add_records, lease, open},
+    store::{add_keys, add_records, by, lease, open},
     waiting::until,
 };
 use tempfile::TempDir;
@@ -176,7 +177,7 @@ fn is_accepted(database: &dyn Keeping, folder: &TempDir, number: usize, random: 
 
 /// Loses several times, also what was added after a loss.
 fn loses_by_chance(database: &dyn Keeping) {
-    let (histories, mut random) = (count("TEST_LOSSES", 6), Random::new());
+    let (histories, mut random) = (count("TEST_RESTORES", 4), Random::new());
     let folder = tempfile::tempdir().unwrap();
     store::migrate(&database.url()).unwrap();
     add_keys(&*store::open(&database.url()).unwrap(), 3);
@@ -193,4 +194,34 @@ fn a_file_loses_by_chance() {
 #[test]
 fn a_server_loses_by_chance() {
     loses_by_chance(&Server(Cluster::shared().database("losing")));
+}
+
+/// The lock of its process tells of a node on the same machine whether it lives. Of others only their leases do.
+#[test]
+fn no_loss_is_accepted_on_a_server_while_a_node_may_live() {
+    let server = Server(Cluster::shared().database("living"));
+    let folder = tempfile::tempdir().unwrap();
+    let (url, anchors) = (server.url(), [folder.path().join("anchor")]);
+    store::migrate(&url).unwrap();
+    let store = open_with(&url, &anchors).unwrap();
+    add_keys(&*store, 1);
+    add_records(&*store, 2);
+    let node = store.register_node("alpha", MINUTE, &Reach::default()).unwrap();
+    open(&*store, 2, 1, true);
+    let held = lease(&*store, node, 1).remove(0);
+    drop(store);
+    server.keep();
+    store_leased(&*open_with(&url, &anchors).unwrap(), &held).unwrap();
+    server.put_back();
+    let store = store::open_to_restore(&url).unwrap();
+    let ledger = store.ledger().unwrap();
+    let (loss, reason) = (Loss::read(&anchors, ledger.origin, ledger.head).unwrap(), "why".parse().unwrap());
+    let acceptance = Acceptance { loss: &loss, reason: &reason, signs_again: false };
+    let refused = store.accept(acceptance, &by()).unwrap_err().to_string();
+    assert!(refused.contains("node 1 (alpha) is at work, or its lease has not run out yet"), "{refused}");
+    server.end_leases();
+    assert!(matches!(
+        store.accept(acceptance, &by()),
+        Ok(AcceptVerdict::Accepted { batches: 1, kept_records: 2, .. })
+    ));
 }
