@@ -20,9 +20,9 @@ pub use door::{
     KeyStateVerdict, KeysByState, Leasing, LedgerRow, Ledgers, Listener, Lookup, NewCertificates, NewKey,
     NewRecord, NewSession, NewToken, NewWebhook, News, NodeRow, Nodes, OldestUnsigned, OnConflict,
     OpenBatches, OpenedBatches, OutletRow, Outlets, PayloadVisitor, Reading, Reclaimed, RecordName,
-    RecordRow, RefusedRow, RenewVerdict, Reseal, ResealVerdict, ResealWebhooksVerdict, RetryName,
-    RevokeTokenVerdict, RotateTokenVerdict, Rotation, SealedLedgerKey, SessionOrigin, Sessions, Settlement,
-    SignedRow, Status, Store, StoredToken, StoredWebhook, TokenRow, Wanted, WebhookRow, Webhooks,
+    RecordRow, RefusedRow, RenewVerdict, Reseal, ResealVerdict, ResealWebhooksVerdict, ResetTo, ResetVerdict,
+    RetryName, RevokeTokenVerdict, RotateTokenVerdict, Rotation, SealedLedgerKey, SessionOrigin, Sessions,
+    Settlement, SignedRow, Status, Store, StoredToken, StoredWebhook, TokenRow, Wanted, WebhookRow, Webhooks,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

@@ -65,11 +65,10 @@ fn a_position_that_the_feed_does_not_have_stops_the_publisher_until_a_person_dec
         assert!(problem.contains("restored or replaced"), "{problem}");
         let errors = api.service.log().matches("ERROR").count();
         assert_eq!(errors, 1, "loud, but once: {}", api.service.log());
-        assert!(place.ok(&["status"]).contains("publish:orders at "));
-        // What it says to do.
-        let mend = problem.split_once('(').unwrap().1.split_once(')').unwrap().0;
+        assert!(place.ok(&["status"]).contains("not a position of this feed"));
+        assert!(problem.contains("signwave outlets reset 'publish:orders' (see --help)"), "{problem}");
         consumer.forget();
-        place.sandbox.sql(mend);
+        place.ok(&["outlets", "reset", "publish:orders", "--to-start", "--yes"]);
         let records = place.records() as usize;
         place.until_published(&consumer, records);
     }

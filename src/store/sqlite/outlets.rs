@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use diesel::SqliteConnection;
 
-use super::{SqliteStore, errors::Failure, nodes::after};
+use super::{SqliteStore, audit_log::InsertAudit, errors::Failure, nodes::after};
 use crate::{
-    domain::{NodeId, Place},
+    domain::{By, NodeId, Place},
     store::{
-        AdvanceVerdict, Claim, ClaimVerdict, FeedEnd, OutletRow, Outlets, StoreError,
+        AdvanceVerdict, Claim, ClaimVerdict, FeedEnd, OutletRow, Outlets, ResetTo, ResetVerdict, StoreError,
         sql::{
             EndOfFeed, InsertOutlet, OutletColumns, RawOutlet, Release, Sql, Step, Value, execute,
-            expect_rows, feed_id, judge, row, rows,
+            expect_rows, feed_id, judge, reset, row, rows,
         },
     },
 };
@@ -46,6 +46,14 @@ impl Outlets for SqliteStore {
     fn release_outlet(&self, claim: Claim) -> Result<(), StoreError> {
         // What if we die here? Other nodes wait until the time is over.
         self.write_unsynced(|connection| release(connection, &claim))
+    }
+
+    fn reset_outlet(&self, name: &str, to: ResetTo, by: &By) -> Result<ResetVerdict, StoreError> {
+        // What if we die here? The outlet has moved and the log says so, or neither. Asking again is harmless.
+        self.write(|connection| match find(connection, name)? {
+            Some(found) => reset::<InsertAudit, _, _>(connection, found, to, by),
+            None => Ok(ResetVerdict::NotThere),
+        })
     }
 
     fn outlets(&self) -> Result<Vec<OutletRow>, StoreError> {
