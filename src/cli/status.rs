@@ -274,6 +274,7 @@ fn as_json(status: &store::Status, rate: Option<f64>, outlets: &[Outlet]) -> Val
             "exhausted": status.barred.exhausted,
             "unreachable": status.unreachable().map(|(_, keys)| keys).sum::<u64>(),
         },
+        "feed": status.feed.map(|position| position.to_string()),
         "refused": status.refused,
         "outlets": outlets.iter().map(outlets::as_json).collect::<Vec<_>>(),
         "nodes": nodes,

@@ -86,8 +86,13 @@ pub(super) fn find(
     let Some(raw) = row::<OneOutlet, RawOutlet, _>(connection, &[Value::Text(name)])? else {
         return Ok(None);
     };
+    Ok(Some((raw, end_of_feed(connection)?)))
+}
+
+/// The end of the feed.
+pub(super) fn end_of_feed(connection: &mut SqliteConnection) -> Result<FeedEnd, Failure> {
     let (id, last): (Option<String>, i64) = row::<EndOfFeed, _, _>(connection, &[])?.unwrap_or_default();
-    Ok(Some((raw, FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) })))
+    Ok(FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) })
 }
 
 /// Claims an outlet that was found.
