@@ -80,7 +80,7 @@ where
     for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
     for<'a> Bound<'a, MoveOutlet>: ExecuteDsl<C>,
 {
-    // A hold that ends later dates from before the clock was set back. Whoever has it is fenced.
+    // A hold that ends later dates from before the clock was set back. Its node is fenced.
     let is_held = raw.remaining() <= Some(OutletRow::LONGEST_HOLD);
     let outlet = OutletRow::try_from(raw)?;
     if let Some(holder) = outlet.holder.filter(|_| is_held) {
@@ -146,7 +146,7 @@ impl Sql for EndOfFeed {
     type Columns = (Nullable<Text>, BigInt);
 }
 
-/// Moves an outlet to a place of the feed, out of the hands of whoever has it. Takes the place, how much to add to the epoch,
+/// Moves an outlet to a place of the feed, and ends a hold on it. Takes the place, how much to add to the epoch,
 /// and the name.
 pub(in crate::store) struct MoveOutlet;
 impl Sql for MoveOutlet {
