@@ -100,6 +100,8 @@ pub enum Action {
     RetryRefused,
     /// A refused message was deleted.
     DropRefused,
+    /// A database that was put back was accepted.
+    AcceptRestore,
 }
 
 impl Action {
@@ -124,6 +126,7 @@ impl Action {
             Self::ResetOutlet => "outlet.reset",
             Self::RetryRefused => "refused.retry",
             Self::DropRefused => "refused.drop",
+            Self::AcceptRestore => "ledger.accept",
         }
     }
 }

@@ -27,7 +27,7 @@ What is sent again from the same feed has the same message ids, and consumers wh
 it. Two cases differ:
   A feed with a new id gives the same signatures other ids. Consumers know them by their records.
   A restored backup with the old id gives positions again, to other signatures. Consumers who go by
-  the ids would skip these, so give the feed a new id before anything is sent.
+  the ids would skip these. 'signwave ledger accept' gives the feed a new id: use it first.
 
 A queue of RabbitMQ gets what is sent again in addition to what it has. A subject of NATS decides by
 itself, by its last message, as long as that is of this feed: purge the subject to send it more. A
