@@ -12,13 +12,14 @@ import { nameTheme, switchTheme } from './scheme.js';
 import * as access from './views/access.js';
 import * as batches from './views/batches.js';
 import * as events from './views/events.js';
+import * as flow from './views/flow.js';
 import * as keys from './views/keys.js';
 import * as nodes from './views/nodes.js';
 import * as overview from './views/overview.js';
 import * as record from './views/record.js';
 
 /** Each view has a title, the scope that it needs, and `open(page, { query, signal })`, which fills the page. */
-const views = { overview, batches, keys, nodes, record, events, access };
+const views = { overview, batches, keys, nodes, flow, record, events, access };
 
 const by = (id) => document.getElementById(id);
 const main = by('main');

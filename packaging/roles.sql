@@ -7,9 +7,9 @@
 --
 -- Nobody can log in with a password until one is set: \password signwave_service
 --
--- signwave_owner    owns the tables: 'migrate', 'keys', 'tokens', 'webhooks', 'import'
+-- signwave_owner    owns the tables: 'migrate', 'keys', 'tokens', 'webhooks', 'outlets', 'import'
 -- signwave_service  'serve', 'sign', 'status', 'verify', 'export'
--- signwave_api      the same, and an HTTP API that takes records, generates keys and manages webhooks, an intake from a broker, and 'refused'
+-- signwave_api      the same, and an HTTP API that takes records, generates keys and manages webhooks, an intake from a broker, 'refused', 'outlets'
 -- signwave_auditor  'status', 'verify', 'export', 'keys list', 'tokens list', 'audit-log': reads everything but the sealed
 --                   private keys and the hashes of the tokens
 -- signwave_writer   adds records with signwave_submit() or plain SQL
@@ -75,7 +75,7 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT UPDATE (tries) ON refused TO signwave_api;
     GRANT INSERT, DELETE ON webhook TO signwave_api;
     GRANT UPDATE (sealed_secret, previous_secret, previous_until) ON webhook TO signwave_api;
-    -- A webhook that is enabled again after a restore goes on at the end of the feed.
+    -- A webhook that is enabled again after a restore goes on at the end of the feed, and an outlet where it is reset to.
     GRANT UPDATE (feed) ON outlet TO signwave_api;
     GRANT INSERT ON signing_key TO signwave_api;
     GRANT UPDATE (max_signatures, not_before, not_after) ON signing_key TO signwave_api;

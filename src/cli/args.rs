@@ -66,10 +66,13 @@ pub enum Command {
     /// Manage whom the service tells of new signatures
     #[command(subcommand)]
     Webhooks(super::webhooks::Webhooks),
+    /// Look after the ways out of the feed: queues and webhooks
+    #[command(subcommand)]
+    Outlets(super::outlets::Outlets),
     /// Print what others need to check the ledger
     #[command(subcommand)]
     Ledger(super::ledger::Ledger),
-    /// Show who changed keys, tokens and webhooks
+    /// Show who changed keys, tokens, webhooks and outlets
     AuditLog(super::audit_log::AuditLog),
     /// Check every signature and every promise
     Verify(super::verify::Verify),

@@ -1,4 +1,4 @@
-//! `signwave audit-log`: shows who changed keys and tokens.
+//! `signwave audit-log`: shows who changed what.
 
 use std::io::{self, Write};
 
@@ -8,17 +8,18 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use crate::{
-    domain::AuditId,
+    domain::{AuditId, Fingerprint},
     formats::shown::{field, json_line},
     store::AuditRow,
 };
 
-/// Show who changed keys and tokens.
+/// Show who changed keys, tokens, webhooks and outlets.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Every change of a key or a token is in the log, with who made it: cli:USER@HOST for the command line,
-token:ID for a client of the API, node:NAME for the service itself, which suspends keys that fail.
-The log can only grow, and its ids have no gaps.
+Every change of a key, a token, a webhook or an outlet is in the log, and every refused message that
+became a record or was dropped, with who did it: cli:USER@HOST for the command line, token:ID for a
+client of the API, node:NAME for the service itself, which suspends keys that fail. The log can only
+grow, and its ids have no gaps.
 
 Examples:
   signwave audit-log
@@ -67,7 +68,8 @@ fn print(out: &mut impl Write, row: &AuditRow) -> io::Result<()> {
     let who = field(&row.who.to_string());
     let (at, action, object) = (field(&row.at), field(&row.action), field(&row.object));
     // As in 'keys list', 16 digits of a fingerprint name a key.
-    let object = object.get(..16).unwrap_or(&object);
+    let is_fingerprint = row.object.parse::<Fingerprint>().is_ok();
+    let object = object.get(..16).filter(|_| is_fingerprint).unwrap_or(&object);
     write!(out, "{:>6}  {at:24}  {who:24}  {action:12}  {object:16}", row.id.0)?;
     let change = [&row.before, &row.after].into_iter().flatten().map(|text| field(text)).collect::<Vec<_>>();
     write!(out, "  {}", change.join(" -> "))?;

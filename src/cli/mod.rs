@@ -26,6 +26,7 @@ mod master_key;
 mod migrate;
 mod options;
 mod other_engine;
+mod outlets;
 mod panicking;
 mod progress;
 pub mod raw;
@@ -130,6 +131,7 @@ fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Custody(custody) => custody.run(context),
         Command::Tokens(tokens) => tokens.run(context),
         Command::Webhooks(webhooks) => webhooks.run(context),
+        Command::Outlets(outlets) => outlets.run(context),
         Command::AuditLog(audit_log) => audit_log.run(context),
         Command::Ledger(ledger) => ledger.run(context),
         Command::Verify(verify) => verify.run(context),

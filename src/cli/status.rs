@@ -11,12 +11,17 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{context::Context, other_engine, webhooks};
+use super::{
+    context::Context,
+    other_engine,
+    outlets::{self, Outlet, outlets},
+    webhooks,
+};
 use crate::{
     domain::WebhookState,
     formats::shown::{self, field, json_line},
     signer::Engine,
-    store::{self, NodeRow, OutletRow, Reading, Store, WebhookRow},
+    store::{self, NodeRow, Reading, WebhookRow},
 };
 
 /// Show the progress of the work.
@@ -100,35 +105,14 @@ impl Looks {
     }
 }
 
-/// A way out of the feed.
-struct Outlet {
-    row: OutletRow,
-    /// Batches of the feed behind its position; `None` if that is not one of the feed.
-    lag: Option<i64>,
-}
-
-/// The ways out of the feed, and how far each is.
-fn outlets(store: &dyn Store) -> Result<Vec<Outlet>> {
-    let rows = store.outlets()?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let end = store.sequence()?;
-    let lag = |row: &OutletRow| {
-        let lag = end.last.0 - row.position.place.0;
-        (row.position.feed == end.feed && lag >= 0).then_some(lag)
-    };
-    Ok(rows.into_iter().map(|row| Outlet { lag: lag(&row), row }).collect())
-}
-
 /// A line for each way out.
 fn print_outlets(outlets: &[Outlet], out: &mut impl Write) -> io::Result<()> {
     for (number, Outlet { row, lag }) in outlets.iter().enumerate() {
         let label = if number == 0 { "outlets" } else { "" };
         let (name, position) = (field(&row.name), row.position);
-        let lag = match lag {
+        let lag = match lag.batches() {
             Some(lag) => format!("{lag} batches behind the feed"),
-            None => "not a position of this feed: the database was restored or replaced".to_owned(),
+            None => "not a position of this feed: see 'signwave outlets reset --help'".to_owned(),
         };
         let holder = row.holder.map_or("no node".to_owned(), |node| format!("node {node}"));
         writeln!(out, "{label:8} {name} at {position}, {lag}, used by {holder}")?;
@@ -295,21 +279,13 @@ fn as_json(status: &store::Status, rate: Option<f64>, outlets: &[Outlet]) -> Val
             "exhausted": status.barred.exhausted,
             "unreachable": status.unreachable().map(|(_, keys)| keys).sum::<u64>(),
         },
+        "feed": status.feed.map(|position| position.to_string()),
         "refused": status.refused,
-        "outlets": outlets.iter().map(outlet_as_json).collect::<Vec<_>>(),
+        "outlets": outlets.iter().map(outlets::as_json).collect::<Vec<_>>(),
         "nodes": nodes,
         "webhooks": status.webhooks.iter().map(webhooks::as_json).collect::<Vec<_>>(),
         "records_per_second": rate,
         "seconds_left": seconds_left(status, rate),
-    })
-}
-
-fn outlet_as_json(Outlet { row, lag }: &Outlet) -> Value {
-    json!({
-        "name": row.name,
-        "position": row.position.to_string(),
-        "lag_batches": lag,
-        "node": row.holder.map(|node| node.0),
     })
 }
 

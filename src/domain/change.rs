@@ -1,10 +1,10 @@
-//! Changes of keys, tokens and webhooks: who made them, and what they are called in the audit log.
+//! Changes by people, such as those of keys and tokens: who made them, and what they are called in the audit log.
 
 use std::{fmt, str::FromStr};
 
 use super::TokenId;
 
-/// Who makes a change, and from where. Each change of a key, a token or a webhook is stored with it.
+/// Who makes a change, and from where. Each change in the audit log is stored with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {
     /// Who.
@@ -94,6 +94,12 @@ pub enum Action {
     DisableWebhook,
     /// A webhook was removed.
     RemoveWebhook,
+    /// The position of an outlet was set.
+    ResetOutlet,
+    /// A refused message became a record.
+    RetryRefused,
+    /// A refused message was deleted.
+    DropRefused,
     /// A database that was put back was accepted.
     AcceptRestore,
 }
@@ -117,6 +123,9 @@ impl Action {
             Self::EnableWebhook => "webhook.enable",
             Self::DisableWebhook => "webhook.disable",
             Self::RemoveWebhook => "webhook.remove",
+            Self::ResetOutlet => "outlet.reset",
+            Self::RetryRefused => "refused.retry",
+            Self::DropRefused => "refused.drop",
             Self::AcceptRestore => "ledger.accept",
         }
     }

@@ -25,6 +25,8 @@ pub struct StatusBody {
     keys: Keys,
     /// The ledger; `null` if it cannot be read.
     ledger: Option<Ledger>,
+    /// The end of the feed: the position of its last batch, such as `5f3c09a1be72.41`.
+    feed: Option<String>,
     /// Messages of brokers that were refused, counted up to 100,000.
     refused: u64,
     /// What the intake of this process has taken from a broker. `null` where it has none.
@@ -256,6 +258,7 @@ impl StatusBody {
                 unreachable: look.unreachable().map(|(_, keys)| keys).sum(),
             },
             ledger: look.ledger.as_ref().map(Ledger::from),
+            feed: look.feed.map(|position| position.to_string()),
             refused: look.refused,
             intake: intake.map(Intake::of),
             publishers: publishers.iter().map(|counters| Publisher::of(counters)).collect(),

@@ -17,7 +17,7 @@ use crate::{
         clock::{self, Clock},
         outage::Outage,
     },
-    domain::{FeedId, Place, Position},
+    domain::{Epoch, FeedId, Place, Position},
     formats::feed::Reader,
     store::{AdvanceVerdict, Claim, ClaimVerdict, FeedEnd, StoreError},
 };
@@ -44,9 +44,7 @@ pub struct Service<P> {
     links: Links,
     clock: Clock,
     outage: Outage,
-    /// The place that was stored last, and up to where everything is confirmed: inside of a batch, too, which the place
-    /// cannot say.
-    reached: Option<(Place, Position)>,
+    reached: Option<Reached>,
 }
 
 /// Where a position comes from that the feed does not have.
@@ -54,6 +52,16 @@ pub struct Service<P> {
 enum Stand {
     Database,
     Destination,
+}
+
+/// How far the last session of this process came.
+struct Reached {
+    /// The claim that it had.
+    epoch: Epoch,
+    /// The place that was stored last.
+    place: Place,
+    /// Up to where everything is confirmed: inside of a batch, too, which the place cannot say.
+    confirmed: Position,
 }
 
 /// A claim, when it was made by this machine's clock, and the feed.
@@ -185,7 +193,7 @@ impl<P: Publisher> Service<P> {
                 Err(error) => return Ended::Database(error),
             }
         }
-        let from = match self.from(&session, Position::behind(feed, claim.place)).await {
+        let from = match self.from(&session, &claim, feed).await {
             Ok(from) => from,
             Err(ended) => {
                 self.release(claim).await;
@@ -197,7 +205,7 @@ impl<P: Publisher> Service<P> {
             Transmission::new(links, clock, &mut self.outage, session, (claim, renewed_at), from);
         let Left { ended, claim, confirmed } = transmission.run().await;
         if let Some(claim) = claim {
-            self.reached = Some((claim.place, confirmed));
+            self.reached = Some(Reached { epoch: claim.epoch, place: claim.place, confirmed });
             if !matches!(ended, Ended::Fenced) {
                 self.release(claim).await;
             }
@@ -206,11 +214,14 @@ impl<P: Publisher> Service<P> {
     }
 
     /// Where a session begins. A destination that shows its last message decides that: what it has is not sent again, and what
-    /// it has lost is. Otherwise the session begins behind what is known to be confirmed, which may be more than is `stored`.
-    async fn from(&self, session: &P::Session, stored: Position) -> Result<Position, Ended> {
+    /// it has lost is. Otherwise the session begins behind what is known to be confirmed, which may be more than is stored,
+    /// unless a person has reset the outlet in the meantime.
+    async fn from(&self, session: &P::Session, claim: &Claim, feed: FeedId) -> Result<Position, Ended> {
+        let stored = Position::behind(feed, claim.place);
         let known = match self.reached {
-            Some((place, confirmed))
-                if stored.place >= place
+            Some(Reached { epoch, place, confirmed })
+                if !claim.is_reset_since(epoch)
+                    && stored.place >= place
                     && confirmed.feed == stored.feed
                     && confirmed.place >= stored.place =>
             {
@@ -250,10 +261,9 @@ impl<P: Publisher> Service<P> {
     /// The position is not in the feed. It is never set to another one without somebody who knows what was lost.
     fn stopped(&mut self, what_is_wrong: &str, stand: Stand) {
         let mend = match stand {
-            Stand::Database => format!(
-                "the position is deleted (DELETE FROM outlet WHERE name = '{}'): the destination then begins anew",
-                self.name
-            ),
+            Stand::Database => {
+                format!("a person says where to go on: signwave outlets reset '{}' (see --help)", self.name)
+            }
             Stand::Destination => {
                 "the destination's messages are deleted, or another destination is chosen".to_owned()
             }

@@ -21,9 +21,9 @@ pub use door::{
     NewCertificates, NewKey, NewRecord, NewSession, NewToken, NewWebhook, News, NodeRow, Nodes,
     OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, OutletRow, Outlets, PayloadVisitor, Reading,
     Reclaimed, RecordName, RecordRow, RefusedRow, RenewVerdict, Reseal, ResealVerdict, ResealWebhooksVerdict,
-    Restores, RetryName, RevokeTokenVerdict, RotateTokenVerdict, Rotation, SealedLedgerKey, SessionOrigin,
-    Sessions, Settlement, SignedRow, Status, Store, StoredToken, StoredWebhook, TokenRow, Wanted, WebhookRow,
-    Webhooks,
+    ResetTo, ResetVerdict, Restores, RetryName, RevokeTokenVerdict, RotateTokenVerdict, Rotation,
+    SealedLedgerKey, SessionOrigin, Sessions, Settlement, SignedRow, Status, Store, StoredToken,
+    StoredWebhook, TokenRow, Wanted, WebhookRow, Webhooks,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

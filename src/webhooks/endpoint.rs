@@ -81,6 +81,10 @@ impl Endpoint {
         }
         let endpoint = Self { url, allow_internal };
         match host {
+            // No name has an empty label; browsers only find out when they look it up.
+            Host::Domain(name) if name.strip_suffix('.').unwrap_or(&name).split('.').any(str::is_empty) => {
+                return Err(EndpointError::Malformed);
+            }
             Host::Domain(_) => {}
             Host::Ipv4(address) => endpoint.may_reach(address.into())?,
             Host::Ipv6(address) => endpoint.may_reach(address.into())?,
@@ -175,6 +179,8 @@ mod tests {
             ("ftp://example.org/", true, EndpointError::Malformed),
             ("file:///etc/passwd", true, EndpointError::Malformed),
             ("https://", false, EndpointError::Malformed),
+            ("https://./", false, EndpointError::Malformed),
+            ("https://a..example/", true, EndpointError::Malformed),
             ("http://example.org/", false, EndpointError::NotHttps),
             ("https://user@example.org/", false, EndpointError::HasUser),
             ("https://:secret@example.org/", false, EndpointError::HasUser),

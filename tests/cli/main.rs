@@ -20,6 +20,7 @@ mod import_texts;
 mod key_files;
 mod keys;
 mod limits;
+mod outlets;
 mod readme;
 mod rotate_master;
 mod settings;

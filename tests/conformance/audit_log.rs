@@ -1,11 +1,13 @@
 //! The log of what was changed.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use signwave::{
     access::Token,
-    domain::{AuditId, By, KeyId, KeyState, Who},
-    store::{AuditRow, Credential, NewToken, Reseal, Rotation, Store, StoreError},
+    domain::{AuditId, By, KeyId, KeyState, NodeId, Place, Refusal, RefusedId, Who},
+    store::{
+        Arrival, AuditRow, Credential, NewToken, Reseal, ResetTo, RetryName, Rotation, Store, StoreError,
+    },
 };
 use support::{
     store::{add_keys, by, new_key},
@@ -91,6 +93,13 @@ pub fn a_change_that_cannot_be_logged_is_not_made(tested: &TestedStore) {
     let store = &*tested.store;
     add_keys(store, 1);
     let token = add(store);
+    store.claim_outlet("queue", NodeId(1), Duration::ZERO, Place(0)).unwrap();
+    let refusal = Some((Refusal::NoExternalId, "no name"));
+    let arrival = Arrival { external_id: None, payload: b"1", size: 1, digest: [7; 32], refusal };
+    store.insert_arrivals("queue", &[arrival]).unwrap();
+    let others =
+        || (store.outlets().unwrap(), store.refused(RefusedId(0), 9).unwrap(), store.counts().unwrap());
+    let (refused, others_before) = (store.refused(RefusedId(0), 9).unwrap()[0].id, others());
     let before = (store.keys().unwrap(), store.tokens(None, 9).unwrap(), log(store));
     let nobody = By::without_request(Who::CommandLine(String::new()));
     let rotation = Rotation { secret: Token::issue().hash(), overlap: None, expires_in: None };
@@ -101,11 +110,15 @@ pub fn a_change_that_cannot_be_logged_is_not_made(tested: &TestedStore) {
         store.add_token(&new_token(&Token::issue(), None), &nobody).err(),
         store.rotate_token(token.id(), &rotation, &nobody).err(),
         store.revoke_token(token.id(), &nobody).err(),
+        store.reset_outlet("queue", ResetTo::End, &nobody).err(),
+        store.retry_refused(refused, RetryName::Without, &nobody).err(),
+        store.drop_refused(refused, &nobody).err(),
     ];
     for refusal in refusals {
         assert!(matches!(refusal, Some(StoreError::Refused(_))), "{refusal:?}");
     }
     assert_eq!((store.keys().unwrap(), store.tokens(None, 9).unwrap(), log(store)), before);
+    assert_eq!(others(), others_before);
     assert_eq!(store.stored_key(KeyId(1)).unwrap().unwrap().material, new_key(1).material);
     let stored = store.token(token.id()).unwrap().unwrap();
     assert_eq!(stored.secret.unwrap().0, token.hash().0);

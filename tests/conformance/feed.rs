@@ -7,7 +7,7 @@ use std::{
 };
 
 use signwave::{
-    domain::{BatchId, BatchState, CommitVerdict, NodeId, Place, SignedBatch},
+    domain::{BatchId, BatchState, CommitVerdict, NodeId, Place, Position, SignedBatch},
     store::{FeedBatch, FeedEnd, Store},
 };
 use support::{
@@ -50,6 +50,7 @@ pub fn batches_are_numbered_in_the_order_in_which_they_were_stored(tested: &Test
     assert_eq!(store.commit(&batches[2..]).unwrap(), [CommitVerdict::Committed; 2]);
     let FeedEnd { feed, last } = store.sequence().unwrap();
     assert_eq!(last, Place(5));
+    assert_eq!(store.status().unwrap().feed, Some(Position::behind(feed, last)));
     assert_eq!(behind(store, 0), [(1, 3), (2, 1), (3, 2), (4, 4), (5, 5)]);
 
     let other = tested.other();

@@ -71,7 +71,8 @@ in_every_store! {
         what_is_refused_has_one_row_however_often_it_arrives,
         what_the_schema_refuses_stores_nothing_of_its_chunk,
         a_refused_message_becomes_a_record_when_its_name_is_mended,
-        what_is_no_record_or_not_whole_cannot_be_retried;
+        what_is_no_record_or_not_whole_cannot_be_retried,
+        what_people_do_with_refused_messages_is_in_the_log;
     batches:
         batches_are_formed_full_until_enough_are_open,
         a_partial_batch_is_formed_only_when_asked_for,
@@ -106,6 +107,9 @@ in_every_store! {
         an_outlet_is_held_by_one_node_until_its_time_is_over,
         a_holder_whose_time_is_over_is_fenced,
         a_position_that_is_not_in_the_feed_is_never_claimed,
+        a_reset_sets_where_an_outlet_goes_on_and_the_log_says_so,
+        an_outlet_is_reset_only_while_no_node_holds_it,
+        an_outlet_that_is_ahead_of_the_feed_goes_on_after_a_reset,
         of_many_nodes_exactly_one_claims_an_outlet,
         a_clock_that_is_set_back_makes_no_hold_longer;
     webhooks:

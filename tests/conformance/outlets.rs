@@ -7,11 +7,11 @@ use std::{
 };
 
 use signwave::{
-    domain::{Epoch, NodeId, Place, Position},
-    store::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Store, StoreError},
+    domain::{AuditId, Epoch, FeedId, NodeId, Place, Position},
+    store::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, ResetTo, ResetVerdict, Store, StoreError},
 };
 use support::{
-    store::{add_keys, add_records, lease, open_all, register, sign},
+    store::{add_keys, add_records, by, lease, open_all, register, sign},
     tested_store::TestedStore,
 };
 
@@ -114,6 +114,72 @@ pub fn a_position_that_is_not_in_the_feed_is_never_claimed(tested: &TestedStore)
     assert_eq!(claim(store, 1), ahead);
     setup(tested, 1);
     assert_eq!(claimed(store, 1).place, Place(1));
+}
+
+/// What the log says of resets: the outlet, and its positions before and after.
+fn resets(store: &dyn Store) -> Vec<(String, Option<String>, Option<String>)> {
+    let rows = store.audit_log(AuditId(0), 1000).unwrap().into_iter();
+    rows.filter(|row| row.action == "outlet.reset").map(|row| (row.object, row.before, row.after)).collect()
+}
+
+pub fn a_reset_sets_where_an_outlet_goes_on_and_the_log_says_so(tested: &TestedStore) {
+    let store = &*tested.store;
+    setup(tested, 3);
+    let feed = store.sequence().unwrap().feed;
+    let at = |place| Position::behind(feed, Place(place));
+    let reset = |to| store.reset_outlet(QUEUE, to, &by()).unwrap();
+    assert_eq!(reset(ResetTo::Start), ResetVerdict::NotThere);
+    let mut expected = Vec::new();
+    let mut now = 1;
+    for (to, place) in [
+        (ResetTo::Start, 0),
+        (ResetTo::End, 3),
+        (ResetTo::Behind(feed, Place(2)), 2),
+        (ResetTo::Behind(feed, Place(3)), 3),
+    ] {
+        let before = claimed(store, 1);
+        assert_eq!(before.place, Place(now));
+        let epoch = before.epoch;
+        store.release_outlet(before).unwrap();
+        assert_eq!(reset(to), ResetVerdict::Reset { before: at(now), after: at(place) });
+        expected.push((QUEUE.to_owned(), Some(at(now).to_string()), Some(at(place).to_string())));
+        let after = claimed(&*tested.other(), 2);
+        assert!(after.place == Place(place) && after.is_reset_since(epoch));
+        let epoch = after.epoch;
+        store.release_outlet(after).unwrap();
+        let again = claimed(store, 1);
+        assert!(!again.is_reset_since(epoch), "only a claim");
+        store.release_outlet(again).unwrap();
+        now = place;
+    }
+    let beyond = ResetVerdict::NotInFeed(at(3));
+    assert_eq!(reset(ResetTo::Behind(feed, Place(4))), beyond);
+    assert_eq!(reset(ResetTo::Behind(FeedId([9; 6]), Place(1))), beyond);
+    assert_eq!((store.outlets().unwrap()[0].position, resets(store)), (at(3), expected));
+}
+
+pub fn an_outlet_is_reset_only_while_no_node_holds_it(tested: &TestedStore) {
+    let store = &*tested.store;
+    setup(tested, 3);
+    let mut holder = claimed(store, 1);
+    let reset = || store.reset_outlet(QUEUE, ResetTo::Start, &by()).unwrap();
+    assert_eq!(reset(), ResetVerdict::Held(NodeId(1)));
+    assert_eq!(advance(store, &mut holder, 2), AdvanceVerdict::Advanced);
+    assert_eq!((reset(), resets(store)), (ResetVerdict::Held(NodeId(1)), Vec::new()));
+    tested.let_time_pass(HOLD * 2);
+    assert!(matches!(reset(), ResetVerdict::Reset { .. }), "its time is over");
+    assert_eq!(advance(store, &mut holder, 3), AdvanceVerdict::Fenced, "it was only late");
+    store.release_outlet(holder).unwrap();
+    assert_eq!(claimed(store, 2).place, Place(0));
+}
+
+pub fn an_outlet_that_is_ahead_of_the_feed_goes_on_after_a_reset(tested: &TestedStore) {
+    let store = &*tested.store;
+    assert!(matches!(claim(store, 1), ClaimVerdict::NotInFeed(_)), "the feed is empty");
+    for to in [ResetTo::Start, ResetTo::End] {
+        assert!(matches!(store.reset_outlet(QUEUE, to, &by()).unwrap(), ResetVerdict::Reset { .. }));
+    }
+    assert_eq!(claimed(store, 1).place, Place(0));
 }
 
 pub fn of_many_nodes_exactly_one_claims_an_outlet(tested: &TestedStore) {

@@ -1,10 +1,10 @@
 //! What arrives from a broker: records and refusals in one transaction, and what becomes of the refused.
 
 use signwave::{
-    domain::{ArrivalVerdict, RecordId, Refusal, RefusedId, RetryVerdict},
+    domain::{ArrivalVerdict, AuditId, RecordId, Refusal, RefusedId, RetryVerdict},
     store::{Arrival, RefusedRow, RetryName, Store, StoreError},
 };
-use support::tested_store::TestedStore;
+use support::{store::by, tested_store::TestedStore};
 
 const QUEUE: &str = "rabbitmq:orders";
 
@@ -102,7 +102,7 @@ pub fn a_refused_message_becomes_a_record_when_its_name_is_mended(tested: &Teste
     take_in(store, &[named("a", b"1"), named("a", b"2"), refused(None, b"3", Refusal::NoExternalId)]);
     let [conflict, nameless] = [Refusal::Conflict, Refusal::NoExternalId]
         .map(|reason| all(store).into_iter().find(|row| row.reason == reason).unwrap().id);
-    let retry = |id, name| store.retry_refused(id, name).unwrap();
+    let retry = |id, name| store.retry_refused(id, name, &by()).unwrap();
     assert_eq!(retry(conflict, RetryName::Kept), RetryVerdict::Conflict);
     assert_eq!(retry(conflict, RetryName::Without), RetryVerdict::Conflict, "its name is not taken away");
     assert_eq!(retry(nameless, RetryName::Kept), RetryVerdict::NoName);
@@ -126,7 +126,7 @@ pub fn what_is_no_record_or_not_whole_cannot_be_retried(tested: &TestedStore) {
     take_in(store, &[refused(None, b"{", Refusal::Malformed), cut]);
     let mut verdicts: Vec<_> = all(store)
         .iter()
-        .map(|row| (row.reason, store.retry_refused(row.id, RetryName::New("c")).unwrap()))
+        .map(|row| (row.reason, store.retry_refused(row.id, RetryName::New("c"), &by()).unwrap()))
         .collect();
     verdicts.sort_by_key(|(reason, _)| *reason);
     let expected =
@@ -134,7 +134,42 @@ pub fn what_is_no_record_or_not_whole_cannot_be_retried(tested: &TestedStore) {
     assert_eq!(verdicts, expected);
     assert_eq!((all(store).len(), store.counts().unwrap().records), (2, 0));
     let row = &all(store)[0];
-    assert!(store.drop_refused(row.id).unwrap());
-    assert!(!store.drop_refused(row.id).unwrap());
+    assert!(store.drop_refused(row.id, &by()).unwrap());
+    assert!(!store.drop_refused(row.id, &by()).unwrap());
     assert_eq!(all(store).len(), 1);
+}
+
+pub fn what_people_do_with_refused_messages_is_in_the_log(tested: &TestedStore) {
+    let store = &*tested.store;
+    take_in(store, &[named("a", b"1"), named("a", b"22"), refused(None, b"3", Refusal::NoExternalId)]);
+    let [conflict, nameless] = [Refusal::Conflict, Refusal::NoExternalId]
+        .map(|reason| all(store).into_iter().find(|row| row.reason == reason).unwrap().id);
+    let retry = |id, name| store.retry_refused(id, name, &by()).unwrap();
+    retry(conflict, RetryName::Kept);
+    retry(RefusedId(99), RetryName::Kept);
+    store.drop_refused(RefusedId(99), &by()).unwrap();
+    assert!(store.audit_log(AuditId(0), 9).unwrap().is_empty(), "nothing was changed");
+    assert_eq!(retry(conflict, RetryName::New("a-2")), RetryVerdict::Stored(RecordId(2)));
+    assert!(store.drop_refused(nameless, &by()).unwrap());
+    take_in(store, &[refused(None, b"3", Refusal::NoExternalId)]);
+    assert_eq!(retry(first(store), RetryName::Without), RetryVerdict::Stored(RecordId(3)));
+    let log = store.audit_log(AuditId(0), 9).unwrap();
+    let seen: Vec<_> = log
+        .iter()
+        .map(|row| {
+            [&row.action, &row.object, row.before.as_ref().unwrap(), row.after.as_ref().unwrap()]
+                .map(String::as_str)
+        })
+        .collect();
+    let [conflict, nameless] = [conflict, nameless].map(|id| id.to_string());
+    let no_name = "no-external-id: no name, 1 bytes from rabbitmq:orders";
+    assert_eq!(
+        seen[..2],
+        [
+            ["refused.retry", &conflict, "conflict: a, 2 bytes from rabbitmq:orders", "record 2: a-2"],
+            ["refused.drop", &nameless, no_name, "dropped"],
+        ]
+    );
+    assert_eq!((seen[2][0], seen[2][2], seen[2][3]), ("refused.retry", no_name, "record 3"));
+    assert!(log.iter().all(|row| row.who == by().who));
 }

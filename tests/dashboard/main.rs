@@ -4,11 +4,13 @@
 //! `TEST_MINUTES=60` watches the memory of an open tab for an hour; `TEST_PICTURES=FOLDER` keeps a picture of every view.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command, time::Duration};
 
 use signwave::{domain::ledger::Bundle, formats::bundle::write};
 use support::{
     bundles::{Ledger, mutants},
+    jetstream::{make_consumer, make_stream, publish},
+    nats::Server,
     process::binary,
     root,
 };
@@ -63,6 +65,21 @@ fn write_bundles(folder: &Path) {
 #[test]
 fn the_page_is_small_and_fast_and_does_not_grow() {
     play("cost");
+}
+
+#[test]
+fn the_way_from_a_broker_through_the_feed_is_shown() {
+    let server = Server::start();
+    for stream in ["orders", "feed"] {
+        make_stream(&server.url(), stream);
+    }
+    make_consumer(&server.url(), "orders", Duration::from_secs(60));
+    let named = |number| (Some(format!("order-{number}")), b"an order".to_vec());
+    let messages: Vec<_> = (1..30).map(named).chain([(None, b"without a name".to_vec())]).collect();
+    publish(&server.url(), "orders", &messages);
+    let intake = server.stream("orders", "&consumer=intake");
+    let out = server.stream("feed", "&subject=feed.out");
+    play_with("flow", |folder| fs::write(folder.join("brokers"), format!("{intake}\n{out}\n")).unwrap());
 }
 
 #[test]

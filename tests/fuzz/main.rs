@@ -95,4 +95,6 @@ tests! {
     lanes_kernels: 2000,
     lanes_keys: 200,
     bundle: 1000,
+    webhook_address: 10_000,
+    broker_address: 10_000,
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
-use support::waiting::{lasting, until};
+use support::{
+    process::Running,
+    waiting::{lasting, until},
+};
 
 use crate::{
     OneBroker, SOON,
@@ -51,4 +54,32 @@ fn peak(process: u32) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+#[test]
+fn a_producer_ten_times_as_fast_as_signing_does_not_hold_it_up() {
+    let (broker, queue, place) = (OneBroker::take(), "flood", Place::sqlite());
+    declare(&broker.url(), queue);
+    for key in ["1", "2"] {
+        place.ok(&["keys", "disable", key]);
+    }
+    place.ok(&["keys", "generate", "--bits", "4096"]);
+    // SQLite has one writer, for the messages, the leases and the signatures.
+    let mut command = place.command(&["serve", "--listen", "none", "--signers", "1", "--batch-size", "50"]);
+    command.env("SIGNWAVE_INTAKE", broker.queue(queue, ""));
+    let service = Running::start(command, place.log());
+    let signed = || place.number("SELECT count(*) FROM signature");
+    let mut sent = 0;
+    until("signing is left behind", SOON * 2, || {
+        let named = |number| (Some(format!("f-{number}")), vec![b'x'; 100]);
+        publish(&broker.url(), queue, &(sent..sent + 1000).map(named).collect::<Vec<_>>());
+        sent += 1000;
+        signed() >= 200 && place.records() >= 10 * signed()
+    });
+    place.until_records(sent);
+    place.until_empty(&broker, queue);
+    let before = signed();
+    until("signing goes on", SOON, || signed() > before);
+    assert!(!service.log().contains("WARN"), "no lease and no commit has failed: {}", service.log());
+    println!("measured: {sent} messages were taken in while {before} records were signed");
 }

@@ -10,8 +10,8 @@ use signwave::{
     },
     store::{
         self, AddWebhookVerdict, AdvanceVerdict, Arrival, ClaimVerdict, ClaimWebhookVerdict, Credential,
-        NewRecord, NewSession, NewToken, NewWebhook, OnConflict, RetryName, Rotation, SessionOrigin,
-        Settlement, Store,
+        NewRecord, NewSession, NewToken, NewWebhook, OnConflict, ResetTo, ResetVerdict, RetryName, Rotation,
+        SessionOrigin, Settlement, Store,
     },
 };
 use support::{
@@ -49,11 +49,12 @@ fn take_in(api: &dyn Store) {
         api.insert_arrivals("queue", &[arrival("queued", 1), arrival("over-http", 2)]).unwrap();
     }
     let refused = api.refused(RefusedId(0), 9).unwrap()[0].id;
-    assert_eq!(api.retry_refused(refused, RetryName::Kept).unwrap(), RetryVerdict::Conflict);
-    assert!(api.drop_refused(refused).unwrap());
+    assert_eq!(api.retry_refused(refused, RetryName::Kept, &by()).unwrap(), RetryVerdict::Conflict);
+    assert!(api.drop_refused(refused, &by()).unwrap());
 }
 
-/// What an administrator does with webhooks over HTTP, and a service that sends to them. Four changes are logged.
+/// What an administrator does with webhooks over HTTP, a service that sends to them, and a person who resets one. Five changes are
+/// logged.
 fn send(api: &dyn Store, service: &dyn Store) {
     let name: WebhookName = "hook".parse().unwrap();
     let url = "https://example.org/".to_owned();
@@ -74,6 +75,8 @@ fn send(api: &dyn Store, service: &dyn Store) {
     settle(Settlement::Delivered(Place(0)));
     settle(Settlement::Disabled { reason: "it is gone".to_owned() });
     assert!(api.enable_webhook(&name, &by()).unwrap());
+    let reset = api.reset_outlet(&name.outlet(), ResetTo::Start, &by()).unwrap();
+    assert!(matches!(reset, ResetVerdict::Reset { .. }), "{reset:?}");
 }
 
 #[test]
@@ -161,7 +164,7 @@ fn each_role_can_do_its_work_and_nothing_else() {
     assert_eq!(auditor.sequence().unwrap(), service.sequence().unwrap());
     assert_eq!(auditor.feed(Place(0), 9).unwrap().len(), 1);
     assert_eq!(auditor.tokens(None, 9).unwrap().len(), 1);
-    assert_eq!(auditor.audit_log(AuditId(0), 99).unwrap().len(), 2 + 1 + 3 + 2 + 1 + 4);
+    assert_eq!(auditor.audit_log(AuditId(0), 99).unwrap().len(), 2 + 1 + 3 + 2 + 1 + 5 + 1);
     assert_eq!((auditor.webhooks().unwrap().len(), auditor.outlets().unwrap().len()), (1, 1));
     assert_eq!(auditor.status().unwrap().webhooks.len(), 1);
     run(&mut writer, r"SELECT signwave_submit('c', '\x'), signwave_submit('c', '\x')");

@@ -1,7 +1,9 @@
 //! Where a destination begins, and a position that the feed does not have.
 
+use lapin::{options::QueuePurgeOptions, types::AMQPValue};
 use support::{
-    amqp::declare,
+    amqp::{self, declare, declare_with},
+    process::Running,
     rabbitmq::OneBroker,
     waiting::{lasting, until},
 };
@@ -65,12 +67,38 @@ fn a_position_that_the_feed_does_not_have_stops_the_publisher_until_a_person_dec
         assert!(problem.contains("restored or replaced"), "{problem}");
         let errors = api.service.log().matches("ERROR").count();
         assert_eq!(errors, 1, "loud, but once: {}", api.service.log());
-        assert!(place.ok(&["status"]).contains("publish:orders at "));
-        // What it says to do.
-        let mend = problem.split_once('(').unwrap().1.split_once(')').unwrap().0;
+        assert!(place.ok(&["status"]).contains("not a position of this feed"));
+        assert!(problem.contains("signwave outlets reset 'publish:orders' (see --help)"), "{problem}");
         consumer.forget();
-        place.sandbox.sql(mend);
+        place.ok(&["outlets", "reset", "publish:orders", "--to-start", "--yes"]);
         let records = place.records() as usize;
         place.until_published(&consumer, records);
     }
+}
+
+#[test]
+fn after_a_reset_a_publisher_at_work_begins_anew_also_within_a_batch() {
+    let (broker, queue, place) = (OneBroker::take(), "reset", Place::sqlite());
+    let arguments = [
+        ("x-max-length", AMQPValue::LongInt(3)),
+        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+    ];
+    declare_with(&broker.url(), queue, &arguments);
+    place.seed(2000);
+    let mut command = place.command(&["serve", "--listen", "none", "--batch-size", "2000"]);
+    command.env("SIGNWAVE_PUBLISH", broker.queue(queue, "&name=reset"));
+    let publisher = Running::start(command, place.log());
+    until("a part of the batch is confirmed", SOON, || {
+        publisher.log().contains("refuses the messages (nack)")
+    });
+    // Between two attempts nobody holds the outlet.
+    let reset =
+        || place.command(&["outlets", "reset", "publish:reset", "--to-start", "--yes"]).output().unwrap();
+    until("the outlet is reset", SOON, || reset().status.success());
+    let purge = async |channel: &lapin::Channel| {
+        channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await
+    };
+    assert!(amqp::run(&broker.url(), purge).unwrap() > 0, "what was confirmed is gone");
+    let consumer = Consumer::start(&broker.url(), queue);
+    place.until_published(&consumer, 2000);
 }

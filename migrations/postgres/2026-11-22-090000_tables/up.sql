@@ -200,7 +200,8 @@ CREATE TABLE api_token (
 -- A certificate stands for one token at most. After a revocation it can stand for another.
 CREATE UNIQUE INDEX api_token_one_per_certificate ON api_token (certificate_sha256) WHERE revoked_at IS NULL;
 
--- What was changed, and who did it: one row for each change of a key or a token, in the same transaction.
+-- What was changed, and who did it: one row for each change of a key, a token, a webhook, an outlet or a refused message, in the same
+-- transaction.
 CREATE TABLE api_audit (
     -- Without gaps, so that a missing row is noticed. A sequence would leave some, and its numbers would become
     -- visible out of order.
@@ -388,13 +389,13 @@ COMMENT ON COLUMN api_token.revoked_at IS 'When it was revoked, which is final.'
 COMMENT ON COLUMN api_token.last_used_at IS 'When it was used last, to a minute or so.';
 COMMENT ON COLUMN api_token.parent IS 'A session of the dashboard names the token that it was made with, or ''terminal'' if the link on a terminal made it.';
 
-COMMENT ON TABLE api_audit IS 'Every change of a key, a token or a webhook, in the transaction of the change; append-only.';
+COMMENT ON TABLE api_audit IS 'Every change of a key, a token, a webhook, an outlet or a refused message, in the transaction of the change; append-only.';
 COMMENT ON COLUMN api_audit.id IS 'Numbered without gaps, in the order of the changes.';
 COMMENT ON COLUMN api_audit.at IS 'When.';
 COMMENT ON COLUMN api_audit.who IS 'Who: token:ID, cli:USER or node:NAME.';
 COMMENT ON COLUMN api_audit.address IS 'The address of the client.';
 COMMENT ON COLUMN api_audit.action IS 'What was done, such as key.state or token.revoke.';
-COMMENT ON COLUMN api_audit.object IS 'What it was done to: the fingerprint of a key, the id of a token, or the name of a webhook.';
+COMMENT ON COLUMN api_audit.object IS 'What it was done to: the fingerprint of a key, the id of a token, the name of a webhook or of an outlet, or the id of a refused message.';
 COMMENT ON COLUMN api_audit.before IS 'What was there before, for people to read.';
 COMMENT ON COLUMN api_audit.after IS 'What is there since, for people to read.';
 COMMENT ON COLUMN api_audit.request_id IS 'The id of the request, which the log has too.';
@@ -436,7 +437,7 @@ COMMENT ON COLUMN webhook.created_at IS 'When it was added.';
 COMMENT ON SEQUENCE signwave_frontier IS 'The highest record id that forming batches has seen: a record at or below it is accepted only where a gap waits for its transaction.';
 COMMENT ON TABLE opening_turn IS 'Empty. A node locks it while it forms batches, so that only one node does so at a time.';
 COMMENT ON TABLE leasing_turn IS 'Empty. A node locks it while it leases batches, so that only one node chooses keys at a time.';
-COMMENT ON TABLE auditing_turn IS 'Empty. A node locks it while it changes a key, a token or a webhook, so that the audit log has one order.';
+COMMENT ON TABLE auditing_turn IS 'Empty. A node locks it while it makes a change that is in the audit log, so that the audit log has one order.';
 COMMENT ON TABLE sequencing_turn IS 'Empty. A node or a reader locks it while it gives batches their positions in the feed, so that only one does so at a time.';
 
 COMMENT ON VIEW signed_record IS 'Every signed record with its signature. Read signatures here.';

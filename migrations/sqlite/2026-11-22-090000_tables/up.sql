@@ -203,7 +203,8 @@ CREATE TABLE api_token (
 -- A certificate stands for one token at most. After a revocation it can stand for another.
 CREATE UNIQUE INDEX api_token_one_per_certificate ON api_token (certificate_sha256) WHERE revoked_at IS NULL;
 
--- What was changed, and who did it: one row for each change of a key or a token, in the same transaction.
+-- What was changed, and who did it: one row for each change of a key, a token, a webhook, an outlet or a refused message, in the same
+-- transaction.
 CREATE TABLE api_audit (
     -- Without gaps, so that a missing row is noticed.
     id         INTEGER NOT NULL PRIMARY KEY CHECK (id > 0),

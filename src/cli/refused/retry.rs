@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::select::{Selected, unknown};
 use crate::{
-    cli::{context::Context, failure::Usage},
+    cli::{context::Context, failure::Usage, user},
     domain::{RefusedId, RetryVerdict},
     formats::rows::check_external_id,
     store::RetryName,
@@ -17,7 +17,8 @@ use crate::{
 A message that becomes a record leaves the list. Its payload never changes. A message that was
 refused for its name needs another one: --external-id gives one message a name, and --without-id
 accepts messages without one. Messages that are too large were not kept as a whole, and malformed
-ones are no records: have them sent again, as they should be, and drop these.
+ones are no records: have them sent again, as they should be, and drop these. The audit log has a row
+for each that became a record.
 
 Examples:
   signwave refused retry 7 --external-id order-7-corrected
@@ -36,10 +37,10 @@ pub struct Retry {
 impl Retry {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
         let name = self.name()?;
-        let store = context.open()?.store;
+        let (store, by) = (context.open()?.store, user::by());
         let (mut stored, mut refused) = (0_u64, 0_u64);
         self.selected.each(store.as_ref(), |id| {
-            match self.retry(id, store.retry_refused(id, name)?)? {
+            match self.retry(id, store.retry_refused(id, name, &by)?)? {
                 true => stored += 1,
                 false => refused += 1,
             }

@@ -55,7 +55,7 @@ struct ChangeBody {
     address: Option<String>,
     /// What was done.
     action: String,
-    /// What it was done to: the fingerprint of a key, the id of a token, or the name of a webhook.
+    /// What it was done to: the fingerprint of a key, the id of a token, the name of a webhook or of an outlet, or the id of a refused message.
     object: String,
     /// What was there before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -185,7 +185,8 @@ pub struct AuditRow {
     pub address: Option<String>,
     /// What was done: the name of an [`Action`](crate::domain::Action), or one of another version.
     pub action: String,
-    /// What it was done to: the fingerprint of a key, or the id of a token.
+    /// What it was done to: the fingerprint of a key, the id of a token, the name of a webhook or of an outlet, or the id of a
+    /// refused message.
     pub object: String,
     /// What was there before, in words.
     pub before: Option<String>,

@@ -40,7 +40,7 @@ pub use lookup::{
 };
 pub use news::{Listener, News};
 pub use nodes::{Nodes, Reclaimed, RenewVerdict};
-pub use outlets::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets};
+pub use outlets::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets, ResetTo, ResetVerdict};
 pub use reading::{KeyRow, Reading, SignedRow};
 pub use records::{Intake, NewRecord, OnConflict, PayloadVisitor};
 pub use refused::{Arrival, Arrivals, RefusedRow, RetryName};

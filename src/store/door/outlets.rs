@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{Epoch, NodeId, Place, Position},
+    domain::{By, Epoch, FeedId, NodeId, Place, Position},
     store::StoreError,
 };
 
@@ -37,6 +37,12 @@ pub trait Outlets {
     /// Gives an outlet back, so that another node can take it at once. A claim that does not stand changes nothing.
     fn release_outlet(&self, claim: Claim) -> Result<(), StoreError>;
 
+    /// Sets the position of an outlet that no node holds, because a person has decided where it goes on, and writes a row
+    /// of the [audit log](super::Access::audit_log) in the same transaction. An earlier claim changes nothing any more.
+    /// Callers number what waits for its position first ([`Feed::sequence`](super::Feed::sequence)), so that the end is
+    /// behind every signature.
+    fn reset_outlet(&self, name: &str, to: ResetTo, by: &By) -> Result<ResetVerdict, StoreError>;
+
     /// Every outlet, in the order of the names.
     fn outlets(&self) -> Result<Vec<OutletRow>, StoreError>;
 }
@@ -50,6 +56,13 @@ pub struct Claim {
     pub epoch: Epoch,
     /// Everything up to this place of the feed is sent.
     pub place: Place,
+}
+
+impl Claim {
+    /// Whether the outlet was reset between a claim with the epoch `earlier` and this one.
+    pub fn is_reset_since(&self, earlier: Epoch) -> bool {
+        self.epoch.0.saturating_sub(earlier.0) >= OutletRow::RESET_STEP
+    }
 }
 
 /// What became of a claim.
@@ -73,7 +86,39 @@ pub enum AdvanceVerdict {
     Fenced,
 }
 
+/// Where an outlet goes on after a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetTo {
+    /// At the beginning of the feed.
+    Start,
+    /// At the end that the feed has now.
+    End,
+    /// Behind this place of this feed.
+    Behind(FeedId, Place),
+}
+
+/// What became of a reset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResetVerdict {
+    /// It is stored.
+    Reset {
+        /// The position before.
+        before: Position,
+        /// The position now.
+        after: Position,
+    },
+    /// There is no such outlet.
+    NotThere,
+    /// This node holds it. Nothing was changed.
+    Held(NodeId),
+    /// The place is not in the feed, which ends at this position. Nothing was changed.
+    NotInFeed(Position),
+}
+
 impl OutletRow {
+    /// By how much a reset raises the epoch. A publisher remembers what was confirmed within a batch, and knows by this
+    /// step that its memory is void. More claims than this between two claims by one process only make it forget, too.
+    pub const RESET_STEP: i64 = 1 << 20;
     /// The longest hold. One that ends later dates from before the clock was set back.
     pub const LONGEST_HOLD: Duration = Duration::from_secs(60);
 }

@@ -1,7 +1,7 @@
 //! What arrives from a broker, and what of it became no record.
 
 use crate::{
-    domain::{ArrivalVerdict, Refusal, RefusedId, RetryVerdict},
+    domain::{ArrivalVerdict, By, Refusal, RefusedId, RetryVerdict},
     store::StoreError,
 };
 
@@ -25,15 +25,17 @@ pub trait Arrivals {
     /// The bytes that were kept of a refused message; `None` without such a message.
     fn refused_payload(&self, id: RefusedId) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Makes a record of a refused message, under another name if one is given, and removes it from the refused ones in
-    /// the same transaction. Without success the message stays, and the try is counted.
+    /// Makes a record of a refused message, under another name if one is given. In the same transaction, removes it from
+    /// the refused ones and writes a row of the [audit log](super::Access::audit_log). Without success the message stays,
+    /// and the try is counted.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when the schema refuses the record. Then nothing is changed.
-    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>) -> Result<RetryVerdict, StoreError>;
+    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>, by: &By) -> Result<RetryVerdict, StoreError>;
 
-    /// Deletes a refused message for good. Returns whether there was one.
-    fn drop_refused(&self, id: RefusedId) -> Result<bool, StoreError>;
+    /// Deletes a refused message for good, and writes a row of the audit log in the same transaction. Returns whether there
+    /// was one.
+    fn drop_refused(&self, id: RefusedId, by: &By) -> Result<bool, StoreError>;
 }
 
 /// Something that has arrived.

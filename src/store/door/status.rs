@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{LedgerRow, WebhookRow};
-use crate::domain::{Barred, BatchState, KeyState, NodeId, Reach};
+use crate::domain::{Barred, BatchState, KeyState, NodeId, Position, Reach};
 
 /// How far the work is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Status {
     pub nodes: Vec<NodeRow>,
     /// Every webhook.
     pub webhooks: Vec<WebhookRow>,
+    /// The end of the feed: the position of its last batch.
+    pub feed: Option<Position>,
     /// Where the ledger is; `None` if it cannot be read.
     pub ledger: Option<LedgerRow>,
     /// Up to which entry of the ledger the anchor files of this process know it; `None` where it has none.

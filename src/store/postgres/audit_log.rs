@@ -1,4 +1,4 @@
-//! The audit log: one row for each change of a key or a token.
+//! The audit log: one row for each change that somebody must answer for.
 
 use diesel::PgConnection;
 

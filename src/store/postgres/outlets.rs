@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use diesel::PgConnection;
 
-use super::{PostgresStore, errors::Failure, nodes::millis};
+use super::{PostgresStore, audit_log::InsertAudit, errors::Failure, nodes::millis, transaction::Turn};
 use crate::{
-    domain::{NodeId, Place},
+    domain::{By, NodeId, Place},
     store::{
-        AdvanceVerdict, Claim, ClaimVerdict, FeedEnd, OutletRow, Outlets, StoreError,
+        AdvanceVerdict, Claim, ClaimVerdict, FeedEnd, OutletRow, Outlets, ResetTo, ResetVerdict, StoreError,
         sql::{
             EndOfFeed, InsertOutlet, OutletColumns, RawOutlet, Release, Sql, Step, Value, execute,
-            expect_rows, feed_id, judge, row, rows,
+            expect_rows, feed_id, judge, reset, row, rows,
         },
     },
 };
@@ -47,6 +47,14 @@ impl Outlets for PostgresStore {
         self.write(|connection| release(connection, &claim))
     }
 
+    fn reset_outlet(&self, name: &str, to: ResetTo, by: &By) -> Result<ResetVerdict, StoreError> {
+        // What if we die here? The outlet has moved and the log says so, or neither. Asking again is harmless.
+        self.write_in_turn(Turn::Audit, |connection| match find(connection, name)? {
+            Some(found) => reset::<InsertAudit, _, _>(connection, found, to, by),
+            None => Ok(ResetVerdict::NotThere),
+        })
+    }
+
     fn outlets(&self) -> Result<Vec<OutletRow>, StoreError> {
         self.lookup(|connection| {
             let rows: Vec<RawOutlet> = rows::<AllOutlets, _, _>(connection, &[])?;
@@ -78,8 +86,13 @@ pub(super) fn find(
     let Some(raw) = row::<OneOutlet, RawOutlet, _>(connection, &[Value::Text(name)])? else {
         return Ok(None);
     };
+    Ok(Some((raw, end_of_feed(connection)?)))
+}
+
+/// The end of the feed.
+pub(super) fn end_of_feed(connection: &mut PgConnection) -> Result<FeedEnd, Failure> {
     let (id, last): (Option<String>, i64) = row::<EndOfFeed, _, _>(connection, &[])?.unwrap_or_default();
-    Ok(Some((raw, FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) })))
+    Ok(FeedEnd { feed: feed_id(id.as_deref())?, last: Place(last) })
 }
 
 /// Claims an outlet that was found.

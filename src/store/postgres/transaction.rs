@@ -27,7 +27,7 @@ pub(super) enum Turn {
     Open,
     /// Choosing keys.
     Lease,
-    /// Changing a key or a token, with a row of the audit log.
+    /// A change with a row of the audit log, such as that of a key.
     Audit,
     /// The same, while no keys are chosen.
     AuditAndLease,

@@ -19,7 +19,8 @@ use crate::{
 /// A change, as the audit log names it.
 pub(in crate::store) struct Change<'a> {
     pub action: Action,
-    /// The fingerprint of a key, or the id of a token.
+    /// The fingerprint of a key, the id of a token, the name of a webhook or of an outlet, or the id of a
+    /// refused message.
     pub object: &'a str,
     pub before: Option<&'a str>,
     pub after: Option<&'a str>,

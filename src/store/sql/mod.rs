@@ -40,13 +40,13 @@ pub(super) use lookup::{
     record, summaries, with_records,
 };
 pub(super) use migrations::known;
-pub(super) use outlets::{EndOfFeed, InsertOutlet, OutletColumns, RawOutlet, Release, Step, judge};
+pub(super) use outlets::{EndOfFeed, InsertOutlet, OutletColumns, RawOutlet, Release, Step, judge, reset};
 pub(super) use reading::{
     KeyColumns, LimitColumns, RawKey, RawSigned, RawStoredKey, SignedColumns, StoredKeyColumns, page,
     read_pages, stored_key,
 };
 pub(super) use refused::{
-    DropRefused, RawRefused, RefusedColumns, RefusedPayload, RetryColumns, retry, store_arrivals,
+    RawRefused, RefusedColumns, RefusedPayload, RetryColumns, drop_refused, retry, store_arrivals,
 };
 pub(super) use restores::{
     BeginIncarnation, HighestBatch, Lost, RestoreEntries, end_of, highest_record, insert_lost, last_id_after,

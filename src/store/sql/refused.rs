@@ -8,11 +8,12 @@ use diesel::{
 };
 
 use super::{
+    audit_log::{Change, note},
     checks::{corrupt, expect_rows},
     statement::{Bound, Sql, Value, execute, row},
 };
 use crate::{
-    domain::{ArrivalVerdict, InsertVerdict, Refusal, RefusedId, RetryVerdict},
+    domain::{Action, ArrivalVerdict, By, InsertVerdict, Refusal, RefusedId, RetryVerdict},
     store::{Arrival, NewRecord, RefusedRow, RetryName, StoreError},
 };
 
@@ -59,6 +60,7 @@ impl TryFrom<RawRefused> for RefusedRow {
 #[derive(Queryable)]
 pub(in crate::store) struct RawRetry {
     id: i64,
+    source: String,
     external_id: Option<String>,
     payload: Vec<u8>,
     size: i64,
@@ -66,9 +68,15 @@ pub(in crate::store) struct RawRetry {
 }
 
 /// The columns of [`RawRetry`].
-pub(in crate::store) type RetryColumns = (BigInt, Nullable<Text>, Binary, BigInt, Text);
+pub(in crate::store) type RetryColumns = (BigInt, Text, Nullable<Text>, Binary, BigInt, Text);
 
 impl RawRetry {
+    /// The message in words, for the audit log.
+    fn in_words(&self) -> String {
+        let name = self.external_id.as_deref().unwrap_or("no name");
+        format!("{}: {name}, {} bytes from {}", self.reason, self.size, self.source)
+    }
+
     /// The record that it may become, or why it becomes none.
     fn record<'a>(&'a self, name: RetryName<'a>) -> Result<Result<NewRecord<'a>, RetryVerdict>, StoreError> {
         let reason: Refusal = self.reason.parse().map_err(|error| corrupt("refused", self.id, &error))?;
@@ -118,23 +126,26 @@ where
 }
 
 /// Makes a record of a refused message with `add`, or counts the try, within a transaction that is under way. `ForRetry`
-/// reads the message by its id, and locks it.
-pub(in crate::store) fn retry<ForRetry, C, E>(
+/// reads the message by its id, and locks it. `Insert` writes the row of the log.
+pub(in crate::store) fn retry<ForRetry, Insert, C, E>(
     connection: &mut C,
     id: RefusedId,
     name: RetryName<'_>,
     add: impl FnOnce(&mut C, &[NewRecord<'_>]) -> Result<Vec<InsertVerdict>, E>,
+    by: &By,
 ) -> Result<RetryVerdict, E>
 where
     ForRetry: Sql,
+    Insert: Sql,
     C: Connection,
     E: From<Error> + From<StoreError>,
     for<'a> Bound<'a, ForRetry>: LoadQuery<'a, C, RawRetry>,
+    for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
     for<'a> Bound<'a, DropRefused>: ExecuteDsl<C>,
     for<'a> Bound<'a, CountTry>: ExecuteDsl<C>,
 {
-    let id = [Value::Integer(id.0)];
-    let Some(found): Option<RawRetry> = row::<ForRetry, _, _>(connection, &id)? else {
+    let key = [Value::Integer(id.0)];
+    let Some(found): Option<RawRetry> = row::<ForRetry, _, _>(connection, &key)? else {
         return Ok(RetryVerdict::NotThere);
     };
     let verdict = match found.record(name)? {
@@ -142,11 +153,63 @@ where
         Ok(record) => retried(add(connection, &[record])?.first()),
     };
     let changed = match verdict {
-        RetryVerdict::Stored(_) => execute::<DropRefused, _>(connection, &id)?,
-        _ => execute::<CountTry, _>(connection, &id)?,
+        RetryVerdict::Stored(record) => {
+            let after = match name {
+                RetryName::New(name) => format!("record {record}: {name}"),
+                RetryName::Kept | RetryName::Without => format!("record {record}"),
+            };
+            log::<Insert, C, E>(connection, Action::RetryRefused, &found, &after, by)?;
+            execute::<DropRefused, _>(connection, &key)?
+        }
+        _ => execute::<CountTry, _>(connection, &key)?,
     };
     expect_rows("retrying a refused message", 1, changed)?;
     Ok(verdict)
+}
+
+/// Deletes a refused message within a transaction that is under way. Returns whether there was one.
+pub(in crate::store) fn drop_refused<ForRetry, Insert, C, E>(
+    connection: &mut C,
+    id: RefusedId,
+    by: &By,
+) -> Result<bool, E>
+where
+    ForRetry: Sql,
+    Insert: Sql,
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, ForRetry>: LoadQuery<'a, C, RawRetry>,
+    for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
+    for<'a> Bound<'a, DropRefused>: ExecuteDsl<C>,
+{
+    let key = [Value::Integer(id.0)];
+    let Some(found): Option<RawRetry> = row::<ForRetry, _, _>(connection, &key)? else {
+        return Ok(false);
+    };
+    log::<Insert, C, E>(connection, Action::DropRefused, &found, "dropped", by)?;
+    expect_rows("dropping a refused message", 1, execute::<DropRefused, _>(connection, &key)?)?;
+    Ok(true)
+}
+
+fn log<Insert, C, E>(
+    connection: &mut C,
+    action: Action,
+    message: &RawRetry,
+    after: &str,
+    by: &By,
+) -> Result<(), E>
+where
+    Insert: Sql,
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
+{
+    let (object, before) = (message.id.to_string(), message.in_words());
+    note::<Insert, C, E>(
+        connection,
+        by,
+        &Change { action, object: &object, before: Some(&before), after: Some(after) },
+    )
 }
 
 /// The same message has one row, which counts how often it was refused.

@@ -2,14 +2,14 @@
 
 use diesel::{SqliteConnection, sql_types::BigInt};
 
-use super::{SqliteStore, errors::Failure, records::add};
+use super::{SqliteStore, audit_log::InsertAudit, errors::Failure, records::add};
 use crate::{
-    domain::{ArrivalVerdict, InsertVerdict, RefusedId, RetryVerdict},
+    domain::{ArrivalVerdict, By, InsertVerdict, RefusedId, RetryVerdict},
     store::{
         Arrival, Arrivals, NewRecord, OnConflict, RefusedRow, RetryName, StoreError,
         sql::{
-            DropRefused, RawRefused, RefusedColumns, RefusedPayload, RetryColumns, Sql, Value, execute,
-            retry, row, rows, sql_limit, store_arrivals,
+            RawRefused, RefusedColumns, RefusedPayload, RetryColumns, Sql, Value, drop_refused, retry, row,
+            rows, sql_limit, store_arrivals,
         },
     },
 };
@@ -40,13 +40,14 @@ impl Arrivals for SqliteStore {
         self.query(|connection| Ok(row::<RefusedPayload, _, _>(connection, &[Value::Integer(id.0)])?))
     }
 
-    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>) -> Result<RetryVerdict, StoreError> {
-        // What if we die here? The message is a record and refused no more, or neither.
-        self.write(|connection| retry::<ForRetry, _, _>(connection, id, name, add_new))
+    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>, by: &By) -> Result<RetryVerdict, StoreError> {
+        // What if we die here? The message is a record and refused no more, and the log says so, or none of it.
+        self.write(|connection| retry::<ForRetry, InsertAudit, _, _>(connection, id, name, add_new, by))
     }
 
-    fn drop_refused(&self, id: RefusedId) -> Result<bool, StoreError> {
-        self.write(|connection| Ok(execute::<DropRefused, _>(connection, &[Value::Integer(id.0)])? > 0))
+    fn drop_refused(&self, id: RefusedId, by: &By) -> Result<bool, StoreError> {
+        // What if we die here? The message is gone and the log says so, or neither.
+        self.write(|connection| drop_refused::<ForRetry, InsertAudit, _, _>(connection, id, by))
     }
 }
 
@@ -67,7 +68,8 @@ impl Sql for RefusedAfter {
 
 struct ForRetry;
 impl Sql for ForRetry {
-    const TEXT: &'static str = "SELECT id, external_id, payload, size, reason FROM refused WHERE id = ?";
+    const TEXT: &'static str =
+        "SELECT id, source, external_id, payload, size, reason FROM refused WHERE id = ?";
     type Columns = RetryColumns;
 }
 

@@ -2,10 +2,15 @@
 
 use diesel::{Queryable, SqliteConnection, sql_types::BigInt};
 
-use super::{barred::barred, errors::Failure, ledger, refused::CountRefused, webhooks};
-use crate::store::{
-    Status,
-    sql::{self, KeySumColumns, NodeColumns, RawKeySum, RawNode, RawSum, Sql, SumColumns, Value, row, rows},
+use super::{barred::barred, errors::Failure, ledger, outlets::end_of_feed, refused::CountRefused, webhooks};
+use crate::{
+    domain::Position,
+    store::{
+        Status,
+        sql::{
+            self, KeySumColumns, NodeColumns, RawKeySum, RawNode, RawSum, Sql, SumColumns, Value, row, rows,
+        },
+    },
 };
 
 /// Beyond this many records above the frontier, the rest is estimated from their ids.
@@ -27,6 +32,8 @@ pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failur
     let refused: Option<i64> = row::<CountRefused, _, _>(connection, &[Value::Integer(COUNTED_AT_MOST)])?;
     status.refused = refused.unwrap_or_default() as u64;
     status.webhooks = webhooks::all(connection)?;
+    let end = end_of_feed(connection)?;
+    status.feed = Some(Position::behind(end.feed, end.last));
     status.ledger = ledger::read(connection).ok().map(Into::into);
     Ok(status)
 }

@@ -15,6 +15,7 @@ const VIEWS = {
   'batches?id=1': 'Batches',
   keys: 'Keys',
   nodes: 'Nodes',
+  flow: 'Flow',
   record: 'Record',
   'record?id=7': 'Record',
   events: 'Events',
@@ -70,7 +71,7 @@ scene('the switch of the colour scheme is kept', { colorScheme: 'light' }, async
 
 scene('the keyboard reaches every view', {}, async ({ page }) => {
   await isLive(page);
-  const keys = { b: 'Batches', k: 'Keys', n: 'Nodes', r: 'Record', e: 'Events', a: 'Access', o: 'Overview' };
+  const keys = { b: 'Batches', k: 'Keys', n: 'Nodes', f: 'Flow', r: 'Record', e: 'Events', a: 'Access', o: 'Overview' };
   for (const [key, title] of Object.entries(keys)) {
     await page.keyboard.press(key);
     await page.getByRole('heading', { level: 1, name: title }).waitFor();
@@ -87,6 +88,7 @@ scene('the keyboard reaches every view', {}, async ({ page }) => {
 async function settled(page, view) {
   if (view === 'overview') await page.locator('#history-total').filter({ hasText: 'signatures' }).waitFor();
   if (view.startsWith('batches?') || view.startsWith('record?')) await page.locator('.facts div').first().waitFor();
+  else if (view === 'flow') await page.locator('#flow-stored').filter({ hasText: '500' }).waitFor();
   else if (['batches', 'keys', 'nodes', 'access'].includes(view)) await page.locator('tbody tr').first().waitFor();
 }
 

@@ -3,6 +3,7 @@
 //! `tests/fuzz` runs them on kept corpora and seeded mutations, `fuzz/` guided by coverage.
 
 mod access;
+mod addresses;
 mod bundles;
 mod imports;
 mod keys;
@@ -53,6 +54,8 @@ targets![
     lanes::lanes_kernels,
     lanes::lanes_keys,
     bundles::bundle,
+    addresses::webhook_address,
+    addresses::broker_address,
 ];
 
 /// The bytes as text; what is none never reaches a parser of texts.

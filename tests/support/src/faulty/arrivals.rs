@@ -2,7 +2,7 @@
 
 use super::{FaultyStore, Method};
 use signwave::{
-    domain::{ArrivalVerdict, RefusedId, RetryVerdict},
+    domain::{ArrivalVerdict, By, RefusedId, RetryVerdict},
     store::{Arrival, Arrivals, RefusedRow, RetryName, StoreError},
 };
 
@@ -23,11 +23,11 @@ impl Arrivals for FaultyStore {
         self.call(Method::RefusedPayload, |store| store.refused_payload(id))
     }
 
-    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>) -> Result<RetryVerdict, StoreError> {
-        self.call(Method::RetryRefused, |store| store.retry_refused(id, name))
+    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>, by: &By) -> Result<RetryVerdict, StoreError> {
+        self.call(Method::RetryRefused, |store| store.retry_refused(id, name, by))
     }
 
-    fn drop_refused(&self, id: RefusedId) -> Result<bool, StoreError> {
-        self.call(Method::DropRefused, |store| store.drop_refused(id))
+    fn drop_refused(&self, id: RefusedId, by: &By) -> Result<bool, StoreError> {
+        self.call(Method::DropRefused, |store| store.drop_refused(id, by))
     }
 }

@@ -59,6 +59,7 @@ pub enum Method {
     ClaimOutlet,
     AdvanceOutlet,
     ReleaseOutlet,
+    ResetOutlet,
     Outlets,
     AddWebhook,
     Webhooks,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{FaultyStore, Method};
 use signwave::{
-    domain::{NodeId, Place},
-    store::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets, StoreError},
+    domain::{By, NodeId, Place},
+    store::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets, ResetTo, ResetVerdict, StoreError},
 };
 
 impl Outlets for FaultyStore {
@@ -30,6 +30,10 @@ impl Outlets for FaultyStore {
 
     fn release_outlet(&self, claim: Claim) -> Result<(), StoreError> {
         self.call(Method::ReleaseOutlet, |store| store.release_outlet(claim))
+    }
+
+    fn reset_outlet(&self, name: &str, to: ResetTo, by: &By) -> Result<ResetVerdict, StoreError> {
+        self.call(Method::ResetOutlet, |store| store.reset_outlet(name, to, by))
     }
 
     fn outlets(&self) -> Result<Vec<OutletRow>, StoreError> {

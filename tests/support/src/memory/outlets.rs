@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{MemoryStore, feed::FEED, state::Outlet};
+use super::{MemoryStore, access::can_be_logged, feed::FEED, state::Outlet};
 use signwave::{
-    domain::{Epoch, NodeId, Place, Position},
-    store::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets, StoreError},
+    domain::{Action, By, Epoch, NodeId, Place, Position},
+    store::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets, ResetTo, ResetVerdict, StoreError},
 };
 
 impl Outlets for MemoryStore {
@@ -62,6 +62,28 @@ impl Outlets for MemoryStore {
         let held = state.outlets.get_mut(&claim.name).filter(|outlet| outlet.epoch == claim.epoch);
         held.into_iter().for_each(|outlet| outlet.holder = None);
         Ok(())
+    }
+
+    fn reset_outlet(&self, name: &str, to: ResetTo, by: &By) -> Result<ResetVerdict, StoreError> {
+        can_be_logged(by)?;
+        let state = &mut *self.lock();
+        let (now, last) = (state.now, state.last_place());
+        let Some(outlet) = state.outlets.get_mut(name) else { return Ok(ResetVerdict::NotThere) };
+        let longest = now.saturating_add(OutletRow::LONGEST_HOLD);
+        if let Some((node, _)) = outlet.holder.filter(|(_, until)| *until > now && *until <= longest) {
+            return Ok(ResetVerdict::Held(node));
+        }
+        let place = match to {
+            ResetTo::Start => Place(0),
+            ResetTo::End => last,
+            ResetTo::Behind(feed, place) if feed == FEED && place <= last => place,
+            ResetTo::Behind(..) => return Ok(ResetVerdict::NotInFeed(Position::behind(FEED, last))),
+        };
+        let (before, after) = (outlet.position, Position::behind(FEED, place));
+        let epoch = Epoch(outlet.epoch.0 + OutletRow::RESET_STEP);
+        *outlet = Outlet { position: after, epoch, holder: None };
+        state.note(by, Action::ResetOutlet, name, Some(&before.to_string()), &after.to_string());
+        Ok(ResetVerdict::Reset { before, after })
     }
 
     fn outlets(&self) -> Result<Vec<OutletRow>, StoreError> {

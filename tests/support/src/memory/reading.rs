@@ -2,10 +2,11 @@
 
 use super::{
     MemoryStore,
+    feed::FEED,
     state::{Key, Node, Record, State},
 };
 use signwave::{
-    domain::{BatchId, BatchState, KeyId, KeyState, RecordId, Runs},
+    domain::{BatchId, BatchState, KeyId, KeyState, Position, RecordId, Runs},
     store::{Audit, BatchRow, Counts, KeyRow, NodeRow, Reading, SignedRow, Status, StoreError},
 };
 
@@ -84,6 +85,7 @@ impl State {
             nodes: self.node_rows(),
             webhooks: self.webhook_rows(),
             refused: self.refused.len() as u64,
+            feed: Some(Position::behind(FEED, self.last_place())),
             ledger: Some(self.ledger()),
             ..Status::default()
         };

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     MemoryStore,
+    access::can_be_logged,
     records::check_sizes,
     state::{Refused, State},
 };
 use signwave::{
-    domain::{ArrivalVerdict, InsertVerdict, Refusal, RefusedId, RetryVerdict},
+    domain::{Action, ArrivalVerdict, By, InsertVerdict, Refusal, RefusedId, RetryVerdict},
     store::{Arrival, Arrivals, NewRecord, RefusedRow, RetryName, StoreError},
 };
 
@@ -33,18 +34,19 @@ impl Arrivals for MemoryStore {
         Ok(self.lock().refused.get(&id).map(|refused| refused.payload.clone()))
     }
 
-    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>) -> Result<RetryVerdict, StoreError> {
+    fn retry_refused(&self, id: RefusedId, name: RetryName<'_>, by: &By) -> Result<RetryVerdict, StoreError> {
+        can_be_logged(by)?;
         let state = &mut *self.lock();
         let Some(Refused { row, payload, .. }) = state.refused.get(&id).cloned() else {
             return Ok(RetryVerdict::NotThere);
         };
-        let name = match (name, &row.external_id) {
+        let own = match (name, &row.external_id) {
             (RetryName::New(name), _) => Ok(Some(name)),
             (_, Some(name)) => Ok(Some(name.as_str())),
             (RetryName::Without, None) => Ok(None),
             (RetryName::Kept, None) => Err(RetryVerdict::NoName),
         };
-        let verdict = match name {
+        let verdict = match own {
             _ if row.reason == Refusal::Malformed => RetryVerdict::Malformed,
             _ if row.size > row.kept => RetryVerdict::NotWhole,
             Err(verdict) => verdict,
@@ -54,18 +56,32 @@ impl Arrivals for MemoryStore {
             },
         };
         match verdict {
-            RetryVerdict::Stored(_) => drop(state.refused.remove(&id)),
+            RetryVerdict::Stored(record) => {
+                state.refused.remove(&id);
+                let named = if let RetryName::New(name) = name { format!(": {name}") } else { String::new() };
+                state.note_refused(by, Action::RetryRefused, &row, &format!("record {record}{named}"));
+            }
             _ => state.refused.get_mut(&id).into_iter().for_each(|refused| refused.row.tries += 1),
         }
         Ok(verdict)
     }
 
-    fn drop_refused(&self, id: RefusedId) -> Result<bool, StoreError> {
-        Ok(self.lock().refused.remove(&id).is_some())
+    fn drop_refused(&self, id: RefusedId, by: &By) -> Result<bool, StoreError> {
+        can_be_logged(by)?;
+        let state = &mut *self.lock();
+        let Some(Refused { row, .. }) = state.refused.remove(&id) else { return Ok(false) };
+        state.note_refused(by, Action::DropRefused, &row, "dropped");
+        Ok(true)
     }
 }
 
 impl State {
+    fn note_refused(&mut self, by: &By, action: Action, row: &RefusedRow, after: &str) {
+        let name = row.external_id.as_deref().unwrap_or("no name");
+        let before = format!("{}: {name}, {} bytes from {}", row.reason.name(), row.size, row.source);
+        self.note(by, action, &row.id.to_string(), Some(&before), after);
+    }
+
     fn take_in(&mut self, source: &str, arrival: &Arrival<'_>) -> ArrivalVerdict {
         let (reason, detail) = match arrival.refusal {
             Some((reason, words)) => (reason, words.to_owned()),

@@ -206,7 +206,7 @@ impl Webhooks for MemoryStore {
 }
 
 impl State {
-    fn last_place(&self) -> Place {
+    pub(super) fn last_place(&self) -> Place {
         Place(self.feed.len() as i64)
     }
 
