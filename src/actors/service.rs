@@ -43,8 +43,9 @@ pub enum Ending {
     Stopped,
 }
 
-/// How long each of the last steps of a stop may take: giving back batches, and removing the node.
-const LAST_STEPS: Duration = Duration::from_secs(1);
+/// How long each of the last steps of a stop may take: giving back batches, and removing the node. They take
+/// milliseconds, and some seconds where a disk is busy.
+const LAST_STEPS: Duration = Duration::from_secs(3);
 
 /// Signs the records of `store` until the run ends by itself (see [`Mode`]) or is asked to stop. Callers must await
 /// it inside an `actix_rt` system.

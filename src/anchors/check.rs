@@ -5,7 +5,7 @@ use super::{
     line::{Intended, Line},
     memory::Told,
 };
-use crate::domain::ledger::{Edge, Hash, Head, Receipt};
+use crate::domain::ledger::{Edge, Hash, Head, Origin, Receipt};
 
 /// What a database must have, and what it may have.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ impl Anchors {
 }
 
 impl<'a> Expected<'a> {
+    /// Whose anchors say so.
+    pub fn origin(&self) -> Origin {
+        self.anchors.origin()
+    }
+
     /// Compares a database, whose ledger has the head `current`. `at` reads the root at a smaller size, `None` if there is
     /// none. In the course of commits by one process it is not called.
     ///

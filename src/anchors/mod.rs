@@ -34,9 +34,11 @@ mod check;
 mod claims;
 mod error;
 mod line;
+mod loss;
 mod memory;
 mod read;
 mod shared;
+mod succession;
 mod syncing;
 mod tail;
 
@@ -44,7 +46,9 @@ pub use check::{Expected, Pending, Permit, Standing};
 pub use claims::Claim;
 pub use error::AnchorError;
 pub use line::{Intended, IntendedBatch};
+pub use loss::{Loss, LossError};
 pub use read::{Attempt, Outcome, Passage, Reader, read};
+pub use succession::succeed;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -57,6 +61,7 @@ use syncing::Syncing;
 /// Every anchor that this process writes, none to any number. Without files it remembers what this process saw, so that a
 /// database which goes back in time under a running process is noticed.
 pub struct Anchors {
+    origin: Origin,
     shared: Arc<Shared>,
     /// Syncs what no commit has synced.
     syncing: Option<Syncing>,
@@ -87,7 +92,12 @@ impl Anchors {
         let shared = Arc::new(Shared::new(memory, files));
         let start = |path: &PathBuf| Syncing::start(&shared).map_err(|error| AnchorError::io(path, &error));
         let syncing = paths.first().map(start);
-        Ok(Self { shared, syncing: syncing.transpose()? })
+        Ok(Self { origin, shared, syncing: syncing.transpose()? })
+    }
+
+    /// Whose anchors they are.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// The heads that a database must have: one, except after a start with several files that differ.

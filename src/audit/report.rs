@@ -12,8 +12,10 @@ pub struct Report {
     pub verified: u64,
     /// Records that wait for their signature.
     pub waiting: u64,
-    /// Batches in the states open, leased and signed.
-    pub batches: [u64; 3],
+    /// Records that were signed, and whose signatures were lost.
+    pub lost: u64,
+    /// Batches in the states open, leased, signed and lost.
+    pub batches: [u64; 4],
     /// Keys.
     pub keys: usize,
     /// The ledger.
@@ -26,7 +28,7 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(
-        batches: [u64; 3],
+        batches: [u64; 4],
         verified: u64,
         counts: Counts,
         keys: usize,
@@ -34,8 +36,9 @@ impl Report {
         findings: Findings,
     ) -> Self {
         let (problems, problem_count) = findings.take();
-        let waiting = counts.records.saturating_sub(counts.in_signed);
-        Self { records: counts.records, verified, waiting, batches, keys, ledger, problems, problem_count }
+        let (records, lost) = (counts.records, counts.in_lost);
+        let waiting = records.saturating_sub(counts.in_signed + lost);
+        Self { records, verified, waiting, lost, batches, keys, ledger, problems, problem_count }
     }
 
     /// Whether nothing is wrong.

@@ -92,7 +92,7 @@ fn check_as_now(
 /// Also returns the root of the tree over the records, if nothing is wrong with them.
 fn check(scan: &Scan<'_>, batch: &BatchRow, records: &Runs) -> Result<(Checked, Option<Hash>), StoreError> {
     let key = match (batch.state, batch.key.zip(batch.scheme)) {
-        (BatchState::Open | BatchState::Leased, _) => None,
+        (BatchState::Open | BatchState::Leased | BatchState::Lost, _) => None,
         // A row without key or scheme has already been reported.
         (BatchState::Signed, None) => return Ok((Checked::default(), None)),
         (BatchState::Signed, Some((key, scheme))) => match scan.keys.key(key)? {

@@ -234,6 +234,11 @@ impl Context {
         self.options.signing.signer
     }
 
+    /// The anchors that the settings file names.
+    pub fn anchors(&self) -> &[PathBuf] {
+        &self.options.signing.anchor
+    }
+
     /// The settings of the service, checked.
     pub fn signing(&self, given: &Given<Settings>) -> Result<Settings> {
         let settings = given.over(self.options.signing.clone());

@@ -148,6 +148,10 @@ fn print(status: &store::Status, rate: Option<f64>, out: &mut impl Write) -> io:
         "batches  {} signed, {} leased, {} open; {} records not in a batch yet",
         batches.signed, batches.leased, batches.open, status.unbatched
     )?;
+    if batches.lost > 0 {
+        let (batches, records) = (batches.lost, status.lost);
+        writeln!(out, "lost     {batches} batches with {records} records, which are not signed again")?;
+    }
     if let Some(why) = status.ledger.as_ref().and_then(|ledger| ledger.halted.as_deref()) {
         writeln!(out, "ledger   halted: {}", field(why))?;
     }
@@ -272,6 +276,7 @@ fn as_json(status: &store::Status, rate: Option<f64>, outlets: &[Outlet]) -> Val
             "leased": status.leased,
             "open": status.open,
             "unbatched": status.unbatched,
+            "lost": status.lost,
         },
         "ledger": status.ledger.as_ref().map(|ledger| json!({
             "origin": ledger.origin.to_string(),
@@ -279,7 +284,7 @@ fn as_json(status: &store::Status, rate: Option<f64>, outlets: &[Outlet]) -> Val
             "root": ledger.head.root.to_string(),
             "halted": ledger.halted,
         })),
-        "batches": {"open": batches.open, "leased": batches.leased, "signed": batches.signed},
+        "batches": {"open": batches.open, "leased": batches.leased, "signed": batches.signed, "lost": batches.lost},
         "keys": {
             "active": keys.active,
             "disabled": keys.disabled,

@@ -41,16 +41,19 @@ pub enum BatchState {
     Leased,
     /// All its signatures are stored. Final.
     Signed,
+    /// A restored database lacks its signatures, which may have been shown, so it is never signed again; with epoch 0, one
+    /// that was never signed and whose records are gone. Final.
+    Lost,
 }
 
-/// A name that is none of the three states.
+/// A name that is none of the states.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown batch state '{0}'")]
 pub struct UnknownBatchState(pub String);
 
 impl BatchState {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Leased, Self::Signed];
+    pub const ALL: [Self; 4] = [Self::Open, Self::Leased, Self::Signed, Self::Lost];
 
     /// The name stored in `batch.state`.
     pub const fn name(self) -> &'static str {
@@ -58,6 +61,7 @@ impl BatchState {
             Self::Open => "open",
             Self::Leased => "leased",
             Self::Signed => "signed",
+            Self::Lost => "lost",
         }
     }
 }

@@ -94,6 +94,8 @@ pub enum Action {
     DisableWebhook,
     /// A webhook was removed.
     RemoveWebhook,
+    /// A database that was put back was accepted.
+    AcceptRestore,
 }
 
 impl Action {
@@ -115,6 +117,7 @@ impl Action {
             Self::EnableWebhook => "webhook.enable",
             Self::DisableWebhook => "webhook.disable",
             Self::RemoveWebhook => "webhook.remove",
+            Self::AcceptRestore => "ledger.accept",
         }
     }
 }

@@ -36,7 +36,7 @@ impl Outcome {
             _ if epoch != sent => Self::Fenced,
             BatchState::Signed => Self::Stored,
             BatchState::Leased => Self::NotStored,
-            BatchState::Open => Self::Fenced,
+            BatchState::Open | BatchState::Lost => Self::Fenced,
         }
     }
 }

@@ -29,9 +29,10 @@ use crate::{
         Call, Commits, Counters, Events, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
         messages::Insert,
     },
+    domain::RecordId,
     intake, publishing,
     signer::Keyring,
-    store::{Store, StoreError},
+    store::{RecordName, RecordRow, Store, StoreError, Wanted},
     webhooks,
 };
 
@@ -161,6 +162,18 @@ impl App {
         let look = self.0.snapshot.look(read, || self.vitals().signing_time()).await?;
         self.0.history.note_backlog(look.waiting());
         Ok(look)
+    }
+
+    /// A record, with its batch if that is signed or lost.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub async fn record(&self, id: RecordId) -> Result<Option<RecordRow>, Problem> {
+        let read = |wanted| self.read(move |store| store.record(RecordName::Id(id), wanted));
+        let row = read(Wanted::default()).await?;
+        let may_be_lost = row.as_ref().is_some_and(|row| row.signature.is_none())
+            && self.status().await.is_ok_and(|status| status.batches.lost > 0);
+        if may_be_lost { read(Wanted { unsigned_batch: true, ..Wanted::default() }).await } else { Ok(row) }
     }
 
     /// What this process has done in the last minutes and hours.

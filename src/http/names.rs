@@ -39,6 +39,7 @@ pub enum BatchStateName {
     Open,
     Leased,
     Signed,
+    Lost,
 }
 
 /// The state of a token.

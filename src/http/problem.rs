@@ -92,6 +92,9 @@ kinds! {
     /// The record has no bundle yet: it is not signed, or it was signed after the last checkpoint of the ledger, or there is
     /// no checkpoint. The detail says which. Processes that sign make a checkpoint once a second while the ledger grows.
     NoBundleYet = "no-bundle-yet", CONFLICT, "The record has no bundle yet";
+    /// The record was signed, and a restored database lacks its signature. It is not signed again. Look for the signature
+    /// where it was sent.
+    SignatureLost = "signature-lost", GONE, "The signature was lost";
     /// A retired key stays retired. Make another one.
     RetiredIsFinal = "retired-is-final", CONFLICT, "A retired key stays retired";
     /// These limits cannot be set: the key has made more signatures than max_signatures says, or not_before is not

@@ -6,7 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::names::{BatchStateName, SchemeName};
-use crate::store::{BatchSummary, RecordRow};
+use crate::{
+    domain::BatchState,
+    store::{BatchSummary, RecordRow},
+};
 
 /// A record.
 #[derive(Serialize, ToSchema)]
@@ -41,6 +44,19 @@ pub enum RecordState {
     Waiting,
     /// Its signature is stored.
     Signed,
+    /// It was signed, and is never signed again, because a restored database lacks its signature.
+    Lost,
+}
+
+impl RecordState {
+    /// The state of a record that is in the database.
+    pub fn of(row: &RecordRow) -> Self {
+        match row.batch.as_ref().map(|batch| batch.state) {
+            Some(BatchState::Lost) => Self::Lost,
+            _ if row.signature.is_some() => Self::Signed,
+            _ => Self::Waiting,
+        }
+    }
 }
 
 /// The signature of a record, with what is needed to verify it.
@@ -80,7 +96,7 @@ pub struct BatchBody {
     /// Its id.
     #[schema(example = "3")]
     pub id: String,
-    /// Its state: open, leased or signed.
+    /// Its state: open, leased, signed or lost.
     #[schema(value_type = BatchStateName, example = "signed")]
     pub state: &'static str,
     /// Its lease number.
@@ -126,7 +142,7 @@ impl From<&RecordRow> for RecordBody {
         Self {
             id: row.id.to_string(),
             external_id: row.external_id.clone(),
-            state: if signature.is_some() { RecordState::Signed } else { RecordState::Waiting },
+            state: RecordState::of(row),
             created_at: row.created_at.clone(),
             payload_length: row.payload_length,
             payload_base64: row.payload.as_ref().map(|payload| BASE64.encode(payload)),

@@ -178,6 +178,8 @@ struct Records {
     leased: u64,
     open: u64,
     unbatched: u64,
+    /// Signed once, and never again, because a restored database lacks their signatures.
+    lost: u64,
 }
 
 /// A record that waits.
@@ -198,6 +200,7 @@ struct Batches {
     open: u64,
     leased: u64,
     signed: u64,
+    lost: u64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -225,12 +228,23 @@ impl StatusBody {
         intake: Option<&Counters>,
         publishers: &[Arc<publishing::Counters>],
     ) -> Self {
-        let Status { signed, leased, open, unbatched, batches, keys, barred, nodes, .. } = &**look;
+        let Status { signed, leased, open, unbatched, lost, batches, keys, barred, nodes, .. } = &**look;
         let busy_share =
             look.signing_threads.filter(|_| threads > 0).map(|busy| (busy / threads as f64).min(1.0));
         Self {
-            records: Records { signed: *signed, leased: *leased, open: *open, unbatched: *unbatched },
-            batches: Batches { open: batches.open, leased: batches.leased, signed: batches.signed },
+            records: Records {
+                signed: *signed,
+                leased: *leased,
+                open: *open,
+                unbatched: *unbatched,
+                lost: *lost,
+            },
+            batches: Batches {
+                open: batches.open,
+                leased: batches.leased,
+                signed: batches.signed,
+                lost: batches.lost,
+            },
             keys: Keys {
                 active: keys.active,
                 disabled: keys.disabled,

@@ -33,7 +33,7 @@ use crate::{
     },
     domain::{InsertVerdict, RecordId, TokenId},
     formats::rows::{self, check_external_id, max_object, object},
-    store::{RecordName, StoreError, Wanted},
+    store::StoreError,
 };
 
 /// How the record is named, if its body does not say so.
@@ -237,15 +237,15 @@ async fn answer(app: &App, stored: Stored, wait: Option<(Place, Duration)>) -> R
     let id = stored.id;
     let seconds = wait.as_ref().map(|(_, wait)| wait.as_secs());
     let look = async || {
-        let row = app.read(move |store| store.record(RecordName::Id(id), Wanted::default())).await?;
-        Ok(row.as_ref().and_then(shapes::signature))
+        let found = app.record(id).await?.map(|row| (RecordState::of(&row), shapes::signature(&row)));
+        Ok(found.filter(|(state, _)| *state != RecordState::Waiting))
     };
-    let signature = match wait {
+    let found = match wait {
         Some((place, wait)) => place.wait(id, wait, app.stopping().begun(), look).await.unwrap_or(None),
         None if matches!(stored.verdict, Verdict::Inserted) => None,
         None => look().await.unwrap_or(None),
     };
-    let status = match (seconds, &signature, stored.verdict) {
+    let status = match (seconds, &found, stored.verdict) {
         (Some(_), None, _) => StatusCode::ACCEPTED,
         (_, _, Verdict::Inserted) => StatusCode::CREATED,
         (_, _, Verdict::AlreadyThere) => StatusCode::OK,
@@ -258,7 +258,7 @@ async fn answer(app: &App, stored: Stored, wait: Option<(Place, Duration)>) -> R
     if status == StatusCode::ACCEPTED {
         response.insert_header((RETRY_AFTER, 1));
     }
-    let state = if signature.is_some() { RecordState::Signed } else { RecordState::Waiting };
+    let (state, signature) = found.unwrap_or((RecordState::Waiting, None));
     let Stored { external_id, verdict, .. } = stored;
     Ok(answer::json(response, &SubmittedBody { id: id.to_string(), external_id, verdict, state, signature }))
 }

@@ -27,6 +27,13 @@ pub(super) fn permit<'a, E: From<StoreError>>(
     if let Some(why) = ledger.halted() {
         return Err(StoreError::Behind(why.to_owned()).into());
     }
+    if ledger.origin() != expected.origin() {
+        let (before, now) = (expected.origin(), ledger.origin());
+        return Err(StoreError::BadAnchor(format!(
+            "a restore was accepted: the ledger was {before}, and is {now} by now: start this process again"
+        ))
+        .into());
+    }
     let why = match expected.compare(ledger.head(), at)? {
         Standing::Stands(permit) => return Ok(permit),
         Standing::Behind { anchored: Head { size, .. }, found } => format!(
@@ -42,7 +49,8 @@ pub(super) fn permit<'a, E: From<StoreError>>(
     Err(StoreError::Behind(format!("{why}; {REMEDY}")).into())
 }
 
-const REMEDY: &str = "nothing is formed, leased or signed until a newer copy is put back";
+const REMEDY: &str = "nothing is formed, leased or signed until a newer copy is put back, or the loss is accepted \
+     ('signwave ledger accept --help')";
 
 /// What a trigger of the schema says with these words. Triggers refuse what a halted ledger does not allow.
 pub(super) fn refusal(words: &str) -> StoreError {

@@ -13,16 +13,17 @@ mod sqlite;
 mod url;
 
 pub use door::{
-    Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, AddWebhookVerdict, AdvanceVerdict, Arrival,
-    Arrivals, Audit, AuditRow, BarredKeys, BatchPage, BatchSummary, BatchesByState, Batching,
-    CertificatesVerdict, Claim, ClaimVerdict, ClaimWebhookVerdict, ClaimedWebhook, Committing, Credential,
-    Feed, FeedBatch, FeedEnd, Heads, Intake, Inventory, KeyLimitsVerdict, KeyOrder, KeyPage, KeyPool, KeyRow,
-    KeyStateVerdict, KeysByState, Leasing, LedgerRow, Ledgers, Listener, Lookup, NewCertificates, NewKey,
-    NewRecord, NewSession, NewToken, NewWebhook, News, NodeRow, Nodes, OldestUnsigned, OnConflict,
-    OpenBatches, OpenedBatches, OutletRow, Outlets, PayloadVisitor, Reading, Reclaimed, RecordName,
-    RecordRow, RefusedRow, RenewVerdict, Reseal, ResealVerdict, ResealWebhooksVerdict, RetryName,
-    RevokeTokenVerdict, RotateTokenVerdict, Rotation, SealedLedgerKey, SessionOrigin, Sessions, Settlement,
-    SignedRow, Status, Store, StoredToken, StoredWebhook, TokenRow, Wanted, WebhookRow, Webhooks,
+    AcceptVerdict, Acceptance, Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, AddWebhookVerdict,
+    AdvanceVerdict, Arrival, Arrivals, Audit, AuditRow, BarredKeys, BatchPage, BatchSummary, BatchesByState,
+    Batching, CertificatesVerdict, Claim, ClaimVerdict, ClaimWebhookVerdict, ClaimedWebhook, Committing,
+    Credential, Feed, FeedBatch, FeedEnd, Heads, Intake, Inventory, KeyLimitsVerdict, KeyOrder, KeyPage,
+    KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, LedgerRow, Ledgers, Listener, Lookup,
+    NewCertificates, NewKey, NewRecord, NewSession, NewToken, NewWebhook, News, NodeRow, Nodes,
+    OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, OutletRow, Outlets, PayloadVisitor, Reading,
+    Reclaimed, RecordName, RecordRow, RefusedRow, RenewVerdict, Reseal, ResealVerdict, ResealWebhooksVerdict,
+    Restores, RetryName, RevokeTokenVerdict, RotateTokenVerdict, Rotation, SealedLedgerKey, SessionOrigin,
+    Sessions, Settlement, SignedRow, Status, Store, StoredToken, StoredWebhook, TokenRow, Wanted, WebhookRow,
+    Webhooks,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;
@@ -69,6 +70,18 @@ pub fn open_to_read(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open_to_read(path)?)),
         DatabaseUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open_to_read(url)?)),
+    }
+}
+
+/// Opens a database that exists and is up to date, though it may be halted, to say what becomes of what it lacks: see
+/// [`Restores`]. Nothing can be signed with it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_to_restore(url: &DatabaseUrl) -> Result<Arc<dyn Restores>, StoreError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open_to_restore(path)?)),
+        DatabaseUrl::Postgres(url) => Ok(Arc::new(postgres::PostgresStore::open_to_restore(url)?)),
     }
 }
 

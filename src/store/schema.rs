@@ -38,6 +38,7 @@ diesel::table! {
         last_record -> BigInt,
         runs -> Text,
         record_count -> BigInt,
+        absent -> BigInt,
         state -> Text,
         epoch -> BigInt,
         key_id -> Nullable<BigInt>,

@@ -240,7 +240,7 @@ async fn leases_that_can_neither_be_read_nor_given_back_are_not_forgotten() {
     let store: Arc<dyn Store> = rig.store.clone();
     let executor = DbExecutor::start(&store, 1);
     let service = rig.service(Db::of(&executor), Mode::Drain, Stop::default());
-    let ending = actix_rt::time::timeout(Duration::from_secs(20), service).await;
+    let ending = actix_rt::time::timeout(Duration::from_secs(60), service).await;
     assert_eq!(ending, Ok(Ok(Ending::Drained { held_elsewhere: 0 })));
     rig.check_all_signed();
 }

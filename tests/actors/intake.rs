@@ -234,7 +234,7 @@ async fn a_submitted_record_is_signed_at_once() {
     let run = actix_rt::spawn(actors::run(parts, Arc::clone(&store)));
     for id in 1..=3 {
         assert_eq!(submit(&intake, record(&format!("name {id}"), "payload")).await.unwrap(), inserted(id));
-        let heard = timeout(Duration::from_secs(20), commits.recv()).await;
+        let heard = timeout(Duration::from_secs(50), commits.recv()).await;
         let committed = heard.expect("long before the next poll").unwrap();
         assert_eq!(committed.records.iter().collect::<Vec<_>>(), [RecordId(id)]);
     }

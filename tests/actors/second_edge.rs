@@ -47,7 +47,7 @@ async fn a_record_that_another_edge_adds_is_signed_at_once_and_its_commit_is_hea
     for payload in ["one", "two", "three"] {
         let record = insert(store.as_ref(), payload);
         news.tell();
-        let heard = timeout(Duration::from_secs(20), commits.recv()).await;
+        let heard = timeout(Duration::from_secs(50), commits.recv()).await;
         let committed = heard.expect("long before the next poll").unwrap();
         assert_eq!(committed.records.iter().collect::<Vec<_>>(), [record]);
         let batch = store.batch_of(record).unwrap().expect("its signature can be read");

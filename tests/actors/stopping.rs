@@ -102,7 +102,7 @@ async fn a_stop_waits_for_a_batch_however_long_it_takes_but_not_for_a_database_t
     actix_rt::task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
     rig.store.fail_as_drawn(move |_| Some(away()));
     rig.until(|rig| rig.store.count(Method::Reclaim) > 2).await;
-    let ended = actix_rt::time::timeout(Duration::from_secs(10), running.stopped()).await;
+    let ended = actix_rt::time::timeout(Duration::from_secs(50), running.stopped()).await;
     assert_eq!(ended, Ok(Ok(Ending::Stopped)));
 }
 

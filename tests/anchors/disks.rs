@@ -210,7 +210,7 @@ fn commits_once_and_waits_for_a_sync() {
 fn what_is_known_can_be_asked_while_a_disk_takes_long() {
     let folder = tempfile::tempdir().unwrap();
     let script = "exec strace -f -o trace -P \"$PWD/anchor\" -e trace=pwrite64,fdatasync \
-                  -e inject=fdatasync:delay_enter=3000000:when=1 $0";
+                  -e inject=fdatasync:delay_enter=15000000:when=1 $0";
     assert!(passes(child(script, "asks_within_a_slow_sync", folder.path())));
 }
 

@@ -5,7 +5,10 @@ use std::{
     os::unix::fs::PermissionsExt,
     process::Output,
 };
-use support::sandbox::{Sandbox, failed};
+use support::{
+    process::copy_program,
+    sandbox::{Sandbox, failed},
+};
 
 use crate::verify::signed;
 
@@ -79,7 +82,7 @@ fn as_nobody(sandbox: &Sandbox, arguments: &[&str]) -> Output {
     if rustix::process::geteuid().is_root() {
         // Where the binary is built, others may not be able to go.
         if !sandbox.path("signwave").exists() {
-            fs::copy(BINARY, sandbox.path("signwave")).unwrap();
+            copy_program(BINARY, &sandbox.path("signwave"));
         }
         let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "./signwave"];
         sandbox.program("setpriv", &[&nobody[..], arguments].concat()).output().unwrap()

@@ -7,7 +7,10 @@ use std::{
     path::Path,
     process::{Output, Stdio},
 };
-use support::sandbox::{Sandbox, failed, succeeded};
+use support::{
+    process::copy_program,
+    sandbox::{Sandbox, failed, succeeded},
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_signwave");
 
@@ -173,7 +176,7 @@ fn a_master_key_file_is_taken_as_container_platforms_set_it_up() {
     assert!(sandbox.fails(1, &generate).contains("(mode 0444): run 'chmod 600 mount/master'"));
     if is_root {
         // Somebody else's file: this process cannot close it.
-        fs::copy(BINARY, sandbox.path("signwave")).unwrap();
+        copy_program(BINARY, &sandbox.path("signwave"));
         fs::set_permissions(sandbox.path(""), Permissions::from_mode(0o777)).unwrap();
         for file in sandbox.files().iter().filter(|file| file.starts_with("signwave.db")) {
             fs::set_permissions(sandbox.path(file), Permissions::from_mode(0o666)).unwrap();

@@ -48,10 +48,10 @@ impl Service {
         self.run(&["tokens", "create", "--name", "test", "--scope", scope]).trim().to_owned()
     }
 
-    /// A program that is told where the service is, and has a token with these scopes. It is ended after two minutes,
+    /// A program that is told where the service is, and has a token with these scopes. It is ended after ten minutes,
     /// so that one that waits for ever fails.
     pub fn client(&self, scope: &str, arguments: &[&str]) -> Command {
-        let mut command = self.sandbox.program("timeout", &[&["120"], arguments].concat());
+        let mut command = self.sandbox.program("timeout", &[&["600"], arguments].concat());
         command.env("URL", &self.api.url).env("TOKEN", self.token(scope));
         command
     }

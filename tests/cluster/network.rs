@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 use support::{
+    clock::HOUR,
     postgres::{Cluster, at_port},
     proxy::{Loss, Mode, Proxy},
     random::{Random, count},
@@ -19,7 +20,8 @@ const STORING: &str = "COPY \"signature\"";
 #[test]
 fn an_answer_to_commit_that_is_lost_is_read_back_and_nothing_is_signed_again() {
     let losses = count("TEST_LOSSES", 20);
-    let site = Site::new(Cluster::shared(), "lost", 8, 2048);
+    let mut site = Site::new(Cluster::shared(), "lost", 8, 2048);
+    site.lease_ttl = HOUR;
     let proxy = Proxy::to(site.cluster.port());
     let mut sql = site.admin();
     let mut node = site.node_at(&at_port(&site.url, proxy.port()), "node", "10");

@@ -27,6 +27,17 @@ struct Held {
 /// when it has idled for ten seconds.
 const TAKEOVER: Duration = Duration::from_secs(20);
 
+/// The server's time, in microseconds.
+const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// How many sessions are at a statement that began before a time.
+fn at_work_since_before(time: i64) -> String {
+    format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+             AND state = 'active' AND extract(epoch FROM query_start) * 1000000 < {time}"
+    )
+}
+
 #[test]
 fn nodes_that_slept_past_their_leases_store_nothing_that_others_took_over() {
     let (mut random, pauses) = (Random::new(), count("TEST_PAUSES", 20));
@@ -45,10 +56,12 @@ fn nodes_that_slept_past_their_leases_store_nothing_that_others_took_over() {
             held_by(&mut sql, &name) > 0
         });
         random.moment(Duration::from_millis(50));
-        sleeper.signal(Signal::STOP);
+        sleeper.pause();
         let begun = Instant::now();
         // What it had sent may still arrive. What it holds then is what others must take.
-        lasting(Duration::from_millis(100));
+        lasting(Duration::from_millis(300));
+        let now = number(&mut sql, NOW);
+        until("what had arrived is done", TAKEOVER, || number(&mut sql, &at_work_since_before(now)) == 0);
         let id = number(&mut sql, &format!("SELECT coalesce(max(id), 0) FROM node WHERE name = '{name}'"));
         let held: Vec<Held> =
             sql_query(format!("SELECT id, epoch FROM batch WHERE node_id = {id}")).load(&mut sql).unwrap();

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use support::{postgres::Cluster, random::count, waiting::until};
+use support::{clock::HOUR, postgres::Cluster, random::count, waiting::until};
 
 use crate::site::{Node, Site, number};
 
 #[test]
 fn the_master_key_is_changed_under_nodes_that_sign_and_no_batch_fails() {
     let changes = count("TEST_CHANGES", 2);
-    let site = Site::new(Cluster::shared(), "rotate_master", 12, 2048);
+    let mut site = Site::new(Cluster::shared(), "rotate_master", 12, 2048);
+    site.lease_ttl = HOUR;
     let mut nodes: Vec<Node> = (0..2).map(|node| site.node(&format!("node_{node}"), "20")).collect();
     let mut sql = site.admin();
     site.insert(200);

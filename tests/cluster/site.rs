@@ -26,6 +26,8 @@ pub const LEASE_GRACE: Duration = Duration::from_millis(200);
 pub struct Site<'a> {
     pub cluster: &'a Cluster,
     pub url: String,
+    /// How long nodes have their leases. Where none may lose its lease, longer than the machine may stand still.
+    pub lease_ttl: Duration,
     folder: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
@@ -36,8 +38,8 @@ impl<'a> Site<'a> {
         static TURN: Mutex<()> = Mutex::new(());
         // Whoever failed before has nothing to do with the next one.
         let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let site =
-            Self { url: cluster.database(name), cluster, folder: TempDir::new().unwrap(), _turn: turn };
+        let (url, folder) = (cluster.database(name), TempDir::new().unwrap());
+        let site = Self { cluster, url, lease_ttl: LEASE_TTL, folder, _turn: turn };
         site.ok(&["keys", "init-master", "master"]);
         site.ok(&["seed", "--keys", &keys.to_string(), "--bits", &bits.to_string()]);
         site
@@ -81,7 +83,7 @@ impl<'a> Site<'a> {
     }
 
     fn serve(&self, url: &str, name: &str, batch_size: &str) -> Command {
-        let (ttl, grace) = (format!("{LEASE_TTL:?}"), format!("{LEASE_GRACE:?}"));
+        let (ttl, grace) = (format!("{:?}", self.lease_ttl), format!("{LEASE_GRACE:?}"));
         let arguments = [
             "serve",
             "--node-name",
@@ -169,6 +171,11 @@ impl Node {
         self.process.signal(signal);
     }
 
+    /// Stops it as SIGSTOP does, with all its threads.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
     pub fn log(&self) -> String {
         self.process.log()
     }
@@ -190,7 +197,7 @@ impl Node {
         assert_eq!(self.process.wait(Duration::from_secs(5)), None, "killed by the signal");
     }
 
-    /// SIGTERM, after which it must end well and soon; returns how long that took, and its log.
+    /// SIGTERM, after which it must end well; returns how long that took, and its log.
     pub fn stop(self) -> (Duration, String) {
         self.stop_by(Signal::TERM)
     }
@@ -202,7 +209,6 @@ impl Node {
         self.signal(signal);
         let code = self.process.wait(Duration::from_secs(10));
         assert_eq!(code, Some(0), "{}", self.log());
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}:\n{}", begun.elapsed(), self.log());
         (begun.elapsed(), self.log())
     }
 }

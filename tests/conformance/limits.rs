@@ -118,12 +118,15 @@ pub fn a_key_signs_between_its_times(tested: &TestedStore) {
     assert_eq!(pairs(&lease(store, node, 9)), [(3, 1), (4, 2)]);
 }
 
+/// Long enough for what happens before.
+const AHEAD: Duration = Duration::from_secs(5);
+
 /// The clock is that of the database, which is this machine's here, or one that tests move.
 pub fn the_time_of_a_key_begins_and_ends_by_the_clock_of_the_database(tested: &TestedStore) {
     let store = &*tested.store;
     add_keys(store, 2);
     let now = humantime::parse_rfc3339(&store.keys().unwrap()[1].created_at).unwrap();
-    let soon = humantime::format_rfc3339_millis(now + Duration::from_millis(1500)).to_string();
+    let soon = humantime::format_rfc3339_millis(now + AHEAD).to_string();
     set(store, 1, not_before(&soon));
     set(store, 2, not_after(&soon));
     batches(store, &[1, 1, 1]);
@@ -132,7 +135,7 @@ pub fn the_time_of_a_key_begins_and_ends_by_the_clock_of_the_database(tested: &T
     assert_eq!(pairs(&before), [(1, 2)]);
     let ids: Vec<_> = before.iter().map(|lease| (lease.batch(), lease.epoch())).collect();
     store.release(&ids).unwrap();
-    tested.advance_own_clock(Duration::from_millis(1500));
+    tested.advance_own_clock(AHEAD);
     let barred = || -> Vec<_> { store.keys().unwrap().iter().map(|key| key.barred).collect() };
     until("the time has come", Duration::from_secs(10), || barred() == [None, Some(Barred::Expired)]);
     assert_eq!(pairs(&lease(store, node, 9)), [(1, 1)]);

@@ -109,7 +109,7 @@ fn play_with(scene: &str, prepare: impl FnOnce(&Path)) {
     prepare(here);
     symlink(packages(), here.join("node_modules")).unwrap();
     let minutes: u64 = std::env::var("TEST_MINUTES").map_or(0, |minutes| minutes.parse().unwrap());
-    let limit = (180 + 70 * minutes).to_string(); // it settles for a sixth of the time
+    let limit = (900 + 70 * minutes).to_string(); // it settles for a sixth of the time
     let mut node = Command::new("timeout");
     node.args([&limit, "node", "--test", "--test-reporter=spec"]).arg(format!("scenes/{scene}.test.mjs"));
     let output = node.current_dir(here).env("TEST_BINARY", binary()).output().unwrap();

@@ -59,7 +59,7 @@ fn large_payloads_and_batches_without_signatures_come_page_by_page() {
 fn begin(site: &Site) -> (TcpStream, String) {
     let address = site.api.url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let head = format!(
         "GET /v1/signatures?with_payload=true HTTP/1.1\r\nHost: {address}\r\nAuthorization: {}\r\n\r\n",
         site.bearer()

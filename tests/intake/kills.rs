@@ -31,6 +31,7 @@ fn killed_at_random_moments_the_intake_and_the_broker_lose_and_double_nothing() 
         if kill * broker_kills / kills != (kill + 1) * broker_kills / kills {
             let confirmed = producer.confirmed();
             until("the producer gets on", SOON, || producer.confirmed() > confirmed);
+            broker.until_written(queue);
             broker.kill();
             broker.restart();
         }

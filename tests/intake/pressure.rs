@@ -28,7 +28,7 @@ fn memory_is_bounded_by_the_prefetch_however_much_waits_in_the_queue() {
     // Nothing is stored for a while, so that the intake can only gather.
     let path = place.sandbox.path("signwave.db");
     let mut writer = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    writer.batch_execute("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE").unwrap();
+    writer.batch_execute("PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE").unwrap();
     for chunk in 0..MESSAGES / 1000 {
         let messages: Vec<_> = (chunk * 1000..(chunk + 1) * 1000).map(message).collect();
         publish(&broker.url(), queue, &messages);

@@ -148,7 +148,7 @@ fn run(
                 ticks.tick().await;
             }
         };
-        timeout(Duration::from_secs(30), done).await.expect("all are acknowledged");
+        timeout(Duration::from_secs(90), done).await.expect("all are acknowledged");
         stop.request();
         service.await.unwrap();
     });

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("anchors", &["domain"]),
     ("store", &["domain", "anchors"]),
@@ -15,6 +15,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("config", &["domain", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "anchors", "store", "signer", "config"]),
+    ("restores", &["domain", "anchors", "store"]),
     ("access", &["domain", "store", "signer"]),
     ("formats", &["domain", "store"]),
     ("brokers", &["formats"]),
@@ -47,6 +48,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "config",
             "actors",
             "audit",
+            "restores",
             "access",
             "formats",
             "intake",

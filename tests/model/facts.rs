@@ -45,6 +45,7 @@ pub fn breaches(protocol: Protocol, system: &SystemState) -> Vec<Breach> {
         unbatched: waiting,
         in_batches: count(&BatchState::ALL),
         in_signed: count(&[BatchState::Signed]),
+        in_lost: 0,
     };
     let keys =
         [KeyFact { key: LIMITED, signatures: database.signed_with(LIMITED), limit: protocol.bounds.limit }];

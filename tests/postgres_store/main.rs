@@ -36,7 +36,7 @@ use signwave::{
     domain::BatchId,
     store::{self, DatabaseUrl, Store},
 };
-use support::postgres::{Cluster, PASSWORD, database_of};
+use support::postgres::{Cluster, PASSWORD, database_of, patient};
 
 /// A database that is up to date, on the server that the tests share.
 struct Database {
@@ -82,11 +82,11 @@ fn parse(url: &str) -> DatabaseUrl {
 }
 
 fn migrate(url: &str) {
-    assert!(!store::migrate(&parse(url)).unwrap().is_empty());
+    assert!(!store::migrate(&parse(&patient(url))).unwrap().is_empty());
 }
 
 fn open(url: &str) -> Arc<dyn Store> {
-    store::open(&parse(url)).unwrap()
+    store::open(&parse(&patient(url))).unwrap()
 }
 
 fn run(connection: &mut PgConnection, sql: &str) {

@@ -8,7 +8,7 @@ use support::{
 
 use crate::{Database, run};
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn records_that_are_committed_and_batches_that_open_are_news_and_nothing_else_is() {

@@ -3,7 +3,7 @@
 use signwave::store::{self, StoreError};
 use support::postgres::{Cluster, PASSWORD, USER, database_of};
 
-use crate::{Database, parse, run};
+use crate::{Database, migrate, parse, run};
 
 fn refusal(url: &str) -> String {
     let error = store::open(&parse(url)).err().unwrap_or_else(|| panic!("{url} was opened"));
@@ -15,9 +15,11 @@ fn refusal(url: &str) -> String {
 
 #[test]
 fn a_read_only_replica_is_refused() {
-    let database = Database::new("replicated");
-    let replica = Cluster::shared().replica();
-    let error = refusal(&replica.url(USER, database_of(&database.url)));
+    // A copy of the shared server would have the databases of all tests.
+    let cluster = Cluster::start_with("fsync = off");
+    let url = cluster.database("replicated");
+    migrate(&url);
+    let error = refusal(&cluster.replica().url(USER, database_of(&url)));
     assert!(error.contains("read-only replica"), "{error}");
 }
 

@@ -13,7 +13,7 @@ fn each_signature_arrives_in_the_order_of_the_feed() {
         declare(&broker.url(), &queue);
         place.seed(500);
         let consumer = Consumer::start(&broker.url(), &queue);
-        let mut service = place.publish(&broker.queue(&queue, ""));
+        let mut service = place.publish_holding("1m", &broker.queue(&queue, "")).service;
         place.until_published(&consumer, 500);
         place.seed(900); // while it is at work
         place.until_published(&consumer, 900);
@@ -23,7 +23,7 @@ fn each_signature_arrives_in_the_order_of_the_feed() {
         let (messages, end) = (consumer.log().bodies.len(), place.feed().pop().unwrap());
         let position = end["position"].as_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
         assert_eq!(place.number("SELECT position FROM outlet"), position.parse::<i64>().unwrap());
-        let _again = place.publish(&broker.queue(&queue, ""));
+        let _again = place.publish_holding("1m", &broker.queue(&queue, ""));
         place.seed(920);
         place.until_published(&consumer, 920);
         let log = consumer.log();

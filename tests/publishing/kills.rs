@@ -38,6 +38,7 @@ fn killed_at_random_moments_the_publisher_and_the_broker_lose_nothing_and_repeat
                     assert_eq!(consumer.log().early, 0, "the kills of a publisher change no order");
                     killed = true;
                 }
+                broker.until_written(queue);
                 broker.kill();
                 broker.restart();
             }

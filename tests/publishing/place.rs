@@ -2,6 +2,7 @@
 
 use std::{
     ops::Deref,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
     time::Duration,
@@ -52,23 +53,32 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Small batches, and claims that are over soon after a process was killed.
-const SHORT: [&str; 6] = ["--batch-size", "20", "--lease-ttl", "1s", "--lease-grace", "0s"];
+/// Claims that are over soon after a process was killed, and also when it stood still.
+const SHORT: &str = "1s";
 
 impl Place<'_> {
     /// Starts a service that signs, and publishes there.
     pub fn publish(&self, to: &str) -> Running {
-        let mut command = self.command(&["serve", "--listen", "none"]);
-        command.args(SHORT).env("SIGNWAVE_PUBLISH", to);
-        Running::start(command, self.log())
+        Running::start(self.serve(&["--listen", "none"], SHORT, to), self.log())
     }
 
     /// The same with an API and its metrics.
     pub fn publish_and_answer(&self, to: &str) -> Api {
-        let mut command =
-            self.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        command.args(SHORT).env("SIGNWAVE_PUBLISH", to);
-        Api::of(command, self.log())
+        self.publish_holding(SHORT, to)
+    }
+
+    /// The same with claims that last so long: where the machine may stand still and none be lost, a minute.
+    pub fn publish_holding(&self, claim: &str, to: &str) -> Api {
+        let listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+        Api::of(self.serve(&listen, claim, to), self.log())
+    }
+
+    /// Small batches.
+    fn serve(&self, listen: &[&str], claim: &str, to: &str) -> Command {
+        let mut command = self.command(&[&["serve"], listen].concat());
+        command.args(["--batch-size", "20", "--lease-ttl", claim, "--lease-grace", "0s"]);
+        command.env("SIGNWAVE_PUBLISH", to);
+        command
     }
 
     /// Runs `work` while records are added. Signed more slowly than they come, they would pile up: there are never many

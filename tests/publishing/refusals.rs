@@ -102,7 +102,7 @@ fn a_broker_without_memory_is_waited_for() {
     let (broker, queue, place) = (OneBroker::take(), "blocked", Place::sqlite());
     declare(&broker.url(), queue);
     let consumer = Consumer::start(&broker.url(), queue);
-    let api = place.publish_and_answer(&broker.queue(queue, ""));
+    let api = place.publish_holding("1m", &broker.queue(queue, ""));
     place.seed(100);
     place.until_published(&consumer, 100);
     broker.limit_memory("0.0");

@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
+use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use signwave::store::{self, DatabaseUrl, Store};
 use support::{
     promises::Promises,
@@ -14,15 +15,15 @@ use tempfile::TempDir;
 use crate::history::{Signing, open_with, refusal};
 
 /// A history with a copy of the file and of the anchor after each commit.
-struct Copies {
+pub struct Copies {
     folder: TempDir,
-    signing: Signing,
+    pub signing: Signing,
     /// How many entries the ledger has after each commit.
-    sizes: Vec<u64>,
+    pub sizes: Vec<u64>,
 }
 
 impl Copies {
-    fn of(commits: usize) -> Self {
+    pub fn of(commits: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signwave.db");
         let (url, anchors) = (DatabaseUrl::Sqlite(path), [folder.path().join("anchor")]);
@@ -47,35 +48,50 @@ impl Copies {
     }
 
     /// Waits until no connection is left, after which the file holds all that was stored.
-    fn is_closed(&self) {
+    pub fn is_closed(&self) {
         until("the log is gone", MINUTE, || !self.path("signwave.db-wal").exists());
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn url(&self) -> DatabaseUrl {
+    pub fn url(&self) -> DatabaseUrl {
         DatabaseUrl::Sqlite(self.path("signwave.db"))
     }
 
-    fn anchors(&self) -> [PathBuf; 1] {
+    pub fn anchors(&self) -> [PathBuf; 1] {
         [self.path("anchor")]
     }
 
     /// Puts a copy in the place of the database, which nobody has open.
-    fn put(&self, number: usize) {
+    pub fn put(&self, number: usize) {
         self.is_closed();
         fs::copy(self.path(&format!("{number}.db")), self.path("signwave.db")).unwrap();
     }
 
     /// Puts the anchor that has seen this copy in its place.
-    fn anchor(&self, number: usize) {
+    pub fn anchor(&self, number: usize) {
         fs::copy(self.path(&format!("{number}.anchor")), self.path("anchor")).unwrap();
     }
 
+    /// Time goes by, so that no node counts as alive.
+    pub fn end_leases_of_nodes(&self) {
+        let mut connection = SqliteConnection::establish(self.path("signwave.db").to_str().unwrap()).unwrap();
+        connection
+            .batch_execute(
+                "PRAGMA busy_timeout = 60000; UPDATE node SET lease_until = '2000-01-01T00:00:00.000Z'",
+            )
+            .unwrap();
+    }
+
+    /// Removes the anchor that was set aside, so that another loss can be accepted.
+    pub fn forget_second_life(&self) {
+        fs::remove_file(self.path("anchor.1")).unwrap();
+    }
+
     /// The database, without anchors.
-    fn open(&self) -> Arc<dyn Store> {
+    pub fn open(&self) -> Arc<dyn Store> {
         store::open(&self.url()).unwrap()
     }
 

@@ -2,10 +2,12 @@
 //! that are killed, disks that are full.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accepted;
 mod copies;
 mod failover;
 mod full;
 mod history;
 mod kills;
+mod losses;
 mod servers;
 mod under_running;

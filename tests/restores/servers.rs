@@ -3,7 +3,10 @@
 use std::fs;
 
 use signwave::store::{self, DatabaseUrl};
-use support::{postgres::Cluster, promises::Promises};
+use support::{
+    postgres::{Cluster, patient},
+    promises::Promises,
+};
 
 use crate::history::{Signing, behind, open_with, refusal, store_leased};
 
@@ -22,7 +25,7 @@ enum First {
 fn a_server_that_was_put_back_is_refused_also_by_stores_at_work() {
     const LAST: usize = 3;
     let cluster = Cluster::start_with("fsync = off\nmax_wal_size = '64MB'");
-    let url = DatabaseUrl::parse(&cluster.database("put_back")).unwrap();
+    let url = DatabaseUrl::parse(&patient(&cluster.database("put_back"))).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let copy = |step: usize| format!("copy-{step}");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{sandbox::Sandbox, waiting::until};
+use support::{process::copy_program, sandbox::Sandbox, waiting::until};
 
 /// A program, about to run with core files of any size allowed, as somebody who is not root: root may
 /// look into everything.
@@ -29,7 +29,7 @@ fn with_core_files(sandbox: &Sandbox, program: &str, arguments: &[&str]) -> Comm
 fn folder() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     let binary = sandbox.path("signwave");
-    fs::copy(env!("CARGO_BIN_EXE_signwave"), &binary).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_signwave"), &binary);
     for (path, mode) in [(binary.as_path(), 0o755), (&sandbox.path(""), 0o777)] {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }

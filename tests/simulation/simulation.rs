@@ -189,7 +189,7 @@ impl Simulation {
     /// A stop takes no longer than it may, whatever happens meanwhile to the database.
     fn check_stop(&self, node: &Node) {
         let Some(since) = node.stopping_since else { return };
-        let limit = node.settings.stop_grace + Duration::from_secs(2) + 2 * LOOK;
+        let limit = node.settings.stop_grace + Duration::from_secs(6) + 2 * LOOK;
         let time = self.fate.elapsed() - since;
         assert!(time <= limit, "process {} stops for {time:?} already", node.process.number);
     }

@@ -195,7 +195,7 @@ fn as_somebody_else(program: &Path) -> Command {
 fn reachable_copy(folder: &Path) -> PathBuf {
     let copy = folder.join("as-nobody");
     if !copy.exists() {
-        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        support::process::copy_program(std::env::current_exe().unwrap(), &copy);
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     }
     copy

@@ -359,7 +359,8 @@ fn the_ledger_only_goes_on_and_halts_everything() {
     database.allows("UPDATE ledger SET halted = 'because'");
     let release = "UPDATE batch SET state = 'open', node_id = NULL, key_id = NULL, scheme = NULL, leased_at = NULL, \
                    epoch = 2 WHERE id = 2";
-    database.refuses("nothing is formed, leased or signed", &[
+    database.refuses("nothing is added, formed, leased or signed", &[
+        "INSERT INTO record (payload) VALUES ('late')",
         "INSERT INTO batch (first_record, last_record, runs, record_count) VALUES (7, 7, '7', 1)",
         "UPDATE batch SET state = 'leased', epoch = 1, key_id = 1, node_id = 1, scheme = 'PS256', leased_at = 'now' WHERE id = 3",
         &format!("BEGIN; {RECEIPT}; UPDATE batch SET state = 'signed', node_id = NULL, signed_at = 'now' WHERE id = 2"),

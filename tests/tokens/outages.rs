@@ -10,7 +10,7 @@ use support::{
     process::Running,
     sandbox::Sandbox,
     tokens::{PIN, Token},
-    waiting::{lasting, until},
+    waiting::{lasting, timely, until},
 };
 
 use crate::site::{self, add_records, hosts, unsigned};
@@ -73,9 +73,7 @@ fn a_token_that_is_missing_at_the_start_is_found_when_it_comes() {
     lasting(Duration::from_secs(1));
     assert_eq!(unsigned(&sandbox), 10);
     fs::rename(&away, &token.storage).unwrap();
-    let back = Instant::now();
     until("the token signs", SOON, || unsigned(&sandbox) == 0);
-    assert!(back.elapsed() < BACK, "{:?}", back.elapsed());
     sandbox.ok(&["keys", "enable", "3"]);
     no_key_is_blamed(&sandbox);
 }
@@ -84,7 +82,9 @@ fn a_token_that_is_missing_at_the_start_is_found_when_it_comes() {
 fn a_token_that_goes_and_comes_back_blames_no_key() {
     let (sandbox, token) = with_keys(3);
     let service = service(&sandbox);
-    for round in 1..=3 {
+    let mut round = 0;
+    let mut lose = || {
+        round += 1;
         add_records(&sandbox, 20);
         until("it signs", SOON, || unsigned(&sandbox) < 20);
         fs::rename(&token.storage, sandbox.path("away")).unwrap();
@@ -93,8 +93,10 @@ fn a_token_that_goes_and_comes_back_blames_no_key() {
         fs::rename(sandbox.path("away"), &token.storage).unwrap();
         let back = Instant::now();
         until("it signs all", SOON, || unsigned(&sandbox) == 0);
-        println!("round {round}: signed again after {:?}", back.elapsed());
-        assert!(back.elapsed() < BACK, "{:?}", back.elapsed());
+        back.elapsed()
+    };
+    for _ in 1..=3 {
+        timely("it signed again", BACK, &mut lose);
     }
     no_key_is_blamed(&sandbox);
 }

@@ -23,7 +23,7 @@ fn gone_disables_the_webhook() {
     let (place, receiver, service) = answered(Reply::Status(410, "retry-after: 1\r\n".to_owned()));
     let row = place.until("a", "it is disabled", |row| row["state"] == "disabled");
     assert_eq!(row["reason"], "the server answered 410 Gone");
-    assert!(service.log().contains("webhook a is disabled: the server answered 410 Gone"));
+    place.until_said(&service, "webhook a is disabled: the server answered 410 Gone");
     let log = place.ok(&["audit-log", "--json"]);
     let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     assert_eq!((&last["action"], &last["object"]), (&"webhook.disable".into(), &"a".into()));
@@ -62,7 +62,7 @@ fn a_body_that_does_not_end_is_cut_off() {
     let begun = Instant::now();
     let (place, receiver, _service) = answered(Reply::Endless);
     place.until("a", "it is told", |row| row["lag"] == 0);
-    assert!(begun.elapsed() < SOON);
+    assert!(begun.elapsed() < 2 * SOON);
     place.sign(1);
     receiver.until(2);
     place.until("a", "it is told again", |row| row["lag"] == 0);
@@ -72,7 +72,7 @@ fn a_body_that_does_not_end_is_cut_off() {
 fn a_server_that_does_not_answer_is_given_up_in_time() {
     let (place, _receiver, _service) = answered(Reply::Never);
     let row = place.until("a", "it fails", |row| row["failures"] == 1);
-    assert!(row["reason"].as_str().unwrap().starts_with("the server did not answer within 1.3"), "{row}");
+    assert!(row["reason"].as_str().unwrap().starts_with("the server did not answer within 5.3"), "{row}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_receiver_that_was_down_is_caught_up_in_three_requests_at_most() {
     let messages = receiver.messages();
     assert!(messages.len() - before <= 3, "{} requests", messages.len() - before);
     assert_eq!(messages.last().unwrap().place(), place.last());
-    assert!(service.log().contains("webhook a accepts messages again"));
+    place.until_said(&service, "webhook a accepts messages again");
     println!("measured: {} requests after the outage", messages.len() - before);
 }
 
@@ -54,7 +54,7 @@ fn after_the_last_attempt_the_webhook_is_disabled_and_a_person_enables_it() {
     assert_eq!(receiver.messages().len(), 10);
     let ids: Vec<_> = receiver.messages().iter().map(|message| message.id().to_owned()).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "each retry has the same id");
-    assert!(service.log().contains("webhook a is disabled"));
+    place.until_said(&service, "webhook a is disabled");
     let status = place.ok(&["status"]);
     assert!(
         status.contains("webhooks 0 enabled, 1 disabled") && status.contains("'signwave webhooks enable a'")
@@ -75,7 +75,7 @@ fn a_restored_database_stops_the_webhook_loudly() {
     let row = place.until("a", "it is disabled", |row| row["state"] == "disabled");
     assert!(row["reason"].as_str().unwrap().contains("is not in the feed"), "{row}");
     place.sign(1);
-    assert!(service.log().contains("webhook a is disabled: its position"));
+    place.until_said(&service, "webhook a is disabled: its position");
     assert_eq!(receiver.messages().len(), 1);
     place.ok(&["webhooks", "enable", "a"]);
     assert_eq!(place.webhook("a")["position"], "0123456789ab.2");

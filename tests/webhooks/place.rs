@@ -37,13 +37,13 @@ impl Place {
         self.ok(&["webhooks", "add", url, "--name", name, "--allow-internal"]).trim().to_owned()
     }
 
-    /// A service that makes a batch of each record, and whose holds last for two seconds.
+    /// A service that makes a batch of each record, and whose holds last for eight seconds, of which a request may take two thirds.
     pub fn serve(&self) -> Running {
         Running::start(self.service(), self.log())
     }
 
     pub fn service(&self) -> Command {
-        self.command(&["serve", "--listen", "none", "--batch-size", "1", "--lease-ttl", "2s"])
+        self.command(&["serve", "--listen", "none", "--batch-size", "1", "--lease-ttl", "8s"])
     }
 
     /// Adds records.
@@ -79,6 +79,11 @@ impl Place {
     pub fn until(&self, name: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         until(what, SOON, || is_so(&self.webhook(name)));
         self.webhook(name)
+    }
+
+    /// Waits until a service has logged what it has stored already.
+    pub fn until_said(&self, service: &Running, words: &str) {
+        until(words, SOON, || service.log().contains(words));
     }
 
     /// Lets the time come at which a message is sent again.

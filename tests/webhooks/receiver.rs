@@ -13,7 +13,10 @@ use std::{
 };
 
 use serde_json::Value;
-use support::waiting::{lasting, until};
+use support::{
+    postgres::free_port,
+    waiting::{lasting, until},
+};
 
 use crate::SOON;
 
@@ -71,7 +74,8 @@ impl Receiver {
     }
 
     pub fn replying(reply: Reply) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Not one that the system might give to a connection while the receiver is closed.
+        let listener = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
         let shared = Shared {
             reply: Mutex::new(reply),
             messages: Mutex::default(),
@@ -133,7 +137,7 @@ impl Receiver {
         self.messages().pop().unwrap()
     }
 
-    /// How many messages were being answered at the same time, at most.
+    /// How many messages were being answered after a while at the same time, at most.
     pub fn most_at_once(&self) -> usize {
         self.shared.most_at_once.load(SeqCst)
     }
@@ -148,7 +152,6 @@ impl Drop for Receiver {
 
 fn answer(mut stream: TcpStream, shared: &Shared) {
     let Some(message) = read(&stream) else { return };
-    shared.most_at_once.fetch_max(shared.at_once.fetch_add(1, SeqCst) + 1, SeqCst);
     let reply = shared.reply.lock().unwrap().clone();
     shared.messages.lock().unwrap().push(message);
     // The client may go away at any time.
@@ -157,13 +160,14 @@ fn answer(mut stream: TcpStream, shared: &Shared) {
             write!(stream, "HTTP/1.1 {status} Reason\r\ncontent-length: 2\r\n{head}\r\nok")
         }
         Reply::After(time) => {
+            shared.most_at_once.fetch_max(shared.at_once.fetch_add(1, SeqCst) + 1, SeqCst);
             lasting(time);
+            shared.at_once.fetch_sub(1, SeqCst); // who has the answer may send the next one
             write!(stream, "HTTP/1.1 204 Reason\r\n\r\n")
         }
         Reply::Never => stream.read(&mut [0]).map(drop),
         Reply::Endless => endless(&mut stream),
     };
-    shared.at_once.fetch_sub(1, SeqCst);
 }
 
 fn endless(stream: &mut TcpStream) -> std::io::Result<()> {

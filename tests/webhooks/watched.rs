@@ -16,7 +16,7 @@ fn metrics_and_the_status_show_where_each_webhook_is() {
     place.add("good", &good.url("/"));
     place.add("bad", &bad.url("/"));
     let mut service =
-        place.command(&["serve", "--listen", "127.0.0.1:0", "--batch-size", "1", "--lease-ttl", "2s"]);
+        place.command(&["serve", "--listen", "127.0.0.1:0", "--batch-size", "1", "--lease-ttl", "8s"]);
     service.args(["--admin-listen", "127.0.0.1:0"]);
     let api = Api::of(service, place.log());
     let admin = api.admin();

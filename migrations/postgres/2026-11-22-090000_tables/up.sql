@@ -63,6 +63,7 @@ CREATE TABLE batch (
     last_record  BIGINT NOT NULL UNIQUE,
     runs         TEXT NOT NULL CHECK (length(runs) > 0),
     record_count BIGINT NOT NULL,
+    absent       BIGINT NOT NULL DEFAULT 0 CHECK (absent BETWEEN 0 AND record_count),
     state        TEXT NOT NULL DEFAULT 'open',
     epoch        BIGINT NOT NULL DEFAULT 0 CHECK (epoch >= 0),
     key_id       BIGINT REFERENCES signing_key (id),
@@ -83,9 +84,13 @@ CREATE TABLE batch (
             WHEN 'signed' THEN
                 key_id IS NOT NULL AND node_id IS NULL AND scheme IS NOT NULL AND leased_at IS NOT NULL
                 AND signed_at IS NOT NULL
+            WHEN 'lost' THEN
+                node_id IS NULL AND scheme IS NULL AND leased_at IS NULL AND signed_at IS NULL
+                AND (key_id IS NULL OR epoch > 0)
             ELSE FALSE
         END
-    )
+    ),
+    CHECK (absent = 0 OR state = 'lost')
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0.01);
 
 -- A key never signs two batches at a time, whatever the code does.
@@ -93,6 +98,7 @@ CREATE UNIQUE INDEX batch_one_lease_per_key ON batch (key_id) WHERE state = 'lea
 CREATE INDEX batch_of_node ON batch (node_id) WHERE node_id IS NOT NULL;
 -- Open batches, oldest first.
 CREATE INDEX batch_open ON batch (id) WHERE state = 'open';
+CREATE INDEX batch_lost ON batch (id) WHERE state = 'lost';
 
 CREATE TABLE signature (
     -- A record has one signature at most, whatever the code does.
@@ -313,13 +319,14 @@ COMMENT ON COLUMN node.lease_until IS 'Until when it may be silent, by this serv
 COMMENT ON COLUMN node.lease_ttl IS 'How long each renewal lasts, in milliseconds.';
 COMMENT ON COLUMN node.custodians IS 'Whose keys it can use: values of signing_key.custody, with commas between them.';
 
-COMMENT ON TABLE batch IS 'Sets of records, formed once: open -> leased -> signed, or back to open.';
+COMMENT ON TABLE batch IS 'Sets of records, formed once: open -> leased -> signed, or back to open; lost after a restore.';
 COMMENT ON COLUMN batch.id IS 'Numbered without gaps.';
 COMMENT ON COLUMN batch.first_record IS 'The lowest id in runs.';
 COMMENT ON COLUMN batch.last_record IS 'The highest id in runs. The highest of all batches is the frontier: new batches are formed above it.';
 COMMENT ON COLUMN batch.runs IS 'The records'' ids, such as 1-10,12,15-20.';
 COMMENT ON COLUMN batch.record_count IS 'How many records that is.';
-COMMENT ON COLUMN batch.state IS 'open: waits for a key. leased: being signed. signed: all signatures are stored.';
+COMMENT ON COLUMN batch.absent IS 'How many of them do not exist: those of a lost batch that were lost with it.';
+COMMENT ON COLUMN batch.state IS 'open: waits for a key. leased: being signed. signed: all signatures are stored. lost: it was signed (or, with epoch 0, never signed), and a database that was put back does not have it, so it is never signed again.';
 COMMENT ON COLUMN batch.epoch IS 'The lease number: it rises with each lease, release and reclaim, and fences off whoever held it before.';
 COMMENT ON COLUMN batch.key_id IS 'The key that signs or signed it.';
 COMMENT ON COLUMN batch.node_id IS 'The node that holds it, while it is leased.';

@@ -139,29 +139,51 @@ WHEN (NEW.id <> OLD.id)
 EXECUTE FUNCTION signwave_refuse('the id of a node cannot be changed');
 
 CREATE TRIGGER batch_formed_open BEFORE INSERT ON batch FOR EACH ROW
-WHEN (NEW.state <> 'open' OR NEW.epoch <> 0)
+WHEN (NEW.state <> 'lost' AND (NEW.state <> 'open' OR NEW.epoch <> 0))
 EXECUTE FUNCTION signwave_refuse('a batch is formed open, with epoch 0');
 
 CREATE TRIGGER batch_is_formed_once BEFORE UPDATE ON batch FOR EACH ROW
-WHEN ((OLD.id, OLD.first_record, OLD.last_record, OLD.runs, OLD.record_count, OLD.opened_at)
-    IS DISTINCT FROM (NEW.id, NEW.first_record, NEW.last_record, NEW.runs, NEW.record_count, NEW.opened_at))
+WHEN ((OLD.id, OLD.first_record, OLD.last_record, OLD.runs, OLD.record_count, OLD.absent, OLD.opened_at)
+    IS DISTINCT FROM (NEW.id, NEW.first_record, NEW.last_record, NEW.runs, NEW.record_count, NEW.absent, NEW.opened_at))
 EXECUTE FUNCTION signwave_refuse('a batch is formed once');
+
+CREATE FUNCTION signwave_check_loss() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM receipt JOIN ledger ON receipt.seq = ledger.size WHERE receipt.entry LIKE 'signwave/restore/%';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = 'signwave: batches become lost only in a restore that is accepted';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_loss() IS 'Batches become lost only right after the entry of a restore.';
+
+CREATE TRIGGER batch_is_formed_lost_in_a_restore BEFORE INSERT ON batch FOR EACH ROW
+WHEN (NEW.state = 'lost')
+EXECUTE FUNCTION signwave_check_loss();
+
+CREATE TRIGGER batch_is_lost_in_a_restore BEFORE UPDATE ON batch FOR EACH ROW
+WHEN (NEW.state = 'lost' AND OLD.state <> 'lost')
+EXECUTE FUNCTION signwave_check_loss();
 
 CREATE TRIGGER batch_transitions BEFORE UPDATE ON batch FOR EACH ROW
 WHEN ((CASE OLD.state
-    WHEN 'open' THEN NEW.state = 'leased' AND NEW.epoch = OLD.epoch + 1
+    WHEN 'open' THEN (NEW.state = 'leased' AND NEW.epoch = OLD.epoch + 1)
+        OR (NEW.state = 'lost' AND NEW.epoch > OLD.epoch)
     WHEN 'leased' THEN (NEW.state = 'open' AND NEW.epoch = OLD.epoch + 1)
         OR (NEW.state = 'signed' AND NEW.epoch = OLD.epoch AND NEW.key_id = OLD.key_id
             AND NEW.scheme = OLD.scheme AND NEW.leased_at = OLD.leased_at)
+        OR (NEW.state = 'lost' AND NEW.epoch >= OLD.epoch)
     ELSE FALSE
 END) IS NOT TRUE)
-EXECUTE FUNCTION signwave_refuse('a batch goes from open to leased (epoch + 1) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
+EXECUTE FUNCTION signwave_refuse('a batch goes from open to leased (epoch + 1) to signed (same epoch and key) or back to open (epoch + 1), and a signed or lost one stays as it is');
 
-CREATE FUNCTION signwave_check_halt() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION signwave_check_halt() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF EXISTS (SELECT FROM ledger WHERE halted IS NOT NULL) THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE =
-            'signwave: this database is older than what was shown of it, so nothing is formed, leased or signed';
+            'signwave: this database is older than what was shown of it, so nothing is added, formed, leased or signed';
     END IF;
 END
 $$;
@@ -301,13 +323,14 @@ EXECUTE FUNCTION signwave_check_signatures();
 -- insert at a fifth of their rate. What the others add is seen when that one commits, or at the nodes' next poll.
 CREATE FUNCTION signwave_tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM signwave_check_halt();
     IF pg_try_advisory_xact_lock(1936287598, 4) THEN
         PERFORM pg_notify('signwave', '');
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION signwave_tell() IS 'Tells the nodes that there may be something to do.';
+COMMENT ON FUNCTION signwave_tell() IS 'Tells the nodes that there may be something to do, unless the ledger is halted: records would get ids that were used.';
 
 CREATE TRIGGER record_news AFTER INSERT ON record FOR EACH STATEMENT EXECUTE FUNCTION signwave_tell();
 
@@ -414,6 +437,7 @@ REVOKE EXECUTE ON FUNCTION signwave_submit(TEXT, BYTEA), signwave_submit(TEXT, T
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION signwave_check_halt() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_loss() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_receipts() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_receipt_of_batch() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_limits() SET search_path = %I, pg_temp', current_schema());
@@ -443,6 +467,8 @@ ALTER TABLE signing_key ENABLE ALWAYS TRIGGER signing_key_only_rises;
 ALTER TABLE node ENABLE ALWAYS TRIGGER node_identity;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_formed_open;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_is_formed_once;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_is_formed_lost_in_a_restore;
+ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_is_lost_in_a_restore;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_transitions;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_ids_are_dense;
 ALTER TABLE batch ENABLE ALWAYS TRIGGER batch_within_the_limits_of_its_key;

@@ -70,6 +70,8 @@ CREATE TABLE batch (
     -- The records' ids, such as 1-10,12,15-20.
     runs         TEXT NOT NULL CHECK (length(runs) > 0),
     record_count BIGINT NOT NULL,
+    -- How many of them do not exist: those of a lost batch that were lost with it.
+    absent       BIGINT NOT NULL DEFAULT 0 CHECK (typeof(absent) = 'integer' AND absent BETWEEN 0 AND record_count),
     state        TEXT NOT NULL DEFAULT 'open',
     -- The lease number: it rises with each lease, release and reclaim.
     epoch        BIGINT NOT NULL DEFAULT 0 CHECK (typeof(epoch) = 'integer' AND epoch >= 0),
@@ -92,9 +94,14 @@ CREATE TABLE batch (
             WHEN 'signed' THEN
                 key_id IS NOT NULL AND node_id IS NULL AND scheme IS NOT NULL AND leased_at IS NOT NULL
                 AND signed_at IS NOT NULL
+            -- The key, as far as it is known. Epoch 0: it was never signed.
+            WHEN 'lost' THEN
+                node_id IS NULL AND scheme IS NULL AND leased_at IS NULL AND signed_at IS NULL
+                AND (key_id IS NULL OR epoch > 0)
             ELSE 0
         END
-    )
+    ),
+    CHECK (absent = 0 OR state = 'lost')
 );
 
 -- A key never signs two batches at a time, whatever the code does.
@@ -102,6 +109,7 @@ CREATE UNIQUE INDEX batch_one_lease_per_key ON batch (key_id) WHERE state = 'lea
 CREATE INDEX batch_of_node ON batch (node_id) WHERE node_id IS NOT NULL;
 -- Open batches, oldest first.
 CREATE INDEX batch_open ON batch (id) WHERE state = 'open';
+CREATE INDEX batch_lost ON batch (id) WHERE state = 'lost';
 
 CREATE TABLE signature (
     -- A record has one signature at most, whatever the code does.

@@ -59,10 +59,11 @@ WHEN NEW.id <> OLD.id OR NEW.last_leased < OLD.last_leased OR NEW.signature_coun
     SELECT RAISE(ABORT, 'signwave: the id of a key stays, its last_leased and signature_count only rise');
 END;
 
--- batch: formed once, then open -> leased -> signed, or back to open.
+-- batch: formed once, then open -> leased -> signed, or back to open. Only right after a deliberate restore batches become
+-- lost, or are lost when they are formed.
 
 CREATE TRIGGER batch_formed_above_frontier BEFORE INSERT ON batch
-WHEN NEW.state IS NOT 'open' OR NEW.epoch IS NOT 0
+WHEN NEW.state IS NOT 'lost' AND (NEW.state IS NOT 'open' OR NEW.epoch IS NOT 0)
     OR NEW.first_record <= (SELECT last_record FROM batch ORDER BY id DESC LIMIT 1)
     OR EXISTS (SELECT 1 FROM batch WHERE id = NEW.id) BEGIN
     SELECT RAISE(ABORT, 'signwave: a batch is formed open, with epoch 0, of records above the frontier');
@@ -77,21 +78,37 @@ CREATE TRIGGER batch_no_delete BEFORE DELETE ON batch BEGIN
     SELECT RAISE(ABORT, 'signwave: a batch cannot be deleted');
 END;
 
-CREATE TRIGGER batch_is_formed_once BEFORE UPDATE OF first_record, last_record, runs, record_count, opened_at ON batch BEGIN
+CREATE TRIGGER batch_is_formed_once BEFORE UPDATE OF first_record, last_record, runs, record_count, absent, opened_at ON batch BEGIN
     SELECT RAISE(ABORT, 'signwave: a batch is formed once');
+END;
+
+CREATE TRIGGER batch_is_lost_in_a_restore BEFORE UPDATE ON batch
+WHEN NEW.state = 'lost' AND OLD.state <> 'lost' AND NOT EXISTS (
+    SELECT 1 FROM receipt JOIN ledger ON receipt.seq = ledger.size WHERE receipt.entry GLOB 'signwave/restore/*'
+) BEGIN
+    SELECT RAISE(ABORT, 'signwave: batches become lost only in a restore that is accepted');
+END;
+
+CREATE TRIGGER batch_is_formed_lost_in_a_restore BEFORE INSERT ON batch
+WHEN NEW.state = 'lost' AND NOT EXISTS (
+    SELECT 1 FROM receipt JOIN ledger ON receipt.seq = ledger.size WHERE receipt.entry GLOB 'signwave/restore/*'
+) BEGIN
+    SELECT RAISE(ABORT, 'signwave: batches become lost only in a restore that is accepted');
 END;
 
 -- The EXISTS: UPDATE OR REPLACE would delete the other batch that is leased with the key.
 CREATE TRIGGER batch_transitions BEFORE UPDATE ON batch
 WHEN NEW.id <> OLD.id OR CASE OLD.state
-        WHEN 'open' THEN NEW.state = 'leased' AND NEW.epoch = OLD.epoch + 1
-            AND NOT EXISTS (SELECT 1 FROM batch WHERE key_id = NEW.key_id AND state = 'leased')
+        WHEN 'open' THEN (NEW.state = 'leased' AND NEW.epoch = OLD.epoch + 1
+            AND NOT EXISTS (SELECT 1 FROM batch WHERE key_id = NEW.key_id AND state = 'leased'))
+            OR (NEW.state = 'lost' AND NEW.epoch > OLD.epoch)
         WHEN 'leased' THEN (NEW.state = 'open' AND NEW.epoch = OLD.epoch + 1)
             OR (NEW.state = 'signed' AND NEW.epoch = OLD.epoch AND NEW.key_id = OLD.key_id
                 AND NEW.scheme = OLD.scheme AND NEW.leased_at = OLD.leased_at)
+            OR (NEW.state = 'lost' AND NEW.epoch >= OLD.epoch)
         ELSE 0
     END IS NOT 1 BEGIN
-    SELECT RAISE(ABORT, 'signwave: a batch goes from open to leased (epoch + 1, an idle key) to signed (same epoch and key) or back to open (epoch + 1), and a signed one stays as it is');
+    SELECT RAISE(ABORT, 'signwave: a batch goes from open to leased (epoch + 1, an idle key) to signed (same epoch and key) or back to open (epoch + 1), and a signed or lost one stays as it is');
 END;
 
 -- A batch is leased only within the time of its key, and with as many records as the key may still sign. A key has one
@@ -173,14 +190,20 @@ WHEN NEW.id IS NOT OLD.id OR (NEW.incarnation >= OLD.incarnation AND NEW.size >=
     SELECT RAISE(ABORT, 'signwave: the ledger only goes on');
 END;
 
+-- Records would get ids that were used.
+CREATE TRIGGER ledger_halts_adding BEFORE INSERT ON record
+WHEN EXISTS (SELECT 1 FROM ledger WHERE halted IS NOT NULL) BEGIN
+    SELECT RAISE(ABORT, 'signwave: this database is older than what was shown of it, so nothing is added, formed, leased or signed');
+END;
+
 CREATE TRIGGER ledger_halts_forming BEFORE INSERT ON batch
 WHEN EXISTS (SELECT 1 FROM ledger WHERE halted IS NOT NULL) BEGIN
-    SELECT RAISE(ABORT, 'signwave: this database is older than what was shown of it, so nothing is formed, leased or signed');
+    SELECT RAISE(ABORT, 'signwave: this database is older than what was shown of it, so nothing is added, formed, leased or signed');
 END;
 
 CREATE TRIGGER ledger_halts_signing BEFORE UPDATE ON batch
 WHEN NEW.state <> 'open' AND EXISTS (SELECT 1 FROM ledger WHERE halted IS NOT NULL) BEGIN
-    SELECT RAISE(ABORT, 'signwave: this database is older than what was shown of it, so nothing is formed, leased or signed');
+    SELECT RAISE(ABORT, 'signwave: this database is older than what was shown of it, so nothing is added, formed, leased or signed');
 END;
 
 -- feed: append-only.

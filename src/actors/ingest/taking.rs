@@ -137,8 +137,7 @@ impl Ingest {
         if batches > 0 {
             log::error!(
                 "the database has lost {batches} batches with {records} signatures that this node had stored: it was \
-                 restored, or failed over to a standby that lagged; these records are signed again, even if \
-                 their first signatures have been shown"
+                 restored, or failed over to a standby that lagged; the signatures may have been shown"
             );
         }
     }

@@ -1,7 +1,9 @@
-//! `signwave ledger`: what others need to check the ledger.
+//! `signwave ledger`: what others need to check the ledger, and deliberate restores.
 
+mod accept;
 mod checkpoint;
 mod key;
+mod lost;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -11,18 +13,24 @@ use super::context::Context;
 /// One variant per command.
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
+    /// Go on with a database that was put back, without what it lacks
+    Accept(accept::Accept),
     /// Print the last checkpoint
     Checkpoint(checkpoint::ShowCheckpoint),
     /// Print the key that checkpoints are signed with
     Key(key::ShowKey),
+    /// Print the records whose signatures were lost, as JSON lines
+    Lost(lost::PrintLost),
 }
 
 impl Ledger {
     /// Runs the command.
     pub fn run(&self, context: &Context) -> Result<()> {
         match self {
+            Self::Accept(accept) => accept.run(context),
             Self::Checkpoint(checkpoint) => checkpoint.run(context),
             Self::Key(key) => key.run(context),
+            Self::Lost(lost) => lost.run(context),
         }
     }
 }

@@ -134,9 +134,12 @@ const BOUNDS: &str = "in this database; an older or another one shows only again
 
 /// Prints a report for people.
 pub fn print(report: &Report, took: Duration, out: &mut impl Write) -> io::Result<()> {
-    let [open, leased, signed] = report.batches;
+    let [open, leased, signed, lost] = report.batches;
     writeln!(out, "records     {} ({} wait for their signature)", report.records, report.waiting)?;
     writeln!(out, "batches     {signed} signed, {leased} leased, {open} open")?;
+    if lost > 0 {
+        writeln!(out, "lost        {lost} batches with {} records, which are not signed again", report.lost)?;
+    }
     writeln!(out, "keys        {}", report.keys)?;
     writeln!(
         out,
@@ -165,12 +168,13 @@ fn rate(report: &Report, took: Duration) -> f64 {
 }
 
 fn as_json(report: &Report, took: Duration) -> Value {
-    let [open, leased, signed] = report.batches;
+    let [open, leased, signed, lost] = report.batches;
     json!({
         "ok": report.is_clean(),
         "records": report.records,
         "waiting": report.waiting,
-        "batches": {"open": open, "leased": leased, "signed": signed},
+        "lost": report.lost,
+        "batches": {"open": open, "leased": leased, "signed": signed, "lost": lost},
         "keys": report.keys,
         "verified": report.verified,
         "seconds": took.as_secs_f64(),

@@ -19,6 +19,13 @@ pub struct Origin {
     pub incarnation: NonZeroU32,
 }
 
+impl Origin {
+    /// The incarnation that begins when a restore is accepted; `None` after the last one that has a number.
+    pub fn next(self) -> Option<Self> {
+        Some(Self { incarnation: self.incarnation.checked_add(1)?, ..self })
+    }
+}
+
 /// Text that is no [`Origin`], or no [`LedgerId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the origin of a ledger is written as signwave/0123456789abcdef/1")]

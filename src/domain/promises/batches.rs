@@ -13,10 +13,10 @@ pub struct Batches {
     covered: Covered,
     /// The batch that each key is leased to, with its epoch.
     leased: HashMap<KeyId, (BatchId, Epoch)>,
-    by_state: [u64; 3],
+    by_state: [u64; 4],
     /// The ids of signed batches.
     pub(super) signed: Covered,
-    /// Records of signed batches by key.
+    /// Records by the key that signed them, lost ones included.
     pub(super) by_key: HashMap<KeyId, u64>,
 }
 
@@ -29,7 +29,7 @@ impl Batches {
         if batch.state == BatchState::Signed {
             self.signed.add(id.0, id.0);
         }
-        if let (BatchState::Signed, Some(key)) = (batch.state, batch.key) {
+        if let (BatchState::Signed | BatchState::Lost, Some(key)) = (batch.state, batch.key) {
             *self.by_key.entry(key).or_default() += batch.stored_span.2;
         }
         let span = records.first().zip(records.last()).map(|(first, last)| (first, last, records.len()));
@@ -46,7 +46,9 @@ impl Batches {
         }
         let state = batch.state.name();
         breaches.extend(contradiction(batch).map(|what| Breach::WrongState { batch: id, state, what }));
-        if (batch.epoch.0 % 2 == 0) != (batch.state == BatchState::Open) {
+        let may_be_even =
+            batch.state == BatchState::Open || batch.state == BatchState::Lost && batch.epoch.0 == 0;
+        if (batch.epoch.0 % 2 == 0) != may_be_even {
             breaches.push(Breach::WrongEpoch { batch: id, state, epoch: batch.epoch });
         }
         if let (BatchState::Leased, Some(key)) = (batch.state, batch.key)
@@ -62,8 +64,8 @@ impl Batches {
         self.covered.contains(record.0)
     }
 
-    /// How many batches are open, leased and signed.
-    pub fn by_state(&self) -> [u64; 3] {
+    /// How many batches are open, leased, signed and lost.
+    pub fn by_state(&self) -> [u64; 4] {
         self.by_state
     }
 }
@@ -78,7 +80,8 @@ fn contradiction(batch: &BatchRow) -> Option<&'static str> {
         BatchState::Signed if !(key && scheme) => Some("it lacks its key or scheme"),
         BatchState::Signed if node => Some("a node holds it"),
         BatchState::Signed if batch.signed_at.is_none() => Some("it lacks the time of signing"),
-        BatchState::Open | BatchState::Leased if batch.signed_at.is_some() => {
+        BatchState::Lost if node || scheme => Some("it has a node or a scheme"),
+        BatchState::Open | BatchState::Leased | BatchState::Lost if batch.signed_at.is_some() => {
             Some("it has a time of signing")
         }
         _ => None,

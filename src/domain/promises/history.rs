@@ -69,7 +69,7 @@ fn change(before: &BatchRow, now: Option<&BatchRow>) -> Option<Breach> {
     if now.epoch < before.epoch {
         return Some(Breach::EpochFell { batch, before: before.epoch, now: now.epoch });
     }
-    if before.state == BatchState::Signed {
+    if matches!(before.state, BatchState::Signed | BatchState::Lost) {
         return (before != now).then_some(Breach::SignedBatchChanged { batch });
     }
     // An epoch has one lease, and only a commit ends a lease without raising the epoch.

@@ -53,7 +53,8 @@ impl<'a> Records<'a> {
             return;
         }
         let batch = self.batch.id;
-        let missing = self.expected.by_ref().take_while(|id| *id < record);
+        let may_miss = self.batch.state == BatchState::Lost;
+        let missing = self.expected.by_ref().take_while(|id| *id < record).filter(|_| !may_miss);
         self.checked.breaches.extend(missing.map(|record| Breach::RecordMissing { record, batch }));
         match self.judge(record, signature, verify) {
             Ok(verified) => self.checked.verified += verified,
@@ -70,10 +71,11 @@ impl<'a> Records<'a> {
     ) -> Result<u64, Breach> {
         let batch = self.batch.id;
         match (self.batch.state, signature) {
-            (BatchState::Open | BatchState::Leased, None) => Ok(0),
+            (BatchState::Open | BatchState::Leased | BatchState::Lost, None) => Ok(0),
             (BatchState::Open | BatchState::Leased, Some(_)) => {
                 Err(Breach::SignatureTooEarly { record, batch })
             }
+            (BatchState::Lost, Some(_)) => Err(Breach::LostRecordSigned { record, batch }),
             (BatchState::Signed, None) => Err(Breach::SignatureMissing { record, batch }),
             (BatchState::Signed, Some((named, _))) if named != batch => {
                 Err(Breach::WrongBatch { record, batch, named })
@@ -99,7 +101,10 @@ impl<'a> Records<'a> {
     /// Ends the check after the last record.
     pub fn end(mut self) -> Checked {
         let batch = self.batch.id;
-        self.checked.breaches.extend(self.expected.map(|record| Breach::RecordMissing { record, batch }));
+        // Which records were lost with their batch is known only as a number, which the sums over all rows contain.
+        if self.batch.state != BatchState::Lost {
+            self.checked.breaches.extend(self.expected.map(|record| Breach::RecordMissing { record, batch }));
+        }
         self.checked
     }
 }

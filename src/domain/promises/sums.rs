@@ -25,10 +25,12 @@ pub struct Counts {
     pub batches: u64,
     /// Records that wait for a batch.
     pub unbatched: u64,
-    /// The sum of the record counts of all batches.
+    /// The sum of the record counts of all batches, without records that were lost with their batches.
     pub in_batches: u64,
     /// The sum of the record counts of signed batches.
     pub in_signed: u64,
+    /// The same of lost batches, without records that were lost with them.
+    pub in_lost: u64,
 }
 
 /// Checks that each record is in a batch or waits for one, and that exactly the records of signed batches have

@@ -161,17 +161,54 @@ fn of_webhooks(webhooks: &[WebhookRow]) -> Vec<Sample> {
 
 /// Values of the whole database: every node shows the same ones.
 fn of_look(look: &Look) -> Vec<Sample> {
-    let Status { signed, leased, open, unbatched, refused, batches, keys, barred, nodes, .. } = &**look;
+    let Status { refused, nodes, .. } = &**look;
+    let mut samples = by_state(look);
+    samples.extend([
+        gauge("refused_messages", "Messages that are refused, counted up to 100,000", *refused as f64),
+        gauge(
+            "ledger_entries",
+            "Entries of the ledger",
+            look.ledger.as_ref().map_or(0.0, |ledger| ledger.head.size as f64),
+        ),
+        gauge(
+            "ledger_halted",
+            "Whether nothing is formed, leased or signed, because the database is older than what was shown of it",
+            f64::from(look.ledger.as_ref().is_some_and(|ledger| ledger.halted.is_some())),
+        ),
+        gauge("nodes", "Processes that are registered as nodes", nodes.len() as f64),
+        gauge(
+            "oldest_unsigned_seconds",
+            "How long the oldest record that is not signed has waited, in seconds; 0 if none waits",
+            look.oldest.as_ref().map_or(0.0, |oldest| oldest.age.as_secs_f64()),
+        ),
+    ]);
+    samples
+}
+
+/// How many records, batches and keys are in each state.
+fn by_state(look: &Look) -> Vec<Sample> {
+    let Status { signed, leased, open, unbatched, lost, batches, keys, barred, .. } = &**look;
     vec![
         gauges(
             "records",
             "Records in each state",
-            &[("unbatched", *unbatched), ("open", *open), ("leased", *leased), ("signed", *signed)],
+            &[
+                ("unbatched", *unbatched),
+                ("open", *open),
+                ("leased", *leased),
+                ("signed", *signed),
+                ("lost", *lost),
+            ],
         ),
         gauges(
             "batches",
             "Batches in each state",
-            &[("open", batches.open), ("leased", batches.leased), ("signed", batches.signed)],
+            &[
+                ("open", batches.open),
+                ("leased", batches.leased),
+                ("signed", batches.signed),
+                ("lost", batches.lost),
+            ],
         ),
         gauges(
             "keys",
@@ -191,23 +228,6 @@ fn of_look(look: &Look) -> Vec<Sample> {
                 ("expired", barred.expired),
                 ("exhausted", barred.exhausted),
             ],
-        ),
-        gauge("refused_messages", "Messages that are refused, counted up to 100,000", *refused as f64),
-        gauge(
-            "ledger_entries",
-            "Entries of the ledger",
-            look.ledger.as_ref().map_or(0.0, |ledger| ledger.head.size as f64),
-        ),
-        gauge(
-            "ledger_halted",
-            "Whether nothing is formed, leased or signed, because the database is older than what was shown of it",
-            f64::from(look.ledger.as_ref().is_some_and(|ledger| ledger.halted.is_some())),
-        ),
-        gauge("nodes", "Processes that are registered as nodes", nodes.len() as f64),
-        gauge(
-            "oldest_unsigned_seconds",
-            "How long the oldest record that is not signed has waited, in seconds; 0 if none waits",
-            look.oldest.as_ref().map_or(0.0, |oldest| oldest.age.as_secs_f64()),
         ),
     ]
 }

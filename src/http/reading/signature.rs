@@ -19,10 +19,10 @@ use crate::{
         etag::{self, Freshness},
         names::Bytes,
         problem::{Kind, Problem},
-        shapes::RecordSignatureBody,
+        shapes::{RecordSignatureBody, RecordState},
         waits,
     },
-    store::{RecordName, RecordRow, Wanted},
+    store::RecordRow,
 };
 
 const JSON: &str = "application/json";
@@ -62,6 +62,7 @@ pub struct NotSignedBody {
         (status = 304, description = "The client has this answer already"),
         (status = 404, description = "There is no such record"),
         (status = 406, description = "Neither form is accepted"),
+        (status = 410, description = "A restored database lacks the signature"),
     )
 )]
 pub async fn signature(
@@ -73,9 +74,12 @@ pub async fn signature(
     let wait = waits::wished(&request)?;
     let mut row = look(&app, id).await?;
     if let Some(wait) = wait
-        && row.signature.is_none()
+        && RecordState::of(&row) == RecordState::Waiting
     {
         row = wait_for(&app, row, wait).await?;
+    }
+    if RecordState::of(&row) == RecordState::Lost {
+        return Err(Problem::new(Kind::SignatureLost));
     }
     let Some(body) = RecordSignatureBody::of(&row) else { return not_signed(&app, &row, wait).await };
     let signature = row.signature.unwrap_or_default();
@@ -94,13 +98,14 @@ pub async fn signature(
 }
 
 async fn look(app: &App, id: RecordId) -> Result<RecordRow, Problem> {
-    let row = app.read(move |store| store.record(RecordName::Id(id), Wanted::default())).await?;
-    row.ok_or(Problem::new(Kind::NotFound))
+    app.record(id).await?.ok_or(Problem::new(Kind::NotFound))
 }
 
 /// The record when it is signed, or as it was when the time is over or the service stops.
 async fn wait_for(app: &App, row: RecordRow, wait: Duration) -> Result<RecordRow, Problem> {
-    let look = async || Ok(Some(look(app, row.id).await?).filter(|row| row.signature.is_some()));
+    let look = async || {
+        Ok(Some(look(app, row.id).await?).filter(|row| RecordState::of(row) != RecordState::Waiting))
+    };
     let signed = app.waits().place()?.wait(row.id, wait, app.stopping().begun(), look).await?;
     Ok(signed.unwrap_or(row))
 }

@@ -16,6 +16,8 @@ pub struct Status {
     pub open: u64,
     /// Records that are in no batch yet.
     pub unbatched: u64,
+    /// Records that were signed, and whose signatures a restored database lacks. They are never signed again.
+    pub lost: u64,
     /// Messages that were refused, counted up to 100,000.
     pub refused: u64,
     /// Batches in each state.
@@ -39,7 +41,7 @@ pub struct Status {
 impl Status {
     /// All records.
     pub fn records(&self) -> u64 {
-        self.signed + self.waiting()
+        self.signed + self.lost + self.waiting()
     }
 
     /// Active keys that may sign now, as far as their limits go.
@@ -60,7 +62,7 @@ impl Status {
         usable.filter(move |(custodian, _)| !self.nodes.is_empty() && !is_reached(custodian))
     }
 
-    /// Records without a signature.
+    /// Records that will be signed.
     pub fn waiting(&self) -> u64 {
         self.leased + self.open + self.unbatched
     }
@@ -73,6 +75,7 @@ pub struct BatchesByState {
     pub open: u64,
     pub leased: u64,
     pub signed: u64,
+    pub lost: u64,
 }
 
 /// How many keys are in each state.
@@ -101,6 +104,7 @@ impl BatchesByState {
             BatchState::Open => &mut self.open,
             BatchState::Leased => &mut self.leased,
             BatchState::Signed => &mut self.signed,
+            BatchState::Lost => &mut self.lost,
         }
     }
 }

@@ -130,8 +130,9 @@ impl Sql for RealCounts {
          (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
          WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)) \
          + (SELECT count(*) FROM gap JOIN record ON record.id BETWEEN gap.first_record AND gap.last_record), \
-         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch), \
-         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch WHERE state = 'signed')";
+         (SELECT coalesce(sum(record_count - absent), 0)::bigint FROM batch), \
+         (SELECT coalesce(sum(record_count), 0)::bigint FROM batch WHERE state = 'signed'), \
+         (SELECT coalesce(sum(record_count - absent), 0)::bigint FROM batch WHERE state = 'lost')";
     type Columns = CountColumns;
 }
 

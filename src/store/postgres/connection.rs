@@ -55,7 +55,7 @@ const PARAMETERS: [(&str, &str); 6] = [
 const SETUP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Attempts to connect that may be under way at a time.
-const CONNECTING_AT_MOST: usize = 24;
+const CONNECTING_AT_MOST: usize = 100;
 
 /// Attempts that are under way. libpq waits without limit for the answer to a statement, and the wait cannot be
 /// cancelled. Its thread is left behind until the wait ends, so the number of threads needs a bound.

@@ -96,6 +96,20 @@ pub(super) fn take_late(connection: &mut PgConnection, limit: usize) -> Result<V
     Ok(ids)
 }
 
+/// The frontier, and all gaps. Callers must have called [`hold`].
+pub(super) fn all(connection: &mut PgConnection) -> Result<(i64, Vec<(i64, i64)>), Failure> {
+    let frontier: Option<i64> = row::<Frontier, _, _>(connection, &[])?;
+    Ok((frontier.unwrap_or_default(), rows::<AllGaps, _, _>(connection, &[])?))
+}
+
+/// Replaces all gaps. Transactions that insert into one are refused from then on, and its records are taken next.
+pub(super) fn replace(connection: &mut PgConnection, gaps: Vec<(i64, i64)>) -> Result<(), Failure> {
+    execute::<DeleteAllGaps, _>(connection, &[])?;
+    let (firsts, lasts) = (array(gaps.iter().map(|gap| gap.0)), array(gaps.iter().map(|gap| gap.1)));
+    let stored = execute::<InsertGaps, _>(connection, &[Value::Text(&firsts), Value::Text(&lasts)])?;
+    Ok(expect_rows("replacing gaps", gaps.len(), stored)?)
+}
+
 /// The transactions that are writing to `record`: each has inserted, or is about to.
 macro_rules! writers {
     () => {
@@ -133,6 +147,31 @@ impl Sql for NoteGaps {
         writers!(),
         " AS writers (writers)"
     );
+    type Columns = ();
+}
+
+struct Frontier;
+impl Sql for Frontier {
+    const TEXT: &'static str = "SELECT greatest(pg_sequence_last_value('signwave_frontier'), (SELECT max(last_record) FROM batch), 0)";
+    type Columns = BigInt;
+}
+
+struct AllGaps;
+impl Sql for AllGaps {
+    const TEXT: &'static str = "SELECT first_record, last_record FROM gap ORDER BY first_record";
+    type Columns = (BigInt, BigInt);
+}
+
+struct DeleteAllGaps;
+impl Sql for DeleteAllGaps {
+    const TEXT: &'static str = "DELETE FROM gap";
+    type Columns = ();
+}
+
+struct InsertGaps;
+impl Sql for InsertGaps {
+    const TEXT: &'static str = "INSERT INTO gap (first_record, last_record, writers) SELECT first_record, last_record, '{}' \
+         FROM unnest(?::text::bigint[], ?::text::bigint[]) AS noted (first_record, last_record)";
     type Columns = ();
 }
 

@@ -14,8 +14,8 @@ use crate::{
         StoreError,
         anchored::permit,
         sql::{
-            Growing, Halt, InsertEntry, LedgerColumns, RawLedger, ReadLedger, RootAt, Sql, Value, execute,
-            expect_rows, hash, key_entry, row,
+            BeginIncarnation, Growing, Halt, InsertEntry, LedgerColumns, RawLedger, ReadLedger, RootAt, Sql,
+            Value, execute, expect_rows, hash, key_entry, row,
         },
     },
 };
@@ -83,12 +83,24 @@ pub(super) fn store(connection: &mut PgConnection, ledger: &Growing) -> Result<(
     let (ends, stored): (i64, i64) = row::<StoreReceipts, _, _>(connection, &values)?.unwrap_or_default();
     expect_rows("storing the end of the ledger", 1, ends as usize)?;
     expect_rows("storing receipts", batches.len(), stored as usize)?;
-    for receipt in ledger.added().iter().filter(|receipt| of_batch(receipt).is_none()) {
-        let (entry, head) = (receipt.entry().to_string(), receipt.head().root);
-        let values = [Value::Integer(receipt.seq() as i64), Value::Text(&entry), Value::Blob(&head.0)];
-        expect_rows("storing a receipt", 1, execute::<InsertEntry, _>(connection, &values)?)?;
-    }
-    Ok(())
+    let mut others = ledger.added().iter().filter(|receipt| of_batch(receipt).is_none());
+    others.try_for_each(|receipt| insert_entry(connection, receipt))
+}
+
+/// Stores the first entry of an incarnation, with which a halted ledger goes on.
+pub(super) fn begin_incarnation(connection: &mut PgConnection, ledger: &Growing) -> Result<(), Failure> {
+    let (size, edge) = ledger.columns();
+    let incarnation = i64::from(ledger.origin().incarnation.get());
+    let values = [Value::Integer(incarnation), Value::Integer(size), Value::Blob(&edge)];
+    let begun = execute::<BeginIncarnation, _>(connection, &values)?;
+    expect_rows("beginning an incarnation", 1, begun)?;
+    ledger.added().iter().try_for_each(|receipt| insert_entry(connection, receipt))
+}
+
+fn insert_entry(connection: &mut PgConnection, receipt: &Receipt) -> Result<(), Failure> {
+    let (entry, head) = (receipt.entry().to_string(), receipt.head().root);
+    let values = [Value::Integer(receipt.seq() as i64), Value::Text(&entry), Value::Blob(&head.0)];
+    Ok(expect_rows("storing a receipt", 1, execute::<InsertEntry, _>(connection, &values)?)?)
 }
 
 fn of_batch(receipt: &Receipt) -> Option<(&Receipt, &BatchSigned)> {

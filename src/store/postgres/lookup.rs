@@ -56,6 +56,7 @@ impl Lookup for PostgresStore {
                 Some(BatchState::Open) => rows::<LatestOpen, RawSummary, _>(connection, &values)?,
                 Some(BatchState::Leased) => rows::<LatestLeased, RawSummary, _>(connection, &values)?,
                 Some(BatchState::Signed) => rows::<LatestSigned, RawSummary, _>(connection, &values)?,
+                Some(BatchState::Lost) => rows::<LatestLost, RawSummary, _>(connection, &values)?,
             })?)
         })
     }
@@ -157,7 +158,8 @@ impl Sql for UnsignedAround {
         "SELECT ",
         batch_columns!(),
         ", batch.runs FROM (SELECT * FROM batch WHERE state = 'open' \
-             UNION ALL SELECT * FROM batch WHERE state = 'leased') AS batch",
+             UNION ALL SELECT * FROM batch WHERE state = 'leased' \
+             UNION ALL SELECT * FROM batch WHERE state = 'lost') AS batch",
         key_and_node!(),
         "WHERE ? BETWEEN batch.first_record AND batch.last_record ORDER BY batch.id"
     );
@@ -201,6 +203,7 @@ latest!(Latest, "batch", "");
 latest!(LatestOpen, "(SELECT * FROM batch WHERE state = 'open' OFFSET 0) AS batch", "");
 latest!(LatestLeased, "(SELECT * FROM batch WHERE state = 'leased' OFFSET 0) AS batch", "");
 latest!(LatestSigned, "batch", "batch.state = 'signed' AND");
+latest!(LatestLost, "(SELECT * FROM batch WHERE state = 'lost' OFFSET 0) AS batch", "");
 
 struct KeyNamed;
 impl Sql for KeyNamed {

@@ -51,9 +51,9 @@ pub(in crate::store) fn revert(url: &str) -> Result<String, StoreError> {
     })
 }
 
-/// Reverting the schema under a node that signs would lose what that node has signed and not stored. Nodes that
+/// Reverting the schema, or accepting a restore, under a node that signs would lose what that node has signed and not stored. Nodes that
 /// start now wait until the revert has ended, and then find no schema.
-fn refuse_under_nodes(connection: &mut PgConnection) -> Result<(), Failure> {
+pub(super) fn refuse_under_nodes(connection: &mut PgConnection) -> Result<(), Failure> {
     if !row::<HasNodes, bool, _>(connection, &[])?.unwrap_or(false) {
         return Ok(());
     }

@@ -29,6 +29,7 @@ mod receipts;
 mod records;
 mod refused;
 mod rejection;
+mod restores;
 mod session;
 mod sessions;
 mod startup;

@@ -14,7 +14,7 @@ const COUNTED_AT_MOST: i64 = 100_000;
 /// See [`crate::store::Reading::status`].
 ///
 /// Nothing here reads a row per signed batch or record: what is signed is the sum of the keys'
-/// `signature_count`, which rises in the transaction that stores signatures, and batches are numbered
+/// `signature_count`, which rises in the transaction that stores signatures, without those of lost batches, and batches are numbered
 /// without gaps.
 pub(super) fn status(connection: &mut PgConnection) -> Result<Status, Failure> {
     let mut status = sql::status(
@@ -64,9 +64,12 @@ impl Sql for CountKeys {
 
 struct UnsignedBatches;
 impl Sql for UnsignedBatches {
-    const TEXT: &'static str = "SELECT state, count(*), sum(record_count)::bigint FROM batch \
+    const TEXT: &'static str = "SELECT state, count(*), sum(record_count)::bigint, 0::bigint FROM batch \
          WHERE state = 'open' GROUP BY state UNION ALL \
-         SELECT state, count(*), sum(record_count)::bigint FROM batch WHERE state = 'leased' GROUP BY state";
+         SELECT state, count(*), sum(record_count)::bigint, 0::bigint FROM batch WHERE state = 'leased' GROUP BY state UNION ALL \
+         SELECT state, count(*), sum(record_count - absent)::bigint, \
+             coalesce(sum(record_count) FILTER (WHERE key_id IS NOT NULL), 0)::bigint \
+         FROM batch WHERE state = 'lost' GROUP BY state";
     type Columns = SumColumns;
 }
 

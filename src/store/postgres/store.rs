@@ -35,7 +35,7 @@ pub(in crate::store) struct PostgresStore {
     readers: PgPool,
     /// Lookups must wait neither for commits nor for exports.
     lookups: PgPool,
-    /// There unless the database was opened to be read.
+    /// There if the database was opened to add to its ledger.
     pub(super) anchors: Option<Arc<Anchors>>,
 }
 
@@ -46,25 +46,30 @@ impl PostgresStore {
         connections: usize,
         anchors: &[PathBuf],
     ) -> Result<Self, StoreError> {
-        Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX), anchors)
+        Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX), Some(anchors))
+    }
+
+    /// See [`crate::store::open_to_restore`].
+    pub(in crate::store) fn open_to_restore(url: &str) -> Result<Self, StoreError> {
+        Self::open_for(Purpose::Write, url, 1, None)
     }
 
     /// Opens a database to read only: for a role that may only read, and on a standby.
     pub(in crate::store) fn open_to_read(url: &str) -> Result<Self, StoreError> {
-        Self::open_for(Purpose::Read, url, READERS, &[])
+        Self::open_for(Purpose::Read, url, READERS, None)
     }
 
     fn open_for(
         purpose: Purpose,
         url: &str,
         connections: u32,
-        anchors: &[PathBuf],
+        anchors: Option<&[PathBuf]>,
     ) -> Result<Self, StoreError> {
         let Checked { mut connection, session } = connect_checked(url, purpose)?;
         check_version(&mut connection, url)?;
-        let anchors = match purpose {
-            Purpose::Read => None,
-            Purpose::Write => {
+        let anchors = match anchors {
+            None => None,
+            Some(anchors) => {
                 let anchors = Arc::new(anchored::open(anchors, &ledger::read(&mut connection)?)?);
                 ledger::compare(&mut connection, &anchors)?;
                 Some(anchors)

@@ -7,12 +7,15 @@ use diesel::{
 
 use super::{batches::runs, statement::Sql};
 use crate::{
+    anchors::Loss,
     domain::{
         BatchId, Epoch, Fingerprint, Runs, Scheme, SignedBatch, Time,
-        ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt},
+        ledger::{
+            BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt, Restored,
+        },
         promises::ReceiptFact,
     },
-    store::{LedgerRow, SealedLedgerKey, StoreError},
+    store::{Acceptance, LedgerRow, SealedLedgerKey, StoreError},
 };
 
 /// The columns of [`RawLedger`].
@@ -67,6 +70,26 @@ impl Growing {
     pub(in crate::store) fn add(&mut self, entry: Entry) -> &Receipt {
         self.added.push(Receipt::new(&mut self.edge, entry));
         &self.added[self.added.len() - 1]
+    }
+
+    /// Begins the next incarnation with the entry of a restore.
+    pub(in crate::store) fn restore(
+        &mut self,
+        acceptance: Acceptance<'_>,
+        now: &str,
+    ) -> Result<(), StoreError> {
+        let corrupt = |what: &str| StoreError::Corrupt(what.to_owned());
+        let Loss { origin, kept, size, .. } = acceptance.loss;
+        self.origin = origin.next().ok_or_else(|| corrupt("the ledger has no other incarnation"))?;
+        self.add(Entry::Restore(Restored {
+            from: *origin,
+            kept: kept.size,
+            root: kept.root,
+            lost: *size,
+            at: now.parse().map_err(|_| corrupt("the clock of the database shows no time"))?,
+            reason: acceptance.reason.clone(),
+        }));
+        Ok(())
     }
 
     /// What was added, in order.

@@ -118,7 +118,7 @@ pub(in crate::store) fn with_records(
     Ok((raw.try_into()?, runs))
 }
 
-/// Adds to an unsigned record the one of these batches that has it.
+/// Adds to a record without a signature the one of these batches that has it.
 pub(in crate::store) fn add_unsigned_batch(
     record: &mut RecordRow,
     candidates: Vec<(RawSummary, String)>,

@@ -13,6 +13,7 @@ mod migrations;
 mod outlets;
 mod reading;
 mod refused;
+mod restores;
 mod statement;
 mod status;
 mod webhooks;
@@ -46,6 +47,10 @@ pub(super) use reading::{
 };
 pub(super) use refused::{
     DropRefused, RawRefused, RefusedColumns, RefusedPayload, RetryColumns, retry, store_arrivals,
+};
+pub(super) use restores::{
+    BeginIncarnation, HighestBatch, Lost, RestoreEntries, end_of, highest_record, insert_lost, last_id_after,
+    lose,
 };
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};
 pub(super) use status::{

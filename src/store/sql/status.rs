@@ -12,15 +12,17 @@ use crate::{
 };
 
 /// The columns of [`RawSum`].
-pub(in crate::store) type SumColumns = (Text, BigInt, BigInt);
+pub(in crate::store) type SumColumns = (Text, BigInt, BigInt, BigInt);
 
 /// The sums over the batches in one state.
 #[derive(Queryable)]
 pub(in crate::store) struct RawSum {
     state: String,
     rows: i64,
-    /// The records of the batches.
+    /// The records of the batches, as far as they exist.
     total: i64,
+    /// Signatures that keys have made for them, and that are lost.
+    lost: i64,
 }
 
 /// The columns of [`RawKeySum`].
@@ -59,7 +61,7 @@ impl From<RawNode> for NodeRow {
 
 /// Builds the status from the nodes, the records in no batch, the keys with their signatures, the unsigned
 /// batches with their records, and the highest id of a batch. The number of signed records is the sum of the
-/// keys' signatures. The highest id is the number of batches, because they are numbered without gaps.
+/// keys' signatures, without those that are lost. The highest id is the number of batches, because they are numbered without gaps.
 pub(in crate::store) fn status(
     nodes: Vec<RawNode>,
     unbatched: u64,
@@ -80,21 +82,23 @@ pub(in crate::store) fn status(
         }
         status.signed += signatures as u64;
     }
-    for RawSum { state, rows, total } in unsigned {
+    for RawSum { state, rows, total, lost } in unsigned {
         let state = batch_state(&state)?;
         *status.batches.counter(state) = rows as u64;
         match state {
             BatchState::Open => status.open = total as u64,
+            BatchState::Lost => status.lost = total as u64,
             _ => status.leased = total as u64,
         }
+        status.signed = status.signed.saturating_sub(lost as u64);
     }
-    let unsigned = status.batches.open + status.batches.leased;
+    let unsigned = status.batches.open + status.batches.leased + status.batches.lost;
     status.batches.signed = (highest as u64).saturating_sub(unsigned);
     Ok(status)
 }
 
 /// The columns of [`RawCounts`].
-pub(in crate::store) type CountColumns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
+pub(in crate::store) type CountColumns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
 
 /// Rows that were counted one by one.
 #[derive(Default, Queryable)]
@@ -105,6 +109,7 @@ pub(in crate::store) struct RawCounts {
     unbatched: i64,
     in_batches: i64,
     in_signed: i64,
+    in_lost: i64,
 }
 
 impl From<RawCounts> for Counts {
@@ -116,6 +121,7 @@ impl From<RawCounts> for Counts {
             unbatched: raw.unbatched as u64,
             in_batches: raw.in_batches as u64,
             in_signed: raw.in_signed as u64,
+            in_lost: raw.in_lost as u64,
         }
     }
 }

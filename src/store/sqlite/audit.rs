@@ -103,8 +103,9 @@ impl Sql for RealCounts {
     const TEXT: &'static str = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM signature), \
          (SELECT count(*) FROM batch), (SELECT count(*) FROM record \
          WHERE id > coalesce((SELECT max(last_record) FROM batch), 0)), \
-         (SELECT coalesce(sum(record_count), 0) FROM batch), \
-         (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'signed')";
+         (SELECT coalesce(sum(record_count - absent), 0) FROM batch), \
+         (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'signed'), \
+         (SELECT coalesce(sum(record_count - absent), 0) FROM batch WHERE state = 'lost')";
     type Columns = CountColumns;
 }
 

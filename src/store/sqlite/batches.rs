@@ -67,7 +67,7 @@ fn form(connection: &mut SqliteConnection, request: OpenBatches) -> Result<Opene
 }
 
 /// Stores one batch and returns the new frontier.
-fn insert_batch(connection: &mut SqliteConnection, runs: &Runs) -> Result<RecordId, Failure> {
+pub(super) fn insert_batch(connection: &mut SqliteConnection, runs: &Runs) -> Result<RecordId, Failure> {
     let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
         return Err(Failure(StoreError::Corrupt("a batch without records".to_owned())));
     };
@@ -79,6 +79,15 @@ fn insert_batch(connection: &mut SqliteConnection, runs: &Runs) -> Result<Record
     ];
     expect_rows("forming a batch", 1, execute::<InsertBatch, _>(connection, &values)?)?;
     Ok(last)
+}
+
+/// The records from one id to another.
+pub(super) fn ids_between(
+    connection: &mut SqliteConnection,
+    first: i64,
+    last: i64,
+) -> Result<Vec<i64>, Failure> {
+    Ok(rows::<IdsBetween, _, _>(connection, &[Value::Integer(first), Value::Integer(last)])?)
 }
 
 #[derive(Clone, Copy, Default, Queryable)]
@@ -132,6 +141,12 @@ impl Sql for CountAbove {
 struct IdsAbove;
 impl Sql for IdsAbove {
     const TEXT: &'static str = "SELECT id FROM record WHERE id > ? ORDER BY id LIMIT +?";
+    type Columns = BigInt;
+}
+
+struct IdsBetween;
+impl Sql for IdsBetween {
+    const TEXT: &'static str = "SELECT id FROM record WHERE id BETWEEN ? AND ? ORDER BY id";
     type Columns = BigInt;
 }
 

@@ -26,8 +26,9 @@ pub(super) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;
 /// Below this, two writing connections can corrupt a database in WAL mode.
 const SAFE_VERSION: [u32; 3] = [3, 51, 3];
 
-/// How long SQLite itself waits for another process' transaction, which should be short.
-const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
+/// How long SQLite itself waits for the transactions of other processes. Each should be short, but SQLite only looks
+/// ten times a second whether its turn has come, and processes that write all the time may come first.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 15000";
 
 /// How long a thread waits for one of this process' connections.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -56,6 +56,7 @@ impl Lookup for SqliteStore {
                 Some(BatchState::Open) => rows::<LatestOpen, RawSummary, _>(connection, &values)?,
                 Some(BatchState::Leased) => rows::<LatestLeased, RawSummary, _>(connection, &values)?,
                 Some(BatchState::Signed) => rows::<LatestSigned, RawSummary, _>(connection, &values)?,
+                Some(BatchState::Lost) => rows::<LatestLost, RawSummary, _>(connection, &values)?,
             })?)
         })
     }
@@ -191,6 +192,7 @@ latest!(Latest, "batch", "");
 latest!(LatestOpen, "batch INDEXED BY batch_open", "batch.state = 'open' AND");
 latest!(LatestLeased, "batch INDEXED BY batch_one_lease_per_key", "batch.state = 'leased' AND");
 latest!(LatestSigned, "batch", "batch.state = 'signed' AND");
+latest!(LatestLost, "batch INDEXED BY batch_lost", "batch.state = 'lost' AND");
 
 struct KeyNamed;
 impl Sql for KeyNamed {

@@ -59,8 +59,8 @@ pub(in crate::store) fn revert(path: &Path) -> Result<String, StoreError> {
     })
 }
 
-/// Refuses to revert the schema under nodes at work. A node whose process is dead does not count.
-fn refuse_living(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
+/// Refuses to revert the schema, or to accept a restore, under nodes at work. A node whose process is dead does not count.
+pub(super) fn refuse_living(connection: &mut SqliteConnection, path: &Path) -> Result<(), Failure> {
     let locks = NodeLocks::new(&canonical(path)?);
     let nodes: Vec<(i64, String)> = rows::<NodeNames, _, _>(connection, &[])?;
     match nodes.into_iter().find(|(id, _)| locks.take_from_dead(NodeId(*id)).is_none()) {
@@ -108,7 +108,7 @@ fn refuse_others(connection: &mut SqliteConnection) -> Result<(), Failure> {
 /// Tries again for a while, because SQLite does not wait, whatever `busy_timeout` says, while two processes
 /// switch the same new file to write-ahead logging, or while the last one to close a file removes its log.
 pub(super) fn patiently<T>(act: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         match act() {
             Err(StoreError::Busy) if Instant::now() < deadline => sleep(Duration::from_millis(20)),

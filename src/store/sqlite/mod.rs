@@ -27,6 +27,7 @@ mod reading;
 mod receipts;
 mod records;
 mod refused;
+mod restores;
 mod sessions;
 mod status;
 mod store;

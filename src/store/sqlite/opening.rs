@@ -24,6 +24,15 @@ const READERS: u32 = 4;
 impl SqliteStore {
     /// See [`crate::store::open`].
     pub(in crate::store) fn open(path: &Path, anchors: &[PathBuf]) -> Result<Self, StoreError> {
+        let mut store = Self::open_to_restore(path)?;
+        let ledger = ledger::read(&mut *checkout(&store.readers)?).map_err(|failure| failure.0)?;
+        store.anchors = Some(anchored::open(anchors, &ledger)?);
+        store.compare()?;
+        Ok(store)
+    }
+
+    /// See [`crate::store::open_to_restore`].
+    pub(in crate::store) fn open_to_restore(path: &Path) -> Result<Self, StoreError> {
         patiently(|| {
             on_file(path, Access::Write, |connection| {
                 check_version(connection)?;
@@ -35,12 +44,7 @@ impl SqliteStore {
         let (writers, readers) =
             (writer_pool(&files.path)?, reader_pool(&files.path, READERS, Access::Write)?);
         files.attach()?;
-        let ledger = ledger::read(&mut *checkout(&readers)?).map_err(|failure| failure.0)?;
-        let anchors = anchored::open(anchors, &ledger)?;
-        let mut store = Self::over(files, Some(writers), readers);
-        store.anchors = Some(anchors);
-        store.compare()?;
-        Ok(store)
+        Ok(Self::over(files, Some(writers), readers))
     }
 
     /// See [`crate::store::open_to_read`]. It takes no lock that a writer could hold.

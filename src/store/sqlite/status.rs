@@ -14,7 +14,7 @@ const COUNTED_AT_MOST: i64 = 100_000;
 /// See [`crate::store::Reading::status`].
 ///
 /// Nothing here reads a row per signed batch or record: what is signed is the sum of the keys'
-/// `signature_count`, which rises in the transaction that stores signatures, and batches are numbered
+/// `signature_count`, which rises in the transaction that stores signatures, without those of lost batches, and batches are numbered
 /// without gaps.
 pub(super) fn status(connection: &mut SqliteConnection) -> Result<Status, Failure> {
     let mut status = sql::status(
@@ -62,9 +62,12 @@ impl Sql for CountKeys {
 
 struct UnsignedBatches;
 impl Sql for UnsignedBatches {
-    const TEXT: &'static str = "SELECT state, count(*), sum(record_count) FROM batch \
+    const TEXT: &'static str = "SELECT state, count(*), sum(record_count), 0 FROM batch \
          WHERE state = 'open' GROUP BY state UNION ALL \
-         SELECT state, count(*), sum(record_count) FROM batch WHERE state = 'leased' GROUP BY state";
+         SELECT state, count(*), sum(record_count), 0 FROM batch WHERE state = 'leased' GROUP BY state UNION ALL \
+         SELECT state, count(*), sum(record_count - absent), \
+             coalesce(sum(record_count) FILTER (WHERE key_id IS NOT NULL), 0) \
+         FROM batch WHERE state = 'lost' GROUP BY state";
     type Columns = SumColumns;
 }
 

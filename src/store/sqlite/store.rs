@@ -28,7 +28,7 @@ pub(in crate::store) struct SqliteStore {
     /// `None` for a database that was opened to be read.
     pub(super) writers: Option<SqlitePool>,
     pub(super) readers: SqlitePool,
-    /// There unless the database was opened to be read.
+    /// There if the database was opened to add to its ledger.
     pub(super) anchors: Option<Anchors>,
     pub(super) locks: NodeLocks,
     pub(super) files: Files, // drops last, after every connection

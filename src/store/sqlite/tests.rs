@@ -185,7 +185,7 @@ impl Sql for Synchronous {
 
 fn expected_pragmas() -> Vec<(String, String)> {
     let expected = [
-        ("busy_timeout", "5000"),
+        ("busy_timeout", "15000"),
         ("foreign_keys", "1"),
         ("journal_mode", "wal"),
         ("journal_size_limit", "67108864"),

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import time
 
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
@@ -33,6 +34,10 @@ public.verify(base64.b64decode(signature.signature), b"text", pss, SHA256())
 
 assert find_record.sync(client=client, external_id="a-1").id == made.id
 assert [key.state for key in list_keys.sync(client=client).keys] == [KeyState.ACTIVE] * 2
-assert read_status.sync(client=client).records.signed == 1
+# The status is a second old at most.
+deadline = time.monotonic() + 60
+while read_status.sync(client=client).records.signed != 1:
+    assert time.monotonic() < deadline, "the status does not have the signature"
+    time.sleep(0.1)
 conflict = submit_record.sync(client=client, body=NewRecord(external_id="a-1", payload="another"))
 assert isinstance(conflict, Problem) and conflict.type_ == "/problems/external-id-conflict", conflict

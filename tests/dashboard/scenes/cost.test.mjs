@@ -17,7 +17,8 @@ scene(
     const devtools = await context.newCDPSession(page);
     await devtools.send('Network.setCacheDisabled', { cacheDisabled: true });
     const times = [];
-    for (let n = 0; n < 3; n++) {
+    // A machine that is busy holds up some.
+    for (let n = 0; n < 3 || (Math.min(...times) > 2000 && n < 20); n++) {
       await page.reload({ waitUntil: 'commit' });
       times.push(
         await page.evaluate(async () => {

@@ -74,7 +74,7 @@ scene(
     const { ledger: told } = await service.ask('v1/status');
     assert((await ledger.innerText()).startsWith(`${told.entries} entries`));
     const halt = "UPDATE ledger SET halted = '<b>an older database</b>'";
-    execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(service.folder, 'signwave.db'), halt]);
+    execFileSync('sqlite3', ['-cmd', '.timeout 60000', join(service.folder, 'signwave.db'), halt]);
     await page.getByRole('list', { name: 'Problems' }).getByText('<b>an older database</b>').waitFor();
   },
 );

@@ -41,7 +41,7 @@ export function launch() {
 async function play({ service, browser }, { scopes, at = '', allowed = [], ...options }, body) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(90_000);
   const findings = await watch(page, service.url);
   try {
     if (scopes !== null) await signIn(page, service, scopes, at);

@@ -133,11 +133,18 @@ export class Service {
   }
 }
 
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
+/**
+ * A port that nobody listens at. Below those that the system gives to outgoing connections, one of which might get it while
+ * the service is down.
+ */
+async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(20_000 * Math.random());
+    const isFree = await new Promise((resolve) => {
+      const server = createServer();
+      server.on('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }

@@ -45,7 +45,7 @@ fn no_more_messages_are_on_their_way_than_the_prefetch_allows_and_they_go_back_w
     // Nothing is stored for a while, so that the intake can only gather.
     let path = place.sandbox.path("signwave.db");
     let mut writer = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    writer.batch_execute("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE").unwrap();
+    writer.batch_execute("PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE").unwrap();
     publish(&server.url(), "orders", &numbered("p", 1000));
     until("some are on their way", SOON, || counts(&server.url(), "orders").1 > 0);
     lasting(Duration::from_millis(500));

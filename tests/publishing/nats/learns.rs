@@ -109,7 +109,7 @@ fn a_message_of_somebody_else_under_the_subject_is_no_position() {
         })
     };
     foreign("hello").unwrap();
-    let api = place.publish_and_answer(&out(&server, ""));
+    let api = place.publish_holding("1m", &out(&server, ""));
     place.seed(100);
     until("they are published", SOON, || place.status(&api)["signatures"] == 100);
     // In between it costs a session, and nothing is sent twice that is known to be there.

@@ -9,7 +9,11 @@ use support::{
 };
 
 use super::{each_once, out, reader, server};
-use crate::{SOON, nodes::state, place::Place};
+use crate::{
+    SOON,
+    nodes::{one_stands_by, state},
+    place::Place,
+};
 
 #[test]
 fn a_node_that_slept_past_its_claim_adds_nothing_twice_to_the_stream() {
@@ -32,7 +36,7 @@ fn a_node_that_slept_past_its_claim_adds_nothing_twice_to_the_stream() {
             let before = consumer.rows();
             until("signatures arrive", SOON, || consumer.rows() > before + 100);
             asleep.service.signal(Signal::CONT);
-            until("it stands by", SOON, || state(&place, asleep) == "standby");
+            until("one stands by", SOON, || one_stands_by(&place, &services));
             lasting(Duration::from_millis(200));
         }
     });

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 pub type Message = (Option<String>, Vec<u8>);
 
 /// How long an answer of the broker may take. lapin itself would wait for ever after some ends of a connection.
-const ANSWER: Duration = Duration::from_secs(15);
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Runs `work` over a new connection.
 pub fn run<T>(url: &str, work: impl AsyncFnOnce(&Channel) -> lapin::Result<T>) -> Result<T, String> {

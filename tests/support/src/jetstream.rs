@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::amqp::Message;
 
 /// How long an answer of the server may take.
-const ANSWER: Duration = Duration::from_secs(15);
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Runs `work` over a new connection to `nats://USER:PASSWORD@HOST:PORT`, or with a token as the user.
 pub fn run<T>(

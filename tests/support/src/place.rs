@@ -106,7 +106,7 @@ impl<'a> Place<'a> {
             None => {
                 let path = self.sandbox.path("signwave.db");
                 let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-                sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).unwrap();
+                sql_query("PRAGMA busy_timeout = 60000").execute(&mut connection).unwrap();
                 sql_query(sql).load(&mut connection).unwrap()
             }
         }

@@ -134,8 +134,9 @@ fn check_views(store: &dyn Store, batches: &[BatchRow], keys: &[KeyRow], rows: &
     let (counts, status) = (store.counts().unwrap(), store.status().unwrap());
     let in_state = |state| batches.iter().filter(move |batch| batch.state == state);
     let records = |state| -> u64 { in_state(state).map(|batch| batch.records.len()).sum() };
-    let [open, leased, signed] = BatchState::ALL.map(|state| in_state(state).count() as u64);
-    assert_eq!(status.batches, BatchesByState { open, leased, signed });
+    let [open, leased, signed, lost] = BatchState::ALL.map(|state| in_state(state).count() as u64);
+    assert_eq!(status.batches, BatchesByState { open, leased, signed, lost });
+    assert_eq!(status.lost, counts.in_lost);
     let sums = (status.open, status.leased, status.signed);
     assert_eq!(sums, (records(BatchState::Open), records(BatchState::Leased), records(BatchState::Signed)));
     assert_eq!(counts.batches, batches.len() as u64);

@@ -98,6 +98,17 @@ impl Broker {
         }
     }
 
+    /// Waits until it has written down that there is this quorum queue, which takes it some seconds (RabbitMQ 3.10). Killed
+    /// before that, it loses the queue.
+    pub fn until_written(&self, queue: &str) {
+        let node = format!("test-{}@localhost", self.ports.nodes);
+        let names = self.folder.path().join(format!("data/{node}/quorum/{node}/names.dets"));
+        let name = format!("%2F_{queue}");
+        until("the queue is written down", SOON, || {
+            fs::read(&names).is_ok_and(|bytes| bytes.windows(name.len()).any(|part| part == name.as_bytes()))
+        });
+    }
+
     /// Lets it stand still, with all its connections open.
     pub fn pause(&self) {
         self.signal(Signal::STOP);

@@ -122,7 +122,7 @@ impl Sandbox {
 
     fn connect(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(self.path("signwave.db").to_str().unwrap()).unwrap();
-        connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
         connection
     }
 

@@ -73,7 +73,7 @@ impl Site {
 
     pub fn sql(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(self.path("signwave.db").to_str().unwrap()).unwrap();
-        connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
         connection
     }
 

@@ -60,7 +60,7 @@ impl Database {
         let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
         connection
             .batch_execute(
-                "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA busy_timeout = 5000",
+                "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF; PRAGMA busy_timeout = 60000",
             )
             .unwrap();
         connection

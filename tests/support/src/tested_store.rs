@@ -17,7 +17,7 @@ use signwave::{
 };
 use tempfile::TempDir;
 
-use crate::postgres::{Cluster, database_of};
+use crate::postgres::{Cluster, database_of, patient};
 
 pub struct TestedStore {
     pub store: Arc<dyn Store>,
@@ -62,7 +62,7 @@ impl TestedStore {
         let cluster = Cluster::shared();
         let url = cluster.database("tested");
         let name = database_of(&url).to_owned();
-        let (admin, url) = (cluster.admin(&name).into(), DatabaseUrl::parse(&url).unwrap());
+        let (admin, url) = (cluster.admin(&name).into(), DatabaseUrl::parse(&patient(&url)).unwrap());
         assert!(!store::migrate(&url).unwrap().is_empty());
         Self { store: store::open(&url).unwrap(), inside: Inside::Postgres(Database { url, name, admin }) }
     }
@@ -166,7 +166,7 @@ fn foreign(folder: &TempDir) -> SqliteConnection {
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     connection
         .batch_execute(
-            "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF",
+            "PRAGMA busy_timeout = 60000; PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF",
         )
         .unwrap();
     connection

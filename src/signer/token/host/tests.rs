@@ -53,13 +53,13 @@ fn a_process_that_hangs_is_killed_before_anybody_hears_of_it() {
                 let fault = ping(&host).unwrap_err();
                 assert!(scripted.is_gone());
                 assert_eq!(fault.blame, Blame::Custodian);
-                assert!(fault.reason.starts_with("it did not answer within 400ms"), "{fault:?}");
+                assert!(fault.reason.starts_with("it did not answer within 4s"), "{fault:?}");
                 gone.fetch_add(1, Ordering::Relaxed);
             });
         }
     });
     assert_eq!(gone.into_inner(), 4, "also those that waited for a session");
-    assert!((TIMEOUT..TIMEOUT + Duration::from_secs(1)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!((TIMEOUT..2 * TIMEOUT).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     assert!(host.is_over());
 }
 
@@ -67,7 +67,7 @@ fn a_process_that_hangs_is_killed_before_anybody_hears_of_it() {
 fn each_answer_gives_more_time() {
     let slow = r#"
 read -r first
-for n in 1 2 3; do sleep 0.25; echo '{"id":2,"answer":{"signature":"AQ=="}}'; done
+for n in 1 2 3; do sleep 1.5; echo '{"id":2,"answer":{"signature":"AQ=="}}'; done
 echo '{"id":2,"answer":"done"}'
 read -r end
 "#;

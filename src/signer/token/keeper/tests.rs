@@ -20,9 +20,9 @@ fn token(scripted: &Scripted) -> Token {
     Token::new("hsm", scripted.program(), settings())
 }
 
-/// Signs again and again until `is_done`, or for 20 s.
+/// Signs again and again until `is_done`, or for 90 s.
 fn until(token: &Token, is_done: impl Fn(&Result<Vec<Answer>, Fault>) -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(90);
     while !is_done(&sign_with(token)) {
         assert!(Instant::now() < deadline, "it never happens");
         thread::sleep(Duration::from_millis(20));

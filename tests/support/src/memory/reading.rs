@@ -68,6 +68,7 @@ impl Audit for MemoryStore {
             unbatched: state.above_frontier().count() as u64,
             in_batches: state.batches.values().map(|batch| batch.records.len()).sum(),
             in_signed: state.in_state(BatchState::Signed).map(|batch| batch.records.len()).sum(),
+            in_lost: state.in_state(BatchState::Lost).map(|batch| batch.records.len()).sum(),
         })
     }
 
@@ -91,6 +92,7 @@ impl State {
                 BatchState::Open => &mut status.open,
                 BatchState::Leased => &mut status.leased,
                 BatchState::Signed => &mut status.signed,
+                BatchState::Lost => &mut status.lost,
             };
             *records += batch.records.len();
             *status.batches.counter(batch.state) += 1;

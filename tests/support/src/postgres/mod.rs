@@ -59,6 +59,10 @@ pub const PASSWORD: &str = "never-in-a-log";
 const SETTINGS: &str = "listen_addresses = '127.0.0.1'\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n\
                         log_line_prefix = '%m [%p] %a '\npassword_encryption = 'scram-sha-256'\n";
 
+/// Seconds that a start or a stop may take. After a crash a server first syncs each file that it has, of which there are
+/// many thousands.
+const LIMIT: &str = "600";
+
 #[derive(QueryableByName)]
 struct Number {
     #[diesel(sql_type = BigInt)]
@@ -136,7 +140,7 @@ impl Cluster {
     fn try_start(&self) -> bool {
         let options = format!("-c port={} -c unix_socket_directories='{}'", self.port, self.folder.display());
         let mut command = self.command("pg_ctl");
-        command.args(["start", "-w", "-s", "-D", "data", "-l", "log", "-o", &options]);
+        command.args(["start", "-w", "-t", LIMIT, "-s", "-D", "data", "-l", "log", "-o", &options]);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.output().unwrap().status.success()
     }
@@ -149,7 +153,9 @@ impl Cluster {
     /// Stops it; returns when it is down.
     pub fn stop(&self, mode: Stop) {
         let mode = format!("{mode:?}").to_lowercase();
-        self.run("pg_ctl", |command| command.args(["stop", "-w", "-s", "-D", "data", "-m", &mode]));
+        self.run("pg_ctl", |command| {
+            command.args(["stop", "-w", "-t", LIMIT, "-s", "-D", "data", "-m", &mode])
+        });
     }
 
     /// A new, empty database, owned by [`USER`]; returns its URL. `name` is for people who look.
@@ -219,6 +225,13 @@ pub fn at_port(url: &str, port: u16) -> String {
     let (host, path) = tail.split_once(['/']).unwrap();
     let (name, _) = host.split_once(':').unwrap();
     format!("{head}@{name}:{port}/{path}")
+}
+
+/// The same URL for a store that a test opens once. What a service would try again must wait, because a busy machine may
+/// take longer to connect than the four seconds that are usual.
+pub fn patient(url: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}connect_timeout=60")
 }
 
 fn url_at(port: u16, user: &str, database: &str) -> String {

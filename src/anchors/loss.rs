@@ -1,0 +1,196 @@
+//! What anchors know of a ledger beyond the end of a database that was put back.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    AnchorError, Attempt, IntendedBatch, Outcome, Passage,
+    line::Intended,
+    read::{Reader, read},
+};
+use crate::domain::{
+    BatchId,
+    ledger::{Head, Origin},
+};
+
+/// What was committed and is not in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Which ledger it is about.
+    pub origin: Origin,
+    /// The end of the database. Everything up to it is what the anchors say, as far as they say anything.
+    pub kept: Head,
+    /// How many entries the ledger is known to have had.
+    pub size: u64,
+    /// The entries of batches behind the end, in the order of the ids of the batches. Those of the last commit of an anchor are
+    /// among them, even if that does not say whether it was made.
+    pub batches: Vec<(u64, IntendedBatch)>,
+    /// How many entries there are of other kinds.
+    pub others: u64,
+}
+
+/// Why it cannot be said what is lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LossError {
+    /// An anchor cannot be used.
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
+    /// The database has all that was committed.
+    #[error(
+        "nothing is lost: the database has {found} entries of the ledger, and its anchors know of {known} that were committed"
+    )]
+    Nothing {
+        /// How many entries the database has.
+        found: u64,
+        /// How many the anchors know of.
+        known: u64,
+    },
+    /// The database is not an earlier state of what the anchors know.
+    #[error(
+        "the database is not an earlier state of what the anchor '{anchor}' knows: they differ at entry {at} of the ledger. \
+         It may have gone on without its anchor after it was put back: put the same backup back again"
+    )]
+    Diverged {
+        /// The anchor.
+        anchor: PathBuf,
+        /// Where that shows.
+        at: u64,
+    },
+    /// Entries are missing.
+    #[error(
+        "entries {first} to {last} of the ledger were committed, but these anchors do not say what they are: name the anchors \
+         of all nodes, one --anchor for each"
+    )]
+    Incomplete {
+        /// The first that is missing.
+        first: u64,
+        /// The last before the next one that is known.
+        last: u64,
+    },
+}
+
+impl Loss {
+    /// Reads all anchors of a ledger whose database has the head `kept`.
+    ///
+    /// # Errors
+    /// When an anchor cannot be read or belongs to another ledger, nothing is lost, the database is not an earlier state, or
+    /// the anchors together do not know of all that is lost.
+    pub fn read(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
+        let mut found = Found { kept, known: kept.size, entries: BTreeMap::new(), undecided: Vec::new() };
+        for path in paths {
+            found.add(path, read_of(path, origin)?)?;
+        }
+        found.loss(origin)
+    }
+}
+
+/// Opens an anchor of this ledger.
+fn read_of(path: &Path, expected: Origin) -> Result<Reader, AnchorError> {
+    let reader = read(path)?;
+    match reader.origin() {
+        found if found == expected => Ok(reader),
+        found => Err(AnchorError::OtherOrigin { path: path.to_owned(), found, expected }),
+    }
+}
+
+/// What was read so far.
+struct Found {
+    kept: Head,
+    /// The largest size that was committed.
+    known: u64,
+    /// What is behind the end of the database, and was committed.
+    entries: BTreeMap<u64, Intended>,
+    /// What was perhaps committed.
+    undecided: Vec<Attempt>,
+}
+
+impl Found {
+    fn add(&mut self, path: &Path, reader: Reader) -> Result<(), LossError> {
+        for passage in reader {
+            match passage? {
+                Passage::Seen(head) => self.committed(path, head)?,
+                Passage::Attempt(attempt) => {
+                    self.committed(path, attempt.previous)?;
+                    match attempt.outcome {
+                        Outcome::RolledBack => {}
+                        Outcome::Undecided => self.undecided.push(attempt),
+                        Outcome::Committed => {
+                            self.committed(path, attempt.next)?;
+                            self.take(path, attempt)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the ledger had this head.
+    fn committed(&mut self, path: &Path, head: Head) -> Result<(), LossError> {
+        self.known = self.known.max(head.size);
+        let is_other = head.size == self.kept.size && head.root != self.kept.root;
+        if is_other { Err(diverged(path, head.size)) } else { Ok(()) }
+    }
+
+    /// Adds the entries of a commit, if they are behind the end of the database.
+    fn take(&mut self, path: &Path, attempt: Attempt) -> Result<(), LossError> {
+        let Attempt { entries, previous, next, .. } = attempt;
+        if next.size <= self.kept.size {
+            return Ok(());
+        }
+        // A database ends with a commit.
+        if previous.size < self.kept.size {
+            return Err(diverged(path, next.size));
+        }
+        for entry in entries {
+            let at = entry.seq;
+            if self.entries.insert(at, entry.clone()).is_some_and(|before| before != entry) {
+                return Err(diverged(path, at));
+            }
+        }
+        Ok(())
+    }
+
+    fn loss(mut self, origin: Origin) -> Result<Loss, LossError> {
+        let Self { kept, known, .. } = self;
+        if known <= kept.size {
+            return Err(LossError::Nothing { found: kept.size, known });
+        }
+        let mut batches: BTreeMap<BatchId, (u64, IntendedBatch)> = BTreeMap::new();
+        let (mut size, mut perhaps) = (known, Vec::new());
+        for attempt in std::mem::take(&mut self.undecided) {
+            let is_refuted =
+                |entry: &Intended| self.entries.get(&entry.seq).is_some_and(|known| known != entry);
+            if attempt.next.size <= kept.size || attempt.entries.iter().any(is_refuted) {
+                continue;
+            }
+            size = size.max(attempt.next.size);
+            // Of two that cannot both have been made, both are taken for made.
+            let entries = attempt.entries.iter().cloned();
+            batches.extend(
+                entries.filter_map(|entry| Some((entry.batch.as_ref()?.id, (entry.seq, entry.batch?)))),
+            );
+            perhaps.extend(attempt.entries);
+        }
+        for entry in perhaps {
+            self.entries.entry(entry.seq).or_insert(entry);
+        }
+        let mut expected = kept.size + 1;
+        for seq in self.entries.keys().copied().chain([known + 1]) {
+            if seq > expected {
+                return Err(LossError::Incomplete { first: expected, last: seq - 1 });
+            }
+            expected = seq + 1;
+        }
+        let others = self.entries.values().filter(|entry| entry.batch.is_none()).count() as u64;
+        let committed = self.entries.into_values().filter_map(|entry| Some((entry.seq, entry.batch?)));
+        batches.extend(committed.map(|(seq, batch)| (batch.id, (seq, batch))));
+        Ok(Loss { origin, kept, size, batches: batches.into_values().collect(), others })
+    }
+}
+
+fn diverged(path: &Path, at: u64) -> LossError {
+    LossError::Diverged { anchor: path.to_owned(), at }
+}

@@ -1,0 +1,61 @@
+//! The anchors of an incarnation that begins when a restore is accepted.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    AnchorError,
+    anchor_file::AnchorFile,
+    line::{Line, header},
+    read::read,
+};
+use crate::domain::ledger::{Head, Origin};
+
+/// Sets the anchor of an incarnation aside, as `PATH.1` for the first one, and begins that of the next one, which knows its
+/// head, in its place. Returns where the earlier one is.
+///
+/// What if we die here? The anchor is the earlier one or the later one, complete. Calling this again does what is left.
+///
+/// # Errors
+/// When the anchor is in use, cannot be read or written, or belongs to neither incarnation; when another file has the name
+/// under which it would be set aside.
+pub fn succeed(path: &Path, from: Origin, to: Origin, head: Head) -> Result<PathBuf, AnchorError> {
+    let name = |end: &str| PathBuf::from(format!("{}.{end}", path.display()));
+    let (aside, begun) = (name(&from.incarnation.to_string()), name("new"));
+    if read(path)?.origin() == to {
+        return Ok(aside);
+    }
+    let (_in_use, _) = AnchorFile::open(path, from, false)?;
+    let done =
+        begin(&begun, to, head).and_then(|()| link(path, &aside)).and_then(|()| fs::rename(&begun, path));
+    done.and_then(|()| sync_folder(path)).map_err(|error| AnchorError::io(path, &error))?;
+    Ok(aside)
+}
+
+/// Writes a whole anchor, which nobody uses yet.
+fn begin(path: &Path, origin: Origin, head: Head) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(format!("{}{}\n", header(origin), Line::Seen(head)).as_bytes())?;
+    file.sync_all()
+}
+
+/// Gives a file a second name, unless it has that already.
+fn link(path: &Path, aside: &Path) -> io::Result<()> {
+    match fs::hard_link(path, aside) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let id = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+            if id(path)? == id(aside)? { Ok(()) } else { Err(error) }
+        }
+        linked => linked,
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}

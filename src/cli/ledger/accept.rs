@@ -1,0 +1,98 @@
+//! `signwave ledger accept`: goes on with a database that was put back.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{
+    cli::{confirm::confirm, context::Context, failure::Usage, user},
+    domain::ledger::Reason,
+    restores::{AcceptVerdict, Acceptance, Accepted, Loss, Plan},
+    store::open_to_restore,
+};
+
+/// Go on with a database that was put back, without what it lacks.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A database that is older than its anchor is halted: nothing is formed, leased or signed. If nothing
+newer can be put back, this command accepts the loss. It reads the anchors of all nodes, which say
+what was committed and is gone. Then, in one transaction:
+
+- Records that were signed, and whose signatures are gone, are never signed again. 'signwave ledger
+  lost' names them. Their signatures may be where they were sent.
+- Ids of records and batches that were used are not used again: the ids of new records begin behind
+  the next multiple of 1,000,000,000.
+- The ledger goes on as another incarnation, so that no checkpoint contradicts an earlier one. Its
+  first entry says what was kept, what was lost, and why. The feed gets another id, so readers of
+  the feed notice the restore.
+
+Then each anchor is set aside (PATH.1 for the first incarnation), and a new one is begun in its
+place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
+
+Stop all processes before. The old database must be down for good. It is safe to kill this command
+and to run it again.
+
+Examples:
+  signwave ledger accept --anchor /mnt/elsewhere/signwave.anchor --reason 'the disk of db1 died'
+  signwave ledger accept --anchor a.anchor --anchor b.anchor --reason 'failover to a lagging standby'")]
+pub struct Accept {
+    /// An anchor of the database. May be given several times [default: those of the settings file]
+    #[arg(long, value_name = "PATH")]
+    anchor: Vec<PathBuf>,
+    /// Why, in one line. The ledger keeps it
+    #[arg(long, value_name = "TEXT")]
+    reason: Reason,
+    /// Let what was signed and lost be signed again: such a record then has two signatures in the world
+    #[arg(long)]
+    sign_lost_again: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Accept {
+    pub(super) fn run(&self, context: &Context) -> Result<()> {
+        let anchors = if self.anchor.is_empty() { context.anchors() } else { &self.anchor };
+        if anchors.is_empty() {
+            let what = "name the anchors of the database, one --anchor for each: they say what was signed and is lost";
+            bail!(Usage(what.to_owned()));
+        }
+        let store = open_to_restore(&context.url()?)?;
+        let plan = Plan::new(store.as_ref(), anchors)?;
+        if let Plan::Accept(loss) = &plan {
+            confirm(&self.question(loss), self.yes)?;
+        }
+        let by = user::by();
+        let acceptance = Acceptance { reason: &self.reason, signs_again: self.sign_lost_again, by: &by };
+        let Accepted { verdict, aside } = plan.carry_out(store.as_ref(), anchors, acceptance)?;
+        if let Some(AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, last_id }) =
+            verdict
+        {
+            log::info!("the ledger goes on as {origin}, and ids of records go on behind {last_id}");
+            log::info!(
+                "{batches} batches are lost: {kept_records} of their records are in the database and are not signed again, \
+                 {lost_records} are not in it"
+            );
+        }
+        for (path, aside) in aside {
+            log::info!(
+                "the anchor '{}' is begun anew; the one before is '{}'",
+                path.display(),
+                aside.display()
+            );
+        }
+        Ok(())
+    }
+
+    fn question(&self, loss: &Loss) -> String {
+        let records: u64 = loss.batches.iter().map(|(_, batch)| batch.records.len()).sum();
+        let (kept, size, batches) = (loss.kept.size, loss.size, loss.batches.len());
+        let then = if self.sign_lost_again { "may be signed AGAIN" } else { "are never signed again" };
+        format!(
+            "the database has {kept} entries of the ledger, and {size} were committed: {batches} batches with {records} \
+             records, which {then}, and {} changes of keys are lost",
+            loss.others
+        )
+    }
+}

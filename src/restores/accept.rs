@@ -1,0 +1,114 @@
+//! Accepting a loss: the database goes on without it.
+
+use std::{path::PathBuf, slice::from_ref};
+
+use super::RestoreError;
+use crate::{
+    anchors::{self, Loss, LossError},
+    domain::{
+        By,
+        ledger::{Head, Origin, Reason},
+    },
+    store::{self, AcceptVerdict, Restores},
+};
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Plan {
+    /// The loss is to be accepted.
+    Accept(Loss),
+    /// The loss of this incarnation was accepted before. Some of its anchors are not set aside yet.
+    SetAside(Origin),
+}
+
+/// What a person decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Acceptance<'a> {
+    /// Why, for the entry of the restore.
+    pub reason: &'a Reason,
+    /// Whether what was signed and lost is to be signed again.
+    pub signs_again: bool,
+    /// Who decides it.
+    pub by: &'a By,
+}
+
+/// What was done.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What the database says; `None` if the loss was accepted before.
+    pub verdict: Option<AcceptVerdict>,
+    /// Each anchor, and where the one before it is.
+    pub aside: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Plan {
+    /// Compares a database with all its anchors.
+    ///
+    /// # Errors
+    /// When nothing is lost, or the loss cannot be accepted.
+    pub fn new(store: &dyn Restores, anchors: &[PathBuf]) -> Result<Self, RestoreError> {
+        match accepted_before(store, anchors)? {
+            Some(before) => Ok(Self::SetAside(before)),
+            None => {
+                let ledger = store.ledger()?;
+                Ok(Self::Accept(Loss::read(anchors, ledger.origin, ledger.head)?))
+            }
+        }
+    }
+
+    /// Carries it out.
+    ///
+    /// What if we die here? The loss is accepted as a whole or not at all, and each anchor is the earlier one or the later one.
+    /// A new plan does what is left.
+    ///
+    /// # Errors
+    /// When the database or an anchor cannot be written, a node is at work, or the database has changed.
+    pub fn carry_out(
+        self,
+        store: &dyn Restores,
+        anchors: &[PathBuf],
+        acceptance: Acceptance<'_>,
+    ) -> Result<Accepted, RestoreError> {
+        let (verdict, before) = match &self {
+            Self::SetAside(before) => (None, *before),
+            Self::Accept(loss) => {
+                let Acceptance { reason, signs_again, by } = acceptance;
+                let verdict = store.accept(store::Acceptance { loss, reason, signs_again }, by)?;
+                if verdict == AcceptVerdict::Changed {
+                    return Err(RestoreError::Changed);
+                }
+                (Some(verdict), loss.origin)
+            }
+        };
+        let ledger = store.ledger()?;
+        let set_aside = |path: &PathBuf| {
+            let aside = anchors::succeed(path, before, ledger.origin, ledger.head)?;
+            Ok((path.clone(), aside))
+        };
+        Ok(Accepted { verdict, aside: anchors.iter().map(set_aside).collect::<Result<_, RestoreError>>()? })
+    }
+}
+
+/// The incarnation before this one, if the loss at its end was accepted and an anchor still belongs to it.
+fn accepted_before(store: &dyn Restores, anchors: &[PathBuf]) -> Result<Option<Origin>, RestoreError> {
+    let now = store.ledger()?.origin;
+    let mut before = None;
+    for path in anchors {
+        let origin = anchors::read(path)?.origin();
+        if origin == now {
+            continue;
+        }
+        let restored = store.end_of(origin)?.filter(|_| origin.next() == Some(now));
+        let Some(restored) = restored else { return Ok(None) };
+        let (kept, accepted) = (Head { size: restored.kept, root: restored.root }, restored.lost);
+        match Loss::read(from_ref(path), origin, kept) {
+            Ok(Loss { size: known, .. }) if known > accepted => {
+                return Err(RestoreError::Unknown { path: path.clone(), known, accepted });
+            }
+            // Other anchors knew what this one does not.
+            Ok(_) | Err(LossError::Nothing { .. } | LossError::Incomplete { .. }) => before = Some(origin),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(before)
+}

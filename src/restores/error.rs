@@ -1,0 +1,38 @@
+//! Why a restore does not go on.
+
+use std::path::PathBuf;
+
+use crate::{
+    anchors::{AnchorError, LossError},
+    store::StoreError,
+};
+
+/// Nothing was changed, except where the variant says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The database cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be said what is lost.
+    #[error(transparent)]
+    Loss(#[from] LossError),
+    /// An anchor cannot be read, or cannot be set aside. Running the command again does what is left.
+    #[error(transparent)]
+    Anchor(#[from] AnchorError),
+    /// The loss was accepted before, without all that this anchor knows.
+    #[error(
+        "the anchor '{path}' knows of {known} entries of the ledger, but the loss was accepted with {accepted}: put the same \
+         backup back again, and accept it with the anchors of all nodes"
+    )]
+    Unknown {
+        /// The anchor.
+        path: PathBuf,
+        /// How many entries it knows of.
+        known: u64,
+        /// How many were known when the loss was accepted.
+        accepted: u64,
+    },
+    /// Somebody has changed the database since the loss was read.
+    #[error("the database has changed since it was looked at: stop all processes, and run this again")]
+    Changed,
+}
