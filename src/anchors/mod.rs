@@ -25,8 +25,9 @@
 //! - Only the last H of a file can be undecided. It counts when the database has its root at its size, and not before.
 //!
 //! # What is left
-//! If the machine dies between a COMMIT and the sync of its C, and a backup of exactly the commit before is put back, then
-//! this is not noticed.
+//! If the C of the last commit is missing, and a backup of exactly the commit before is put back, then this is not noticed.
+//! It is missing when the process died, or lost its connection, before it could write it, and when the machine died before it
+//! was synced.
 
 mod anchor_file;
 mod check;

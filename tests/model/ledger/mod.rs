@@ -55,7 +55,7 @@ const AGAIN: Bounds = Bounds { backups: 2, restores: 2, accepts: 2, ..ONE };
 const SEARCHES: [Bounds; 7] = [
     Bounds { kills: 1, losses: 1, keys: 1, ..ONE },
     Bounds { commits: 3, troubles: 1, resigns: true, ..ONE },
-    Bounds { keys: 1, resigns: true, ..TWO },
+    TWO,
     AGAIN,
     Bounds { names: 3, ..TWO },
     Bounds { commits: 3, kills: 1, losses: 1, troubles: 1, keys: 1, resigns: true, ..ONE },
