@@ -7,6 +7,7 @@
 //!    world outside. The last two do not import each other.
 //!    [`token_host`]: the process that loads the module of a hardware token, and the other end of [`signer::token`].
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
+//!    [`restores`]: what becomes of a database that was put back.
 //!    [`access`]: who may call the API.
 //!    [`formats`]: records in, signatures out, as text. [`brokers`]: how a broker is reached. [`intake`]: records in, from a
 //!    broker. [`publishing`]: signatures out, to a broker. [`webhooks`]: tells others of signatures. [`heads`]: checkpoints of

@@ -6,7 +6,7 @@ use super::{Problem, findings::Findings};
 use crate::{
     anchors::{self, AnchorError, Claim, Outcome, Passage},
     domain::{
-        ledger::{Hash, Head, Origin},
+        ledger::{Hash, Head, Origin, Restored},
         promises::Breach,
     },
 };
@@ -55,9 +55,17 @@ impl Anchor {
         Ok(Self { name, origin, claims: claims.peekable(), reached: 0, is_over: false })
     }
 
-    /// Begins the comparison with a ledger.
-    pub(super) fn begin(&mut self, origin: Origin, findings: &Findings) {
-        if self.origin != origin {
+    /// Whose anchor it is.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Begins the comparison with a ledger. The anchor of an earlier incarnation is compared up to the restore that ended it, if
+    /// another anchor vouches for that restore. Otherwise the database could say that it was restored whenever it is not what
+    /// its anchor knows.
+    pub(super) fn begin(&mut self, origin: Origin, is_vouched_for: bool, findings: &Findings) {
+        let is_earlier = self.origin.id == origin.id && self.origin.incarnation < origin.incarnation;
+        if self.origin != origin && !(is_earlier && is_vouched_for) {
             let (name, found) = (self.name.clone(), self.origin.to_string());
             self.end_with(Problem::OtherAnchor { name, found, expected: origin.to_string() }, findings);
         }
@@ -80,6 +88,22 @@ impl Anchor {
             }
             self.reached = self.reached.max(size(&claim));
         }
+    }
+
+    /// Ends the comparison if this restore ended the anchor's incarnation. What the anchor knows beyond it must have been known.
+    pub(super) fn restored(&mut self, restored: &Restored, findings: &Findings) {
+        if self.origin != restored.from || self.is_over {
+            return;
+        }
+        let mut last = restored.lost;
+        while let Some(Said { claim, must }) = self.next_up_to(u64::MAX, findings) {
+            last = last.max(if must { size(&claim) } else { 0 });
+        }
+        if last > restored.lost {
+            let (anchor, found) = (self.name.clone(), restored.lost);
+            return self.end_with(Breach::BehindAnchor { anchor, anchored: last, found }, findings);
+        }
+        self.is_over = true;
     }
 
     /// Ends the comparison with a ledger that has `now` entries by now. Returns up to which entry it is as anchored.

@@ -2,7 +2,10 @@
 
 use super::{Problem, anchored::Anchor, findings::Findings};
 use crate::{
-    domain::promises::{Batches, Breach, Ledger},
+    domain::{
+        ledger::Entry,
+        promises::{Batches, Breach, Ledger},
+    },
     store::{Audit, KeyRow, LedgerRow, StoreError},
 };
 
@@ -44,7 +47,8 @@ fn check_readable(
     findings: &Findings,
 ) -> Result<Extent, StoreError> {
     let LedgerRow { origin, head: said, .. } = store.ledger()?;
-    anchors.iter_mut().for_each(|anchor| anchor.begin(origin, findings));
+    let is_vouched_for = anchors.iter().any(|anchor| anchor.origin() == origin);
+    anchors.iter_mut().for_each(|anchor| anchor.begin(origin, is_vouched_for, findings));
     let mut ledger = Ledger::default();
     let mut after = 0;
     while after < said.size {
@@ -55,6 +59,9 @@ fn check_readable(
         after = last.seq;
         for receipt in &page {
             ledger.see(receipt).into_iter().for_each(|breach| findings.add(breach));
+            if let Some(Entry::Restore(restored)) = &receipt.entry {
+                anchors.iter_mut().for_each(|anchor| anchor.restored(restored, findings));
+            }
             if let Some(entry) = &receipt.entry {
                 let (leaf, head) = (entry.leaf(), ledger.head());
                 anchors.iter_mut().for_each(|anchor| anchor.see(leaf, head, findings));
@@ -62,6 +69,7 @@ fn check_readable(
         }
     }
     ledger.check_end(said).into_iter().for_each(|breach| findings.add(breach));
+    ledger.check_restores(origin, batches).into_iter().for_each(|breach| findings.add(breach));
     ledger.check_signed(batches).for_each(|breach| findings.add(breach));
     let keys = keys.iter().filter_map(|key| ledger.check_key(key.id, &key.fingerprint, key.state));
     keys.for_each(|breach| findings.add(breach));

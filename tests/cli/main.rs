@@ -1,6 +1,7 @@
 //! The real binary, as people and scripts use it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accepted;
 mod anchored;
 mod bad_input;
 mod bad_keys;

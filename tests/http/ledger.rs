@@ -36,6 +36,41 @@ fn the_ledger_is_shown_and_anybody_gets_its_last_checkpoint() {
 }
 
 #[test]
+fn a_signature_that_was_lost_is_gone_for_good() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--keys", "1", "--records", "4"]);
+    sandbox.ok(&["sign", "--anchor", "anchor"]);
+    sandbox.sql(
+        "INSERT INTO record (external_id, payload) VALUES ('mine', 'one'), ('other', 'two'), (NULL, 'three')",
+    );
+    let copy = sandbox.copy();
+    sandbox.ok(&["sign", "--anchor", "anchor"]);
+    std::fs::copy(copy.path("signwave.db"), sandbox.path("signwave.db")).unwrap();
+    sandbox.ok(&["ledger", "accept", "--anchor", "anchor", "--reason", "why", "--yes"]);
+    let site = Site::over(sandbox, "submit,read", &["--roles", "emit"]);
+    assert_eq!(
+        (&site.get("/v1/records/4")["state"], &site.get("/v1/records/5")["state"]),
+        (&"signed".into(), &"lost".into())
+    );
+    for headers in [&[][..], &[("prefer", "wait=20")]] {
+        let answer = site.get_with("/v1/records/5/signature", headers);
+        assert_eq!(answer.status(), 410);
+        assert!(json(answer)["type"].as_str().unwrap().ends_with("/problems/signature-lost"));
+    }
+    let batches = site.get("/v1/batches?state=lost");
+    assert_eq!(
+        (&batches["batches"][0]["id"], &batches["batches"][0]["record_count"]),
+        (&"2".into(), &3.into())
+    );
+    let same = serde_json::json!({"external_id": "mine", "payload": "one"});
+    let (code, submitted) = site.send("POST", "/v1/records", &same);
+    assert_eq!((code, &submitted["state"]), (200, &"lost".into()), "{submitted}");
+    let status = site.get("/v1/status");
+    assert_eq!((&status["records"]["lost"], &status["batches"]["lost"]), (&3.into(), &1.into()));
+    assert_eq!((&status["records"]["signed"], &status["records"]["unbatched"]), (&4.into(), &0.into()));
+}
+
+#[test]
 fn a_ledger_without_a_checkpoint_says_so() {
     let site = Site::over(Sandbox::migrated(), "read", &["--roles", "emit"]);
     let shown = site.get("/v1/ledger");

@@ -4,6 +4,7 @@ mod database;
 mod effects;
 mod facts;
 mod feed;
+mod ledger;
 mod mutants;
 mod promises;
 mod steps;

@@ -64,58 +64,77 @@ fn sign_all(store: &dyn Store) {
     }
 }
 
+/// What was signed before a database was put back.
+pub struct Before {
+    /// The records of each signed batch.
+    pub signed: BTreeMap<BatchId, Vec<RecordId>>,
+}
+
+impl Before {
+    /// As this database has it.
+    pub fn of(store: &dyn Store) -> Self {
+        Self { signed: signed(store) }
+    }
+
+    /// Accepts the loss of a database that was put back, and signs all there is. No record and no id may come twice.
+    pub fn is_accepted(&self, url: &DatabaseUrl, anchors: &[PathBuf]) {
+        let (kept, there, lost_before) = {
+            let store = open_to_restore(url).unwrap();
+            let (mut there, everything) = (BTreeSet::new(), format!("1-{}", i64::MAX).parse().unwrap());
+            store.read_signed(&everything, &mut |row| _ = there.insert(row.record)).unwrap();
+            (signed(&*store), there, store.status().unwrap().lost)
+        };
+        let lost: BTreeMap<_, _> = self.signed.iter().filter(|(id, _)| !kept.contains_key(id)).collect();
+        let is_lost = |record: &RecordId| lost.values().any(|records| records.contains(record));
+        let verdict = accept(url, anchors, false).unwrap();
+        let here = there.iter().filter(|record| is_lost(record)).count() as u64;
+        let all: u64 = lost.values().map(|records| records.len() as u64).sum();
+        let AcceptVerdict::Accepted { batches, kept_records, lost_records, last_id, .. } = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert_eq!((batches, kept_records, lost_records), (lost.len() as u64, here, all - here));
+        let used = there.iter().chain(self.signed.values().flatten()).max();
+        assert!(last_id.0 % ROUND == 0 && Some(&last_id) > used, "{used:?} {last_id}");
+
+        let store = open_with(url, anchors).unwrap();
+        let mut promises = Promises::verified_by(|_| true);
+        promises.check(&*store);
+        sign_all(&*store);
+        promises.check(&*store);
+        let now = signed(&*store);
+        for (id, records) in &now {
+            let is_kept = kept.get(id) == Some(records);
+            assert!(is_kept || !self.signed.contains_key(id), "batch {id} has two meanings");
+            assert!(!records.iter().any(is_lost), "{records:?} are signed again");
+            let is_new = |record: &RecordId| there.contains(record) || *record > last_id;
+            assert!(records.iter().all(is_new), "{records:?} had been given to others");
+        }
+        // All that was never signed is signed now.
+        let status = store.status().unwrap();
+        assert_eq!((status.waiting(), status.lost), (0, lost_before + here), "{status:?}");
+        assert_eq!(status.signed, now.values().map(|records| records.len() as u64).sum::<u64>());
+        for record in lost.values().copied().flatten() {
+            let wanted = Wanted { unsigned_batch: true, ..Wanted::default() };
+            let row = store.record(RecordName::Id(*record), wanted).unwrap();
+            let state = row.map(|row| row.batch.unwrap().state);
+            assert_eq!(state, there.contains(record).then_some(BatchState::Lost));
+        }
+    }
+}
+
 #[test]
 fn what_was_lost_is_never_signed_again_and_no_id_means_two_things() {
     let commits = count("TEST_COPIES", 8);
     let copies = Copies::of(commits);
     for newest in 1..=commits {
         copies.put(newest);
-        let (had, all) = {
-            let store = copies.open();
-            (signed(&*store), store.counts().unwrap().records)
-        };
+        let before = Before::of(&*copies.open());
         for older in 0..newest {
             copies.put(older);
             copies.anchor(newest);
-            let kept = signed(&*copies.open());
-            let there = copies.open().counts().unwrap().records;
-            let lost: BTreeMap<_, _> = had.iter().filter(|(id, _)| !kept.contains_key(id)).collect();
             refusal(&copies.url(), &copies.anchors());
             copies.end_leases_of_nodes();
-            let verdict = accept(&copies.url(), &copies.anchors(), false).unwrap();
-            let here = lost.values().copied().flatten().filter(|id| id.0 <= there as i64).count() as u64;
-            let AcceptVerdict::Accepted { batches, kept_records, lost_records, last_id, .. } = verdict else {
-                panic!("{verdict:?}")
-            };
-            assert_eq!((batches, kept_records), (lost.len() as u64, here));
-            assert_eq!(lost_records, lost.values().map(|records| records.len() as u64).sum::<u64>() - here);
-            assert_eq!(last_id.0, ROUND, "of {all} records");
-
-            let store = open_with(&copies.url(), &copies.anchors()).unwrap();
-            let mut promises = Promises::verified_by(|_| true);
-            promises.check(&*store);
-            sign_all(&*store);
-            promises.check(&*store);
-            let now = signed(&*store);
-            for (id, records) in &now {
-                assert!(
-                    kept.get(id) == Some(records) || !had.contains_key(id),
-                    "batch {id} has two meanings"
-                );
-                let is_new = |record: &RecordId| !lost.values().any(|lost| lost.contains(record));
-                assert!(records.iter().all(is_new), "{records:?} are signed again");
-            }
-            // All that was never signed is signed now.
-            let waiting = store.status().unwrap();
-            assert_eq!((waiting.waiting(), waiting.lost), (0, here), "{waiting:?}");
-            assert_eq!(waiting.signed, now.values().map(|records| records.len() as u64).sum::<u64>());
-            for record in lost.values().copied().flatten() {
-                let wanted = Wanted { unsigned_batch: true, ..Wanted::default() };
-                let row = store.record(RecordName::Id(*record), wanted).unwrap();
-                let state = row.map(|row| row.batch.unwrap().state);
-                assert_eq!(state, (record.0 <= there as i64).then_some(BatchState::Lost));
-            }
-            assert!(now.values().flatten().all(|id| id.0 <= there as i64 || id.0 > ROUND), "{now:?}");
+            before.is_accepted(&copies.url(), &copies.anchors());
             copies.forget_second_life();
         }
     }

@@ -8,5 +8,6 @@ mod failover;
 mod full;
 mod history;
 mod kills;
+mod losses;
 mod servers;
 mod under_running;

@@ -28,7 +28,7 @@ what was committed and is gone. Then, in one transaction:
   the feed notice the restore.
 
 Then each anchor is set aside (PATH.1 for the first incarnation), and a new one is begun in its
-place. Keep the old ones: 'signwave verify --anchor' compares them, too.
+place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
 
 Stop all processes before. The old database must be down for good. It is safe to kill this command
 and to run it again.

@@ -343,6 +343,26 @@ pub enum Breach {
     /// The row of the ledger has another edge than the receipts.
     #[error("ledger: the edge in its row is not that of the receipts")]
     WrongEdge,
+    /// The entry of a restore does not begin where the incarnation before it ended in this database.
+    #[error("ledger: entry {seq} is of a restore that kept something else than the entries before it")]
+    WrongRestore {
+        /// The number of the entry.
+        seq: u64,
+    },
+    /// The number of the incarnation is not that of the restores.
+    #[error("ledger: it is said to be incarnation {said}, but its restores make it incarnation {found}")]
+    WrongIncarnation {
+        /// What the row says.
+        said: u32,
+        /// One more than there are restores.
+        found: u32,
+    },
+    /// Batches are said to be lost, though no restore was accepted.
+    #[error("{batches} batches are said to be lost, but the ledger has no restore")]
+    LostWithoutRestore {
+        /// How many.
+        batches: u64,
+    },
     /// A receipt is gone, or another one has its number.
     #[error("ledger: receipt {seq} has changed, or is gone")]
     ReceiptChanged {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::{Batches, Breach, covered::Covered};
 use crate::domain::{
-    BatchId, Fingerprint, KeyId, KeyState,
-    ledger::{Edge, Entry, Hash, Head, KeyChange},
+    BatchId, BatchState, Fingerprint, KeyId, KeyState,
+    ledger::{Edge, Entry, Hash, Head, KeyChange, Origin},
 };
 
 /// What must be remembered of the receipts seen so far: a few hundred bytes, because batches are signed nearly in the order
@@ -18,6 +18,8 @@ pub struct Ledger {
     /// The keys that were added and retired.
     added: HashSet<Fingerprint>,
     retired: HashSet<Fingerprint>,
+    /// How many restores were accepted.
+    restores: u32,
     /// Whether a root was wrong. Then all roots behind it are, too.
     is_wrong: bool,
 }
@@ -54,12 +56,24 @@ impl Ledger {
             self.is_wrong = true;
             return breaches;
         };
-        if let Entry::Key(key) = entry {
-            let keys = match key.change {
-                KeyChange::Added => &mut self.added,
-                KeyChange::Retired => &mut self.retired,
-            };
-            keys.insert(key.fingerprint);
+        match entry {
+            Entry::Key(key) => {
+                let keys = match key.change {
+                    KeyChange::Added => &mut self.added,
+                    KeyChange::Retired => &mut self.retired,
+                };
+                keys.insert(key.fingerprint);
+            }
+            Entry::Restore(restored) => {
+                self.restores += 1;
+                let kept = Head { size: restored.kept, root: restored.root };
+                let is_next =
+                    restored.from.incarnation.get() == self.restores && restored.lost > restored.kept;
+                if !self.is_wrong && (kept != self.head() || !is_next) {
+                    breaches.push(Breach::WrongRestore { seq });
+                }
+            }
+            Entry::Batch(_) => {}
         }
         self.tree.push(entry.leaf());
         if self.tree.root() != *root && !self.is_wrong {
@@ -84,6 +98,19 @@ impl Ledger {
             true => Breach::WrongEdge,
             false => Breach::LedgerEndsOtherwise { said: said.size, found: found.size },
         })
+    }
+
+    /// Checks which incarnation the ledger is said to be, after the last receipt, and that batches became lost in a restore.
+    pub fn check_restores(&self, said: Origin, batches: &Batches) -> Vec<Breach> {
+        let (said, found) = (said.incarnation.get(), self.restores + 1);
+        let is_other = said != found && !self.is_wrong;
+        let lost = batches.by_state()[BatchState::Lost as usize];
+        let is_unfounded = lost > 0 && self.restores == 0 && !self.is_wrong;
+        let wrong = is_other.then_some(Breach::WrongIncarnation { said, found });
+        wrong
+            .into_iter()
+            .chain(is_unfounded.then_some(Breach::LostWithoutRestore { batches: lost }))
+            .collect()
     }
 
     /// Checks that the entries say of a key what its row says. The row must have been read first, then the receipts.

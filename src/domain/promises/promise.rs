@@ -6,13 +6,15 @@ impl Breach {
     /// The number of the promise that is broken, as in GUARANTEES.md.
     pub const fn promise(&self) -> &'static str {
         match self {
-            Self::InTwoBatches { .. } | Self::WaitsInBatch { .. } | Self::TwoSignatures { .. } => "P1",
+            Self::InTwoBatches { .. }
+            | Self::WaitsInBatch { .. }
+            | Self::TwoSignatures { .. }
+            | Self::LostRecordSigned { .. } => "P1",
             Self::KeyLeasedTwice { .. } => "P2",
             Self::WrongState { .. }
             | Self::NoKey { .. }
             | Self::SignatureMissing { .. }
             | Self::SignatureTooEarly { .. }
-            | Self::LostRecordSigned { .. }
             | Self::SignatureWithoutBatch { .. }
             | Self::WrongBatch { .. }
             | Self::WrongLength { .. }
@@ -47,6 +49,9 @@ impl Breach {
             | Self::WrongRoot { .. }
             | Self::LedgerEndsOtherwise { .. }
             | Self::WrongEdge
+            | Self::WrongRestore { .. }
+            | Self::WrongIncarnation { .. }
+            | Self::LostWithoutRestore { .. }
             | Self::ReceiptChanged { .. } => "P9",
         }
     }

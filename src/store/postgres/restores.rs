@@ -84,7 +84,8 @@ fn lose_all(connection: &mut PgConnection, loss: &Loss, used: i64) -> Result<Los
         }
         Ok(())
     })?;
-    let reached = highest_record(loss);
+    // Those batches, too, are below the frontier, and so is everything that was never batched.
+    let reached = if unused > used { unused } else { highest_record(loss) };
     if reached > frontier {
         gaps::advance(connection, reached)?;
     }

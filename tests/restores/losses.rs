@@ -1,0 +1,196 @@
+//! Histories by chance, of which an earlier state is put back, and the loss accepted: batches that are signed in any order,
+//! given back, or never signed, and records that become visible late.
+
+use std::{fs, path::PathBuf, sync::Arc};
+
+use diesel::{Connection as _, PgConnection, SqliteConnection, connection::SimpleConnection as _};
+use signwave::{
+    domain::{Lease, Reach},
+    store::{self, DatabaseUrl, Store},
+};
+use support::{
+    postgres::{Cluster, USER, database_of},
+    random::{Random, count},
+    store::MINUTE,
+    store::{add_keys, add_records, lease, open},
+    waiting::until,
+};
+use tempfile::TempDir;
+
+use crate::{
+    accepted::Before,
+    history::{open_with, store_leased},
+};
+
+/// A database of which copies can be made and put back while nobody has it open.
+trait Keeping {
+    fn url(&self) -> DatabaseUrl;
+    fn keep(&self);
+    fn put_back(&self);
+    /// Time goes by, so that no node counts as alive.
+    fn end_leases(&self);
+    /// Begins to insert a record, which others see when the result is dropped.
+    fn insert_late(&self) -> Option<Late>;
+}
+
+/// A transaction that has inserted a record.
+struct Late(PgConnection);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        self.0.batch_execute("COMMIT").unwrap();
+    }
+}
+
+struct File(TempDir);
+
+impl File {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn is_closed(&self) {
+        until("the log is gone", MINUTE, || !self.path("signwave.db-wal").exists());
+    }
+}
+
+impl Keeping for File {
+    fn url(&self) -> DatabaseUrl {
+        DatabaseUrl::Sqlite(self.path("signwave.db"))
+    }
+
+    fn keep(&self) {
+        self.is_closed();
+        fs::copy(self.path("signwave.db"), self.path("copy.db")).unwrap();
+    }
+
+    fn put_back(&self) {
+        self.is_closed();
+        fs::copy(self.path("copy.db"), self.path("signwave.db")).unwrap();
+    }
+
+    fn end_leases(&self) {
+        let mut connection = SqliteConnection::establish(self.path("signwave.db").to_str().unwrap()).unwrap();
+        let end = "PRAGMA busy_timeout = 60000; UPDATE node SET lease_until = '2000-01-01T00:00:00.000Z'";
+        connection.batch_execute(end).unwrap();
+    }
+
+    fn insert_late(&self) -> Option<Late> {
+        None
+    }
+}
+
+struct Server(String);
+
+impl Server {
+    fn copy(&self, from: &str, to: &str) {
+        let cluster = Cluster::shared();
+        cluster.terminate_backends(from);
+        let mut admin = cluster.admin("postgres");
+        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {to} WITH (FORCE)")).unwrap();
+        admin.batch_execute(&format!("CREATE DATABASE {to} TEMPLATE {from} OWNER {USER}")).unwrap();
+    }
+
+    fn name(&self) -> &str {
+        database_of(&self.0)
+    }
+}
+
+impl Keeping for Server {
+    fn url(&self) -> DatabaseUrl {
+        DatabaseUrl::parse(&self.0).unwrap()
+    }
+
+    fn keep(&self) {
+        self.copy(self.name(), &format!("{}_copy", self.name()));
+    }
+
+    fn put_back(&self) {
+        self.copy(&format!("{}_copy", self.name()), self.name());
+    }
+
+    fn end_leases(&self) {
+        Cluster::shared()
+            .admin(self.name())
+            .batch_execute("UPDATE node SET lease_until = '2000-01-01'")
+            .unwrap();
+    }
+
+    fn insert_late(&self) -> Option<Late> {
+        let mut connection = Cluster::shared().admin(self.name());
+        connection.batch_execute("BEGIN; INSERT INTO record (payload) VALUES ('late')").unwrap();
+        Some(Late(connection))
+    }
+}
+
+/// One life of those who sign, which ends without a good-bye.
+fn live(database: &dyn Keeping, store: &Arc<dyn Store>, steps: u64, random: &mut Random) {
+    let day = std::time::Duration::from_secs(86_400);
+    let node = store.register_node("node", day, &Reach::default()).unwrap();
+    let (mut held, mut late): (Vec<Lease>, Vec<Late>) = (Vec::new(), Vec::new());
+    for _ in 0..steps {
+        match random.below(9) {
+            0 | 1 => _ = add_records(&**store, 1 + random.below(4) as usize),
+            2 | 3 => _ = open(&**store, 2, 3 + random.below(3) as usize, random.below(2) == 0),
+            4 => held.extend(lease(&**store, node, 1)),
+            5 if !held.is_empty() => {
+                let lease = held.swap_remove(random.below(held.len() as u64) as usize);
+                store.release(&[(lease.batch(), lease.epoch())]).unwrap();
+            }
+            6 => late.extend(database.insert_late()),
+            7 if !late.is_empty() => drop(late.swap_remove(random.below(late.len() as u64) as usize)),
+            _ if !held.is_empty() => {
+                let lease = held.swap_remove(random.below(held.len() as u64) as usize);
+                store_leased(&**store, &lease).unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_accepted(database: &dyn Keeping, folder: &TempDir, number: usize, random: &mut Random) {
+    let anchors = [folder.path().join(format!("anchor-{number}"))];
+    let url = database.url();
+    let life = |steps: u64, random: &mut Random| {
+        let store = open_with(&url, &anchors).unwrap();
+        live(database, &store, steps, random);
+        drop(store);
+        database.end_leases();
+        // What a dead node has leased is open again for the next one.
+        let store = open_with(&url, &anchors).unwrap();
+        store.reclaim(None, std::time::Duration::ZERO).unwrap();
+    };
+    life(30 + random.below(30), random);
+    database.keep();
+    let size = store::open_to_read(&url).unwrap().ledger().unwrap().head.size;
+    for _ in 0..1 + random.below(3) {
+        life(20 + random.below(30), random);
+    }
+    let before = Before::of(&*store::open_to_read(&url).unwrap());
+    let is_lost = store::open_to_read(&url).unwrap().ledger().unwrap().head.size > size;
+    database.put_back();
+    if is_lost {
+        before.is_accepted(&url, &anchors);
+    }
+}
+
+/// Loses several times, also what was added after a loss.
+fn loses_by_chance(database: &dyn Keeping) {
+    let (histories, mut random) = (count("TEST_LOSSES", 6), Random::new());
+    let folder = tempfile::tempdir().unwrap();
+    store::migrate(&database.url()).unwrap();
+    add_keys(&*store::open(&database.url()).unwrap(), 3);
+    for number in 0..histories {
+        is_accepted(database, &folder, number, &mut random);
+    }
+}
+
+#[test]
+fn a_file_loses_by_chance() {
+    loses_by_chance(&File(tempfile::tempdir().unwrap()));
+}
+
+#[test]
+fn a_server_loses_by_chance() {
+    loses_by_chance(&Server(Cluster::shared().database("losing")));
+}
