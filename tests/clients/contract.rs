@@ -30,7 +30,7 @@ impl Token {
 
 #[test]
 fn whatever_is_sent_the_service_answers_as_its_document_says() {
-    let (wanted, mut seed) = (count("TEST_CASES", 1000), seed());
+    let (wanted, mut seed) = (count("TEST_CASES", 1000), first_seed());
     let service = Service::start(&[]);
     let document = strict(json(service.api.get("/openapi.json", &[])));
     service.sandbox.write("strict.json", document.to_string());
@@ -51,6 +51,11 @@ fn whatever_is_sent_the_service_answers_as_its_document_says() {
     }
     let log = service.api.service.log();
     assert!(!log.contains("panicked") && !log.contains("ERROR api"), "{log}");
+}
+
+/// `TEST_SEED`, or always the same: what is asked with every change judges the change. Others are for torture.
+fn first_seed() -> u64 {
+    if std::env::var_os("TEST_SEED").is_some() { seed() } else { 1 }
 }
 
 /// The document without the answer that covers everything, so that each status must be listed; and without the stream

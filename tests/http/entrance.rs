@@ -27,6 +27,7 @@ fn on_a_terminal(sandbox: &Sandbox) -> (Api, String) {
     let link = || {
         let printed = terminal.log();
         let (_, rest) = printed.split_once("Dashboard: ")?;
+        rest.contains('\n').then_some(())?; // the whole line
         let (link, rest) = rest.split_once(' ')?;
         let (url, code) = link.split_once("/#sign-in=")?;
         assert!(rest.starts_with("(works once, within 5 minutes)"), "{printed}");

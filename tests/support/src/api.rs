@@ -79,9 +79,10 @@ impl Api {
     }
 }
 
-/// What the log says after `words`.
+/// What the log says after `words`, in a line that is whole.
 fn address(log: &str, words: &str) -> Option<String> {
-    let after = log.lines().find_map(|line| line.split_once(words))?.1;
+    let (whole, _) = log.rsplit_once('\n')?;
+    let after = whole.lines().find_map(|line| line.split_once(words))?.1;
     Some(after.trim().to_owned())
 }
 
