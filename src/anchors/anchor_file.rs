@@ -30,9 +30,22 @@ pub(super) struct AnchorFile {
 }
 
 impl AnchorFile {
-    /// Opens the anchor of a ledger, and says what it remembers. With `create` a file that is not there is made, and one
+    /// Opens the anchor of a ledger, and says what it remembers, unless another incarnation came after this. With `create` a file that is not there is made, and one
     /// whose first line was never completed is begun again.
     pub(super) fn open(path: &Path, origin: Origin, create: bool) -> Result<(Self, Remembered), AnchorError> {
+        let (file, remembered) = Self::open_to_end(path, origin, create)?;
+        match remembered.succeeded {
+            Some(by) => Err(AnchorError::Succeeded { path: path.to_owned(), by }),
+            None => Ok((file, remembered)),
+        }
+    }
+
+    /// As [`open`](Self::open), also if another incarnation came after this.
+    pub(super) fn open_to_end(
+        path: &Path,
+        origin: Origin,
+        create: bool,
+    ) -> Result<(Self, Remembered), AnchorError> {
         let failed = |error: io::Error| AnchorError::io(path, &error);
         match fs::metadata(path) {
             Ok(found) if !found.is_file() => return Err(AnchorError::NotAFile(path.to_owned())),

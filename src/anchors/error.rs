@@ -25,6 +25,17 @@ pub enum AnchorError {
         /// Whose it should be.
         expected: Origin,
     },
+    /// It was set aside, because a restore was accepted.
+    #[error(
+        "the anchor '{path}' was set aside when a restore was accepted, which began {by}: if the database is older than that \
+         restore, put back a newer one"
+    )]
+    Succeeded {
+        /// The file.
+        path: PathBuf,
+        /// The incarnation that came after it.
+        by: Origin,
+    },
     /// Another process has it open, or it was named twice.
     #[error("the anchor '{0}' is in use: each process needs a file that no other process writes")]
     InUse(PathBuf),

@@ -24,6 +24,8 @@ pub(super) enum Line {
     RolledBack { size: u64 },
     /// `S`.
     Seen(Head),
+    /// `N`.
+    Succeeded { by: Origin },
 }
 
 /// An entry that a commit was about to append.
@@ -84,6 +86,7 @@ impl fmt::Display for Line {
             Self::Committed { size } => write!(f, "C {size}"),
             Self::RolledBack { size } => write!(f, "X {size}"),
             Self::Seen(head) => write!(f, "S {} {}", head.size, head.root),
+            Self::Succeeded { by } => write!(f, "N {by}"),
         }
     }
 }
@@ -110,6 +113,7 @@ impl FromStr for Line {
             ["C", size] => Self::Committed { size: number(size)? },
             ["X", size] => Self::RolledBack { size: number(size)? },
             ["S", size, root] => Self::Seen(head(size, root)?),
+            ["N", by] => Self::Succeeded { by: number(by)? },
             _ => return Err(BadLine),
         };
         // Some fields can be read from several texts, of which one is the line's.
@@ -128,7 +132,7 @@ impl Line {
             }
             Self::Intent { next, previous } => next.size > previous.size,
             Self::Committed { size } | Self::RolledBack { size } => *size > 0,
-            Self::Seen(_) => true,
+            Self::Seen(_) | Self::Succeeded { .. } => true,
         }
     }
 }
@@ -171,6 +175,7 @@ mod tests {
             "C 11".to_owned(),
             "X 11".to_owned(),
             format!("S 11 {leaf}"),
+            "N signwave/0123456789abcdef/2".to_owned(),
         ];
         for text in &texts {
             let line: Line = text.parse().unwrap();

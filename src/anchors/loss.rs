@@ -89,9 +89,10 @@ impl Loss {
 /// Opens an anchor of this ledger.
 fn read_of(path: &Path, expected: Origin) -> Result<Reader, AnchorError> {
     let reader = read(path)?;
-    match reader.origin() {
-        found if found == expected => Ok(reader),
-        found => Err(AnchorError::OtherOrigin { path: path.to_owned(), found, expected }),
+    match (reader.origin(), reader.succeeded()) {
+        (found, None) if found == expected => Ok(reader),
+        (found, Some(by)) if found == expected => Err(AnchorError::Succeeded { path: path.to_owned(), by }),
+        (found, _) => Err(AnchorError::OtherOrigin { path: path.to_owned(), found, expected }),
     }
 }
 

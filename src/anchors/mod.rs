@@ -9,6 +9,7 @@
 //! C <size>                                                   that commit was made
 //! X <size>                                                   that commit was rolled back
 //! S <size> <root>                                            the database was seen to have this head
+//! N <origin>                                                 the end: a restore was accepted, which began this incarnation
 //! ```
 //!
 //! Hashes are in base64. The lines up to H are synced to the disk within the transaction, before its COMMIT. So whatever

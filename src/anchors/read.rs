@@ -52,6 +52,7 @@ pub enum Outcome {
 pub struct Reader {
     path: PathBuf,
     origin: Origin,
+    succeeded: Option<Origin>,
     lines: BufReader<Take<File>>,
     /// Where the next line begins.
     at: u64,
@@ -75,15 +76,21 @@ pub fn read(path: &Path) -> Result<Reader, AnchorError> {
     let origin = line.strip_suffix('\n').and_then(origin_of);
     let origin = origin.ok_or_else(|| AnchorError::NotAnAnchor(path.to_owned()))?;
     let at = file.seek(SeekFrom::Start(line.len() as u64)).map_err(failed)?;
-    let end = remembered(&file, at, path)?.end;
+    let remembered = remembered(&file, at, path)?;
+    let (end, succeeded) = (remembered.end, remembered.succeeded);
     let (path, lines) = (path.to_owned(), BufReader::new(file.take(end - at)));
-    Ok(Reader { path, origin, lines, at, entries: Vec::new(), attempt: None, is_over: false })
+    Ok(Reader { path, origin, succeeded, lines, at, entries: Vec::new(), attempt: None, is_over: false })
 }
 
 impl Reader {
     /// Whose anchor it is.
     pub fn origin(&self) -> Origin {
         self.origin
+    }
+
+    /// The incarnation that came after that of this anchor.
+    pub fn succeeded(&self) -> Option<Origin> {
+        self.succeeded
     }
 
     /// The next line with its place; `None` at the end.
@@ -119,6 +126,7 @@ impl Reader {
                 }
                 Ok(Some(Passage::Seen(head)))
             }
+            Line::Succeeded { .. } if is_between => Ok(None),
             _ => Err(BadLine),
         }
     }

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::domain::ledger::{Head, Origin};
 
-/// Sets the anchor of an incarnation aside, as `PATH.1` for the first one, and begins that of the next one, which knows its
-/// head, in its place. Returns where the earlier one is.
+/// Ends the anchor of an incarnation, sets it aside, as `PATH.1` for the first one, and begins that of the next one, which knows
+/// its head, in its place. Returns where the earlier one is. That cannot be used any more for another database that is put
+/// back: what was signed since then is not in it.
 ///
 /// What if we die here? The anchor is the earlier one or the later one, complete. Calling this again does what is left.
 ///
@@ -29,7 +30,12 @@ pub fn succeed(path: &Path, from: Origin, to: Origin, head: Head) -> Result<Path
     if read(path)?.origin() == to {
         return Ok(aside);
     }
-    let (_in_use, _) = AnchorFile::open(path, from, false)?;
+    let (mut earlier, remembered) = AnchorFile::open_to_end(path, from, false)?;
+    match remembered.succeeded {
+        None => earlier.append_synced(&format!("{}\n", Line::Succeeded { by: to }))?,
+        Some(by) if by == to => {}
+        Some(by) => return Err(AnchorError::Succeeded { path: path.to_owned(), by }),
+    }
     let done =
         begin(&begun, to, head).and_then(|()| link(path, &aside)).and_then(|()| fs::rename(&begun, path));
     done.and_then(|()| sync_folder(path)).map_err(|error| AnchorError::io(path, &error))?;

@@ -9,7 +9,7 @@ use super::{
     AnchorError,
     line::{Line, MAX_LENGTH},
 };
-use crate::domain::ledger::Head;
+use crate::domain::ledger::{Head, Origin};
 
 /// What was in the file when it was opened.
 pub(super) struct Remembered {
@@ -19,6 +19,8 @@ pub(super) struct Remembered {
     pub(super) known: Vec<Head>,
     /// What the database may have: the commit whose outcome the file does not have.
     pub(super) open: Option<Head>,
+    /// The incarnation that came after that of this anchor.
+    pub(super) succeeded: Option<Origin>,
 }
 
 /// Reads the file at `path`, whose first line has `begin` bytes.
@@ -76,19 +78,25 @@ struct Found {
     /// The last H: its next head, and its previous one.
     intent: Option<(Head, Head)>,
     intent_ends: u64,
+    succeeded: Option<Origin>,
 }
 
 impl Found {
     /// Adds the line before those that were added, and where it ends; `false` if it cannot be there.
     fn add(&mut self, line: &Line, end: u64) -> bool {
         let is_before = self.intent.is_some();
+        let is_last = self.end.is_none();
         if !matches!(line, Line::Entry(_)) {
             self.end.get_or_insert(end);
         }
         match *line {
             _ if is_before => {}
             // An H comes right behind its entries.
-            Line::Entry(_) => return self.end.is_none(),
+            Line::Entry(_) => return is_last,
+            Line::Succeeded { by } => {
+                self.succeeded = Some(by);
+                return is_last;
+            }
             Line::Seen(head) => self.seen = self.seen.filter(|seen| seen.size >= head.size).or(Some(head)),
             Line::Committed { .. } | Line::RolledBack { .. } if self.decided.is_some() => return false,
             Line::Committed { size } => self.decided = Some((size, true)),
@@ -103,17 +111,18 @@ impl Found {
 
     /// The sum; `None` if it has a C or X without an H.
     fn remembered(self, begin: u64) -> Option<Remembered> {
-        let end = self.end.unwrap_or(begin);
+        let (end, succeeded) = (self.end.unwrap_or(begin), self.succeeded);
         let Some((next, previous)) = self.intent else {
             let known = self.seen.into_iter().collect();
-            return self.decided.is_none().then_some(Remembered { end, known, open: None });
+            return self.decided.is_none().then_some(Remembered { end, known, open: None, succeeded });
         };
         let is_committed =
             self.seen == Some(next) || self.decided.is_some_and(|(_, is_committed)| is_committed);
         let head = if is_committed { next } else { previous };
         let seen = self.seen.filter(|seen| *seen != head && seen.size >= head.size);
         let open = Some(next).filter(|_| !is_committed && self.decided.is_none());
-        Some(Remembered { end, known: [head].into_iter().chain(seen).collect(), open })
+        let known = [head].into_iter().chain(seen).collect();
+        Some(Remembered { end, known, open, succeeded })
     }
 }
 

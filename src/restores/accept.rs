@@ -94,8 +94,13 @@ fn accepted_before(store: &dyn Restores, anchors: &[PathBuf]) -> Result<Option<O
     let now = store.ledger()?.origin;
     let mut before = None;
     for path in anchors {
-        let origin = anchors::read(path)?.origin();
+        let anchor = anchors::read(path)?;
+        let origin = anchor.origin();
         if origin == now {
+            continue;
+        }
+        if anchor.succeeded() == Some(now) {
+            before = Some(origin);
             continue;
         }
         let restored = store.end_of(origin)?.filter(|_| origin.next() == Some(now));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use signwave::{
-    anchors::{self, Loss, LossError},
+    anchors::{self, AnchorError, Loss, LossError},
     domain::{BatchId, BatchState, RecordId},
     store::{AcceptVerdict, Acceptance, DatabaseUrl, RecordName, Store, StoreError, Wanted, open_to_restore},
 };
@@ -192,6 +192,26 @@ fn a_loss_can_be_accepted_only_as_far_as_it_is_known() {
     assert!(matches!(accept(&copies.url(), &both, false), Ok(AcceptVerdict::Accepted { batches: 3, .. })));
     // Both are begun anew, and both know the new incarnation.
     open_with(&copies.url(), &both).unwrap();
+}
+
+/// What was signed after a restore is not in the anchors before it, so they accept no backup from before it.
+#[test]
+fn an_anchor_that_was_set_aside_accepts_nothing_more() {
+    let copies = Copies::of(3);
+    copies.put(2);
+    accept(&copies.url(), &copies.anchors(), false).unwrap();
+    sign_all(&*open_with(&copies.url(), &copies.anchors()).unwrap());
+    copies.put(1);
+    let [anchor] = copies.anchors();
+    let (now, aside) = (accept(&copies.url(), &[anchor], false), copies.path("anchor.1"));
+    assert!(matches!(&now, Err(LossError::Anchor(AnchorError::OtherOrigin { .. }))), "{now:?}");
+    let again = accept(&copies.url(), &[aside.clone()], false);
+    assert!(matches!(&again, Err(LossError::Anchor(AnchorError::Succeeded { .. }))), "{again:?}");
+    let opened = open_with(&copies.url(), &[aside]).map(drop);
+    assert!(
+        matches!(&opened, Err(StoreError::BadAnchor(why)) if why.contains("was set aside")),
+        "{opened:?}"
+    );
 }
 
 #[test]
