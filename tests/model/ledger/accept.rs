@@ -1,7 +1,5 @@
 //! `signwave ledger accept`: what the product's anchors know of a loss, and the next incarnation.
 
-use std::collections::BTreeSet;
-
 use signwave::{
     anchors::Loss,
     domain::{BatchId, Epoch, RecordId, Runs},
@@ -26,6 +24,9 @@ impl Restoring {
         let anchors: Vec<_> = system.processes[..asked].iter().map(|me| self.counted(me.file)).collect();
         let database = &system.database;
         let Some(loss) = self.files.loss(&anchors, database.incarnation, database.ledger) else { return };
+        if !database.fits(&loss) && !self.is(Mutant::BatchTakenForItsId) {
+            return;
+        }
         system.accepts += 1;
         system.database.accept(&loss, resign, self);
         system.timeline = system.database.ledger;
@@ -54,6 +55,17 @@ impl Restoring {
 }
 
 impl Database {
+    /// Whether its batches are those that were signed, as far as it has them. A copy of another branch can have others.
+    fn fits(&self, loss: &Loss) -> bool {
+        let rows = || (1..).map(BatchId).zip(&self.batches);
+        loss.batches.iter().all(|(_, lost)| {
+            rows().all(|(id, row)| match id == lost.id {
+                true => row.records == lost.records,
+                false => !row.records.iter().any(|record| lost.records.contains(record)),
+            })
+        })
+    }
+
     /// Takes a backup for what it is. No id of a record or a batch that was signed and lost is given again.
     fn accept(&mut self, loss: &Loss, resign: bool, model: &Restoring) {
         let signs_again = resign || model.is(Mutant::LostRecordsSignedAgain);
@@ -78,13 +90,6 @@ impl Database {
                     }
                 }
             }
-        }
-        // A copy of another branch can have other records in a batch of that id.
-        let records: BTreeSet<_> = loss.batches.iter().flat_map(|(_, batch)| batch.records.iter()).collect();
-        let rest: Runs = records.into_iter().filter(|record| !self.is_in_batch(*record)).collect();
-        let forgets = [Mutant::BatchTakenForItsId, Mutant::BatchIdsNotTaken].map(|mutant| model.is(mutant));
-        if !rest.is_empty() && forgets == [false; 2] {
-            self.add_lost(rest, state);
         }
         if !model.is(Mutant::IdsNotJumped) {
             let used = self.next_id.max(self.frontier().0 + 1);
