@@ -1,16 +1,14 @@
-//! `signwave ledger accept`: what the anchors know of a loss, and the next incarnation.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! `signwave ledger accept`: what the product's anchors know of a loss, and the next incarnation.
 
 use signwave::{
-    anchors::{Claim, Intended, Outcome, Passage},
+    anchors::Loss,
     domain::{BatchId, Epoch, RecordId, Runs},
 };
 
 use super::{
     Restoring,
     database::{Batch, Database, State},
-    files::Answer,
+    files::Text,
     ledgers::Entry,
     mutants::Mutant,
     system::{Life, Process, Shown, System},
@@ -19,19 +17,16 @@ use super::{
 /// Beyond all ids that were used: the sequence goes on with a multiple of it.
 pub const JUMP: i64 = 100;
 
-/// What a database lacks.
-struct Loss {
-    /// How many entries the ledger has had.
-    entries: u64,
-    /// In the order of their ids.
-    batches: Vec<(BatchId, Runs)>,
-}
-
 impl Restoring {
     /// The transaction. Nothing happens if the anchors do not know all that is missing. Nobody is at work.
     pub fn accept(&self, resign: bool, system: &mut System) {
         let asked = if self.is(Mutant::OneAnchorIsAsked) { 1 } else { system.processes.len() };
-        let Some(loss) = self.loss(&system.processes[..asked], system) else { return };
+        let anchors: Vec<_> = system.processes[..asked].iter().map(|me| self.counted(me.file)).collect();
+        let database = &system.database;
+        let Some(loss) = self.files.loss(&anchors, database.incarnation, database.ledger) else { return };
+        if !database.fits(&loss) && !self.is(Mutant::BatchTakenForItsId) {
+            return;
+        }
         system.accepts += 1;
         system.database.accept(&loss, resign, self);
         system.timeline = system.database.ledger;
@@ -39,7 +34,7 @@ impl Restoring {
             *me = Process { life: Life::Dead, held: None, has_compared: true, ..me.clone() };
         }
         if resign {
-            let is_lost = |shown: &Shown| loss.batches.iter().any(|(id, _)| *id == shown.batch);
+            let is_lost = |shown: &Shown| records_of(&loss, shown.batch).is_some();
             let (void, shown) =
                 system.clients.shown.iter().partition::<Vec<Shown>, _>(|shown| is_lost(shown));
             system.clients.void.extend(void);
@@ -47,58 +42,45 @@ impl Restoring {
         }
     }
 
-    /// What the anchors know, and the database does not have. `None` if it has everything or is another one, or if not each
-    /// of the missing entries is known.
-    fn loss(&self, processes: &[Process], system: &System) -> Option<Loss> {
-        let database = &system.database;
-        let (files, kept) = (&self.files, self.files.ledgers.size(database.ledger));
-        let root_at = |size| files.ledgers.root_at(database.ledger, size);
-        let (mut entries, mut known) = (kept, BTreeMap::<u64, Vec<(bool, Intended)>>::new());
-        for me in processes {
-            if files.compare(me.file, database.incarnation, database.ledger) == Answer::OtherIncarnation {
-                return None;
+    /// An anchor as far as it counts.
+    fn counted(&self, file: Text) -> Text {
+        let text = self.files.text(file);
+        match text.lines().last().and_then(|line| line.strip_prefix("H ")?.split(' ').next()) {
+            Some(size) if self.is(Mutant::OnlyConfirmedIsLost) => {
+                self.files.keep(&format!("{text}X {size}\n"))
             }
-            for passage in files.passages(me.file).iter() {
-                for claim in passage.claims() {
-                    let Claim::Head(head) = claim else { continue };
-                    entries = entries.max(head.size);
-                    if head.size > 0 && head.size <= kept && root_at(head.size) != Some(head.root) {
-                        return None;
-                    }
-                }
-                let Passage::Attempt(attempt) = passage else { continue };
-                let counts = match attempt.outcome {
-                    Outcome::Committed => true,
-                    Outcome::RolledBack => false,
-                    // It may have been committed.
-                    Outcome::Undecided => !self.is(Mutant::OnlyConfirmedIsLost),
-                };
-                let is_committed = attempt.outcome == Outcome::Committed;
-                for entry in attempt.entries.iter().filter(|entry| counts && entry.seq > kept) {
-                    known.entry(entry.seq).or_default().push((is_committed, entry.clone()));
-                }
-            }
+            _ => file,
         }
-        let is_complete = (kept + 1..=entries).all(|seq| known.contains_key(&seq));
-        (entries > kept && is_complete).then(|| Loss { entries, batches: batches(known) })
     }
 }
 
 impl Database {
+    /// Whether its batches are those that were signed, as far as it has them. A copy of another branch can have others.
+    fn fits(&self, loss: &Loss) -> bool {
+        let rows = || (1..).map(BatchId).zip(&self.batches);
+        loss.batches.iter().all(|(_, lost)| {
+            rows().all(|(id, row)| match id == lost.id {
+                true => row.records == lost.records,
+                false => !row.records.iter().any(|record| lost.records.contains(record)),
+            })
+        })
+    }
+
     /// Takes a backup for what it is. No id of a record or a batch that was signed and lost is given again.
     fn accept(&mut self, loss: &Loss, resign: bool, model: &Restoring) {
         let signs_again = resign || model.is(Mutant::LostRecordsSignedAgain);
         let state = if signs_again { State::Open } else { State::Lost };
         for (id, batch) in (1..).map(BatchId).zip(&mut self.batches) {
-            let is_lost = loss.batch(id).is_some() || batch.records.iter().any(|record| loss.has(record));
+            let is_lost =
+                records_of(loss, id).is_some() || batch.records.iter().any(|record| has(loss, record));
             if is_lost && !matches!(batch.state, State::Signed(_)) {
                 batch.epoch = if batch.epoch.0 % 2 == 0 { batch.epoch } else { batch.epoch.next() };
                 batch.state = state;
             }
         }
-        let last = loss.batches.last().map_or(0, |(id, _)| id.0);
+        let last = loss.batches.iter().map(|(_, batch)| batch.id.0).max().unwrap_or_default();
         for id in (self.batches.len() as i64 + 1..=last).map(BatchId) {
-            match loss.batch(id) {
+            match records_of(loss, id) {
                 None => self.form_again(id, loss),
                 Some(records) => {
                     let rest: Runs = records.iter().filter(|record| !self.is_in_batch(*record)).collect();
@@ -109,18 +91,11 @@ impl Database {
                 }
             }
         }
-        // A copy of another branch can have other records in a batch of that id.
-        let records: BTreeSet<_> = loss.batches.iter().flat_map(|(_, records)| records.iter()).collect();
-        let rest: Runs = records.into_iter().filter(|record| !self.is_in_batch(*record)).collect();
-        let forgets = [Mutant::BatchTakenForItsId, Mutant::BatchIdsNotTaken].map(|mutant| model.is(mutant));
-        if !rest.is_empty() && forgets == [false; 2] {
-            self.add_lost(rest, state);
-        }
         if !model.is(Mutant::IdsNotJumped) {
             let used = self.next_id.max(self.frontier().0 + 1);
             self.next_id = (used / JUMP + 1) * JUMP;
         }
-        let restored = Entry::Restore { incarnation: self.incarnation + 1, lost: loss.entries };
+        let restored = Entry::Restore { incarnation: self.incarnation + 1, lost: loss.size };
         self.ledger = model.files.ledgers.push(self.ledger, restored);
         self.incarnation += u32::from(!model.is(Mutant::IncarnationKept));
         self.halted = false;
@@ -128,11 +103,11 @@ impl Database {
 
     /// Adds the next batch, which was formed before one that was lost, of the records that exist there.
     fn form_again(&mut self, id: BatchId, loss: &Loss) {
-        let later = loss.batches.iter().filter(|(other, _)| *other > id);
-        let end = later.filter_map(|(_, records)| records.first()).min().unwrap_or(RecordId(0));
+        let later = loss.batches.iter().filter(|(_, other)| other.id > id);
+        let end = later.filter_map(|(_, other)| other.records.first()).min().unwrap_or(RecordId(0));
         let before = self.records.iter().map(|(record, _)| *record).filter(|record| *record < end);
         let records: Runs =
-            before.filter(|record| !loss.has(*record) && !self.is_in_batch(*record)).collect();
+            before.filter(|record| !has(loss, *record) && !self.is_in_batch(*record)).collect();
         let state = if records.is_empty() { State::Lost } else { State::Open };
         self.batches.push(Batch { records, state, epoch: Epoch(0) });
     }
@@ -145,26 +120,11 @@ impl Database {
     }
 }
 
-impl Loss {
-    fn batch(&self, id: BatchId) -> Option<&Runs> {
-        self.batches.iter().find(|(other, _)| *other == id).map(|(_, records)| records)
-    }
-
-    fn has(&self, record: RecordId) -> bool {
-        self.batches.iter().any(|(_, records)| records.contains(record))
-    }
+/// The records of a batch that is lost.
+fn records_of(loss: &Loss, id: BatchId) -> Option<&Runs> {
+    loss.batches.iter().find(|(_, batch)| batch.id == id).map(|(_, batch)| &batch.records)
 }
 
-/// The batches of entries. Where one is known to have been committed, others with its number were not.
-fn batches(known: BTreeMap<u64, Vec<(bool, Intended)>>) -> Vec<(BatchId, Runs)> {
-    let mut batches = BTreeMap::<BatchId, Runs>::new();
-    for entries in known.into_values() {
-        let is_known = entries.iter().any(|(is_committed, _)| *is_committed);
-        for (_, entry) in entries.into_iter().filter(|(is_committed, _)| *is_committed || !is_known) {
-            let Some(batch) = entry.batch else { continue };
-            let records = batches.entry(batch.id).or_default();
-            *records = records.merge(&batch.records);
-        }
-    }
-    batches.into_iter().collect()
+fn has(loss: &Loss, record: RecordId) -> bool {
+    loss.batches.iter().any(|(_, batch)| batch.records.contains(record))
 }

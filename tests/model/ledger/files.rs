@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fs,
     hash::Hash as Hashed,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +12,7 @@ use std::{
 };
 
 use signwave::{
-    anchors::{self, AnchorError, Anchors, Missing, Passage, Standing},
+    anchors::{self, AnchorError, Anchors, Loss, Missing, Standing},
     domain::ledger::Head,
 };
 use tempfile::TempDir;
@@ -61,13 +61,16 @@ enum Question {
     Commit(Attempt),
 }
 
+/// Anchors, an incarnation, and a database of it.
+type Lack = (Vec<Text>, u32, Ledger);
+
 /// All texts that any file has in any state, and all that was asked.
 pub struct Files {
     folder: TempDir,
     made: AtomicUsize,
     texts: Mutex<Numbered<Arc<str>>>,
     answers: Mutex<HashMap<Question, Answer>>,
-    passages: Mutex<HashMap<Text, Arc<Vec<Passage>>>>,
+    losses: Mutex<HashMap<Lack, Option<Arc<Loss>>>>,
     blanks: Mutex<HashMap<u32, Text>>,
     pub ledgers: Ledgers,
 }
@@ -96,7 +99,7 @@ impl Files {
             made: AtomicUsize::new(0),
             texts: Mutex::new(Numbered { all: Vec::new(), numbers: HashMap::new() }),
             answers: Mutex::default(),
-            passages: Mutex::default(),
+            losses: Mutex::default(),
             blanks: Mutex::default(),
             ledgers: Ledgers::new(),
         }
@@ -225,16 +228,20 @@ impl Files {
         self.keep(&after)
     }
 
-    /// All that a file says of commits, as the product reads it.
-    pub fn passages(&self, file: Text) -> Arc<Vec<Passage>> {
-        if let Some(passages) = self.passages.lock().unwrap().get(&file) {
-            return Arc::clone(passages);
+    /// What a database lacks, by these anchors, as the product reads them; `None` if it accepts nothing.
+    pub fn loss(&self, files: &[Text], incarnation: u32, ledger: Ledger) -> Option<Arc<Loss>> {
+        let question = (files.to_vec(), incarnation, ledger);
+        if let Some(loss) = self.losses.lock().unwrap().get(&question) {
+            return loss.clone();
         }
-        let mut passages = Vec::new();
-        self.on_file(&self.text(file), |path| passages = read(path));
-        let passages = Arc::new(passages);
-        self.passages.lock().unwrap().insert(file, Arc::clone(&passages));
-        passages
+        let folder = tempfile::tempdir_in(&self.folder).unwrap();
+        let paths: Vec<_> = (0..files.len()).map(|place| folder.path().join(place.to_string())).collect();
+        for (path, file) in paths.iter().zip(files) {
+            fs::write(path, &*self.text(*file)).unwrap();
+        }
+        let loss = Loss::read(&paths, origin(incarnation), self.ledgers.head(ledger)).ok().map(Arc::new);
+        self.losses.lock().unwrap().insert(question, loss.clone());
+        loss
     }
 
     /// The heads that were committed, as a file says to a reader who is not the product.
@@ -260,8 +267,4 @@ impl Files {
         let head = self.ledgers.head(ledger);
         self.text(file).contains(&format!("\nH {} {} ", head.size, head.root))
     }
-}
-
-fn read(path: &Path) -> Vec<Passage> {
-    anchors::read(path).unwrap().collect::<Result<_, _>>().unwrap()
 }

@@ -36,7 +36,10 @@ impl Mutant {
         (Self::OnlyConfirmedIsLost, "a commit without its confirmation is not counted as lost"),
         (Self::OneAnchorIsAsked, "a loss is accepted by what one of the anchors knows"),
         (Self::BatchIdsNotTaken, "lost batches without records leave their ids to others"),
-        (Self::BatchTakenForItsId, "of a lost batch, the records that its row does not have are forgotten"),
+        (
+            Self::BatchTakenForItsId,
+            "a row with the id of a lost batch is taken for it, whatever its records are",
+        ),
         (Self::IncarnationKept, "the ledger goes on under its old name after a loss"),
     ];
 }
