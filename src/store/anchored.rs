@@ -8,9 +8,22 @@ use crate::{
     domain::ledger::{Hash, Head},
 };
 
-/// Opens the anchors of a database, which are made if they are missing.
-pub(super) fn open(paths: &[PathBuf], ledger: &Growing) -> Result<Anchors, StoreError> {
-    let anchors = Anchors::open(paths, ledger.origin(), Missing::Create)?;
+/// Opens the anchors of a database, which are made if they are missing. `halt` halts a database from before a restore that
+/// was accepted, so that processes without the anchor notice it, too.
+pub(super) fn open(
+    paths: &[PathBuf],
+    ledger: &Growing,
+    halt: impl FnOnce(&str),
+) -> Result<Anchors, StoreError> {
+    let anchors = Anchors::open(paths, ledger.origin(), Missing::Create).map_err(|error| {
+        let is_later = matches!(&error, AnchorError::OtherOrigin { found, expected, .. }
+            if found.id == expected.id && found.incarnation > expected.incarnation);
+        let error = StoreError::from(error);
+        if is_later {
+            halt(&error.to_string());
+        }
+        error
+    })?;
     if let Some(path) = paths.first().filter(|_| anchors.known().is_empty()) {
         let (path, size) = (path.display(), ledger.head().size);
         log::info!("the anchor '{path}' is new: it knows nothing of the first {size} entries of the ledger");

@@ -31,7 +31,8 @@ Then each anchor is set aside (PATH.1 for the first incarnation), and a new one 
 place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
 
 Stop all processes before. The old database must be down for good. It is safe to kill this command
-and to run it again.
+and to run it again, on the same copy. Records whose rows are gone are not known by name: if they
+are submitted again, they are other records, and are signed.
 
 Examples:
   signwave ledger accept --anchor /mnt/elsewhere/signwave.anchor --reason 'the disk of db1 died'

@@ -44,12 +44,17 @@ pub(super) fn compare(connection: &mut PgConnection, anchors: &Anchors) -> Resul
 
 /// Halts the ledger if the database is not what its anchors say.
 fn halting<T>(connection: &mut PgConnection, result: Result<T, StoreError>) -> Result<T, StoreError> {
-    if let Err(StoreError::Behind(why)) = &result
-        && let Err(error) = execute::<Halt, _>(connection, &[Value::Text(why)])
-    {
-        log::warn!("the ledger could not be halted: {error}");
+    if let Err(StoreError::Behind(why)) = &result {
+        halt(connection, why);
     }
     result
+}
+
+/// Halts the ledger.
+pub(super) fn halt(connection: &mut PgConnection, why: &str) {
+    if let Err(error) = execute::<Halt, _>(connection, &[Value::Text(why)]) {
+        log::warn!("the ledger could not be halted: {error}");
+    }
 }
 
 /// Waits until no other transaction adds to the ledger. From here to the end of the transaction no other can.

@@ -70,7 +70,9 @@ impl PostgresStore {
         let anchors = match anchors {
             None => None,
             Some(anchors) => {
-                let anchors = Arc::new(anchored::open(anchors, &ledger::read(&mut connection)?)?);
+                let ledger = ledger::read(&mut connection)?;
+                let halt = |why: &str| ledger::halt(&mut connection, why);
+                let anchors = Arc::new(anchored::open(anchors, &ledger, halt)?);
                 ledger::compare(&mut connection, &anchors)?;
                 Some(anchors)
             }

@@ -16,7 +16,10 @@ use super::{
     nodes::delete_none,
     transaction::{checkout, with_path, write_on},
 };
-use crate::store::{StoreError, anchored};
+use crate::store::{
+    StoreError, anchored,
+    sql::{Halt, Value, execute},
+};
 
 /// Threads of this process that read at the same time.
 const READERS: u32 = 4;
@@ -26,7 +29,11 @@ impl SqliteStore {
     pub(in crate::store) fn open(path: &Path, anchors: &[PathBuf]) -> Result<Self, StoreError> {
         let mut store = Self::open_to_restore(path)?;
         let ledger = ledger::read(&mut *checkout(&store.readers)?).map_err(|failure| failure.0)?;
-        store.anchors = Some(anchored::open(anchors, &ledger)?);
+        let halt = |why: &str| {
+            let halted = store.write(|connection| Ok(execute::<Halt, _>(connection, &[Value::Text(why)])?));
+            halted.map_or_else(|error| log::warn!("the ledger could not be halted: {error}"), drop);
+        };
+        store.anchors = Some(anchored::open(anchors, &ledger, halt)?);
         store.compare()?;
         Ok(store)
     }
