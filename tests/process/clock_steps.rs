@@ -39,7 +39,7 @@ fn the_clock_jumps_an_hour_both_ways_and_no_process_that_sleeps_is_waited_for_lo
             number(&mut sql, &held_by(asleep)) > 0
         });
         random.moment(Duration::from_millis(50));
-        processes[asleep].signal(Signal::STOP);
+        processes[asleep].pause();
         let node = number(
             &mut sql,
             &format!("SELECT coalesce(max(id), 0) FROM node WHERE name = '{}'", NAMES[asleep]),
