@@ -57,7 +57,7 @@ fn the_clocks_jump_an_hour_both_ways_and_no_dead_node_is_waited_for_longer() {
         let id = number(&mut sql, &format!("SELECT coalesce(max(id), 0) FROM node WHERE name = '{name}'"));
         match trouble {
             Trouble::None => {}
-            Trouble::Asleep => nodes[chosen].signal(Signal::STOP),
+            Trouble::Asleep => nodes[chosen].pause(),
             Trouble::Killed => {
                 logs += &nodes[chosen].log();
                 nodes.swap_remove(chosen).kill();

@@ -31,7 +31,7 @@ fn a_process_that_slept_past_its_lease_is_fenced_and_works_on() {
             number(&mut sql, "SELECT count(*) FROM batch WHERE state = 'leased'") > 0
         });
         random.moment(Duration::from_millis(30));
-        sleeper.signal(Signal::STOP);
+        sleeper.pause();
         let mut taker = serve("taker");
         // The sleeper's process lives, its file lock is held: only its lease tells.
         let waited = (0..200).find(|_| {
