@@ -29,10 +29,10 @@ use crate::{
         Call, Commits, Counters, Events, News, Parts, Vitals, db_executor::DbExecutor, intake::Intake,
         messages::Insert,
     },
-    domain::RecordId,
+    domain::{BatchState, RecordId},
     intake, publishing,
     signer::Keyring,
-    store::{RecordName, RecordRow, Store, StoreError, Wanted},
+    store::{BatchPage, RecordName, RecordRow, Store, StoreError, Wanted},
     webhooks,
 };
 
@@ -67,6 +67,7 @@ struct Inner {
     certificate: OnceLock<Identity>,
     taking: OnceLock<Arc<intake::Counters>>,
     publishers: OnceLock<Vec<Arc<publishing::Counters>>>,
+    has_lost: OnceLock<bool>,
     sending: OnceLock<Arc<webhooks::Counters>>,
 }
 
@@ -117,6 +118,7 @@ impl App {
             certificate: OnceLock::new(),
             taking: OnceLock::new(),
             publishers: OnceLock::new(),
+            has_lost: OnceLock::new(),
             sending: OnceLock::new(),
         }))
     }
@@ -171,9 +173,22 @@ impl App {
     pub async fn record(&self, id: RecordId) -> Result<Option<RecordRow>, Problem> {
         let read = |wanted| self.read(move |store| store.record(RecordName::Id(id), wanted));
         let row = read(Wanted::default()).await?;
-        let may_be_lost = row.as_ref().is_some_and(|row| row.signature.is_none())
-            && self.status().await.is_ok_and(|status| status.batches.lost > 0);
-        if may_be_lost { read(Wanted { unsigned_batch: true, ..Wanted::default() }).await } else { Ok(row) }
+        let is_unsigned = row.as_ref().is_some_and(|row| row.signature.is_none());
+        if is_unsigned && self.has_lost_batches().await? {
+            read(Wanted { unsigned_batch: true, ..Wanted::default() }).await
+        } else {
+            Ok(row)
+        }
+    }
+
+    /// Whether there are lost batches. While a process is at work none can become lost.
+    async fn has_lost_batches(&self) -> Result<bool, Problem> {
+        if let Some(has_lost) = self.0.has_lost.get() {
+            return Ok(*has_lost);
+        }
+        let page = BatchPage { state: Some(BatchState::Lost), before: None, limit: 1 };
+        let has_lost = !self.read(move |store| store.latest_batches(page)).await?.is_empty();
+        Ok(*self.0.has_lost.get_or_init(|| has_lost))
     }
 
     /// What this process has done in the last minutes and hours.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    slice::from_ref,
 };
 
 use signwave::{
@@ -203,12 +204,12 @@ fn an_anchor_that_was_set_aside_accepts_nothing_more() {
     sign_all(&*open_with(&copies.url(), &copies.anchors()).unwrap());
     copies.put(1);
     let [anchor] = copies.anchors();
-    assert!(refusal(&copies.url(), &[anchor.clone()]).contains("belongs to the ledger"));
+    assert!(refusal(&copies.url(), from_ref(&anchor)).contains("belongs to the ledger"));
     let (now, aside) = (accept(&copies.url(), &[anchor], false), copies.path("anchor.1"));
     assert!(matches!(&now, Err(LossError::Anchor(AnchorError::OtherOrigin { .. }))), "{now:?}");
     // The later anchor halts it for everybody.
     assert!(refusal(&copies.url(), &[]).contains("belongs to the ledger"), "it is halted");
-    let again = accept(&copies.url(), &[aside.clone()], false);
+    let again = accept(&copies.url(), from_ref(&aside), false);
     assert!(matches!(&again, Err(LossError::Anchor(AnchorError::Succeeded { .. }))), "{again:?}");
     let opened = open_with(&copies.url(), &[aside]).map(drop);
     assert!(
