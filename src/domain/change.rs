@@ -96,6 +96,8 @@ pub enum Action {
     RemoveWebhook,
     /// A database that was put back was accepted.
     AcceptRestore,
+    /// A database that was put back got back what it lacked.
+    HealRestore,
 }
 
 impl Action {
@@ -118,6 +120,7 @@ impl Action {
             Self::DisableWebhook => "webhook.disable",
             Self::RemoveWebhook => "webhook.remove",
             Self::AcceptRestore => "ledger.accept",
+            Self::HealRestore => "ledger.heal",
         }
     }
 }
