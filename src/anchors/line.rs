@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use data_encoding::BASE64;
+
 use crate::domain::{
     BatchId, Epoch, Fingerprint, Runs,
     ledger::{Entry, Hash, Head, Origin, Receipt},
@@ -35,8 +37,17 @@ pub struct Intended {
     pub seq: u64,
     /// Its leaf.
     pub leaf: Hash,
-    /// Which batch it is about; `None` if it is of another kind.
-    pub batch: Option<IntendedBatch>,
+    /// What it is about.
+    pub what: IntendedEntry,
+}
+
+/// What an entry is about, as far as an anchor says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IntendedEntry {
+    /// A batch. The anchor knows the leaf of its entry, and not the whole entry.
+    Batch(IntendedBatch),
+    /// Anything else, with the whole entry.
+    Other(Entry),
 }
 
 /// A batch that was signed, and was about to be stored.
@@ -58,16 +69,26 @@ pub(super) struct BadLine;
 
 impl From<&Receipt> for Intended {
     fn from(receipt: &Receipt) -> Self {
-        let batch = match receipt.entry() {
-            Entry::Batch(signed) => Some(IntendedBatch {
+        let what = match receipt.entry() {
+            Entry::Batch(signed) => IntendedEntry::Batch(IntendedBatch {
                 id: signed.batch,
                 records: signed.records.clone(),
                 epoch: signed.epoch,
                 fingerprint: signed.fingerprint,
             }),
-            Entry::Key(_) | Entry::Restore(_) => None,
+            entry @ (Entry::Key(_) | Entry::Restore(_)) => IntendedEntry::Other(entry.clone()),
         };
-        Self { seq: receipt.seq(), leaf: receipt.leaf(), batch }
+        Self { seq: receipt.seq(), leaf: receipt.leaf(), what }
+    }
+}
+
+impl Intended {
+    /// The batch that it is about; `None` if it is of another kind.
+    pub fn batch(&self) -> Option<&IntendedBatch> {
+        match &self.what {
+            IntendedEntry::Batch(batch) => Some(batch),
+            IntendedEntry::Other(_) => None,
+        }
     }
 }
 
@@ -75,11 +96,13 @@ impl fmt::Display for Line {
     /// The text without LF.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Entry(Intended { seq, leaf, batch: Some(batch) }) => {
+            Self::Entry(Intended { seq, leaf, what: IntendedEntry::Batch(batch) }) => {
                 let IntendedBatch { id, records, epoch, fingerprint } = batch;
                 write!(f, "B {seq} {id} {records} {epoch} {fingerprint} {leaf}")
             }
-            Self::Entry(Intended { seq, leaf, batch: None }) => write!(f, "E {seq} {leaf}"),
+            Self::Entry(Intended { seq, leaf, what: IntendedEntry::Other(entry) }) => {
+                write!(f, "E {seq} {leaf} {}", BASE64.encode(entry.to_string().as_bytes()))
+            }
             Self::Intent { next, previous } => {
                 write!(f, "H {} {} {} {}", next.size, next.root, previous.size, previous.root)
             }
@@ -104,9 +127,13 @@ impl FromStr for Line {
                     epoch: Epoch(number(epoch)?),
                     fingerprint: number(fingerprint)?,
                 };
-                Self::Entry(Intended { seq: number(seq)?, leaf: number(leaf)?, batch: Some(batch) })
+                let what = IntendedEntry::Batch(batch);
+                Self::Entry(Intended { seq: number(seq)?, leaf: number(leaf)?, what })
             }
-            ["E", seq, leaf] => Self::Entry(Intended { seq: number(seq)?, leaf: number(leaf)?, batch: None }),
+            ["E", seq, leaf, entry] => {
+                let what = IntendedEntry::Other(other_entry(entry)?);
+                Self::Entry(Intended { seq: number(seq)?, leaf: number(leaf)?, what })
+            }
             ["H", size, root, previous_size, previous_root] => {
                 Self::Intent { next: head(size, root)?, previous: head(previous_size, previous_root)? }
             }
@@ -125,10 +152,14 @@ impl FromStr for Line {
 impl Line {
     fn is_possible(&self) -> bool {
         match self {
-            Self::Entry(Intended { seq, batch, .. }) => {
-                let is_batch =
-                    |batch: &IntendedBatch| batch.id.0 > 0 && batch.epoch.0 > 0 && !batch.records.is_empty();
-                *seq > 0 && batch.as_ref().is_none_or(is_batch)
+            Self::Entry(Intended { seq, leaf, what }) => {
+                let is_so = match what {
+                    IntendedEntry::Batch(batch) => {
+                        batch.id.0 > 0 && batch.epoch.0 > 0 && !batch.records.is_empty()
+                    }
+                    IntendedEntry::Other(entry) => entry.leaf() == *leaf && !matches!(entry, Entry::Batch(_)),
+                };
+                *seq > 0 && is_so
             }
             Self::Intent { next, previous } => next.size > previous.size,
             Self::Committed { size } | Self::RolledBack { size } => *size > 0,
@@ -139,6 +170,11 @@ impl Line {
 
 fn number<T: FromStr>(text: &str) -> Result<T, BadLine> {
     text.parse().map_err(|_| BadLine)
+}
+
+fn other_entry(text: &str) -> Result<Entry, BadLine> {
+    let bytes = BASE64.decode(text.as_bytes()).map_err(|_| BadLine)?;
+    number(std::str::from_utf8(&bytes).map_err(|_| BadLine)?)
 }
 
 fn head(size: &str, root: &str) -> Result<Head, BadLine> {
@@ -168,9 +204,11 @@ mod tests {
     #[test]
     fn every_line_is_read_as_it_is_written() {
         let (leaf, key) = (leaf_hash(b""), "0123456789abcdef".repeat(4));
+        let entry = format!("signwave/key/v1\nretired\n{key}\n2026-11-27T12:00:00.000Z\n");
+        let batch = format!("signwave/batch/v1\n7\n1\n1\nPS256\n{key}\n2026-11-27T12:00:00.000Z\n{leaf}\n");
         let texts = [
             format!("B 11 7 1-10,12 2 {key} {leaf}"),
-            format!("E 11 {leaf}"),
+            format!("E 11 {} {}", leaf_hash(entry.as_bytes()), BASE64.encode(entry.as_bytes())),
             format!("H 11 {leaf} 10 {leaf}"),
             "C 11".to_owned(),
             "X 11".to_owned(),
@@ -200,6 +238,9 @@ mod tests {
             &texts[0].replace("B 11 7", "B 11 0"),
             &texts[0].replace("abcdef", "ABCDEF"),
             &texts[2].replace("H 11", "H 10"),
+            &format!("E 11 {leaf}"),
+            &texts[1].replace(&leaf_hash(entry.as_bytes()).to_string(), &leaf.to_string()),
+            &format!("E 11 {} {}", leaf_hash(batch.as_bytes()), BASE64.encode(batch.as_bytes())),
         ] {
             assert_eq!(text.parse::<Line>(), Err(BadLine), "{text}");
         }
@@ -217,7 +258,8 @@ mod tests {
             epoch: Epoch(last),
             fingerprint: Fingerprint([0; 32]),
         };
-        let line = Line::Entry(Intended { seq: u64::MAX, leaf: leaf_hash(b""), batch: Some(batch) });
+        let what = IntendedEntry::Batch(batch);
+        let line = Line::Entry(Intended { seq: u64::MAX, leaf: leaf_hash(b""), what });
         assert!(line.to_string().len() <= MAX_LENGTH);
     }
 

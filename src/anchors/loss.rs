@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    AnchorError, Attempt, IntendedBatch, Outcome, Passage,
+    AnchorError, Attempt, IntendedBatch, IntendedEntry, Outcome, Passage,
     line::Intended,
     read::{Reader, read},
 };
 use crate::domain::{
     BatchId,
-    ledger::{Head, Origin},
+    ledger::{Edge, Head, Origin},
 };
 
 /// What was committed and is not in the database.
@@ -29,6 +29,12 @@ pub struct Loss {
     pub batches: Vec<(u64, IntendedBatch)>,
     /// How many entries there are of other kinds.
     pub others: u64,
+    /// The head of the largest size that is known to have been committed. At most the size of `kept` if nothing is lost.
+    pub known: Head,
+    /// Every entry behind the end of the database that is known to have been committed, in their order.
+    pub committed: Vec<Intended>,
+    /// Commits of which no anchor says whether they were made.
+    pub undecided: Vec<Attempt>,
 }
 
 /// Why it cannot be said what is lost.
@@ -78,7 +84,20 @@ impl Loss {
     /// When an anchor cannot be read or belongs to another ledger, nothing is lost, the database is not an earlier state, or
     /// the anchors together do not know of all that is lost.
     pub fn read(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        let mut found = Found { kept, known: kept.size, entries: BTreeMap::new(), undecided: Vec::new() };
+        let loss = Self::read_any(paths, origin, kept)?;
+        if loss.known.size <= kept.size {
+            return Err(LossError::Nothing { found: kept.size, known: loss.known.size });
+        }
+        Ok(loss)
+    }
+
+    /// As [`read`](Self::read), also when nothing is lost.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), except [`LossError::Nothing`].
+    pub fn read_any(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
+        let nothing = Edge::default().head();
+        let mut found = Found { kept, known: nothing, entries: BTreeMap::new(), undecided: Vec::new() };
         for path in paths {
             found.add(path, read_of(path, origin)?)?;
         }
@@ -99,8 +118,8 @@ fn read_of(path: &Path, expected: Origin) -> Result<Reader, AnchorError> {
 /// What was read so far.
 struct Found {
     kept: Head,
-    /// The largest size that was committed.
-    known: u64,
+    /// The largest head that was committed.
+    known: Head,
     /// What is behind the end of the database, and was committed.
     entries: BTreeMap<u64, Intended>,
     /// What was perhaps committed.
@@ -130,9 +149,14 @@ impl Found {
 
     /// Notes that the ledger had this head.
     fn committed(&mut self, path: &Path, head: Head) -> Result<(), LossError> {
-        self.known = self.known.max(head.size);
-        let is_other = head.size == self.kept.size && head.root != self.kept.root;
-        if is_other { Err(diverged(path, head.size)) } else { Ok(()) }
+        let is_other = |known: Head| head.size == known.size && head.root != known.root;
+        if is_other(self.kept) || is_other(self.known) {
+            return Err(diverged(path, head.size));
+        }
+        if head.size > self.known.size {
+            self.known = head;
+        }
+        Ok(())
     }
 
     /// Adds the entries of a commit, if they are behind the end of the database.
@@ -156,11 +180,8 @@ impl Found {
 
     fn loss(mut self, origin: Origin) -> Result<Loss, LossError> {
         let Self { kept, known, .. } = self;
-        if known <= kept.size {
-            return Err(LossError::Nothing { found: kept.size, known });
-        }
         let mut batches: BTreeMap<BatchId, (u64, IntendedBatch)> = BTreeMap::new();
-        let (mut size, mut perhaps) = (known, Vec::new());
+        let (mut size, mut undecided) = (known.size.max(kept.size), Vec::new());
         for attempt in std::mem::take(&mut self.undecided) {
             let is_refuted =
                 |entry: &Intended| self.entries.get(&entry.seq).is_some_and(|known| known != entry);
@@ -169,27 +190,31 @@ impl Found {
             }
             size = size.max(attempt.next.size);
             // Of two that cannot both have been made, both are taken for made.
-            let entries = attempt.entries.iter().cloned();
-            batches.extend(
-                entries.filter_map(|entry| Some((entry.batch.as_ref()?.id, (entry.seq, entry.batch?)))),
-            );
-            perhaps.extend(attempt.entries);
+            batches.extend(attempt.entries.iter().filter_map(of_batch));
+            undecided.push(attempt);
         }
-        for entry in perhaps {
-            self.entries.entry(entry.seq).or_insert(entry);
+        for entry in undecided.iter().flat_map(|attempt| &attempt.entries) {
+            self.entries.entry(entry.seq).or_insert_with(|| entry.clone());
         }
         let mut expected = kept.size + 1;
-        for seq in self.entries.keys().copied().chain([known + 1]) {
+        for seq in self.entries.keys().copied().chain([known.size + 1]) {
             if seq > expected {
                 return Err(LossError::Incomplete { first: expected, last: seq - 1 });
             }
             expected = seq + 1;
         }
-        let others = self.entries.values().filter(|entry| entry.batch.is_none()).count() as u64;
-        let committed = self.entries.into_values().filter_map(|entry| Some((entry.seq, entry.batch?)));
-        batches.extend(committed.map(|(seq, batch)| (batch.id, (seq, batch))));
-        Ok(Loss { origin, kept, size, batches: batches.into_values().collect(), others })
+        let is_other = |entry: &&Intended| matches!(entry.what, IntendedEntry::Other(_));
+        let others = self.entries.values().filter(is_other).count() as u64;
+        batches.extend(self.entries.values().filter_map(of_batch));
+        let committed = self.entries.into_values().filter(|entry| entry.seq <= known.size).collect();
+        let batches = batches.into_values().collect();
+        Ok(Loss { origin, kept, size, batches, others, known, committed, undecided })
     }
+}
+
+/// What is lost of a batch, by its id.
+fn of_batch(entry: &Intended) -> Option<(BatchId, (u64, IntendedBatch))> {
+    entry.batch().map(|batch| (batch.id, (entry.seq, batch.clone())))
 }
 
 fn diverged(path: &Path, at: u64) -> LossError {

@@ -4,7 +4,7 @@
 //! ```text
 //! signwave/anchor/v1 signwave/0123456789abcdef/1
 //! B <seq> <batch id> <runs> <epoch> <fingerprint> <leaf>     an entry of the next H: a batch
-//! E <seq> <leaf>                                             an entry of the next H: of another kind
+//! E <seq> <leaf> <entry>                                     an entry of the next H: of another kind, its text in base64
 //! H <size> <root> <previous size> <previous root>            a commit is about to lead from the second head to the first
 //! C <size>                                                   that commit was made
 //! X <size>                                                   that commit was rolled back
@@ -46,7 +46,7 @@ mod tail;
 pub use check::{Expected, Pending, Permit, Standing};
 pub use claims::Claim;
 pub use error::AnchorError;
-pub use line::{Intended, IntendedBatch};
+pub use line::{Intended, IntendedBatch, IntendedEntry};
 pub use loss::{Loss, LossError};
 pub use read::{Attempt, Outcome, Passage, Reader, read};
 pub use succession::succeed;

@@ -102,6 +102,8 @@ pub enum Action {
     DropRefused,
     /// A database that was put back was accepted.
     AcceptRestore,
+    /// A database that was put back got back what it lacked.
+    HealRestore,
 }
 
 impl Action {
@@ -127,6 +129,7 @@ impl Action {
             Self::RetryRefused => "refused.retry",
             Self::DropRefused => "refused.drop",
             Self::AcceptRestore => "ledger.accept",
+            Self::HealRestore => "ledger.heal",
         }
     }
 }

@@ -149,7 +149,7 @@ impl SignedBatch {
 }
 
 /// Signatures of one key in a row. Each is as long as the key's modulus.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SignatureBuf {
     width: usize,
     bytes: Vec<u8>,

@@ -62,8 +62,8 @@ pub(super) fn permit<'a, E: From<StoreError>>(
     Err(StoreError::Behind(format!("{why}; {REMEDY}")).into())
 }
 
-const REMEDY: &str = "nothing is formed, leased or signed until a newer copy is put back, or the loss is accepted \
-     ('signwave ledger accept --help')";
+const REMEDY: &str = "nothing is formed, leased or signed until a newer copy is put back, or what is lost is put back from \
+     bundles ('signwave ledger heal --help'), or the loss is accepted ('signwave ledger accept --help')";
 
 /// What a trigger of the schema says with these words. Triggers refuse what a halted ledger does not allow.
 pub(super) fn refusal(words: &str) -> StoreError {

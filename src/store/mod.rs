@@ -16,14 +16,14 @@ pub use door::{
     AcceptVerdict, Acceptance, Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, AddWebhookVerdict,
     AdvanceVerdict, Arrival, Arrivals, Audit, AuditRow, BarredKeys, BatchPage, BatchSummary, BatchesByState,
     Batching, CertificatesVerdict, Claim, ClaimVerdict, ClaimWebhookVerdict, ClaimedWebhook, Committing,
-    Credential, Feed, FeedBatch, FeedEnd, Heads, Intake, Inventory, KeyLimitsVerdict, KeyOrder, KeyPage,
-    KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, LedgerRow, Ledgers, Listener, Lookup,
-    NewCertificates, NewKey, NewRecord, NewSession, NewToken, NewWebhook, News, NodeRow, Nodes,
-    OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, OutletRow, Outlets, PayloadVisitor, Reading,
-    Reclaimed, RecordName, RecordRow, RefusedRow, RenewVerdict, Reseal, ResealVerdict, ResealWebhooksVerdict,
-    ResetTo, ResetVerdict, Restores, RetryName, RevokeTokenVerdict, RotateTokenVerdict, Rotation,
-    SealedLedgerKey, SessionOrigin, Sessions, Settlement, SignedRow, Status, Store, StoredToken,
-    StoredWebhook, TokenRow, Wanted, WebhookRow, Webhooks,
+    Credential, Feed, FeedBatch, FeedEnd, Heads, HealVerdict, Healing, Intake, Inventory, KeyLimitsVerdict,
+    KeyOrder, KeyPage, KeyPool, KeyRow, KeyStateVerdict, KeysByState, Leasing, LedgerRow, Ledgers, Listener,
+    Lookup, LostRecord, NewCertificates, NewKey, NewRecord, NewSession, NewToken, NewWebhook, News, NodeRow,
+    Nodes, OldestUnsigned, OnConflict, OpenBatches, OpenedBatches, OutletRow, Outlets, PayloadVisitor,
+    Reading, Reclaimed, RecordName, RecordRow, RefusedRow, RenewVerdict, Reseal, ResealVerdict,
+    ResealWebhooksVerdict, ResetTo, ResetVerdict, Restores, RetryName, RevokeTokenVerdict,
+    RotateTokenVerdict, Rotation, SealedLedgerKey, SessionOrigin, Sessions, Settlement, SignedRow, Status,
+    Store, StoredToken, StoredWebhook, TokenRow, Wanted, WebhookRow, Webhooks,
 };
 pub use error::StoreError;
 pub use postgres::classify_message as postgres_error;

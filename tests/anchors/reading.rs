@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use signwave::{
-    anchors::{self, AnchorError, Attempt, Intended, Outcome, Passage},
+    anchors::{self, AnchorError, Attempt, Intended, IntendedEntry, Outcome, Passage},
     domain::ledger::{Entry, Receipt},
 };
 use support::random::Random;
@@ -19,11 +19,11 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 /// Whether an entry of an anchor says the same as a receipt.
 fn is_same(entry: &Intended, receipt: &Receipt) -> bool {
     let batch = match receipt.entry() {
-        Entry::Batch(batch) => entry.batch.as_ref().is_some_and(|found| {
+        Entry::Batch(batch) => entry.batch().is_some_and(|found| {
             (found.id, found.epoch, found.fingerprint) == (batch.batch, batch.epoch, batch.fingerprint)
                 && found.records == batch.records
         }),
-        _ => entry.batch.is_none(),
+        other => entry.what == IntendedEntry::Other(other.clone()),
     };
     batch && (entry.seq, entry.leaf) == (receipt.seq(), receipt.leaf())
 }

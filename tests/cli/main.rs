@@ -14,6 +14,7 @@ mod export;
 mod export_bundles;
 mod export_to;
 mod feed;
+mod healed;
 mod help;
 mod import;
 mod import_texts;

@@ -36,7 +36,7 @@ fn signed_records(store: &dyn Store) -> BTreeSet<RecordId> {
     signed(store).into_values().flatten().collect()
 }
 
-fn accept(url: &DatabaseUrl, anchors: &[PathBuf], signs_again: bool) -> Result<AcceptVerdict, LossError> {
+pub fn accept(url: &DatabaseUrl, anchors: &[PathBuf], signs_again: bool) -> Result<AcceptVerdict, LossError> {
     let store = open_to_restore(url).unwrap();
     let ledger = store.ledger().unwrap();
     let loss = Loss::read(anchors, ledger.origin, ledger.head)?;
@@ -51,7 +51,7 @@ fn accept(url: &DatabaseUrl, anchors: &[PathBuf], signs_again: bool) -> Result<A
 }
 
 /// Signs all that there is, together with other records.
-fn sign_all(store: &dyn Store) {
+pub fn sign_all(store: &dyn Store) {
     add_records(store, 5);
     let node = support::store::register(store);
     store.reclaim(Some(node), std::time::Duration::ZERO).unwrap();

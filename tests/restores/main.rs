@@ -6,6 +6,7 @@ mod accepted;
 mod copies;
 mod failover;
 mod full;
+mod healed;
 mod history;
 mod kills;
 mod losses;

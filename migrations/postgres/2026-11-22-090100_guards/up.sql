@@ -149,6 +149,11 @@ EXECUTE FUNCTION signwave_refuse('a batch is formed once');
 
 CREATE FUNCTION signwave_check_loss() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- With epoch 0 and of ids that no record has, a batch hides nothing.
+    IF TG_OP = 'INSERT' AND NEW.epoch = 0
+        AND NOT EXISTS (SELECT FROM record WHERE id BETWEEN NEW.first_record AND NEW.last_record) THEN
+        RETURN NEW;
+    END IF;
     PERFORM FROM receipt JOIN ledger ON receipt.seq = ledger.size WHERE receipt.entry LIKE 'signwave/restore/%';
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
@@ -157,7 +162,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION signwave_check_loss() IS 'Batches become lost only right after the entry of a restore.';
+COMMENT ON FUNCTION signwave_check_loss() IS 'Batches of records become lost only right after the entry of a restore.';
 
 CREATE TRIGGER batch_is_formed_lost_in_a_restore BEFORE INSERT ON batch FOR EACH ROW
 WHEN (NEW.state = 'lost')

@@ -60,7 +60,7 @@ WHEN NEW.id <> OLD.id OR NEW.last_leased < OLD.last_leased OR NEW.signature_coun
 END;
 
 -- batch: formed once, then open -> leased -> signed, or back to open. Only right after a deliberate restore batches become
--- lost, or are lost when they are formed.
+-- lost, or are lost when they are formed with records.
 
 CREATE TRIGGER batch_formed_above_frontier BEFORE INSERT ON batch
 WHEN NEW.state IS NOT 'lost' AND (NEW.state IS NOT 'open' OR NEW.epoch IS NOT 0)
@@ -89,10 +89,11 @@ WHEN NEW.state = 'lost' AND OLD.state <> 'lost' AND NOT EXISTS (
     SELECT RAISE(ABORT, 'signwave: batches become lost only in a restore that is accepted');
 END;
 
+-- With epoch 0 and of ids that no record has, and none can get any more, it hides nothing.
 CREATE TRIGGER batch_is_formed_lost_in_a_restore BEFORE INSERT ON batch
 WHEN NEW.state = 'lost' AND NOT EXISTS (
     SELECT 1 FROM receipt JOIN ledger ON receipt.seq = ledger.size WHERE receipt.entry GLOB 'signwave/restore/*'
-) BEGIN
+) AND (NEW.epoch <> 0 OR EXISTS (SELECT 1 FROM record WHERE id BETWEEN NEW.first_record AND NEW.last_record)) BEGIN
     SELECT RAISE(ABORT, 'signwave: batches become lost only in a restore that is accepted');
 END;
 

@@ -2,6 +2,7 @@
 
 mod accept;
 mod checkpoint;
+mod heal;
 mod key;
 mod lost;
 
@@ -17,6 +18,8 @@ pub enum Ledger {
     Accept(accept::Accept),
     /// Print the last checkpoint
     Checkpoint(checkpoint::ShowCheckpoint),
+    /// Put back what a database that was put back lacks, from bundles
+    Heal(heal::Heal),
     /// Print the key that checkpoints are signed with
     Key(key::ShowKey),
     /// Print the records whose signatures were lost, as JSON lines
@@ -29,6 +32,7 @@ impl Ledger {
         match self {
             Self::Accept(accept) => accept.run(context),
             Self::Checkpoint(checkpoint) => checkpoint.run(context),
+            Self::Heal(heal) => heal.run(context),
             Self::Key(key) => key.run(context),
             Self::Lost(lost) => lost.run(context),
         }

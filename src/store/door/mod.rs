@@ -44,7 +44,7 @@ pub use outlets::{AdvanceVerdict, Claim, ClaimVerdict, OutletRow, Outlets, Reset
 pub use reading::{KeyRow, Reading, SignedRow};
 pub use records::{Intake, NewRecord, OnConflict, PayloadVisitor};
 pub use refused::{Arrival, Arrivals, RefusedRow, RetryName};
-pub use restores::{AcceptVerdict, Acceptance, Restores};
+pub use restores::{AcceptVerdict, Acceptance, HealVerdict, Healing, LostRecord, Restores};
 pub use sessions::{AddSessionVerdict, NewSession, SessionOrigin, Sessions};
 pub use status::{BarredKeys, BatchesByState, KeysByState, NodeRow, Status};
 pub use webhooks::{

@@ -39,9 +39,7 @@ impl Committing for PostgresStore {
             if standing.is_empty() {
                 return Ok((verdicts, Vec::new()));
             }
-            store_signatures(connection, &standing)?;
-            let signed = mark_signed(connection, &standing)?;
-            Ok((verdicts, entries(&standing, &signed)?))
+            Ok((verdicts, store(connection, &standing, None)?))
         })
     }
 
@@ -53,6 +51,17 @@ impl Committing for PostgresStore {
             Ok(outcomes(sent, &found))
         })
     }
+}
+
+/// Stores batches, and returns their entries, in the order in which they were sent. They are signed now, unless it is said when.
+pub(super) fn store(
+    connection: &mut PgConnection,
+    batches: &[&SignedBatch],
+    signed_at: Option<&str>,
+) -> Result<Vec<Entry>, Failure> {
+    store_signatures(connection, batches)?;
+    let signed = mark_signed(connection, batches, signed_at)?;
+    Ok(entries(batches, &signed)?)
 }
 
 /// Who holds each of these batches: from here to the end of the transaction nobody can change that.
@@ -123,7 +132,11 @@ impl From<io::Error> for CopyError {
 
 /// Checks the leases once more, although nobody can have changed them within this transaction: this statement
 /// keeps the promise, and must not depend on an earlier one.
-fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Result<Vec<Marked>, Failure> {
+fn mark_signed(
+    connection: &mut PgConnection,
+    batches: &[&SignedBatch],
+    signed_at: Option<&str>,
+) -> Result<Vec<Marked>, Failure> {
     let leases = || batches.iter().map(|batch| batch.lease());
     let arrays = [
         array(leases().map(|lease| lease.batch().0)),
@@ -132,7 +145,8 @@ fn mark_signed(connection: &mut PgConnection, batches: &[&SignedBatch]) -> Resul
         array(leases().map(|lease| lease.key().0)),
         array(leases().map(|lease| lease.records().len())),
     ];
-    let values = arrays.each_ref().map(|array| Value::Text(array));
+    let [ids, epochs, nodes, keys, counts] = arrays.each_ref().map(|array| Value::Text(array));
+    let values = [Value::OptionalText(signed_at), ids, epochs, nodes, keys, counts];
     let signed: Vec<Marked> = rows::<MarkSigned, _, _>(connection, &values)?;
     expect_rows("marking batches as signed", batches.len(), signed.len())?;
     let (waiting, counted) = signed.first().map_or((0, 0), |first| (first.waiting, first.counted));
@@ -175,7 +189,8 @@ struct MarkSigned;
 impl Sql for MarkSigned {
     const TEXT: &'static str = concat!(
         "WITH signed AS (\
-             UPDATE batch SET state = 'signed', node_id = NULL, signed_at = clock_timestamp() \
+             UPDATE batch SET state = 'signed', node_id = NULL, \
+             signed_at = coalesce(?::text::timestamptz, clock_timestamp()) \
              FROM unnest(?::text::bigint[], ?::text::bigint[], ?::text::bigint[], ?::text::bigint[], \
                  ?::text::bigint[]) AS sent (id, epoch, node_id, key_id, record_count) \
              WHERE batch.id = sent.id AND batch.state = 'leased' AND batch.epoch = sent.epoch \

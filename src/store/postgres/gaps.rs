@@ -110,6 +110,49 @@ pub(super) fn replace(connection: &mut PgConnection, gaps: Vec<(i64, i64)>) -> R
     Ok(expect_rows("replacing gaps", gaps.len(), stored)?)
 }
 
+/// Lets this transaction insert these ids, which are at the frontier or below it. They stay gaps, so their records are found.
+pub(super) fn admit(connection: &mut PgConnection, ids: &[(i64, i64)]) -> Result<(), Failure> {
+    let all: Vec<(i64, i64)> = rows::<AllGaps, _, _>(connection, &[])?;
+    replace(connection, without(all, ids.to_vec()))?;
+    let (firsts, lasts) = (array(ids.iter().map(|gap| gap.0)), array(ids.iter().map(|gap| gap.1)));
+    let admitted = execute::<AdmitIds, _>(connection, &[Value::Text(&firsts), Value::Text(&lasts)])?;
+    Ok(expect_rows("admitting ids", ids.len(), admitted)?)
+}
+
+/// Moves the frontier to `reached`, where batches have been formed out of their turn. All ids up to there that are in none of
+/// them are gaps, from which their records are taken next. Callers must have called [`all`] before, for the first two values.
+pub(super) fn leave(
+    connection: &mut PgConnection,
+    (frontier, open): (i64, Vec<(i64, i64)>),
+    reached: i64,
+    formed: Vec<(i64, i64)>,
+) -> Result<(), Failure> {
+    if reached > frontier {
+        advance(connection, reached)?;
+    }
+    let missing = open.into_iter().chain((reached > frontier).then_some((frontier + 1, reached)));
+    replace(connection, without(missing.collect(), formed))
+}
+
+/// What is in one set of ranges and not in another.
+fn without(ranges: Vec<(i64, i64)>, mut taken: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    taken.sort_unstable();
+    let mut left = Vec::new();
+    for (mut first, last) in ranges {
+        let from = taken.partition_point(|(_, end)| *end < first);
+        for (begin, end) in taken[from..].iter().take_while(|(begin, _)| *begin <= last) {
+            if *begin > first {
+                left.push((first, begin - 1));
+            }
+            first = end + 1;
+        }
+        if first <= last {
+            left.push((first, last));
+        }
+    }
+    left
+}
+
 /// The transactions that are writing to `record`: each has inserted, or is about to.
 macro_rules! writers {
     () => {
@@ -175,6 +218,14 @@ impl Sql for InsertGaps {
     type Columns = ();
 }
 
+struct AdmitIds;
+impl Sql for AdmitIds {
+    const TEXT: &'static str = "INSERT INTO gap (first_record, last_record, writers) SELECT first_record, last_record, \
+         ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE pid = pg_backend_pid()) \
+         FROM unnest(?::text::bigint[], ?::text::bigint[]) AS admitted (first_record, last_record)";
+    type Columns = ();
+}
+
 struct AnyClosed;
 impl Sql for AnyClosed {
     const TEXT: &'static str =
@@ -212,4 +263,19 @@ struct DeleteGaps;
 impl Sql for DeleteGaps {
     const TEXT: &'static str = "DELETE FROM gap WHERE first_record = ANY (?::text::bigint[])";
     type Columns = ();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_signed_is_cut_out_of_gaps() {
+        assert_eq!(without(vec![(1, 9), (20, 30)], vec![]), [(1, 9), (20, 30)]);
+        assert_eq!(
+            without(vec![(1, 9), (20, 30)], vec![(3, 4), (1, 1), (28, 40), (10, 12)]),
+            [(2, 2), (5, 9), (20, 27)]
+        );
+        assert_eq!(without(vec![(5, 9)], vec![(1, 20)]), []);
+    }
 }

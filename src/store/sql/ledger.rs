@@ -102,6 +102,11 @@ impl Growing {
         self.edge.head()
     }
 
+    /// All that is needed to append to it.
+    pub(in crate::store) fn edge(&self) -> Edge {
+        self.edge.clone()
+    }
+
     /// Which ledger it is.
     pub(in crate::store) fn origin(&self) -> Origin {
         self.origin

@@ -5,6 +5,7 @@ mod audit_log;
 mod batches;
 mod checks;
 mod feed;
+mod heals;
 mod keys;
 mod leases;
 mod ledger;
@@ -26,6 +27,7 @@ pub(super) use audit_log::{AuditColumns, AuditSpan, Change, RawAudit, missing_ro
 pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
 pub(super) use checks::{expect_rows, json_array, sql_limit};
 pub(super) use feed::{FeedBatchColumns, RawFeedBatch, feed_id};
+pub(super) use heals::{SetHalted, form_again, halted_after, key_again, lease_again, misfit, signed_again};
 pub(super) use keys::{
     Certificates, limit_texts, note_added_key, reseal_keys, set_certificates, set_key_limits, set_key_state,
 };

@@ -102,7 +102,7 @@ where
 }
 
 /// Whether the database has a batch, unsigned. No other batch may have any of its records.
-fn is_there<C, E>(connection: &mut C, batch: &IntendedBatch) -> Result<bool, E>
+pub(super) fn is_there<C, E>(connection: &mut C, batch: &IntendedBatch) -> Result<bool, E>
 where
     E: From<Error> + From<StoreError>,
     for<'a> Bound<'a, Overlapping>: LoadQuery<'a, C, (i64, String, String)>,
@@ -128,7 +128,7 @@ fn overlap(one: &Runs, other: &Runs) -> bool {
     one.merge(other).len() < one.len() + other.len()
 }
 
-fn others(batch: &IntendedBatch) -> StoreError {
+pub(super) fn others(batch: &IntendedBatch) -> StoreError {
     StoreError::Refused(format!(
         "the batches of the database are not those that were signed: batch {} had the records {}. The database may have gone \
          on without its anchor after it was put back: put the same backup back again",
@@ -137,7 +137,7 @@ fn others(batch: &IntendedBatch) -> StoreError {
 }
 
 /// How many of these records there are.
-fn existing<C, E>(connection: &mut C, records: &Runs) -> Result<u64, E>
+pub(super) fn existing<C, E>(connection: &mut C, records: &Runs) -> Result<u64, E>
 where
     E: From<Error>,
     for<'a> Bound<'a, RecordsBetween>: LoadQuery<'a, C, i64>,

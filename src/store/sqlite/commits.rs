@@ -52,7 +52,7 @@ fn holdings(
 }
 
 /// Stores a batch that is signed `now`. Its receipt comes before the change of its state, because the schema looks for it.
-fn store(
+pub(super) fn store(
     connection: &mut SqliteConnection,
     batch: &SignedBatch,
     now: &str,

@@ -53,7 +53,8 @@ pub(super) fn add_key(
     insert_entry(connection, ledger.add(key_entry(change, fingerprint, &now)?))
 }
 
-fn insert_entry(connection: &mut SqliteConnection, receipt: &Receipt) -> Result<(), Failure> {
+/// Stores the receipt of anything but a batch.
+pub(super) fn insert_entry(connection: &mut SqliteConnection, receipt: &Receipt) -> Result<(), Failure> {
     let (entry, head) = (receipt.entry().to_string(), receipt.head().root);
     let values = [Value::Integer(receipt.seq() as i64), Value::Text(&entry), Value::Blob(&head.0)];
     Ok(expect_rows("storing a receipt", 1, execute::<InsertEntry, _>(connection, &values)?)?)

@@ -12,6 +12,8 @@ mod errors;
 mod feed;
 mod files;
 mod heads;
+mod heals;
+mod ids;
 mod keys;
 mod leases;
 mod ledger;
