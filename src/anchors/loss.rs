@@ -67,7 +67,7 @@ pub enum LossError {
     /// Entries are missing.
     #[error(
         "entries {first} to {last} of the ledger were committed, but these anchors do not say what they are: name the anchors \
-         of all nodes, one --anchor for each"
+         of all nodes, one --anchor for each. Changes of keys by commands are in no anchor"
     )]
     Incomplete {
         /// The first that is missing.
@@ -84,7 +84,20 @@ impl Loss {
     /// When an anchor cannot be read or belongs to another ledger, nothing is lost, the database is not an earlier state, or
     /// the anchors together do not know of all that is lost.
     pub fn read(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        let loss = Self::read_any(paths, origin, kept)?;
+        Self::of_some(Self::read_all(paths, origin, kept, Unknown::Refused)?)
+    }
+
+    /// As [`read`](Self::read), where entries of which no anchor says what they are, are taken for changes of keys: commands
+    /// that change keys write no anchor.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read). The end of the database must be known to an anchor.
+    pub fn read_with_unknown_keys(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
+        Self::of_some(Self::read_all(paths, origin, kept, Unknown::IsKey)?)
+    }
+
+    fn of_some(loss: Self) -> Result<Self, LossError> {
+        let kept = loss.kept;
         if loss.known.size <= kept.size {
             return Err(LossError::Nothing { found: kept.size, known: loss.known.size });
         }
@@ -96,12 +109,17 @@ impl Loss {
     /// # Errors
     /// As [`read`](Self::read), except [`LossError::Nothing`].
     pub fn read_any(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        let nothing = Edge::default().head();
-        let mut found = Found { kept, known: nothing, entries: BTreeMap::new(), undecided: Vec::new() };
+        Self::read_all(paths, origin, kept, Unknown::Refused)
+    }
+
+    fn read_all(paths: &[PathBuf], origin: Origin, kept: Head, unknown: Unknown) -> Result<Self, LossError> {
+        let known = Edge::default().head();
+        let (entries, undecided) = (BTreeMap::new(), Vec::new());
+        let mut found = Found { kept, knows_kept: kept.size == 0, known, entries, undecided };
         for path in paths {
             found.add(path, read_of(path, origin)?)?;
         }
-        found.loss(origin)
+        found.loss(origin, unknown)
     }
 }
 
@@ -115,9 +133,18 @@ fn read_of(path: &Path, expected: Origin) -> Result<Reader, AnchorError> {
     }
 }
 
+/// What is made of entries of which no anchor says what they are.
+#[derive(Clone, Copy, PartialEq)]
+enum Unknown {
+    Refused,
+    IsKey,
+}
+
 /// What was read so far.
 struct Found {
     kept: Head,
+    /// Whether an anchor knows of the end of the database.
+    knows_kept: bool,
     /// The largest head that was committed.
     known: Head,
     /// What is behind the end of the database, and was committed.
@@ -153,6 +180,7 @@ impl Found {
         if is_other(self.kept) || is_other(self.known) {
             return Err(diverged(path, head.size));
         }
+        self.knows_kept |= head == self.kept;
         if head.size > self.known.size {
             self.known = head;
         }
@@ -178,7 +206,7 @@ impl Found {
         Ok(())
     }
 
-    fn loss(mut self, origin: Origin) -> Result<Loss, LossError> {
+    fn loss(mut self, origin: Origin, unknown: Unknown) -> Result<Loss, LossError> {
         let Self { kept, known, .. } = self;
         let mut batches: BTreeMap<BatchId, (u64, IntendedBatch)> = BTreeMap::new();
         let (mut size, mut undecided) = (known.size.max(kept.size), Vec::new());
@@ -196,15 +224,17 @@ impl Found {
         for entry in undecided.iter().flat_map(|attempt| &attempt.entries) {
             self.entries.entry(entry.seq).or_insert_with(|| entry.clone());
         }
-        let mut expected = kept.size + 1;
+        let (mut expected, mut unknown_ones) = (kept.size + 1, 0);
         for seq in self.entries.keys().copied().chain([known.size + 1]) {
-            if seq > expected {
+            if seq > expected && unknown == Unknown::IsKey && self.knows_kept {
+                unknown_ones += seq - expected;
+            } else if seq > expected {
                 return Err(LossError::Incomplete { first: expected, last: seq - 1 });
             }
             expected = seq + 1;
         }
         let is_other = |entry: &&Intended| matches!(entry.what, IntendedEntry::Other(_));
-        let others = self.entries.values().filter(is_other).count() as u64;
+        let others = self.entries.values().filter(is_other).count() as u64 + unknown_ones;
         batches.extend(self.entries.values().filter_map(of_batch));
         let committed = self.entries.into_values().filter(|entry| entry.seq <= known.size).collect();
         let batches = batches.into_values().collect();

@@ -121,6 +121,31 @@ fn what_cannot_be_accepted_is_left_as_it_is() {
     sign(&sandbox);
 }
 
+/// Commands that change keys write no anchor. Only a person can know that an entry is theirs.
+#[test]
+fn a_key_that_was_added_after_the_backup_needs_a_word() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
+    sign(&sandbox);
+    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path("old.db").display()));
+    sandbox.ok(&["keys", "generate", "--count", "2"]);
+    sandbox.ok(&["seed", "--records", "20"]);
+    sign(&sandbox);
+    fs::copy(sandbox.path("old.db"), sandbox.path("signwave.db")).unwrap();
+    let unknown = sandbox.fails(1, &ACCEPT);
+    assert!(
+        unknown.contains(
+            "entries 5 to 6 of the ledger were committed, but these anchors do not say what they are"
+        ),
+        "{unknown}"
+    );
+    let accepted = sandbox.run(&[&ACCEPT[..], &["--unknown-entries-are-keys"]].concat());
+    let said = String::from_utf8(accepted.stderr).unwrap();
+    assert!(accepted.status.success() && said.contains("2 batches are lost"), "{said}");
+    sandbox.ok(&["seed", "--records", "22"]);
+    assert!(sign(&sandbox).starts_with("signed 12 records"));
+}
+
 /// The anchor of a node that was not at hand is accepted later, unless it knows more than was known.
 #[test]
 fn an_anchor_that_comes_late_must_know_nothing_new() {

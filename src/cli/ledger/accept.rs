@@ -30,7 +30,8 @@ what was committed and is gone. Then, in one transaction:
 Then each anchor is set aside (PATH.1 for the first incarnation), and a new one is begun in its
 place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
 
-Stop all processes before. The old database must be down for good. It is safe to kill this command
+Stop all processes before. The old database must be down for good. On PostgreSQL, the role must own
+the tables. It is safe to kill this command
 and to run it again, on the same copy. Records whose rows are gone are not known by name: if they
 are submitted again, they are other records, and are signed.
 
@@ -47,6 +48,10 @@ pub struct Accept {
     /// Let what was signed and lost be signed again: such a record then has two signatures in the world
     #[arg(long)]
     sign_lost_again: bool,
+    /// Take entries that no anchor knows for changes of keys, which commands such as 'keys generate' make without an
+    /// anchor. Only right if each process that signed had one of these anchors
+    #[arg(long)]
+    unknown_entries_are_keys: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -60,7 +65,7 @@ impl Accept {
             bail!(Usage(what.to_owned()));
         }
         let store = open_to_restore(&context.url()?)?;
-        let plan = Plan::new(store.as_ref(), anchors)?;
+        let plan = Plan::new(store.as_ref(), anchors, self.unknown_entries_are_keys)?;
         if let Plan::Accept(loss) = &plan {
             confirm(&self.question(loss), self.yes)?;
         }
