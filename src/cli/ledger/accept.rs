@@ -16,24 +16,26 @@ use crate::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 A database that is older than its anchor is halted: nothing is formed, leased or signed. If nothing
-newer can be put back, this command accepts the loss. It reads the anchors of all nodes, which say
-what was committed and is gone. Then, in one transaction:
+newer can be put back, and 'signwave ledger heal' has no bundles of what is gone, this command
+accepts the loss. It reads the anchors of all nodes, which say what was committed. Then, in one
+transaction:
 
 - Records that were signed, and whose signatures are gone, are never signed again. 'signwave ledger
   lost' names them. Their signatures may be where they were sent.
 - Ids of records and batches that were used are not used again: the ids of new records begin behind
   the next multiple of 1,000,000,000.
 - The ledger goes on as another incarnation, so that no checkpoint contradicts an earlier one. Its
-  first entry says what was kept, what was lost, and why. The feed gets another id, so readers of
-  the feed notice the restore.
+  first entry says what was kept, what was lost, and why.
+- The feed gets another id, so its readers notice the restore. Queues and webhooks wait until
+  'signwave outlets reset' says where they go on.
 
 Then each anchor is set aside (PATH.1 for the first incarnation), and a new one is begun in its
 place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
 
 Stop all processes before. The old database must be down for good. On PostgreSQL, the role must own
-the tables. It is safe to kill this command
-and to run it again, on the same copy. Records whose rows are gone are not known by name: if they
-are submitted again, they are other records, and are signed.
+the tables. It is safe to kill this command and to run it again, on the same copy. Records whose
+rows are gone are not known by name: if they are submitted again, they are other records, and are
+signed.
 
 Examples:
   signwave ledger accept --anchor /mnt/elsewhere/signwave.anchor --reason 'the disk of db1 died'
