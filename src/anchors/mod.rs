@@ -49,7 +49,7 @@ pub use error::AnchorError;
 pub use line::{Intended, IntendedBatch, IntendedEntry};
 pub use loss::{Loss, LossError};
 pub use read::{Attempt, Outcome, Passage, Reader, read};
-pub use succession::succeed;
+pub use succession::{is_aside, succeed};
 
 use std::{fmt, path::PathBuf, sync::Arc};
 

@@ -25,8 +25,8 @@ use crate::domain::ledger::{Head, Origin};
 /// When the anchor is in use, cannot be read or written, or belongs to neither incarnation; when another file has the name
 /// under which it would be set aside.
 pub fn succeed(path: &Path, from: Origin, to: Origin, head: Head) -> Result<PathBuf, AnchorError> {
-    let name = |end: &str| PathBuf::from(format!("{}.{end}", path.display()));
-    let (aside, begun) = (name(&from.incarnation.to_string()), name("new"));
+    let aside = PathBuf::from(format!("{}{}", path.display(), end_of(from)));
+    let begun = PathBuf::from(format!("{}.new", path.display()));
     if read(path)?.origin() == to {
         return Ok(aside);
     }
@@ -42,7 +42,17 @@ pub fn succeed(path: &Path, from: Origin, to: Origin, head: Head) -> Result<Path
     Ok(aside)
 }
 
-/// Writes a whole anchor, which nobody uses yet.
+/// Whether an anchor of this incarnation has the name under which it is set aside.
+pub fn is_aside(path: &Path, origin: Origin) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(end_of(origin).as_bytes())
+}
+
+/// How the names of anchors end that were set aside.
+fn end_of(origin: Origin) -> String {
+    format!(".{}", origin.incarnation)
+}
+
+/// Writes a whole anchor, which no process uses yet.
 fn begin(path: &Path, origin: Origin, head: Head) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;

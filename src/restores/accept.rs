@@ -104,7 +104,7 @@ fn accepted_before(store: &dyn Restores, anchors: &[PathBuf]) -> Result<Option<O
         if origin == now {
             continue;
         }
-        if anchor.succeeded() == Some(now) {
+        if anchor.succeeded() == Some(now) && !anchors::is_aside(path, origin) {
             before = Some(origin);
             continue;
         }

@@ -77,6 +77,9 @@ fn a_database_goes_on_and_names_what_it_lost() {
     assert!(sandbox.ok(&["audit-log"]).contains("ledger.accept"));
     let again = sandbox.fails(1, &ACCEPT);
     assert!(again.contains("nothing is lost"), "{again}");
+    let aside = format!("{ANCHOR}.1");
+    let again = sandbox.fails(1, &["ledger", "accept", "--anchor", &aside, "--reason", "why", "--yes"]);
+    assert!(again.contains("was set aside when a restore was accepted"), "{again}");
 }
 
 #[test]

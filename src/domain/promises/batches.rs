@@ -14,6 +14,8 @@ pub struct Batches {
     /// The batch that each key is leased to, with its epoch.
     leased: HashMap<KeyId, (BatchId, Epoch)>,
     by_state: [u64; 4],
+    /// How many batches were signed and lost.
+    pub(super) lost: u64,
     /// The ids of signed batches.
     pub(super) signed: Covered,
     /// Records by the key that signed them, lost ones included.
@@ -26,6 +28,8 @@ impl Batches {
     pub fn see(&mut self, batch: &BatchRow) -> Vec<Breach> {
         let (id, records, mut breaches) = (batch.id, &batch.records, Vec::new());
         self.by_state[batch.state as usize] += 1;
+        // With epoch 0 it is only an id that was used.
+        self.lost += u64::from(batch.state == BatchState::Lost && batch.epoch.0 > 0);
         if batch.state == BatchState::Signed {
             self.signed.add(id.0, id.0);
         }

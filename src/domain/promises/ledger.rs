@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Batches, Breach, covered::Covered};
 use crate::domain::{
-    BatchId, BatchState, Fingerprint, KeyId, KeyState,
+    BatchId, Fingerprint, KeyId, KeyState,
     ledger::{Edge, Entry, Hash, Head, KeyChange, Origin},
 };
 
@@ -104,12 +104,11 @@ impl Ledger {
     pub fn check_restores(&self, said: Origin, batches: &Batches) -> Vec<Breach> {
         let (said, found) = (said.incarnation.get(), self.restores + 1);
         let is_other = said != found && !self.is_wrong;
-        let lost = batches.by_state()[BatchState::Lost as usize];
-        let is_unfounded = lost > 0 && self.restores == 0 && !self.is_wrong;
+        let is_unfounded = batches.lost > 0 && self.restores == 0 && !self.is_wrong;
         let wrong = is_other.then_some(Breach::WrongIncarnation { said, found });
         wrong
             .into_iter()
-            .chain(is_unfounded.then_some(Breach::LostWithoutRestore { batches: lost }))
+            .chain(is_unfounded.then_some(Breach::LostWithoutRestore { batches: batches.lost }))
             .collect()
     }
 
@@ -131,7 +130,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ledger::{Receipt, leaf_hash};
+    use crate::domain::ledger::{Receipt, Restored, leaf_hash};
 
     /// Receipts of keys and, as number 2, of batch 1.
     fn sound() -> (Vec<ReceiptFact>, Head) {
@@ -197,5 +196,47 @@ mod tests {
         assert_eq!(ledger.check_key(key, &Fingerprint([0; 32]), KeyState::Active), None);
         assert_eq!(ledger.check_key(key, &Fingerprint([0; 32]), KeyState::Retired), breach);
         assert_eq!(ledger.check_key(key, &Fingerprint([1; 32]), KeyState::Active), breach);
+    }
+
+    /// What is wrong with a ledger that goes on with this restore, and is said to be the incarnation `said`.
+    fn found_with(change: impl FnOnce(&mut Restored), said: u32, lost: u64) -> Vec<Breach> {
+        let (mut receipts, head) = sound();
+        let mut edge = Edge::default();
+        receipts.iter().for_each(|receipt| edge.push(receipt.entry.as_ref().unwrap().leaf()));
+        let mut restored = Restored {
+            from: "signwave/0123456789abcdef/1".parse().unwrap(),
+            kept: head.size,
+            root: head.root,
+            lost: head.size + 2,
+            at: "2026-11-27T12:00:00.000Z".parse().unwrap(),
+            reason: "why".parse().unwrap(),
+        };
+        change(&mut restored);
+        let origin = Origin { incarnation: said.try_into().unwrap(), ..restored.from };
+        let receipt = Receipt::new(&mut edge, Entry::Restore(restored));
+        let entry = Some(receipt.entry().clone());
+        receipts.push(ReceiptFact { seq: receipt.seq(), batch: None, entry, root: receipt.head().root });
+        let (mut ledger, mut batches) = (Ledger::default(), Batches::default());
+        batches.lost = lost;
+        let mut breaches: Vec<_> = receipts.iter().flat_map(|receipt| ledger.see(receipt)).collect();
+        breaches.extend(ledger.check_restores(origin, &batches));
+        breaches
+    }
+
+    #[test]
+    fn p9_a_restore_begins_where_the_ledger_was_and_is_the_only_way_to_lose() {
+        assert_eq!(found_with(|_| (), 2, 1), []);
+        let wrong = [Breach::WrongRestore { seq: 4 }];
+        assert_eq!(found_with(|restored| restored.kept -= 1, 2, 0), wrong);
+        assert_eq!(found_with(|restored| restored.root = leaf_hash(b""), 2, 0), wrong);
+        assert_eq!(found_with(|restored| restored.lost = restored.kept, 2, 0), wrong);
+        let later = "signwave/0123456789abcdef/2".parse().unwrap();
+        assert_eq!(found_with(|restored| restored.from = later, 2, 0), wrong);
+        assert_eq!(found_with(|_| (), 3, 0), [Breach::WrongIncarnation { said: 3, found: 2 }]);
+        let (mut batches, origin) = (Batches::default(), "signwave/0123456789abcdef/1".parse().unwrap());
+        assert_eq!(Ledger::default().check_restores(origin, &batches), []);
+        batches.lost = 2;
+        let lost = [Breach::LostWithoutRestore { batches: 2 }];
+        assert_eq!(Ledger::default().check_restores(origin, &batches), lost);
     }
 }
