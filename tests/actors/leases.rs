@@ -28,7 +28,8 @@ async fn a_node_that_was_declared_dead_stores_nothing_and_works_on_under_a_new_n
     assert!(rig.progress.fenced() >= 1, "the fence did not fire");
     rig.check_all_signed();
     assert!(rig.batches().iter().all(|batch| batch.epoch >= Epoch(3)), "lease, reclaim, lease");
-    assert_eq!(rig.store.count(Method::RegisterNode), 2);
+    // What was still under way when it had its new name may have cost it that name, too.
+    assert!(rig.store.count(Method::RegisterNode) >= 2, "it worked on under its old name");
 }
 
 #[actix_rt::test]
