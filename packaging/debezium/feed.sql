@@ -3,7 +3,7 @@
 --
 --   psql -d NAME -f feed.sql
 --
--- Nobody can log in with a password until one is set: \password signwave_debezium
+-- No login by password works until one is set: \password signwave_debezium
 -- If the tables are not in the schema public, name theirs first: PGOPTIONS='-c search_path=SCHEMA'.
 \set ON_ERROR_STOP on
 BEGIN;

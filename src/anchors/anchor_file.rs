@@ -172,11 +172,16 @@ pub(super) fn first_line(file: &File) -> io::Result<String> {
 
 /// Writes the first line. It is complete only after the folder knows the file.
 fn begin_anew(file: &File, path: &Path, origin: Origin) -> io::Result<u64> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    sync_folder(path)?;
     let line = header(origin);
     file.set_len(0)?;
     file.write_all_at(line.as_bytes(), 0)?;
     file.sync_all()?;
     Ok(line.len() as u64)
+}
+
+/// Syncs the folder of a file, so that it has the file by its name.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -24,9 +24,9 @@ pub struct Loss {
     pub kept: Head,
     /// How many entries the ledger is known to have had.
     pub size: u64,
-    /// The entries of batches behind the end, in the order of the ids of the batches. Those of the last commit of an anchor are
+    /// The batches behind the end, in the order of their ids. Those of the last commit of an anchor are
     /// among them, even if that does not say whether it was made.
-    pub batches: Vec<(u64, IntendedBatch)>,
+    pub batches: Vec<IntendedBatch>,
     /// How many entries there are of other kinds.
     pub others: u64,
     /// The head of the largest size that is known to have been committed. At most the size of `kept` if nothing is lost.
@@ -208,7 +208,7 @@ impl Found {
 
     fn loss(mut self, origin: Origin, unknown: Unknown) -> Result<Loss, LossError> {
         let Self { kept, known, .. } = self;
-        let mut batches: BTreeMap<BatchId, (u64, IntendedBatch)> = BTreeMap::new();
+        let mut batches: BTreeMap<BatchId, IntendedBatch> = BTreeMap::new();
         let (mut size, mut undecided) = (known.size.max(kept.size), Vec::new());
         for attempt in std::mem::take(&mut self.undecided) {
             let is_refuted =
@@ -242,9 +242,9 @@ impl Found {
     }
 }
 
-/// What is lost of a batch, by its id.
-fn of_batch(entry: &Intended) -> Option<(BatchId, (u64, IntendedBatch))> {
-    entry.batch().map(|batch| (batch.id, (entry.seq, batch.clone())))
+/// The batch of an entry, by its id.
+fn of_batch(entry: &Intended) -> Option<(BatchId, IntendedBatch)> {
+    entry.batch().map(|batch| (batch.id, batch.clone()))
 }
 
 fn diverged(path: &Path, at: u64) -> LossError {

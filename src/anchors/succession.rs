@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     AnchorError,
-    anchor_file::AnchorFile,
+    anchor_file::{AnchorFile, sync_folder},
     line::{Line, header},
     read::read,
 };
@@ -69,9 +69,4 @@ fn link(path: &Path, aside: &Path) -> io::Result<()> {
         }
         linked => linked,
     }
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

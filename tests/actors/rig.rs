@@ -257,7 +257,7 @@ impl Rig {
         assert_eq!(signed.len(), distinct.len(), "something was signed twice");
     }
 
-    /// Until `condition` holds; the reactor turns meanwhile. What takes longer than a minute never comes.
+    /// Until `condition` holds; the reactor turns until then. What takes longer than a minute never comes.
     pub async fn until(&self, condition: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !condition(self) {

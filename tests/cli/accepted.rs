@@ -73,7 +73,7 @@ fn a_database_goes_on_and_names_what_it_lost() {
     assert!(verified.contains("problems    none"), "{verified}");
     let alone = sandbox.run(&["verify", "--anchor", &format!("{ANCHOR}.1")]);
     assert_eq!(alone.status.code(), Some(1));
-    // Whoever has the audit log sees it.
+    // The audit log has it.
     assert!(sandbox.ok(&["audit-log"]).contains("ledger.accept"));
     let again = sandbox.fails(1, &ACCEPT);
     assert!(again.contains("nothing is lost"), "{again}");

@@ -157,7 +157,7 @@ fn what_does_not_fit_is_refused_and_nothing_is_changed() {
 #[test]
 fn records_that_were_added_since_are_not_mixed_up() {
     let (sandbox, _) = lost("20");
-    // Nobody has seen the anchor yet.
+    // The anchor has not been seen yet.
     sandbox.write("added", "another record\n");
     sandbox.ok(&["import", "added", "--format", "lines"]);
     let error = sandbox.fails(1, &heal(&["bundles.jsonl"]));
@@ -219,7 +219,7 @@ fn without_its_last_confirmation_the_files_say_what_was_stored() {
     sandbox.write(ANCHOR, unconfirmed);
     sandbox.ok(&heal(&["bundles.jsonl"]));
     assert_eq!(rows(&sandbox), had);
-    // Or they do not have it, and nobody has seen it.
+    // Or they do not have it, and it was never seen.
     put(&sandbox, "old.db");
     sandbox.write(ANCHOR, unconfirmed);
     let last = unconfirmed[unconfirmed.rfind("\nB ").unwrap()..].split(' ').nth(2).unwrap();

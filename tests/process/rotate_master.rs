@@ -163,7 +163,7 @@ fn the_master_key_is_changed_under_a_service_that_signs_and_no_batch_fails() {
         let mut rotate = site.spawn("rotate", &ROTATE);
         while rotate.is_running() {
             site.insert(5);
-            lasting(Duration::from_millis(20)); // nobody else would come to write
+            lasting(Duration::from_millis(20)); // no other process would come to write
         }
         longest = longest.max(begun.elapsed());
         assert_eq!(rotate.wait(Duration::from_secs(1)), Some(0), "{}", rotate.log());

@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
+use lapin::types::AMQPValue;
 use serde_json::Value;
 use support::{
+    amqp::declare_with,
     api::{Api, json},
     place,
     postgres::Cluster,
     process::Running,
-    rabbitmq::Broker,
+    rabbitmq::{Broker, OneBroker},
     root,
     waiting::{lasting, until},
 };
@@ -57,6 +59,19 @@ impl Drop for Over<'_> {
 const SHORT: &str = "1s";
 
 impl Place<'_> {
+    /// A service that publishes 2000 records, in one batch, to a queue that has room for three messages and then refuses them.
+    pub fn publish_to_a_short_queue(&self, broker: &OneBroker, queue: &str, options: &str) -> Running {
+        let arguments = [
+            ("x-max-length", AMQPValue::LongInt(3)),
+            ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+        ];
+        declare_with(&broker.url(), queue, &arguments);
+        self.seed(2000);
+        let mut command = self.command(&["serve", "--listen", "none", "--batch-size", "2000"]);
+        command.env("SIGNWAVE_PUBLISH", broker.queue(queue, options));
+        Running::start(command, self.log())
+    }
+
     /// Starts a service that signs, and publishes there.
     pub fn publish(&self, to: &str) -> Running {
         Running::start(self.serve(&["--listen", "none"], SHORT, to), self.log())

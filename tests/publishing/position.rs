@@ -1,9 +1,8 @@
 //! Where a destination begins, and a position that the feed does not have.
 
-use lapin::{options::QueuePurgeOptions, types::AMQPValue};
+use lapin::options::QueuePurgeOptions;
 use support::{
-    amqp::{self, declare, declare_with},
-    process::Running,
+    amqp::{self, declare},
     rabbitmq::OneBroker,
     waiting::{lasting, until},
 };
@@ -79,19 +78,11 @@ fn a_position_that_the_feed_does_not_have_stops_the_publisher_until_a_person_dec
 #[test]
 fn after_a_reset_a_publisher_at_work_begins_anew_also_within_a_batch() {
     let (broker, queue, place) = (OneBroker::take(), "reset", Place::sqlite());
-    let arguments = [
-        ("x-max-length", AMQPValue::LongInt(3)),
-        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
-    ];
-    declare_with(&broker.url(), queue, &arguments);
-    place.seed(2000);
-    let mut command = place.command(&["serve", "--listen", "none", "--batch-size", "2000"]);
-    command.env("SIGNWAVE_PUBLISH", broker.queue(queue, "&name=reset"));
-    let publisher = Running::start(command, place.log());
+    let publisher = place.publish_to_a_short_queue(&broker, queue, "&name=reset");
     until("a part of the batch is confirmed", SOON, || {
         publisher.log().contains("refuses the messages (nack)")
     });
-    // Between two attempts nobody holds the outlet.
+    // Between two attempts no node holds the outlet.
     let reset =
         || place.command(&["outlets", "reset", "publish:reset", "--to-start", "--yes"]).output().unwrap();
     until("the outlet is reset", SOON, || reset().status.success());

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use lapin::{
     options::{ExchangeDeclareOptions, QueueBindOptions},
-    types::{AMQPValue, FieldTable},
+    types::FieldTable,
 };
 use support::{
-    amqp::{self, declare, declare_with},
-    process::Running,
+    amqp::{self, declare},
     rabbitmq::OneBroker,
     waiting::until,
 };
@@ -79,16 +78,8 @@ fn an_exchange_whose_queue_goes_away_for_a_while_loses_nothing() {
 #[test]
 fn a_queue_that_is_full_is_filled_as_it_is_emptied() {
     let (broker, queue, place) = (OneBroker::take(), "full", Place::sqlite());
-    let arguments = [
-        ("x-max-length", AMQPValue::LongInt(3)),
-        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
-    ];
-    declare_with(&broker.url(), queue, &arguments);
     // One batch, larger than the queue: what was confirmed of it is not sent again for ever.
-    place.seed(2000);
-    let mut command = place.command(&["serve", "--listen", "none", "--batch-size", "2000"]);
-    command.env("SIGNWAVE_PUBLISH", broker.queue(queue, ""));
-    let publisher = Running::start(command, place.log());
+    let publisher = place.publish_to_a_short_queue(&broker, queue, "");
     until("the log says so", SOON, || publisher.log().contains("refuses the messages (nack)"));
     let consumer = Consumer::slow(&broker.url(), queue, Duration::from_millis(50));
     place.until_published(&consumer, 2000);

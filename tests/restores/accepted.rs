@@ -229,7 +229,7 @@ fn a_loss_is_accepted_while_no_node_is_at_work_and_nothing_else_happens() {
     let acceptance = Acceptance { loss: &loss, reason: &reason, signs_again: false };
     // Its batches are not those of the anchor.
     let mut other = loss.clone();
-    other.batches[0].1.records = [RecordId(1)].into_iter().collect();
+    other.batches[0].records = [RecordId(1)].into_iter().collect();
     let refused = store.accept(Acceptance { loss: &other, ..acceptance }, &by());
     assert!(
         matches!(&refused, Err(StoreError::Refused(why)) if why.contains("put the same backup back")),

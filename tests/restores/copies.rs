@@ -2,7 +2,6 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use signwave::store::{self, DatabaseUrl, Store};
 use support::{
     promises::Promises,
@@ -12,7 +11,7 @@ use support::{
 };
 use tempfile::TempDir;
 
-use crate::history::{Signing, open_with, refusal};
+use crate::history::{Signing, end_leases, open_with, refusal};
 
 /// A history with a copy of the file and of the anchor after each commit.
 pub struct Copies {
@@ -77,12 +76,7 @@ impl Copies {
 
     /// Time goes by, so that no node counts as alive.
     pub fn end_leases_of_nodes(&self) {
-        let mut connection = SqliteConnection::establish(self.path("signwave.db").to_str().unwrap()).unwrap();
-        connection
-            .batch_execute(
-                "PRAGMA busy_timeout = 60000; UPDATE node SET lease_until = '2000-01-01T00:00:00.000Z'",
-            )
-            .unwrap();
+        end_leases(&self.path("signwave.db"));
     }
 
     /// Removes the anchor that was set aside, so that another loss can be accepted.

@@ -87,8 +87,8 @@ fn heal(url: &DatabaseUrl, anchors: &[PathBuf], newest: &dyn Store) -> bool {
     let ids: Vec<_> = loss.committed.iter().filter_map(|entry| Some(entry.batch()?.id.0)).collect();
     let in_order = ids.is_sorted().then(|| ids[0]);
     let renamed = step(edge.head(), Healing::Begin { why: "it is being healed", in_order });
-    let highest = loss.batches.iter().filter_map(|(_, batch)| batch.records.last()).max().unwrap();
-    for (_, batch) in &loss.batches {
+    let highest = loss.batches.iter().filter_map(|batch| batch.records.last()).max().unwrap();
+    for batch in &loss.batches {
         put_back_records(&*store, edge.head(), &batch.records, newest);
         step(edge.head(), Healing::Batch { batch, highest });
         // It is there already.
@@ -300,7 +300,7 @@ fn odd_server(early: bool) -> (TempDir, DatabaseUrl, DatabaseUrl) {
     store::migrate(&url).unwrap();
     let node = begin_odd(&*open_with(&url, &anchors).unwrap(), early);
     let old = format!("{database}_old");
-    until("nobody has it open", MINUTE, || {
+    until("no process has it open", MINUTE, || {
         cluster.terminate_backends(&database);
         let copy = format!("CREATE DATABASE {old} TEMPLATE {database} OWNER {USER}");
         cluster.admin("postgres").batch_execute(&copy).is_ok()

@@ -1,7 +1,13 @@
 //! Steps of a store, each with one commit, and what a store that is halted refuses.
 
-use std::{fmt::Debug, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
+use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use signwave::{
     domain::{CommitVerdict, Lease, NodeId, Reach, Scheme},
     store::{self, DatabaseUrl, OpenBatches, Store, StoreError},
@@ -80,4 +86,11 @@ pub fn refusal(url: &DatabaseUrl, anchors: &[PathBuf]) -> String {
 fn state(store: &dyn Store) -> String {
     let status = store.status().unwrap();
     format!("{:?} {:?} {:?}", store.counts().unwrap(), status.batches, store.ledger().unwrap().head)
+}
+
+/// Time goes by for a database in a file, so that no node counts as alive.
+pub fn end_leases(path: &Path) {
+    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let end = "PRAGMA busy_timeout = 60000; UPDATE node SET lease_until = '2000-01-01T00:00:00.000Z'";
+    connection.batch_execute(end).unwrap();
 }

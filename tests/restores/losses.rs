@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use diesel::{Connection as _, PgConnection, SqliteConnection, connection::SimpleConnection as _};
+use diesel::{PgConnection, connection::SimpleConnection as _};
 use signwave::{
     anchors::Loss,
     domain::{Lease, Reach},
@@ -20,10 +20,10 @@ use tempfile::TempDir;
 
 use crate::{
     accepted::Before,
-    history::{open_with, store_leased},
+    history::{end_leases, open_with, store_leased},
 };
 
-/// A database of which copies can be made and put back while nobody has it open.
+/// A database of which copies can be made and put back while no process has it open.
 trait Keeping {
     fn url(&self) -> DatabaseUrl;
     fn keep(&self);
@@ -71,9 +71,7 @@ impl Keeping for File {
     }
 
     fn end_leases(&self) {
-        let mut connection = SqliteConnection::establish(self.path("signwave.db").to_str().unwrap()).unwrap();
-        let end = "PRAGMA busy_timeout = 60000; UPDATE node SET lease_until = '2000-01-01T00:00:00.000Z'";
-        connection.batch_execute(end).unwrap();
+        end_leases(&self.path("signwave.db"));
     }
 
     fn insert_late(&self) -> Option<Late> {

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
+use super::anchors_of;
 use crate::{
-    cli::{confirm::confirm, context::Context, failure::Usage, user},
+    cli::{confirm::confirm, context::Context, user},
     domain::ledger::Reason,
     restores::{AcceptVerdict, Acceptance, Accepted, Loss, Plan},
     store::open_to_restore,
@@ -61,11 +62,7 @@ pub struct Accept {
 
 impl Accept {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
-        let anchors = if self.anchor.is_empty() { context.anchors() } else { &self.anchor };
-        if anchors.is_empty() {
-            let what = "name the anchors of the database, one --anchor for each: they say what was signed and is lost";
-            bail!(Usage(what.to_owned()));
-        }
+        let anchors = anchors_of(context, &self.anchor)?;
         let store = open_to_restore(&context.url()?)?;
         let plan = Plan::new(store.as_ref(), anchors, self.unknown_entries_are_keys)?;
         if let Plan::Accept(loss) = &plan {
@@ -94,7 +91,7 @@ impl Accept {
     }
 
     fn question(&self, loss: &Loss) -> String {
-        let records: u64 = loss.batches.iter().map(|(_, batch)| batch.records.len()).sum();
+        let records: u64 = loss.batches.iter().map(|batch| batch.records.len()).sum();
         let (kept, size, batches) = (loss.kept.size, loss.size, loss.batches.len());
         let then = if self.sign_lost_again { "may be signed AGAIN" } else { "are never signed again" };
         format!(

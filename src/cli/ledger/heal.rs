@@ -2,11 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
+use super::anchors_of;
 use crate::{
-    cli::{confirm::confirm, context::Context, failure::Usage, progress::Unit, user},
+    cli::{confirm::confirm, context::Context, progress::Unit, user},
     restores::{HealPlan, Healed},
     store::open_to_restore,
 };
@@ -55,11 +56,7 @@ pub struct Heal {
 
 impl Heal {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
-        let anchors = if self.anchor.is_empty() { context.anchors() } else { &self.anchor };
-        if anchors.is_empty() {
-            let what = "name the anchors of the database, one --anchor for each: they say what was signed and is lost";
-            bail!(Usage(what.to_owned()));
-        }
+        let anchors = anchors_of(context, &self.anchor)?;
         let engine = context.signer();
         engine.prepare()?;
         let store = open_to_restore(&context.url()?)?;

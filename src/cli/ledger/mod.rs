@@ -6,10 +6,12 @@ mod heal;
 mod key;
 mod lost;
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use super::context::Context;
+use super::{context::Context, failure::Usage};
 
 /// One variant per command.
 #[derive(Debug, Subcommand)]
@@ -37,4 +39,15 @@ impl Ledger {
             Self::Lost(lost) => lost.run(context),
         }
     }
+}
+
+/// The anchors that a deliberate restore asks: those that are given, or those of the settings file.
+fn anchors_of<'a>(context: &'a Context, given: &'a [PathBuf]) -> Result<&'a [PathBuf]> {
+    let anchors = if given.is_empty() { context.anchors() } else { given };
+    if anchors.is_empty() {
+        let what =
+            "name the anchors of the database, one --anchor for each: they say what was signed and is lost";
+        bail!(Usage(what.to_owned()));
+    }
+    Ok(anchors)
 }

@@ -115,7 +115,7 @@ impl HealPlan {
             );
             let begin = Healing::Begin { why: &why, in_order: chain.lowest_in_order() };
             healed.renames_feed = steps.step(begin)? == HealVerdict::FeedRenamed;
-            let highest = loss.batches.iter().filter_map(|(_, batch)| batch.records.last()).max();
+            let highest = loss.batches.iter().filter_map(|batch| batch.records.last()).max();
             steps.form_all(&chain, highest.unwrap_or(RecordId(0)))?;
             steps.append_all(&chain, progress)?;
         }

@@ -28,6 +28,7 @@ use diesel::{
 };
 
 use super::{array::array, errors::Failure};
+use crate::domain::Runs;
 use crate::store::sql::{Sql, Value, execute, expect_rows, row, rows, sql_limit};
 
 /// Notes the ids that are missing above `frontier` among `ids`, which must rise; returns whether there are any.
@@ -119,14 +120,18 @@ pub(super) fn admit(connection: &mut PgConnection, ids: &[(i64, i64)]) -> Result
     Ok(expect_rows("admitting ids", ids.len(), admitted)?)
 }
 
-/// Moves the frontier to `reached`, where batches have been formed out of their turn. All ids up to there that are in none of
-/// them are gaps, from which their records are taken next. Callers must have called [`all`] before, for the first two values.
-pub(super) fn leave(
+/// Moves the frontier, where batches of these records have been formed out of their turn, and others of the ids between the last
+/// two, of which no record has any. All ids up to the highest one that are in none of them are gaps, from which their records
+/// are taken next. Callers must have called [`all`] before, for the first two values.
+pub(super) fn leave<'a>(
     connection: &mut PgConnection,
     (frontier, open): (i64, Vec<(i64, i64)>),
-    reached: i64,
-    formed: Vec<(i64, i64)>,
+    formed: impl IntoIterator<Item = &'a Runs>,
+    (used, unused): (i64, i64),
 ) -> Result<(), Failure> {
+    let ranges = formed.into_iter().flat_map(Runs::ranges).map(|(first, last)| (first.0, last.0));
+    let formed: Vec<_> = ranges.chain((unused > used).then_some((used + 1, unused))).collect();
+    let reached = formed.iter().map(|(_, last)| *last).max().unwrap_or_default();
     if reached > frontier {
         advance(connection, reached)?;
     }

@@ -13,18 +13,19 @@ use super::{
     ids::{fill, highest_id, raise_ids, rename_feed},
     ledger,
     migrations::refuse_under_nodes,
+    nodes::DeleteNode,
 };
 use crate::{
     anchors::IntendedBatch,
     domain::{
-        Action, By, Contents, NodeId, RecordId, Runs, SignatureBuf,
+        By, Contents, NodeId, RecordId, Runs, SignatureBuf,
         ledger::{BatchSigned, Entry, Head, Origin},
     },
     store::{
         HealVerdict, Healing, LostRecord,
         sql::{
-            Change, Growing, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after,
-            key_again, last_id_after, lease_again, misfit, note, row, signed_again,
+            Growing, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after, key_again,
+            last_id_after, lease_again, misfit, note_healed, row, signed_again,
         },
     },
 };
@@ -69,7 +70,7 @@ pub(super) fn heal(
             key_again::<_, Failure>(connection, entry)?;
             ledger.add(Entry::Key(entry.clone()));
         }
-        Healing::End => end(connection, &at, by)?,
+        Healing::End => end(connection, at, by)?,
     }
     if !ledger.added().is_empty() {
         ledger::store(connection, &ledger)?;
@@ -110,11 +111,7 @@ fn form(connection: &mut PgConnection, batch: &IntendedBatch, highest: RecordId)
     if !formed {
         return Ok(());
     }
-    let last = batch.records.last().map_or(0, |id| id.0);
-    let reached = if unused > used { unused } else { last };
-    let runs = batch.records.ranges().map(|(first, last)| (first.0, last.0));
-    let taken = runs.chain([(used + 1, unused)]).filter(|(first, last)| first <= last);
-    gaps::leave(connection, before, reached, taken.collect())
+    gaps::leave(connection, before, [&batch.records], (used, unused))
 }
 
 /// Signs a batch again, and adds its entry.
@@ -138,12 +135,10 @@ fn sign(
     Ok(expect_rows("removing a node", 1, deleted)?)
 }
 
-fn end(connection: &mut PgConnection, at: &(Origin, Head), by: &By) -> Result<(), Failure> {
+fn end(connection: &mut PgConnection, at: (Origin, Head), by: &By) -> Result<(), Failure> {
     let last_id = last_id_after(highest_id(connection)?)?;
     raise_ids(connection, last_id)?;
-    let (object, after) = (at.0.to_string(), format!("{} entries", at.1.size));
-    let change = Change { action: Action::HealRestore, object: &object, before: None, after: Some(&after) };
-    note::<InsertAudit, _, Failure>(connection, by, &change)
+    note_healed::<InsertAudit, _, _>(connection, at, by)
 }
 
 const PUT_BACK: &str = "INSERT INTO record (id, external_id, payload) OVERRIDING SYSTEM VALUE \
@@ -161,12 +156,6 @@ impl Sql for InsertNode {
     const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl, custodians) \
          VALUES ('heal', clock_timestamp(), 0, '') RETURNING id";
     type Columns = BigInt;
-}
-
-struct DeleteNode;
-impl Sql for DeleteNode {
-    const TEXT: &'static str = "DELETE FROM node WHERE id = ?";
-    type Columns = ();
 }
 
 /// When it was leased is not known, but it was within the time of the key.

@@ -14,8 +14,8 @@ use crate::{
         StoreError,
         anchored::permit,
         sql::{
-            BeginIncarnation, Growing, Halt, InsertEntry, LedgerColumns, RawLedger, ReadLedger, RootAt, Sql,
-            Value, execute, expect_rows, hash, key_entry, row,
+            Growing, Halt, LedgerColumns, RawLedger, ReadLedger, RootAt, Sql, Value, execute, expect_rows,
+            hash, insert_entry, key_entry, row,
         },
     },
 };
@@ -69,8 +69,12 @@ pub(super) fn entry_of_key(
     change: KeyChange,
     fingerprint: &str,
 ) -> Result<Entry, Failure> {
-    let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
-    Ok(key_entry(change, fingerprint, &now)?)
+    Ok(key_entry(change, fingerprint, &now(connection)?)?)
+}
+
+/// The time, as entries have it.
+pub(super) fn now(connection: &mut PgConnection) -> Result<String, Failure> {
+    Ok(row::<Now, _, _>(connection, &[])?.unwrap_or_default())
 }
 
 /// Stores what was added, and how far the ledger is now.
@@ -90,22 +94,6 @@ pub(super) fn store(connection: &mut PgConnection, ledger: &Growing) -> Result<(
     expect_rows("storing receipts", batches.len(), stored as usize)?;
     let mut others = ledger.added().iter().filter(|receipt| of_batch(receipt).is_none());
     others.try_for_each(|receipt| insert_entry(connection, receipt))
-}
-
-/// Stores the first entry of an incarnation, with which a halted ledger goes on.
-pub(super) fn begin_incarnation(connection: &mut PgConnection, ledger: &Growing) -> Result<(), Failure> {
-    let (size, edge) = ledger.columns();
-    let incarnation = i64::from(ledger.origin().incarnation.get());
-    let values = [Value::Integer(incarnation), Value::Integer(size), Value::Blob(&edge)];
-    let begun = execute::<BeginIncarnation, _>(connection, &values)?;
-    expect_rows("beginning an incarnation", 1, begun)?;
-    ledger.added().iter().try_for_each(|receipt| insert_entry(connection, receipt))
-}
-
-fn insert_entry(connection: &mut PgConnection, receipt: &Receipt) -> Result<(), Failure> {
-    let (entry, head) = (receipt.entry().to_string(), receipt.head().root);
-    let values = [Value::Integer(receipt.seq() as i64), Value::Text(&entry), Value::Blob(&head.0)];
-    Ok(expect_rows("storing a receipt", 1, execute::<InsertEntry, _>(connection, &values)?)?)
 }
 
 fn of_batch(receipt: &Receipt) -> Option<(&Receipt, &BatchSigned)> {

@@ -147,7 +147,8 @@ impl Sql for HoldNode {
     type Columns = Text;
 }
 
-struct DeleteNode;
+/// Removes a node.
+pub(super) struct DeleteNode;
 impl Sql for DeleteNode {
     const TEXT: &'static str = "DELETE FROM node WHERE id = ?";
     type Columns = ();

@@ -1,6 +1,6 @@
 //! Accepting that the database lacks what was signed.
 
-use diesel::{PgConnection, sql_types::Text};
+use diesel::PgConnection;
 
 use super::{
     PostgresStore,
@@ -10,20 +10,19 @@ use super::{
     ids::{fill, highest_id, raise_ids, rename_feed},
     ledger,
     migrations::refuse_under_nodes,
-    time::time,
     transaction::{Turn, in_turn, run},
 };
 use crate::{
     anchors::Loss,
     domain::{
-        Action, By, RecordId,
+        By, RecordId,
         ledger::{Edge, Head, Origin, Restored},
     },
     store::{
         AcceptVerdict, Acceptance, HealVerdict, Healing, Restores, StoreError,
         sql::{
-            Change, HighestBatch, Lost, RestoreEntries, Sql, end_of, highest_record, last_id_after, lose,
-            note, row, rows,
+            HighestBatch, Lost, RestoreEntries, begin_incarnation, end_of, highest_record, last_id_after,
+            lose, row, rows,
         },
     },
 };
@@ -40,9 +39,8 @@ impl Restores for PostgresStore {
             if (ledger.origin(), ledger.head()) != (loss.origin, loss.kept) {
                 return Ok(AcceptVerdict::Changed);
             }
-            let now: String = row::<Now, _, _>(connection, &[])?.unwrap_or_default();
-            ledger.restore(acceptance, &now)?;
-            ledger::begin_incarnation(connection, &ledger)?;
+            let now = ledger::now(connection)?;
+            begin_incarnation::<InsertAudit, _, Failure>(connection, &mut ledger, acceptance, &now, by)?;
             let used = highest_id(connection)?.max(highest_record(loss));
             let last_id = last_id_after(used)?;
             raise_ids(connection, last_id)?;
@@ -51,14 +49,6 @@ impl Restores for PostgresStore {
                 false => lose_all(connection, loss, used)?,
             };
             rename_feed(connection)?;
-            let (object, before) = (ledger.origin().to_string(), loss.origin.to_string());
-            let change = Change {
-                action: Action::AcceptRestore,
-                object: &object,
-                before: Some(&before),
-                after: Some(acceptance.reason.as_str()),
-            };
-            note::<InsertAudit, _, Failure>(connection, by, &change)?;
             Ok(lost.accepted(ledger.origin(), RecordId(last_id)))
         })
     }
@@ -87,16 +77,6 @@ fn lose_all(connection: &mut PgConnection, loss: &Loss, used: i64) -> Result<Los
         unused = fill(connection, highest, next.id, unused)?;
         Ok(())
     })?;
-    // Those batches, too, are below the frontier, and so is everything that was never batched.
-    let reached = if unused > used { unused } else { highest_record(loss) };
-    let runs = loss.batches.iter().flat_map(|(_, batch)| batch.records.ranges());
-    let formed = runs.map(|(first, last)| (first.0, last.0)).chain([(used + 1, unused)]);
-    gaps::leave(connection, before, reached, formed.filter(|(first, last)| first <= last).collect())?;
+    gaps::leave(connection, before, loss.batches.iter().map(|batch| &batch.records), (used, unused))?;
     Ok(lost)
-}
-
-struct Now;
-impl Sql for Now {
-    const TEXT: &'static str = concat!("SELECT ", time!("clock_timestamp()"));
-    type Columns = Text;
 }

@@ -8,6 +8,7 @@ use diesel::{
 };
 
 use super::{
+    audit_log::{Change, note},
     batches::batch_state,
     checks::expect_rows,
     restores::{HighestBatch, KeyNamed, Overlapping, RecordsBetween, existing, is_there, others},
@@ -16,8 +17,8 @@ use super::{
 use crate::{
     anchors::IntendedBatch,
     domain::{
-        BatchState, Contents, Epoch, KeyId, Lease, NodeId, OpenBatch, SignatureBuf, SignedBatch,
-        ledger::{BatchSigned, KeyChange, KeyChanged},
+        Action, BatchState, By, Contents, Epoch, KeyId, Lease, NodeId, OpenBatch, SignatureBuf, SignedBatch,
+        ledger::{BatchSigned, Head, KeyChange, KeyChanged, Origin},
     },
     store::{Healing, StoreError},
 };
@@ -146,6 +147,23 @@ where
         execute::<RetireKey, _>(connection, &[Value::Text(&fingerprint)])?;
     }
     Ok(())
+}
+
+/// Writes into the audit log that a ledger has all its entries again.
+pub(in crate::store) fn note_healed<Insert, C, E>(
+    connection: &mut C,
+    (origin, head): (Origin, Head),
+    by: &By,
+) -> Result<(), E>
+where
+    Insert: Sql,
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
+{
+    let (object, after) = (origin.to_string(), format!("{} entries", head.size));
+    let change = Change { action: Action::HealRestore, object: &object, before: None, after: Some(&after) };
+    note::<Insert, C, E>(connection, by, &change)
 }
 
 fn no_key(fingerprint: &str) -> StoreError {

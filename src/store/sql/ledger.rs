@@ -1,11 +1,17 @@
 //! The ledger: its rows, and growing it within a transaction.
 
 use diesel::{
-    Queryable,
+    Connection, Queryable,
+    query_dsl::methods::ExecuteDsl,
+    result::Error,
     sql_types::{BigInt, Binary, Nullable, Text},
 };
 
-use super::{batches::runs, statement::Sql};
+use super::{
+    batches::runs,
+    checks::expect_rows,
+    statement::{Bound, Sql, Value, execute},
+};
 use crate::{
     anchors::Loss,
     domain::{
@@ -309,6 +315,18 @@ impl Sql for Halt {
 }
 
 /// Stores the receipt of anything but a batch.
+pub(in crate::store) fn insert_entry<C, E>(connection: &mut C, receipt: &Receipt) -> Result<(), E>
+where
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, InsertEntry>: ExecuteDsl<C>,
+{
+    let (entry, head) = (receipt.entry().to_string(), receipt.head().root);
+    let values = [Value::Integer(receipt.seq() as i64), Value::Text(&entry), Value::Blob(&head.0)];
+    Ok(expect_rows("storing a receipt", 1, execute::<InsertEntry, _>(connection, &values)?)?)
+}
+
+/// See [`insert_entry`].
 pub(in crate::store) struct InsertEntry;
 impl Sql for InsertEntry {
     const TEXT: &'static str = "INSERT INTO receipt (seq, entry, head) VALUES (?, ?, ?)";

@@ -27,15 +27,17 @@ pub(super) use audit_log::{AuditColumns, AuditSpan, Change, RawAudit, missing_ro
 pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, RawHolding, RawOpen};
 pub(super) use checks::{expect_rows, json_array, sql_limit};
 pub(super) use feed::{FeedBatchColumns, RawFeedBatch, feed_id};
-pub(super) use heals::{SetHalted, form_again, halted_after, key_again, lease_again, misfit, signed_again};
+pub(super) use heals::{
+    SetHalted, form_again, halted_after, key_again, lease_again, misfit, note_healed, signed_again,
+};
 pub(super) use keys::{
     Certificates, limit_texts, note_added_key, reseal_keys, set_certificates, set_key_limits, set_key_state,
 };
 pub(super) use leases::{IdleColumns, RawIdle, Terms, idle_keys, keys_limit, lease_in_rounds};
 pub(super) use ledger::{
-    AddLedgerKey, Growing, Halt, InsertEntry, LedgerColumns, LedgerKeyRow, RawLedger, RawReceipt, ReadLedger,
-    ReceiptColumns, RecordsRoots, ReplaceLedgerKey, RootAt, StoreCheckpoint, batch_entry, hash, key_entry,
-    ledger_key, records_roots,
+    AddLedgerKey, Growing, Halt, LedgerColumns, LedgerKeyRow, RawLedger, RawReceipt, ReadLedger,
+    ReceiptColumns, RecordsRoots, ReplaceLedgerKey, RootAt, StoreCheckpoint, batch_entry, hash, insert_entry,
+    key_entry, ledger_key, records_roots,
 };
 pub(super) use lookup::{
     OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,
@@ -51,8 +53,8 @@ pub(super) use refused::{
     RawRefused, RefusedColumns, RefusedPayload, RetryColumns, drop_refused, retry, store_arrivals,
 };
 pub(super) use restores::{
-    BeginIncarnation, HighestBatch, Lost, RestoreEntries, end_of, highest_record, insert_lost, last_id_after,
-    lose,
+    HighestBatch, Lost, RestoreEntries, begin_incarnation, end_of, highest_record, insert_lost,
+    last_id_after, lose,
 };
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};
 pub(super) use status::{

@@ -8,17 +8,19 @@ use diesel::{
 };
 
 use super::{
+    audit_log::{Change, note},
     batches::{batch_state, runs},
     checks::expect_rows,
+    ledger::{Growing, InsertEntry, insert_entry},
     statement::{Bound, Sql, Value, execute, row, rows},
 };
 use crate::{
     anchors::{IntendedBatch, Loss},
     domain::{
-        BatchId, BatchState, RecordId, Runs,
+        Action, BatchId, BatchState, By, RecordId, Runs,
         ledger::{Entry, Origin, Restored},
     },
-    store::{AcceptVerdict, StoreError},
+    store::{AcceptVerdict, Acceptance, StoreError},
 };
 
 /// Ids of records after a restore begin behind a multiple of this, because records that were lost before they were signed
@@ -33,7 +35,7 @@ pub(in crate::store) fn last_id_after(used: i64) -> Result<i64, StoreError> {
 
 /// The highest id of a record that an anchor knows.
 pub(in crate::store) fn highest_record(loss: &Loss) -> i64 {
-    loss.batches.iter().filter_map(|(_, batch)| batch.records.last()).map(|id| id.0).max().unwrap_or_default()
+    loss.batches.iter().filter_map(|batch| batch.records.last()).map(|id| id.0).max().unwrap_or_default()
 }
 
 /// What became lost.
@@ -50,6 +52,38 @@ impl Lost {
         let Self { batches, kept_records, lost_records } = self;
         AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, last_id }
     }
+}
+
+/// Begins the next incarnation of a ledger, which goes on if it was halted. `Insert` writes the audit log.
+pub(in crate::store) fn begin_incarnation<Insert, C, E>(
+    connection: &mut C,
+    ledger: &mut Growing,
+    acceptance: Acceptance<'_>,
+    now: &str,
+    by: &By,
+) -> Result<(), E>
+where
+    Insert: Sql,
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
+    for<'a> Bound<'a, BeginIncarnation>: ExecuteDsl<C>,
+    for<'a> Bound<'a, InsertEntry>: ExecuteDsl<C>,
+{
+    ledger.restore(acceptance, now)?;
+    let (size, edge) = ledger.columns();
+    let incarnation = i64::from(ledger.origin().incarnation.get());
+    let values = [Value::Integer(incarnation), Value::Integer(size), Value::Blob(&edge)];
+    let begun = execute::<BeginIncarnation, _>(connection, &values)?;
+    expect_rows("beginning an incarnation", 1, begun)?;
+    ledger.added().iter().try_for_each(|receipt| insert_entry::<C, E>(connection, receipt))?;
+    let (object, before) = (ledger.origin().to_string(), acceptance.loss.origin.to_string());
+    let (before, after) = (Some(before.as_str()), Some(acceptance.reason.as_str()));
+    note::<Insert, C, E>(
+        connection,
+        by,
+        &Change { action: Action::AcceptRestore, object: &object, before, after },
+    )
 }
 
 /// Makes batches lost that were signed. `fill` gives a batch to each id between the highest one that there is, and that of a
@@ -71,7 +105,7 @@ where
     for<'a> Bound<'a, CountLost>: ExecuteDsl<C>,
 {
     let mut lost = Lost::default();
-    for (_, batch) in &loss.batches {
+    for batch in &loss.batches {
         let fingerprint = batch.fingerprint.to_string();
         let key: Option<i64> = row::<KeyNamed, _, _>(connection, &[Value::Text(&fingerprint)])?;
         let count = batch.records.len();

@@ -11,17 +11,18 @@ use super::{
     ids::{fill, raise_ids},
     ledger,
     migrations::refuse_living,
+    nodes::DeleteNode,
 };
 use crate::{
     domain::{
-        Action, By, NodeId,
+        By, NodeId,
         ledger::{BatchSigned, Entry, Head, Origin},
     },
     store::{
         HealVerdict, Healing, LostRecord, StoreError,
         sql::{
-            Change, Growing, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after,
-            key_again, lease_again, misfit, note, row, signed_again,
+            Growing, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after, insert_entry,
+            key_again, lease_again, misfit, note_healed, row, signed_again,
         },
     },
 };
@@ -59,9 +60,9 @@ pub(super) fn heal(
         }
         Healing::Key(entry) => {
             key_again::<_, Failure>(connection, entry)?;
-            ledger::insert_entry(connection, ledger.add(Entry::Key(entry.clone())))?;
+            insert_entry::<_, Failure>(connection, ledger.add(Entry::Key(entry.clone())))?;
         }
-        Healing::End => end(connection, &at, by)?,
+        Healing::End => end(connection, at, by)?,
     }
     if !ledger.added().is_empty() {
         ledger::store_end(connection, &ledger)?;
@@ -84,11 +85,9 @@ fn check(ledger: &Growing, entry: &BatchSigned) -> Result<(), StoreError> {
     if added == Some(Entry::Batch(entry.clone()).leaf()) { Ok(()) } else { Err(misfit(entry)) }
 }
 
-fn end(connection: &mut SqliteConnection, at: &(Origin, Head), by: &By) -> Result<(), Failure> {
+fn end(connection: &mut SqliteConnection, at: (Origin, Head), by: &By) -> Result<(), Failure> {
     raise_ids(connection, 0)?;
-    let (object, after) = (at.0.to_string(), format!("{} entries", at.1.size));
-    let change = Change { action: Action::HealRestore, object: &object, before: None, after: Some(&after) };
-    note::<InsertAudit, _, Failure>(connection, by, &change)
+    note_healed::<InsertAudit, _, _>(connection, at, by)
 }
 
 /// The node that leases a batch, which is gone at the end of the transaction.
@@ -118,12 +117,6 @@ impl Sql for InsertNode {
     const TEXT: &'static str = "INSERT INTO node (name, lease_until, lease_ttl, custodians) \
          VALUES ('heal', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), 0, '') RETURNING id";
     type Columns = BigInt;
-}
-
-struct DeleteNode;
-impl Sql for DeleteNode {
-    const TEXT: &'static str = "DELETE FROM node WHERE id = ?";
-    type Columns = ();
 }
 
 /// When it was leased is not known, but it was within the time of the key.

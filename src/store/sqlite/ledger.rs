@@ -7,8 +7,8 @@ use crate::{
         ledger::{Hash, KeyChange, Receipt},
     },
     store::sql::{
-        BeginIncarnation, Growing, InsertEntry, RawLedger, ReadLedger, RootAt, Sql, Value, execute,
-        expect_rows, hash, key_entry, row,
+        Growing, RawLedger, ReadLedger, RootAt, Sql, Value, execute, expect_rows, hash, insert_entry,
+        key_entry, row,
     },
 };
 use diesel::SqliteConnection;
@@ -51,23 +51,6 @@ pub(super) fn add_key(
 ) -> Result<(), Failure> {
     let now = now(connection)?;
     insert_entry(connection, ledger.add(key_entry(change, fingerprint, &now)?))
-}
-
-/// Stores the receipt of anything but a batch.
-pub(super) fn insert_entry(connection: &mut SqliteConnection, receipt: &Receipt) -> Result<(), Failure> {
-    let (entry, head) = (receipt.entry().to_string(), receipt.head().root);
-    let values = [Value::Integer(receipt.seq() as i64), Value::Text(&entry), Value::Blob(&head.0)];
-    Ok(expect_rows("storing a receipt", 1, execute::<InsertEntry, _>(connection, &values)?)?)
-}
-
-/// Stores the first entry of an incarnation, with which a halted ledger goes on.
-pub(super) fn begin_incarnation(connection: &mut SqliteConnection, ledger: &Growing) -> Result<(), Failure> {
-    let (size, edge) = ledger.columns();
-    let incarnation = i64::from(ledger.origin().incarnation.get());
-    let values = [Value::Integer(incarnation), Value::Integer(size), Value::Blob(&edge)];
-    let begun = execute::<BeginIncarnation, _>(connection, &values)?;
-    expect_rows("beginning an incarnation", 1, begun)?;
-    ledger.added().iter().try_for_each(|receipt| insert_entry(connection, receipt))
 }
 
 /// Stores how far the ledger is now.

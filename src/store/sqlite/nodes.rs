@@ -187,7 +187,8 @@ impl Sql for RenewNode {
     type Columns = ();
 }
 
-struct DeleteNode;
+/// Removes a node.
+pub(super) struct DeleteNode;
 impl Sql for DeleteNode {
     const TEXT: &'static str = "DELETE FROM node WHERE id = ?";
     type Columns = ();

@@ -12,14 +12,14 @@ use super::{
 };
 use crate::{
     domain::{
-        Action, By, RecordId,
+        By, RecordId,
         ledger::{Edge, Head, Origin, Restored},
     },
     store::{
         AcceptVerdict, Acceptance, HealVerdict, Healing, Restores, StoreError,
         sql::{
-            Change, HighestBatch, Lost, RestoreEntries, Sql, end_of, execute, highest_record, lose, note,
-            row, rows,
+            HighestBatch, Lost, RestoreEntries, Sql, begin_incarnation, end_of, execute, highest_record,
+            lose, row, rows,
         },
     },
 };
@@ -35,8 +35,7 @@ impl Restores for SqliteStore {
             }
             refuse_living(connection, &self.path)?;
             let now = now(connection)?;
-            ledger.restore(acceptance, &now)?;
-            ledger::begin_incarnation(connection, &ledger)?;
+            begin_incarnation::<InsertAudit, _, Failure>(connection, &mut ledger, acceptance, &now, by)?;
             let highest: i64 = row::<HighestBatch, _, _>(connection, &[])?.unwrap_or_default();
             let lost = match acceptance.signs_again {
                 true => Lost::default(),
@@ -44,14 +43,6 @@ impl Restores for SqliteStore {
             };
             let last_id = raise_ids(connection, highest_record(loss))?;
             execute::<RenameFeed, _>(connection, &[])?;
-            let (object, before) = (ledger.origin().to_string(), loss.origin.to_string());
-            let change = Change {
-                action: Action::AcceptRestore,
-                object: &object,
-                before: Some(&before),
-                after: Some(acceptance.reason.as_str()),
-            };
-            note::<InsertAudit, _, Failure>(connection, by, &change)?;
             Ok(lost.accepted(ledger.origin(), RecordId(last_id)))
         })
     }

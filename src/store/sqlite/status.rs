@@ -8,7 +8,8 @@ use crate::{
     store::{
         Status,
         sql::{
-            self, KeySumColumns, NodeColumns, RawKeySum, RawNode, RawSum, Sql, SumColumns, Value, row, rows,
+            self, HighestBatch, KeySumColumns, NodeColumns, RawKeySum, RawNode, RawSum, Sql, SumColumns,
+            Value, row, rows,
         },
     },
 };
@@ -76,12 +77,6 @@ impl Sql for UnsignedBatches {
              coalesce(sum(record_count) FILTER (WHERE key_id IS NOT NULL), 0) \
          FROM batch WHERE state = 'lost' GROUP BY state";
     type Columns = SumColumns;
-}
-
-struct HighestBatch;
-impl Sql for HighestBatch {
-    const TEXT: &'static str = "SELECT coalesce(max(id), 0) FROM batch";
-    type Columns = BigInt;
 }
 
 struct CountUnbatched;

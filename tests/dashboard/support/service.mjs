@@ -134,7 +134,7 @@ export class Service {
 }
 
 /**
- * A port that nobody listens at. Below those that the system gives to outgoing connections, one of which might get it while
+ * A port at which no program listens. Below those that the system gives to outgoing connections, one of which might get it while
  * the service is down.
  */
 async function freePort() {

@@ -18,7 +18,7 @@ use super::{
 pub const JUMP: i64 = 100;
 
 impl Restoring {
-    /// The transaction. Nothing happens if the anchors do not know all that is missing. Nobody is at work.
+    /// The transaction. Nothing happens if the anchors do not know all that is missing. No process is at work.
     pub fn accept(&self, resign: bool, system: &mut System) {
         let asked = if self.is(Mutant::OneAnchorIsAsked) { 1 } else { system.processes.len() };
         let anchors: Vec<_> = system.processes[..asked].iter().map(|me| self.counted(me.file)).collect();
@@ -58,7 +58,7 @@ impl Database {
     /// Whether its batches are those that were signed, as far as it has them. A copy of another branch can have others.
     fn fits(&self, loss: &Loss) -> bool {
         let rows = || (1..).map(BatchId).zip(&self.batches);
-        loss.batches.iter().all(|(_, lost)| {
+        loss.batches.iter().all(|lost| {
             rows().all(|(id, row)| match id == lost.id {
                 true => row.records == lost.records,
                 false => !row.records.iter().any(|record| lost.records.contains(record)),
@@ -78,7 +78,7 @@ impl Database {
                 batch.state = state;
             }
         }
-        let last = loss.batches.iter().map(|(_, batch)| batch.id.0).max().unwrap_or_default();
+        let last = loss.batches.iter().map(|batch| batch.id.0).max().unwrap_or_default();
         for id in (self.batches.len() as i64 + 1..=last).map(BatchId) {
             match records_of(loss, id) {
                 None => self.form_again(id, loss),
@@ -103,8 +103,8 @@ impl Database {
 
     /// Adds the next batch, which was formed before one that was lost, of the records that exist there.
     fn form_again(&mut self, id: BatchId, loss: &Loss) {
-        let later = loss.batches.iter().filter(|(_, other)| other.id > id);
-        let end = later.filter_map(|(_, other)| other.records.first()).min().unwrap_or(RecordId(0));
+        let later = loss.batches.iter().filter(|other| other.id > id);
+        let end = later.filter_map(|other| other.records.first()).min().unwrap_or(RecordId(0));
         let before = self.records.iter().map(|(record, _)| *record).filter(|record| *record < end);
         let records: Runs =
             before.filter(|record| !has(loss, *record) && !self.is_in_batch(*record)).collect();
@@ -112,7 +112,7 @@ impl Database {
         self.batches.push(Batch { records, state, epoch: Epoch(0) });
     }
 
-    /// Adds a batch that was lost. Nobody can sign records that are gone.
+    /// Adds a batch that was lost. Records that are gone cannot be signed.
     fn add_lost(&mut self, records: Runs, state: State) {
         let is_there = !records.is_empty() && records.iter().all(|record| self.name(record).is_some());
         let state = if is_there { state } else { State::Lost };
@@ -122,9 +122,9 @@ impl Database {
 
 /// The records of a batch that is lost.
 fn records_of(loss: &Loss, id: BatchId) -> Option<&Runs> {
-    loss.batches.iter().find(|(_, batch)| batch.id == id).map(|(_, batch)| &batch.records)
+    loss.batches.iter().find(|batch| batch.id == id).map(|batch| &batch.records)
 }
 
 fn has(loss: &Loss, record: RecordId) -> bool {
-    loss.batches.iter().any(|(_, batch)| batch.records.contains(record))
+    loss.batches.iter().any(|batch| batch.records.contains(record))
 }

@@ -31,8 +31,8 @@ pub fn tool(name: &str) -> String {
     path.into_os_string().into_string().unwrap()
 }
 
-/// Copies a program to a place where it is run. Another process does it: as long as a child that was forked meanwhile has
-/// the copy open for writing, as this process had it, nobody can execute it.
+/// Copies a program to a place where it is run. Another process does it: as long as a child that was forked at that time has
+/// the copy open for writing, as this process had it, it cannot be executed.
 pub fn copy_program(from: impl AsRef<Path>, to: &Path) {
     let mut copy = Command::new("cp");
     copy.arg(from.as_ref()).arg(to);

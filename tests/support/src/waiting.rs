@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a busy machine may stand still, which nobody is to blame for.
+/// How long a busy machine may stand still without anybody's fault.
 const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// Polls until `condition` holds; `what` is named when it does not within `limit`, and a minute in which the machine may
