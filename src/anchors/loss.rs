@@ -67,7 +67,8 @@ pub enum LossError {
     /// Entries are missing.
     #[error(
         "entries {first} to {last} of the ledger were committed, but these anchors do not say what they are: name the anchors \
-         of all nodes, one --anchor for each. Changes of keys by commands are in no anchor"
+         of all nodes, one --anchor for each. Commands that change keys write no anchor: if these entries are theirs, see \
+         --unknown-entries-are-keys in 'signwave ledger accept --help'"
     )]
     Incomplete {
         /// The first that is missing.

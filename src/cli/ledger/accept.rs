@@ -13,12 +13,12 @@ use crate::{
     store::open_to_restore,
 };
 
-/// Go on with a database that was put back, without what it lacks.
+/// Go on with a restored database, without the signatures that it lacks.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A database that is older than its anchor is halted: nothing is formed, leased or signed. If nothing
-newer can be put back, and 'signwave ledger heal' has no bundles of what is gone, this command
-accepts the loss. It reads the anchors of all nodes, which say what was committed. Then, in one
+A database that is older than its anchor is halted: nothing is added or signed. If nothing newer
+can be put back, and 'signwave ledger heal' has no bundles of what is gone, this command accepts
+the loss. It reads the anchors of all nodes, which say what was committed. Then, in one
 transaction:
 
 - Records that were signed, and whose signatures are gone, are never signed again. 'signwave ledger
@@ -51,8 +51,8 @@ pub struct Accept {
     /// Let what was signed and lost be signed again: such a record then has two signatures in the world
     #[arg(long)]
     sign_lost_again: bool,
-    /// Take entries that no anchor knows for changes of keys, which commands such as 'keys generate' make without an
-    /// anchor. Only right if each process that signed had one of these anchors
+    /// Treat entries that no anchor knows as changes of keys. Commands such as 'keys generate' make those without an
+    /// anchor. Use this only if each process that signed had one of these anchors
     #[arg(long)]
     unknown_entries_are_keys: bool,
     /// Do not ask

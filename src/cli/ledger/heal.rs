@@ -12,11 +12,11 @@ use crate::{
     store::open_to_restore,
 };
 
-/// Put back what a database that was put back lacks, from bundles.
+/// Put lost signatures back into a restored database, from bundles.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A database that is older than its anchor is halted: nothing is formed, leased or signed. This command
-puts back what was signed and lost, with the same ids, keys, times and signatures, so the same history
+A database that is older than its anchor is halted: nothing is added or signed. This command puts
+back what was signed and lost, with the same ids, keys, times and signatures, so the same history
 goes on, as if the loss had never been. Its anchors stay as they are.
 
 It needs a bundle of each record that was signed after the backup. So let this run again and again,

@@ -16,11 +16,11 @@ use super::{context::Context, failure::Usage};
 /// One variant per command.
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
-    /// Go on with a database that was put back, without what it lacks
+    /// Go on with a restored database, without the signatures that it lacks
     Accept(accept::Accept),
     /// Print the last checkpoint
     Checkpoint(checkpoint::ShowCheckpoint),
-    /// Put back what a database that was put back lacks, from bundles
+    /// Put lost signatures back into a restored database, from bundles
     Heal(heal::Heal),
     /// Print the key that checkpoints are signed with
     Key(key::ShowKey),
