@@ -16,11 +16,11 @@ fn put_back() -> Sandbox {
     sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
     sign(&sandbox);
     sandbox.ok(&["seed", "--records", "20"]);
-    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path("old.db").display()));
+    sandbox.keep("old.db");
     sandbox.ok(&["seed", "--records", "30"]);
     sign(&sandbox);
-    fs::copy(sandbox.path("signwave.db"), sandbox.path("lost.db")).unwrap();
-    fs::copy(sandbox.path("old.db"), sandbox.path("signwave.db")).unwrap();
+    sandbox.keep("lost.db");
+    sandbox.put("old.db");
     sandbox
 }
 
@@ -98,9 +98,9 @@ fn what_cannot_be_accepted_is_left_as_it_is() {
     assert!(strange.contains("'strange' is not an anchor of Sign Wave"), "{strange}");
     assert_eq!(state(), before);
     // The anchor of another node, which knows nothing of what is lost.
-    fs::copy(sandbox.path("lost.db"), sandbox.path("signwave.db")).unwrap();
+    sandbox.put("lost.db");
     sandbox.ok(&["sign", "--anchor", "other.anchor"]);
-    fs::copy(sandbox.path("old.db"), sandbox.path("signwave.db")).unwrap();
+    sandbox.put("old.db");
     let incomplete =
         sandbox.fails(1, &["ledger", "accept", "--anchor", "other.anchor", "--reason", "why", "--yes"]);
     assert!(
@@ -130,11 +130,11 @@ fn a_key_that_was_added_after_the_backup_needs_a_word() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
     sign(&sandbox);
-    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path("old.db").display()));
+    sandbox.keep("old.db");
     sandbox.ok(&["keys", "generate", "--count", "2"]);
     sandbox.ok(&["seed", "--records", "20"]);
     sign(&sandbox);
-    fs::copy(sandbox.path("old.db"), sandbox.path("signwave.db")).unwrap();
+    sandbox.put("old.db");
     let unknown = sandbox.fails(1, &ACCEPT);
     assert!(
         unknown.contains(

@@ -19,14 +19,6 @@ fn sign(sandbox: &Sandbox) -> String {
 }
 
 /// Keeps the database as it is now.
-fn keep(sandbox: &Sandbox, name: &str) {
-    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path(name).display()));
-}
-
-fn put_back(sandbox: &Sandbox, name: &str) {
-    fs::copy(sandbox.path(name), sandbox.path("signwave.db")).unwrap();
-}
-
 fn verify(sandbox: &Sandbox) -> (Option<i32>, String) {
     let output = sandbox.run(&["verify", "--anchor", ANCHOR]);
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
@@ -50,11 +42,11 @@ fn a_database_as_it_was_shown_is_anchored_up_to_what_was_signed_with_the_anchor(
 #[test]
 fn an_older_database_signs_nothing_until_the_newer_one_is_back() {
     let sandbox = anchored();
-    keep(&sandbox, "old.db");
+    sandbox.keep("old.db");
     sandbox.ok(&["seed", "--records", "20"]);
     sign(&sandbox);
-    keep(&sandbox, "new.db");
-    put_back(&sandbox, "old.db");
+    sandbox.keep("new.db");
+    sandbox.put("old.db");
     sandbox.ok(&["seed", "--records", "12"]);
     let (code, text) = verify(&sandbox);
     assert_eq!(code, Some(1));
@@ -72,7 +64,7 @@ fn an_older_database_signs_nothing_until_the_newer_one_is_back() {
     assert_eq!(sandbox.number("SELECT count(*) FROM signature"), 10, "{refused}");
     assert!(sandbox.ok(&["status"]).contains("halted"));
 
-    put_back(&sandbox, "new.db");
+    sandbox.put("new.db");
     assert!(sign(&sandbox).starts_with("signed 0 records"));
     assert_eq!(verify(&sandbox).0, Some(0));
 }
@@ -80,10 +72,10 @@ fn an_older_database_signs_nothing_until_the_newer_one_is_back() {
 #[test]
 fn a_database_that_went_another_way_signs_nothing() {
     let sandbox = anchored();
-    keep(&sandbox, "old.db");
+    sandbox.keep("old.db");
     sandbox.ok(&["seed", "--records", "20"]);
     sign(&sandbox);
-    put_back(&sandbox, "old.db");
+    sandbox.put("old.db");
     sandbox.ok(&["seed", "--records", "30"]);
     sandbox.ok(&["sign", "--batch-size", "5"]);
     sandbox.ok(&["verify"]);

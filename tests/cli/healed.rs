@@ -1,6 +1,6 @@
 //! A database that was put back gets back what it lacks, from bundles.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use signwave::{
@@ -37,24 +37,17 @@ fn seed(sandbox: &Sandbox, records: &str) {
     sandbox.ok(&["sign", "--batch-size", "3", "--anchor", ANCHOR]);
 }
 
-fn put(sandbox: &Sandbox, name: &str) {
-    for log in ["signwave.db-wal", "signwave.db-shm"] {
-        _ = fs::remove_file(sandbox.path(log));
-    }
-    fs::copy(sandbox.path(name), sandbox.path("signwave.db")).unwrap();
-}
-
 /// A database with `records` records, as it was with ten of them, and the bundles of all. Both copies are beside it.
 fn lost(records: &str) -> (Sandbox, Vec<Vec<(i64, String)>>) {
     let sandbox = Sandbox::new();
     sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
     seed(&sandbox, "10");
-    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path("old.db").display()));
+    sandbox.keep("old.db");
     seed(&sandbox, records);
     sandbox.ok(&["export", "--as", "bundle", "--with-payload", "-o", "bundles.jsonl"]);
     let had = rows(&sandbox);
-    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path("new.db").display()));
-    put(&sandbox, "old.db");
+    sandbox.keep("new.db");
+    sandbox.put("old.db");
     (sandbox, had)
 }
 
@@ -162,7 +155,7 @@ fn records_that_were_added_since_are_not_mixed_up() {
     sandbox.ok(&["import", "added", "--format", "lines"]);
     let error = sandbox.fails(1, &heal(&["bundles.jsonl"]));
     assert!(error.contains("record 11 has other bytes than it had"), "{error}");
-    put(&sandbox, "old.db");
+    sandbox.put("old.db");
     sandbox.ok(&["seed", "--records", "13"]);
     // The same records with the same ids, but not signed.
     sandbox.ok(&heal(&["bundles.jsonl"]));
@@ -172,7 +165,7 @@ fn records_that_were_added_since_are_not_mixed_up() {
 #[test]
 fn a_key_comes_back_retired_but_not_from_nothing() {
     let (sandbox, _) = lost("20");
-    put(&sandbox, "new.db");
+    sandbox.put("new.db");
     let open = || {
         let url = DatabaseUrl::Sqlite(sandbox.path("signwave.db"));
         store::open_with(&url, store::CONNECTIONS, &[sandbox.path(ANCHOR)]).unwrap()
@@ -181,13 +174,13 @@ fn a_key_comes_back_retired_but_not_from_nothing() {
     seed(&sandbox, "23");
     sandbox.ok(&["export", "--as", "bundle", "--with-payload", "-o", "bundles.jsonl"]);
     let had = rows(&sandbox);
-    put(&sandbox, "old.db");
+    sandbox.put("old.db");
     sandbox.ok(&heal(&["bundles.jsonl"]));
     assert_eq!(rows(&sandbox), had);
     // A generated key is gone with its private half.
-    sandbox.sql(&format!("VACUUM INTO '{}'", sandbox.path("healed.db").display()));
+    sandbox.keep("healed.db");
     add_keys(&*open(), 1);
-    put(&sandbox, "healed.db");
+    sandbox.put("healed.db");
     let error = sandbox.fails(1, &heal(&["bundles.jsonl"]));
     assert!(
         error.contains("was added after the backup") && error.contains("signwave ledger accept"),
@@ -199,14 +192,14 @@ fn a_key_comes_back_retired_but_not_from_nothing() {
 #[test]
 fn a_newer_copy_that_is_halted_goes_on() {
     let (sandbox, had) = lost("20");
-    put(&sandbox, "new.db");
+    sandbox.put("new.db");
     sandbox.sql("UPDATE ledger SET halted = 'it was older'");
     sandbox.fails(3, &["sign", "--anchor", ANCHOR]);
     sandbox.ok(&heal(&[]));
     assert_eq!(rows(&sandbox), had);
     seed(&sandbox, "23");
     // An older one does not.
-    put(&sandbox, "old.db");
+    sandbox.put("old.db");
     sandbox.fails(1, &heal(&[]));
     sandbox.fails(3, &["sign", "--anchor", ANCHOR]);
 }
@@ -220,7 +213,7 @@ fn without_its_last_confirmation_the_files_say_what_was_stored() {
     sandbox.ok(&heal(&["bundles.jsonl"]));
     assert_eq!(rows(&sandbox), had);
     // Or they do not have it, and it was never seen.
-    put(&sandbox, "old.db");
+    sandbox.put("old.db");
     sandbox.write(ANCHOR, unconfirmed);
     let last = unconfirmed[unconfirmed.rfind("\nB ").unwrap()..].split(' ').nth(2).unwrap();
     let entry = format!("signwave/batch/v1\\n{last}\\n");

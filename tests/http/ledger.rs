@@ -43,9 +43,9 @@ fn a_signature_that_was_lost_is_gone_for_good() {
     sandbox.sql(
         "INSERT INTO record (external_id, payload) VALUES ('mine', 'one'), ('other', 'two'), (NULL, 'three')",
     );
-    let copy = sandbox.copy();
+    sandbox.keep("old.db");
     sandbox.ok(&["sign", "--anchor", "anchor"]);
-    std::fs::copy(copy.path("signwave.db"), sandbox.path("signwave.db")).unwrap();
+    sandbox.put("old.db");
     sandbox.ok(&["ledger", "accept", "--anchor", "anchor", "--reason", "why", "--yes"]);
     let site = Site::over(sandbox, "submit,read", &["--roles", "emit"]);
     assert_eq!(

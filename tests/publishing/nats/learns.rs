@@ -70,16 +70,12 @@ fn a_stream_that_is_ahead_of_a_restored_database_stops_the_publisher_until_it_is
     let first = place.publish(&out(&server, ""));
     place.until_published(&consumer, 100);
     drop(first);
-    let backup = place.sandbox.path("backup.db");
-    place.sandbox.sql(&format!("VACUUM INTO '{}'", backup.display()));
+    place.sandbox.keep("backup.db");
     let second = place.publish(&out(&server, ""));
     place.seed(200);
     place.until_published(&consumer, 200);
     drop(second);
-    for file in ["signwave.db", "signwave.db-wal", "signwave.db-shm"] {
-        let _ = fs::remove_file(place.sandbox.path(file)); // some may not be there
-    }
-    fs::copy(&backup, place.sandbox.path("signwave.db")).unwrap();
+    place.sandbox.put("backup.db");
     let api = place.publish_and_answer(&out(&server, ""));
     until("it stops", SOON, || place.status(&api)["state"] == "stopped");
     lasting(std::time::Duration::from_secs(2));

@@ -14,7 +14,7 @@ use diesel::{
 };
 use tempfile::TempDir;
 
-use crate::process::built;
+use crate::{process::built, store::MINUTE, waiting::until};
 
 /// A folder, removed at the end. The database in it is `signwave.db`, as by default.
 pub struct Sandbox(TempDir);
@@ -124,6 +124,26 @@ impl Sandbox {
         let mut connection = SqliteConnection::establish(self.path("signwave.db").to_str().unwrap()).unwrap();
         connection.batch_execute("PRAGMA busy_timeout = 60000").unwrap();
         connection
+    }
+
+    /// Waits until no connection is left and the file holds all that was stored. A pool that was dropped may close its last
+    /// connection a little later, in a thread of its own, and that writes the log into whatever file is there.
+    fn until_closed(&self) {
+        until("the log is gone", MINUTE, || {
+            self.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+            !self.path("signwave.db-wal").exists()
+        });
+    }
+
+    /// A copy of the database, in the file `name`.
+    pub fn keep(&self, name: &str) {
+        self.sql(&format!("VACUUM INTO '{}'", self.path(name).display()));
+    }
+
+    /// Puts the file `name` in the place of the database.
+    pub fn put(&self, name: &str) {
+        self.until_closed();
+        fs::copy(self.path(name), self.path("signwave.db")).unwrap();
     }
 
     /// Another folder with the same files.
