@@ -1,11 +1,13 @@
 //! The database is compared with its anchors, and may then append to its ledger.
 
+use std::collections::BTreeMap;
+
 use super::{
     AnchorError, Anchors,
-    line::{Intended, Line},
+    line::{Intended, Line, text},
     memory::Told,
 };
-use crate::domain::ledger::{Edge, Hash, Head, Origin, Receipt};
+use crate::domain::ledger::{Edge, Entry, Hash, Head, Origin, Receipt};
 
 /// What a database must have, and what it may have.
 #[derive(Debug)]
@@ -13,6 +15,16 @@ pub struct Expected<'a> {
     anchors: &'a Anchors,
     known: Vec<Head>,
     open: Vec<Head>,
+    begun: u64,
+}
+
+/// What the ledger of a database was at an earlier size, and what is behind it.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// The root at that size. `None` if there is none, as for the empty ledger.
+    pub root: Option<Hash>,
+    /// The entries behind it which are no batches, with their sequence numbers.
+    pub others: Vec<(u64, Entry)>,
 }
 
 /// What a database is, compared with its anchors.
@@ -44,6 +56,8 @@ pub struct Permit<'a> {
     anchors: &'a Anchors,
     current: Head,
     checked: Vec<Head>,
+    /// Entries that are no batches, of which the anchors do not know yet.
+    news: Vec<Line>,
 }
 
 /// A commit that the anchors know of, and of which they wait to hear. If it is dropped, its outcome is unknown: the next
@@ -61,7 +75,8 @@ impl Anchors {
     /// after they have read it.
     pub fn expected(&self) -> Expected<'_> {
         let memory = self.shared.memory();
-        Expected { anchors: self, known: memory.known().to_vec(), open: memory.open().to_vec() }
+        let (known, open) = (memory.known().to_vec(), memory.open().to_vec());
+        Expected { anchors: self, known, open, begun: memory.begun() }
     }
 }
 
@@ -71,23 +86,27 @@ impl<'a> Expected<'a> {
         self.anchors.origin()
     }
 
-    /// Compares a database, whose ledger has the head `current`. `at` reads the root at a smaller size, `None` if there is
-    /// none. In the course of commits by one process it is not called.
+    /// Compares a database, whose ledger has the head `current`. `past` reads what it was at a smaller size. In the course of
+    /// commits by one process it is not called.
     ///
     /// # Errors
-    /// Those of `at`.
+    /// Those of `past`.
     pub fn compare<E>(
         self,
         current: Head,
-        mut at: impl FnMut(u64) -> Result<Option<Hash>, E>,
+        mut past: impl FnMut(u64) -> Result<Past, E>,
     ) -> Result<Standing<'a>, E> {
-        let mut root_at = |size| match size {
-            0 => Ok(Some(Edge::default().root())),
-            _ if size == current.size => Ok(Some(current.root)),
-            _ if size > current.size => Ok(None),
-            _ => at(size),
+        let Self { anchors, known: mut checked, open, begun } = self;
+        let mut news = BTreeMap::new();
+        let mut root_at = |size| {
+            if size >= current.size {
+                return Ok(Some(current.root).filter(|_| size == current.size));
+            }
+            let Past { root, others } = past(size)?;
+            // Some may have been added since the head was read.
+            news.extend(others.into_iter().filter(|(seq, _)| (begun + 1..=current.size).contains(seq)));
+            Ok(if size == 0 { Some(Edge::default().root()) } else { root })
         };
-        let Self { anchors, known: mut checked, open } = self;
         for anchored in checked.iter().copied() {
             if anchored.size > current.size {
                 return Ok(Standing::Behind { anchored, found: current });
@@ -104,14 +123,16 @@ impl<'a> Expected<'a> {
                 checked.push(head);
             }
         }
-        Ok(Standing::Stands(Permit { anchors, current, checked }))
+        let news = news.into_iter().map(|(seq, entry)| Line::Noted { seq, entry }).collect();
+        Ok(Standing::Stands(Permit { anchors, current, checked, news }))
     }
 }
 
 impl<'a> Permit<'a> {
     /// Remembers that the database has the head that was compared, such as at each heartbeat.
     pub fn saw(self) {
-        let Self { anchors, current, checked } = self;
+        let Self { anchors, current, checked, news } = self;
+        anchors.shared.note(&news);
         anchors.shared.update(|memory| memory.found(&checked, current).then_some(Line::Seen(current)));
     }
 
@@ -124,15 +145,15 @@ impl<'a> Permit<'a> {
     /// # Errors
     /// When a file could not be written or synced. Then the commit must not be made.
     pub fn intend(self, receipts: &[Receipt]) -> Result<Pending<'a>, AnchorError> {
-        let Self { anchors, current, checked } = self;
+        let Self { anchors, current, checked, news } = self;
+        anchors.shared.note(&news);
         let Some(next) = receipts.last().map(Receipt::head) else {
             return Ok(Pending { anchors, previous: current, next: current });
         };
         debug_assert_eq!(receipts[0].seq(), current.size + 1, "receipts of another ledger");
         let entries = receipts.iter().map(|receipt| Line::Entry(Intended::from(receipt)));
-        let lines = entries.chain([Line::Intent { next, previous: current }]);
-        let lines: String = lines.map(|line| format!("{line}\n")).collect();
-        anchors.shared.intend(&checked, current, next, &lines)?;
+        let lines: Vec<_> = entries.chain([Line::Intent { next, previous: current }]).collect();
+        anchors.shared.intend(&checked, current, next, &text(&lines))?;
         Ok(Pending { anchors, previous: current, next })
     }
 }

@@ -23,6 +23,8 @@ impl Passage {
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Seen(head) => vec![Claim::Head(*head)],
+            // It is part of the next head.
+            Self::Noted(_) => Vec::new(),
             Self::Attempt(attempt) => attempt.claims(),
         }
     }

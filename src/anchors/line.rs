@@ -18,6 +18,8 @@ pub(super) const MAX_LENGTH: usize = 4 << 20;
 pub(super) enum Line {
     /// `B` and `E`.
     Entry(Intended),
+    /// `K`.
+    Noted { seq: u64, entry: Entry },
     /// `H`.
     Intent { next: Head, previous: Head },
     /// `C`.
@@ -30,7 +32,7 @@ pub(super) enum Line {
     Succeeded { by: Origin },
 }
 
-/// An entry that a commit was about to append.
+/// An entry that a commit was about to append, or that the database was seen to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intended {
     /// Its sequence number.
@@ -83,6 +85,11 @@ impl From<&Receipt> for Intended {
 }
 
 impl Intended {
+    /// An entry that is no batch.
+    pub(super) fn other(seq: u64, entry: Entry) -> Self {
+        Self { seq, leaf: entry.leaf(), what: IntendedEntry::Other(entry) }
+    }
+
     /// The batch that it is about; `None` if it is of another kind.
     pub fn batch(&self) -> Option<&IntendedBatch> {
         match &self.what {
@@ -102,6 +109,9 @@ impl fmt::Display for Line {
             }
             Self::Entry(Intended { seq, leaf, what: IntendedEntry::Other(entry) }) => {
                 write!(f, "E {seq} {leaf} {}", BASE64.encode(entry.to_string().as_bytes()))
+            }
+            Self::Noted { seq, entry } => {
+                write!(f, "K {seq} {}", BASE64.encode(entry.to_string().as_bytes()))
             }
             Self::Intent { next, previous } => {
                 write!(f, "H {} {} {} {}", next.size, next.root, previous.size, previous.root)
@@ -134,6 +144,7 @@ impl FromStr for Line {
                 let what = IntendedEntry::Other(other_entry(entry)?);
                 Self::Entry(Intended { seq: number(seq)?, leaf: number(leaf)?, what })
             }
+            ["K", seq, entry] => Self::Noted { seq: number(seq)?, entry: other_entry(entry)? },
             ["H", size, root, previous_size, previous_root] => {
                 Self::Intent { next: head(size, root)?, previous: head(previous_size, previous_root)? }
             }
@@ -161,11 +172,17 @@ impl Line {
                 };
                 *seq > 0 && is_so
             }
+            Self::Noted { seq, entry } => *seq > 0 && !matches!(entry, Entry::Batch(_)),
             Self::Intent { next, previous } => next.size > previous.size,
             Self::Committed { size } | Self::RolledBack { size } => *size > 0,
             Self::Seen(_) | Self::Succeeded { .. } => true,
         }
     }
+}
+
+/// The text of lines.
+pub(super) fn text(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, BadLine> {
@@ -210,6 +227,7 @@ mod tests {
             format!("B 11 7 1-10,12 2 {key} {leaf}"),
             format!("E 11 {} {}", leaf_hash(entry.as_bytes()), BASE64.encode(entry.as_bytes())),
             format!("H 11 {leaf} 10 {leaf}"),
+            format!("K 11 {}", BASE64.encode(entry.as_bytes())),
             "C 11".to_owned(),
             "X 11".to_owned(),
             format!("S 11 {leaf}"),
@@ -241,6 +259,8 @@ mod tests {
             &format!("E 11 {leaf}"),
             &texts[1].replace(&leaf_hash(entry.as_bytes()).to_string(), &leaf.to_string()),
             &format!("E 11 {} {}", leaf_hash(batch.as_bytes()), BASE64.encode(batch.as_bytes())),
+            &format!("K 11 {}", BASE64.encode(batch.as_bytes())),
+            &format!("K 0 {}", BASE64.encode(entry.as_bytes())),
         ] {
             assert_eq!(text.parse::<Line>(), Err(BadLine), "{text}");
         }

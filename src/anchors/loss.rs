@@ -67,8 +67,7 @@ pub enum LossError {
     /// Entries are missing.
     #[error(
         "entries {first} to {last} of the ledger were committed, but these anchors do not say what they are: name the anchors \
-         of all nodes, one --anchor for each. Commands that change keys write no anchor: if these entries are theirs, see \
-         --unknown-entries-are-keys in 'signwave ledger accept --help'"
+         of all nodes, one --anchor for each"
     )]
     Incomplete {
         /// The first that is missing.
@@ -85,16 +84,7 @@ impl Loss {
     /// When an anchor cannot be read or belongs to another ledger, nothing is lost, the database is not an earlier state, or
     /// the anchors together do not know of all that is lost.
     pub fn read(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        Self::of_some(Self::read_all(paths, origin, kept, Unknown::Refused)?)
-    }
-
-    /// As [`read`](Self::read), where entries of which no anchor says what they are, are taken for changes of keys: commands
-    /// that change keys write no anchor.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read). The end of the database must be known to an anchor.
-    pub fn read_with_unknown_keys(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        Self::of_some(Self::read_all(paths, origin, kept, Unknown::IsKey)?)
+        Self::of_some(Self::read_all(paths, origin, kept)?)
     }
 
     fn of_some(loss: Self) -> Result<Self, LossError> {
@@ -110,17 +100,17 @@ impl Loss {
     /// # Errors
     /// As [`read`](Self::read), except [`LossError::Nothing`].
     pub fn read_any(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        Self::read_all(paths, origin, kept, Unknown::Refused)
+        Self::read_all(paths, origin, kept)
     }
 
-    fn read_all(paths: &[PathBuf], origin: Origin, kept: Head, unknown: Unknown) -> Result<Self, LossError> {
+    fn read_all(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
         let known = Edge::default().head();
-        let (entries, undecided) = (BTreeMap::new(), Vec::new());
-        let mut found = Found { kept, knows_kept: kept.size == 0, known, entries, undecided };
+        let (entries, noted, undecided) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut found = Found { kept, known, entries, noted, undecided };
         for path in paths {
             found.add(path, read_of(path, origin)?)?;
         }
-        found.loss(origin, unknown)
+        found.loss(origin)
     }
 }
 
@@ -134,22 +124,15 @@ fn read_of(path: &Path, expected: Origin) -> Result<Reader, AnchorError> {
     }
 }
 
-/// What is made of entries of which no anchor says what they are.
-#[derive(Clone, Copy, PartialEq)]
-enum Unknown {
-    Refused,
-    IsKey,
-}
-
 /// What was read so far.
 struct Found {
     kept: Head,
-    /// Whether an anchor knows of the end of the database.
-    knows_kept: bool,
     /// The largest head that was committed.
     known: Head,
     /// What is behind the end of the database, and was committed.
     entries: BTreeMap<u64, Intended>,
+    /// What the database was seen to have and is no batch, with the anchor that says so.
+    noted: Vec<(PathBuf, Intended)>,
     /// What was perhaps committed.
     undecided: Vec<Attempt>,
 }
@@ -159,6 +142,7 @@ impl Found {
         for passage in reader {
             match passage? {
                 Passage::Seen(head) => self.committed(path, head)?,
+                Passage::Noted(entry) => self.noted.push((path.to_owned(), entry)),
                 Passage::Attempt(attempt) => {
                     self.committed(path, attempt.previous)?;
                     match attempt.outcome {
@@ -181,7 +165,6 @@ impl Found {
         if is_other(self.kept) || is_other(self.known) {
             return Err(diverged(path, head.size));
         }
-        self.knows_kept |= head == self.kept;
         if head.size > self.known.size {
             self.known = head;
         }
@@ -198,17 +181,24 @@ impl Found {
         if previous.size < self.kept.size {
             return Err(diverged(path, next.size));
         }
-        for entry in entries {
-            let at = entry.seq;
-            if self.entries.insert(at, entry.clone()).is_some_and(|before| before != entry) {
-                return Err(diverged(path, at));
-            }
-        }
-        Ok(())
+        entries.into_iter().try_for_each(|entry| self.put(path, entry))
     }
 
-    fn loss(mut self, origin: Origin, unknown: Unknown) -> Result<Loss, LossError> {
+    /// Adds an entry behind the end of the database.
+    fn put(&mut self, path: &Path, entry: Intended) -> Result<(), LossError> {
+        let at = entry.seq;
+        let before = self.entries.insert(at, entry.clone());
+        if before.is_some_and(|before| before != entry) { Err(diverged(path, at)) } else { Ok(()) }
+    }
+
+    fn loss(mut self, origin: Origin) -> Result<Loss, LossError> {
         let Self { kept, known, .. } = self;
+        for (path, entry) in std::mem::take(&mut self.noted) {
+            // What is behind the last head was written, and the head was not.
+            if (kept.size + 1..=known.size).contains(&entry.seq) {
+                self.put(&path, entry)?;
+            }
+        }
         let mut batches: BTreeMap<BatchId, IntendedBatch> = BTreeMap::new();
         let (mut size, mut undecided) = (known.size.max(kept.size), Vec::new());
         for attempt in std::mem::take(&mut self.undecided) {
@@ -225,17 +215,15 @@ impl Found {
         for entry in undecided.iter().flat_map(|attempt| &attempt.entries) {
             self.entries.entry(entry.seq).or_insert_with(|| entry.clone());
         }
-        let (mut expected, mut unknown_ones) = (kept.size + 1, 0);
+        let mut expected = kept.size + 1;
         for seq in self.entries.keys().copied().chain([known.size + 1]) {
-            if seq > expected && unknown == Unknown::IsKey && self.knows_kept {
-                unknown_ones += seq - expected;
-            } else if seq > expected {
+            if seq > expected {
                 return Err(LossError::Incomplete { first: expected, last: seq - 1 });
             }
             expected = seq + 1;
         }
         let is_other = |entry: &&Intended| matches!(entry.what, IntendedEntry::Other(_));
-        let others = self.entries.values().filter(is_other).count() as u64 + unknown_ones;
+        let others = self.entries.values().filter(is_other).count() as u64;
         batches.extend(self.entries.values().filter_map(of_batch));
         let committed = self.entries.into_values().filter(|entry| entry.seq <= known.size).collect();
         let batches = batches.into_values().collect();

@@ -11,6 +11,8 @@ pub(super) struct Memory {
     known: Vec<Head>,
     /// What commits of unknown outcome would have led to. Only the last commit of each file can be one.
     open: Vec<Head>,
+    /// Up to which entry all files knew the ledger when they were opened.
+    begun: Option<u64>,
 }
 
 impl Memory {
@@ -19,6 +21,13 @@ impl Memory {
         remembered.known.iter().for_each(|head| self.know(*head));
         let others = remembered.open.iter().filter(|head| !self.open.contains(head));
         self.open.extend(others.collect::<Vec<_>>());
+        let reach = remembered.known.iter().map(|head| head.size).max().unwrap_or_default();
+        self.begun = Some(self.begun.map_or(reach, |begun| begun.min(reach)));
+    }
+
+    /// Up to which entry all files knew the ledger when they were opened.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.unwrap_or_default()
     }
 
     /// What the database must have.

@@ -5,6 +5,7 @@
 //! signwave/anchor/v1 signwave/0123456789abcdef/1
 //! B <seq> <batch id> <runs> <epoch> <fingerprint> <leaf>     an entry of the next H: a batch
 //! E <seq> <leaf> <entry>                                     an entry of the next H: of another kind, its text in base64
+//! K <seq> <entry>                                            the database was seen to have this entry, which is no batch
 //! H <size> <root> <previous size> <previous root>            a commit is about to lead from the second head to the first
 //! C <size>                                                   that commit was made
 //! X <size>                                                   that commit was rolled back
@@ -13,7 +14,7 @@
 //! ```
 //!
 //! Hashes are in base64. The lines up to H are synced to the disk within the transaction, before its COMMIT. So whatever
-//! anybody was shown is in the file. C, X and S are synced with the next H, or 100 ms later.
+//! anybody was shown is in the file. C, X, K and S are synced with the next H, or 100 ms later.
 //!
 //! # A commit
 //! In the transaction, last of its steps: ask what is [`expected`](Anchors::expected), lock and read the ledger, and
@@ -23,6 +24,7 @@
 //! # What is known
 //! The ledger's row is locked from H to the end of its transaction, and the previous head is read under that lock. Hence:
 //! - The previous head of an H was committed, whether the H before it has a C or not.
+//! - Commands that change keys write no anchor. Their entries are in a K, before the first H or S that has them in its root.
 //! - Only the last H of a file can be undecided. It counts when the database has its root at its size, and not before.
 //!
 //! # What is left
@@ -43,7 +45,7 @@ mod succession;
 mod syncing;
 mod tail;
 
-pub use check::{Expected, Pending, Permit, Standing};
+pub use check::{Expected, Past, Pending, Permit, Standing};
 pub use claims::Claim;
 pub use error::AnchorError;
 pub use line::{Intended, IntendedBatch, IntendedEntry};

@@ -21,6 +21,8 @@ pub enum Passage {
     Attempt(Attempt),
     /// The database had this head.
     Seen(Head),
+    /// The database had this entry, which is no batch.
+    Noted(Intended),
 }
 
 /// A commit that was about to be made, and what became of it.
@@ -126,6 +128,7 @@ impl Reader {
                 }
                 Ok(Some(Passage::Seen(head)))
             }
+            Line::Noted { seq, entry } if is_between => Ok(Some(Passage::Noted(Intended::other(seq, entry)))),
             Line::Succeeded { .. } if is_between => Ok(None),
             _ => Err(BadLine),
         }

@@ -1,8 +1,16 @@
 //! What the threads of a process share: the memory, and the files.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{
+    slice,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
 
-use super::{AnchorError, anchor_file::AnchorFile, line::Line, memory::Memory};
+use super::{
+    AnchorError,
+    anchor_file::AnchorFile,
+    line::{Line, text},
+    memory::Memory,
+};
 use crate::domain::ledger::Head;
 
 /// The memory can be asked at any time, also while a disk takes long. Where both locks are held, that of the files was
@@ -44,9 +52,18 @@ impl Shared {
         let mut files = self.files();
         let line = change(&mut self.memory());
         if let Some(line) = line {
-            files.append(&line);
+            files.append(&[line]);
             self.wake.notify_one();
         }
+    }
+
+    /// Says in all files what the database was seen to have. They have these lines before any that is written from now on.
+    pub(super) fn note(&self, lines: &[Line]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.files().append(lines);
+        self.wake.notify_one();
     }
 
     /// Writes the lines of an intent into all files, and syncs them.
@@ -70,9 +87,10 @@ impl Shared {
 }
 
 impl Files {
-    /// Appends a line to all files, to be synced soon.
-    fn append(&mut self, line: &Line) {
-        self.all.iter_mut().for_each(|file| file.append(&format!("{line}\n")));
+    /// Appends lines to all files, to be synced soon.
+    fn append(&mut self, lines: &[Line]) {
+        let lines = text(lines);
+        self.all.iter_mut().for_each(|file| file.append(&lines));
         self.is_dirty = true;
     }
 
@@ -82,7 +100,8 @@ impl Files {
         let failed = files.find_map(|(i, file)| Some((i, file.append_synced(lines).err()?)));
         self.is_dirty = failed.is_some();
         let Some((written, error)) = failed else { return Ok(()) };
-        self.all[..written].iter_mut().for_each(|file| file.append(&format!("{revoked}\n")));
+        let revoked = text(slice::from_ref(revoked));
+        self.all[..written].iter_mut().for_each(|file| file.append(&revoked));
         Err(error)
     }
 

@@ -97,6 +97,7 @@ impl Found {
                 self.succeeded = Some(by);
                 return is_last;
             }
+            Line::Noted { .. } => {}
             Line::Seen(head) => self.seen = self.seen.filter(|seen| seen.size >= head.size).or(Some(head)),
             Line::Committed { .. } | Line::RolledBack { .. } if self.decided.is_some() => return false,
             Line::Committed { size } => self.decided = Some((size, true)),

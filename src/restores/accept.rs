@@ -42,21 +42,16 @@ pub struct Accepted {
 }
 
 impl Plan {
-    /// Compares a database with all its anchors. Entries that these do not know may be taken for changes of keys.
+    /// Compares a database with all its anchors.
     ///
     /// # Errors
     /// When nothing is lost, or the loss cannot be accepted.
-    pub fn new(
-        store: &dyn Restores,
-        anchors: &[PathBuf],
-        takes_unknown_for_keys: bool,
-    ) -> Result<Self, RestoreError> {
+    pub fn new(store: &dyn Restores, anchors: &[PathBuf]) -> Result<Self, RestoreError> {
         match accepted_before(store, anchors)? {
             Some(before) => Ok(Self::SetAside(before)),
             None => {
                 let ledger = store.ledger()?;
-                let read = if takes_unknown_for_keys { Loss::read_with_unknown_keys } else { Loss::read };
-                Ok(Self::Accept(read(anchors, ledger.origin, ledger.head)?))
+                Ok(Self::Accept(Loss::read(anchors, ledger.origin, ledger.head)?))
             }
         }
     }

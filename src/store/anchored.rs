@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::{StoreError, sql::Growing};
 use crate::{
-    anchors::{AnchorError, Anchors, Expected, Missing, Pending, Permit, Standing},
-    domain::ledger::{Hash, Head},
+    anchors::{AnchorError, Anchors, Expected, Missing, Past, Pending, Permit, Standing},
+    domain::ledger::Head,
 };
 
 /// Opens the anchors of a database, which are made if they are missing. `halt` halts a database from before a restore that
@@ -31,11 +31,11 @@ pub(super) fn open(
     Ok(anchors)
 }
 
-/// Compares the ledger, as a transaction found it, with what is anchored. `at` reads the root at a smaller size.
+/// Compares the ledger, as a transaction found it, with what is anchored. `past` reads what it was at a smaller size.
 pub(super) fn permit<'a, E: From<StoreError>>(
     expected: Expected<'a>,
     ledger: &Growing,
-    at: impl FnMut(u64) -> Result<Option<Hash>, E>,
+    past: impl FnMut(u64) -> Result<Past, E>,
 ) -> Result<Permit<'a>, E> {
     if let Some(why) = ledger.halted() {
         return Err(StoreError::Behind(why.to_owned()).into());
@@ -47,7 +47,7 @@ pub(super) fn permit<'a, E: From<StoreError>>(
         ))
         .into());
     }
-    let why = match expected.compare(ledger.head(), at)? {
+    let why = match expected.compare(ledger.head(), past)? {
         Standing::Stands(permit) => return Ok(permit),
         Standing::Behind { anchored: Head { size, .. }, found } => format!(
             "the database is older than its anchor: it has {} entries of the ledger, but {size} were committed",

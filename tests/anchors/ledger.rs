@@ -6,7 +6,7 @@ use std::{
 };
 
 use signwave::{
-    anchors::{AnchorError, Anchors, Missing, Pending, Permit, Standing},
+    anchors::{AnchorError, Anchors, Missing, Past, Pending, Permit, Standing},
     domain::{
         BatchId, Epoch, Fingerprint, RecordId, Scheme, Time,
         ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, Origin, Receipt, leaf_hash},
@@ -56,10 +56,16 @@ impl Ledger {
         self.receipts.last().map_or_else(|| Edge::default().head(), Receipt::head)
     }
 
-    pub fn at(&self, size: u64) -> Result<Option<Hash>, Infallible> {
-        let index =
-            usize::try_from(size).unwrap().checked_sub(1).expect("the empty ledger needs no question");
-        Ok(self.receipts.get(index).map(|receipt| receipt.head().root))
+    pub fn root_at(&self, size: u64) -> Option<Hash> {
+        let index = usize::try_from(size).unwrap().checked_sub(1).expect("the empty ledger has no head");
+        self.receipts.get(index).map(|receipt| receipt.head().root)
+    }
+
+    pub fn past(&self, size: u64) -> Result<Past, Infallible> {
+        let root = if size == 0 { None } else { self.root_at(size) };
+        let behind = self.receipts.iter().filter(|receipt| receipt.seq() > size);
+        let others = behind.filter(|receipt| !matches!(receipt.entry(), Entry::Batch(_)));
+        Ok(Past { root, others: others.map(|receipt| (receipt.seq(), receipt.entry().clone())).collect() })
     }
 
     /// As it was with so many entries.
@@ -68,7 +74,7 @@ impl Ledger {
     }
 
     pub fn compare<'a>(&self, anchors: &'a Anchors) -> Standing<'a> {
-        let Ok(standing) = anchors.expected().compare(self.head(), |size| self.at(size));
+        let Ok(standing) = anchors.expected().compare(self.head(), |size| self.past(size));
         standing
     }
 

@@ -9,10 +9,7 @@ use std::{
     thread,
 };
 
-use signwave::{
-    anchors::{AnchorError, Anchors, Missing, Standing},
-    domain::ledger::Hash,
-};
+use signwave::anchors::{AnchorError, Anchors, Missing, Past, Standing};
 
 use crate::ledger::{Ledger, open, open_all, origin, try_open};
 
@@ -57,7 +54,7 @@ fn a_database_of_another_history_is_another_however_long_it_is() {
             let Standing::Other { anchored, found } = other.compare(&anchors) else {
                 panic!("a fork at {fork} stands")
             };
-            assert_eq!((anchored, found), (ledger.head(), other.at(10).unwrap()));
+            assert_eq!((anchored, found), (ledger.head(), other.root_at(10)));
             other.receipts.extend(other.next(1));
         }
     }
@@ -179,6 +176,23 @@ fn what_others_committed_is_remembered_when_it_was_seen() {
     ledger.commit(&anchors, 1);
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().filter(|line| line.starts_with("S ")).count(), 3, "{text}");
+    // Before each head it has all entries up to it that are no batches.
+    let (mut noted, mut missing) = (Vec::<u64>::new(), vec![6, 9, 12, 15, 18, 21, 24]);
+    for line in text.lines().skip(1) {
+        let fields: Vec<_> = line.split(' ').collect();
+        let size: u64 = match fields[0] {
+            "K" => {
+                noted.push(fields[1].parse().unwrap());
+                continue;
+            }
+            "S" => fields[1].parse().unwrap(),
+            "H" => fields[3].parse().unwrap(),
+            _ => continue,
+        };
+        let up_to: Vec<u64> = missing.extract_if(.., |seq| *seq <= size).collect();
+        assert_eq!(std::mem::take(&mut noted), up_to);
+    }
+    assert!(missing.is_empty() && noted.is_empty());
 }
 
 #[test]
@@ -186,7 +200,7 @@ fn in_the_course_of_commits_the_database_is_not_asked() {
     let (_folder, path) = folder();
     let (mut ledger, anchors) = (Ledger::of(4), open(&path));
     for round in 0..9 {
-        let asked = |_| -> Result<Option<Hash>, u64> { Err(round) };
+        let asked = |_| -> Result<Past, u64> { Err(round) };
         let Ok(Standing::Stands(permit)) = anchors.expected().compare(ledger.head(), asked) else {
             panic!("it asked in round {round}")
         };

@@ -3,16 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use signwave::{
-    domain::{KeyId, KeyState},
-    store::{self, DatabaseUrl},
-};
-use support::{
-    process::Running,
-    random::Random,
-    sandbox::Sandbox,
-    store::{MINUTE, add_keys, by},
-};
+use support::{process::Running, random::Random, sandbox::Sandbox, store::MINUTE};
 
 const ANCHOR: &str = "elsewhere.anchor";
 
@@ -166,11 +157,7 @@ fn records_that_were_added_since_are_not_mixed_up() {
 fn a_key_comes_back_retired_but_not_from_nothing() {
     let (sandbox, _) = lost("20");
     sandbox.put("new.db");
-    let open = || {
-        let url = DatabaseUrl::Sqlite(sandbox.path("signwave.db"));
-        store::open_with(&url, store::CONNECTIONS, &[sandbox.path(ANCHOR)]).unwrap()
-    };
-    open().set_key_state(KeyId(2), KeyState::Retired, None, &by()).unwrap();
+    sandbox.ok(&["keys", "retire", "2", "--yes"]);
     seed(&sandbox, "23");
     sandbox.ok(&["export", "--as", "bundle", "--with-payload", "-o", "bundles.jsonl"]);
     let had = rows(&sandbox);
@@ -179,7 +166,8 @@ fn a_key_comes_back_retired_but_not_from_nothing() {
     assert_eq!(rows(&sandbox), had);
     // A generated key is gone with its private half.
     sandbox.keep("healed.db");
-    add_keys(&*open(), 1);
+    sandbox.ok(&["keys", "generate"]);
+    sandbox.ok(&["sign", "--anchor", ANCHOR]);
     sandbox.put("healed.db");
     let error = sandbox.fails(1, &heal(&["bundles.jsonl"]));
     assert!(

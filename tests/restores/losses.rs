@@ -13,7 +13,7 @@ use support::{
     postgres::{Cluster, USER, database_of},
     random::{Random, count},
     store::MINUTE,
-    store::{add_keys, add_records, by, lease, open},
+    store::{add_keys, add_records, by, lease, new_key, open},
     waiting::until,
 };
 use tempfile::TempDir;
@@ -128,7 +128,7 @@ fn live(database: &dyn Keeping, store: &Arc<dyn Store>, steps: u64, random: &mut
     let node = store.register_node("node", day, &Reach::default()).unwrap();
     let (mut held, mut late): (Vec<Lease>, Vec<Late>) = (Vec::new(), Vec::new());
     for _ in 0..steps {
-        match random.below(9) {
+        match random.below(10) {
             0 | 1 => _ = add_records(&**store, 1 + random.below(4) as usize),
             2 | 3 => _ = open(&**store, 2, 3 + random.below(3) as usize, random.below(2) == 0),
             4 => held.extend(lease(&**store, node, 1)),
@@ -137,6 +137,11 @@ fn live(database: &dyn Keeping, store: &Arc<dyn Store>, steps: u64, random: &mut
                 store.release(&[(lease.batch(), lease.epoch())]).unwrap();
             }
             6 => late.extend(database.insert_late()),
+            // A command, which writes no anchor.
+            8 => {
+                let key = new_key(4 + random.below(200) as u8);
+                store::open(&database.url()).unwrap().add_key(&key, &by()).unwrap();
+            }
             7 if !late.is_empty() => drop(late.swap_remove(random.below(late.len() as u64) as usize)),
             _ if !held.is_empty() => {
                 let lease = held.swap_remove(random.below(held.len() as u64) as usize);

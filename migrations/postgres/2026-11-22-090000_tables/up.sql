@@ -121,6 +121,8 @@ CREATE TABLE receipt (
     head     BYTEA NOT NULL CHECK (length(head) = 32),
     CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL))
 );
+-- What anchors are told of what others have added.
+CREATE INDEX receipt_of_no_batch ON receipt (seq) WHERE entry IS NOT NULL;
 
 -- How far the ledger is. A transaction that adds an entry locks the row in its last step, so entries become visible in
 -- their order.

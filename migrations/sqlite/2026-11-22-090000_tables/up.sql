@@ -133,6 +133,8 @@ CREATE TABLE receipt (
     head     BLOB NOT NULL CHECK (typeof(head) = 'blob' AND length(head) = 32),
     CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL))
 );
+-- What anchors are told of what others have added.
+CREATE INDEX receipt_of_no_batch ON receipt (seq) WHERE entry IS NOT NULL;
 
 -- How far the ledger is. It has one row.
 CREATE TABLE ledger (

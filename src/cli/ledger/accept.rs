@@ -51,10 +51,6 @@ pub struct Accept {
     /// Let what was signed and lost be signed again: such a record then has two signatures in the world
     #[arg(long)]
     sign_lost_again: bool,
-    /// Treat entries that no anchor knows as changes of keys. Commands such as 'keys generate' make those without an
-    /// anchor. Use this only if each process that signed had one of these anchors
-    #[arg(long)]
-    unknown_entries_are_keys: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -64,7 +60,7 @@ impl Accept {
     pub(super) fn run(&self, context: &Context) -> Result<()> {
         let anchors = anchors_of(context, &self.anchor)?;
         let store = open_to_restore(&context.url()?)?;
-        let plan = Plan::new(store.as_ref(), anchors, self.unknown_entries_are_keys)?;
+        let plan = Plan::new(store.as_ref(), anchors)?;
         if let Plan::Accept(loss) = &plan {
             confirm(&self.question(loss), self.yes)?;
         }

@@ -4,11 +4,8 @@ use std::path::PathBuf;
 
 use super::{chain::Chain, check, error::HealError, exports::Exports, steps::Steps};
 use crate::{
-    anchors::{Anchors, Loss, Missing, Standing},
-    domain::{
-        BatchId, By, RecordId,
-        ledger::{Edge, Hash},
-    },
+    anchors::{Anchors, Loss, Missing, Past, Standing},
+    domain::{BatchId, By, RecordId, ledger::Edge},
     restores::error::RestoreError,
     signer::Engine,
     store::{HealVerdict, Healing, Restores, StoreError},
@@ -120,7 +117,7 @@ impl HealPlan {
             steps.append_all(&chain, progress)?;
         }
         let head = steps.edge.head();
-        match held.expected().compare(head, |size| root_at(store, size))? {
+        match held.expected().compare(head, |size| past(store, size))? {
             Standing::Stands(_) => {}
             Standing::Behind { anchored, .. } | Standing::Other { anchored, .. } => {
                 return Err(HealError::NotAsAnchored { size: anchored.size });
@@ -132,7 +129,8 @@ impl HealPlan {
 }
 
 /// The root of the ledger at a size.
-fn root_at(store: &dyn Restores, size: u64) -> Result<Option<Hash>, StoreError> {
+fn past(store: &dyn Restores, size: u64) -> Result<Past, StoreError> {
     let found = store.receipts(size.saturating_sub(1), 1)?.into_iter().next();
-    Ok(found.filter(|receipt| receipt.seq == size).map(|receipt| receipt.root))
+    let root = found.filter(|receipt| receipt.seq == size).map(|receipt| receipt.root);
+    Ok(Past { root, ..Past::default() })
 }

@@ -8,14 +8,14 @@ use diesel::{
 
 use super::{array::array, errors::Failure, time::time};
 use crate::{
-    anchors::{Anchors, Permit},
-    domain::ledger::{BatchSigned, Entry, Hash, KeyChange, Receipt},
+    anchors::{Anchors, Past, Permit},
+    domain::ledger::{BatchSigned, Entry, KeyChange, Receipt},
     store::{
         StoreError,
         anchored::permit,
         sql::{
-            Growing, Halt, LedgerColumns, RawLedger, ReadLedger, RootAt, Sql, Value, execute, expect_rows,
-            hash, insert_entry, key_entry, row,
+            self, Growing, Halt, LedgerColumns, RawLedger, RawPast, ReadLedger, ReadPast, Sql, Value,
+            execute, expect_rows, insert_entry, key_entry, row, rows,
         },
     },
 };
@@ -26,10 +26,11 @@ pub(super) fn read(connection: &mut PgConnection) -> Result<Growing, Failure> {
     Ok(Growing::from_row(raw)?)
 }
 
-/// The root when the ledger had `size` entries, at least one.
-pub(super) fn root_at(connection: &mut PgConnection, size: u64) -> Result<Option<Hash>, Failure> {
-    let found: Option<Vec<u8>> = row::<RootAt, _, _>(connection, &[Value::Integer(size as i64)])?;
-    Ok(found.and_then(|root| hash(&root)))
+/// What the ledger was at a size.
+pub(super) fn past(connection: &mut PgConnection, size: u64) -> Result<Past, Failure> {
+    let at = Value::Integer(size as i64);
+    let found: Vec<RawPast> = rows::<ReadPast, _, _>(connection, &[at, at])?;
+    Ok(sql::past(size, found)?)
 }
 
 /// Compares a database with its anchors. If it is not what they say, its ledger is halted, so that other nodes notice it,
@@ -37,7 +38,7 @@ pub(super) fn root_at(connection: &mut PgConnection, size: u64) -> Result<Option
 pub(super) fn compare(connection: &mut PgConnection, anchors: &Anchors) -> Result<(), StoreError> {
     let expected = anchors.expected();
     let compared = read(connection)
-        .and_then(|ledger| permit(expected, &ledger, |size| root_at(connection, size)))
+        .and_then(|ledger| permit(expected, &ledger, |size| past(connection, size)))
         .map(Permit::saw);
     halting(connection, compared.map_err(StoreError::from))
 }

@@ -125,7 +125,7 @@ impl PostgresStore {
             }
             let expected = anchors.expected();
             let mut ledger = ledger::hold(connection)?;
-            let permit = permit(expected, &ledger, |size| ledger::root_at(connection, size))?;
+            let permit = permit(expected, &ledger, |size| ledger::past(connection, size))?;
             entries.into_iter().for_each(|entry| _ = ledger.add(entry));
             ledger::store(connection, &ledger)?;
             pending = Some(permit.intend(ledger.added()).map_err(StoreError::from)?);

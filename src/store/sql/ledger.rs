@@ -13,7 +13,7 @@ use super::{
     statement::{Bound, Sql, Value, execute},
 };
 use crate::{
-    anchors::Loss,
+    anchors::{Loss, Past},
     domain::{
         BatchId, Epoch, Fingerprint, Runs, Scheme, SignedBatch, Time,
         ledger::{
@@ -333,11 +333,31 @@ impl Sql for InsertEntry {
     type Columns = ();
 }
 
-/// The root when the ledger had so many entries.
-pub(in crate::store) struct RootAt;
-impl Sql for RootAt {
-    const TEXT: &'static str = "SELECT head FROM receipt WHERE seq = ?";
-    type Columns = Binary;
+/// Converts the rows of [`ReadPast`].
+pub(in crate::store) fn past(size: u64, rows: Vec<RawPast>) -> Result<Past, StoreError> {
+    let mut past = Past::default();
+    for (seq, head, entry) in rows {
+        let seq = seq as u64;
+        if seq == size {
+            past.root = hash(&head);
+            continue;
+        }
+        let entry = entry.and_then(|text| text.parse().ok());
+        let entry = entry.ok_or_else(|| StoreError::Corrupt(format!("receipt {seq} cannot be read")))?;
+        past.others.push((seq, entry));
+    }
+    Ok(past)
+}
+
+/// The sequence number of a receipt, its head, and its entry.
+pub(in crate::store) type RawPast = (i64, Vec<u8>, Option<String>);
+
+/// The receipt at a size, and those behind it that are of no batch. The size is given twice.
+pub(in crate::store) struct ReadPast;
+impl Sql for ReadPast {
+    const TEXT: &'static str = "SELECT seq, head, entry FROM receipt WHERE seq = ? \
+         UNION ALL SELECT seq, head, entry FROM receipt WHERE seq > ? AND entry IS NOT NULL ORDER BY 1";
+    type Columns = (BigInt, Binary, Nullable<Text>);
 }
 
 /// The records roots of batches.

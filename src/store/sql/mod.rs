@@ -35,9 +35,9 @@ pub(super) use keys::{
 };
 pub(super) use leases::{IdleColumns, RawIdle, Terms, idle_keys, keys_limit, lease_in_rounds};
 pub(super) use ledger::{
-    AddLedgerKey, Growing, Halt, LedgerColumns, LedgerKeyRow, RawLedger, RawReceipt, ReadLedger,
-    ReceiptColumns, RecordsRoots, ReplaceLedgerKey, RootAt, StoreCheckpoint, batch_entry, hash, insert_entry,
-    key_entry, ledger_key, records_roots,
+    AddLedgerKey, Growing, Halt, LedgerColumns, LedgerKeyRow, RawLedger, RawPast, RawReceipt, ReadLedger,
+    ReadPast, ReceiptColumns, RecordsRoots, ReplaceLedgerKey, StoreCheckpoint, batch_entry, insert_entry,
+    key_entry, ledger_key, past, records_roots,
 };
 pub(super) use lookup::{
     OldestColumns, RawOldest, RawRecord, RawSummary, RecordColumns, SummaryColumns, add_unsigned_batch,

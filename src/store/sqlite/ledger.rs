@@ -2,13 +2,14 @@
 
 use super::{errors::Failure, records::now};
 use crate::{
+    anchors::Past,
     domain::{
         BatchId,
         ledger::{Hash, KeyChange, Receipt},
     },
     store::sql::{
-        Growing, RawLedger, ReadLedger, RootAt, Sql, Value, execute, expect_rows, hash, insert_entry,
-        key_entry, row,
+        self, Growing, RawLedger, RawPast, ReadLedger, ReadPast, Sql, Value, execute, expect_rows,
+        insert_entry, key_entry, row, rows,
     },
 };
 use diesel::SqliteConnection;
@@ -19,10 +20,11 @@ pub(super) fn read(connection: &mut SqliteConnection) -> Result<Growing, Failure
     Ok(Growing::from_row(raw)?)
 }
 
-/// The root when the ledger had `size` entries, at least one.
-pub(super) fn root_at(connection: &mut SqliteConnection, size: u64) -> Result<Option<Hash>, Failure> {
-    let found: Option<Vec<u8>> = row::<RootAt, _, _>(connection, &[Value::Integer(size as i64)])?;
-    Ok(found.and_then(|root| hash(&root)))
+/// What the ledger was at a size.
+pub(super) fn past(connection: &mut SqliteConnection, size: u64) -> Result<Past, Failure> {
+    let at = Value::Integer(size as i64);
+    let found: Vec<RawPast> = rows::<ReadPast, _, _>(connection, &[at, at])?;
+    Ok(sql::past(size, found)?)
 }
 
 /// Stores the receipt of a batch.

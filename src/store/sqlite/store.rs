@@ -69,7 +69,7 @@ impl SqliteStore {
         let result = self.write(|connection| {
             let expected = anchors.expected();
             let mut ledger = ledger::read(connection)?;
-            let permit = permit(expected, &ledger, |size| ledger::root_at(connection, size))?;
+            let permit = permit(expected, &ledger, |size| ledger::past(connection, size))?;
             let value = body(connection, &mut ledger)?;
             if !ledger.added().is_empty() {
                 ledger::store_end(connection, &ledger)?;
@@ -88,7 +88,7 @@ impl SqliteStore {
             let expected = anchors.expected();
             let halted = self.write(|connection| {
                 let ledger = ledger::read(connection)?;
-                match permit(expected, &ledger, |size| ledger::root_at(connection, size)) {
+                match permit(expected, &ledger, |size| ledger::past(connection, size)) {
                     Err(Failure(StoreError::Behind(why))) => {
                         execute::<Halt, _>(connection, &[Value::Text(&why)])?;
                         Ok(())
@@ -109,7 +109,7 @@ impl SqliteStore {
         let expected = anchors.expected();
         let result = self.read(|connection| {
             let ledger = ledger::read(connection)?;
-            permit(expected, &ledger, |size| ledger::root_at(connection, size)).map(Permit::saw)
+            permit(expected, &ledger, |size| ledger::past(connection, size)).map(Permit::saw)
         });
         self.halting(result)
     }

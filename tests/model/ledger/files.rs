@@ -197,8 +197,8 @@ impl Files {
     }
 
     fn permit<'a>(&self, anchors: &'a Anchors, ledger: Ledger) -> Option<anchors::Permit<'a>> {
-        let at = |size| Ok::<_, ()>(self.ledgers.root_at(ledger, size));
-        match anchors.expected().compare(self.ledgers.head(ledger), at).unwrap() {
+        let past = |size| Ok::<_, ()>(self.ledgers.past(ledger, size));
+        match anchors.expected().compare(self.ledgers.head(ledger), past).unwrap() {
             Standing::Stands(permit) => Some(permit),
             Standing::Behind { .. } | Standing::Other { .. } => None,
         }

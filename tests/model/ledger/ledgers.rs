@@ -2,11 +2,14 @@
 
 use std::{collections::HashMap, sync::Mutex};
 
-use signwave::domain::{
-    BatchId, Epoch, Fingerprint, Runs, Scheme, Time,
-    ledger::{
-        self, BatchSigned, Edge, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt, Restored,
-        leaf_hash,
+use signwave::{
+    anchors::Past,
+    domain::{
+        BatchId, Epoch, Fingerprint, Runs, Scheme, Time,
+        ledger::{
+            self, BatchSigned, Edge, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt, Restored,
+            leaf_hash,
+        },
     },
 };
 
@@ -129,6 +132,14 @@ impl Ledgers {
     /// The root at a size.
     pub fn root_at(&self, ledger: Ledger, size: u64) -> Option<Hash> {
         self.up_to(ledger, size).map(|ledger| self.head(ledger).root)
+    }
+
+    /// As the store reads it.
+    pub fn past(&self, ledger: Ledger, size: u64) -> Past {
+        let receipts = self.receipts(ledger).into_iter().skip(size as usize);
+        let others = receipts.filter(|(entry, _)| !matches!(entry, Entry::Batch { .. }));
+        let others = others.map(|(_, receipt)| (receipt.seq(), receipt.entry().clone())).collect();
+        Past { root: self.root_at(ledger, size), others }
     }
 
     /// How many entries two ledgers have in common.
