@@ -10,5 +10,6 @@ mod healed;
 mod history;
 mod kills;
 mod losses;
+mod rewrites;
 mod servers;
 mod under_running;
