@@ -7,6 +7,7 @@ mod calls;
 mod copies;
 mod failover;
 mod full;
+mod full_restores;
 mod healed;
 mod history;
 mod kills;
