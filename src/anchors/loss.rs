@@ -11,8 +11,8 @@ use super::{
     read::{Reader, read},
 };
 use crate::domain::{
-    BatchId,
-    ledger::{Edge, Head, Origin},
+    BatchId, Fingerprint,
+    ledger::{Edge, Entry, Head, KeyChange, KeyChanged, Origin},
 };
 
 /// What was committed and is not in the database.
@@ -85,6 +85,17 @@ impl Loss {
     /// the anchors together do not know of all that is lost.
     pub fn read(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
         Self::of_some(Self::read_all(paths, origin, kept)?)
+    }
+
+    /// The keys that were retired after the end of the database, or perhaps were.
+    pub fn retired(&self) -> impl Iterator<Item = Fingerprint> {
+        let perhaps = self.undecided.iter().flat_map(|attempt| &attempt.entries);
+        self.committed.iter().chain(perhaps).filter_map(|entry| match &entry.what {
+            IntendedEntry::Other(Entry::Key(KeyChanged {
+                change: KeyChange::Retired, fingerprint, ..
+            })) => Some(*fingerprint),
+            _ => None,
+        })
     }
 
     fn of_some(loss: Self) -> Result<Self, LossError> {

@@ -67,14 +67,8 @@ impl Accept {
         let by = user::by();
         let acceptance = Acceptance { reason: &self.reason, signs_again: self.sign_lost_again, by: &by };
         let Accepted { verdict, aside } = plan.carry_out(store.as_ref(), anchors, acceptance)?;
-        if let Some(AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, last_id }) =
-            verdict
-        {
-            log::info!("the ledger goes on as {origin}, and ids of records go on behind {last_id}");
-            log::info!(
-                "{batches} batches are lost: {kept_records} of their records are in the database and are not signed again, \
-                 {lost_records} are not in it"
-            );
+        if let Some(verdict @ AcceptVerdict::Accepted { .. }) = verdict {
+            self.say(&verdict);
         }
         for (path, aside) in aside {
             log::info!(
@@ -84,6 +78,26 @@ impl Accept {
             );
         }
         Ok(())
+    }
+
+    fn say(&self, verdict: &AcceptVerdict) {
+        let AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, retired_keys, last_id } =
+            verdict
+        else {
+            return;
+        };
+        log::info!("the ledger goes on as {origin}, and ids of records go on behind {last_id}");
+        if self.sign_lost_again {
+            log::info!("what was lost may be signed again");
+        } else {
+            log::info!(
+                "{batches} batches are lost: {kept_records} of their records are in the database and are not signed again, \
+                 {lost_records} are not in it"
+            );
+        }
+        if *retired_keys > 0 {
+            log::info!("{retired_keys} keys were retired after the backup, and are retired again");
+        }
     }
 
     fn question(&self, loss: &Loss) -> String {
