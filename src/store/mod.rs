@@ -4,8 +4,6 @@
 mod anchored;
 mod door;
 mod error;
-mod libpq;
-mod percent;
 mod postgres;
 mod schema; // as diesel prints it, which tests/sqlite/migrations.rs keeps true
 mod sql;

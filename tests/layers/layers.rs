@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
+    ("libpq", &[]),
     ("anchors", &["domain"]),
-    ("store", &["domain", "anchors"]),
+    ("store", &["domain", "libpq", "anchors"]),
     ("signer", &["domain"]),
     ("token_host", &["domain", "signer"]),
     ("config", &["domain", "signer"]),
@@ -63,7 +64,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
 
 /// Libraries that shape a layer, with the only parts that may name them.
 const BELONGS_TO: [(&str, &[&str]); 17] = [
-    ("diesel", &["store"]),
+    ("diesel", &["libpq", "store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
     ("aws_lc_rs", &["signer"]),
