@@ -1,5 +1,5 @@
 //! Layer 2, PostgreSQL servers as libpq reaches them: their addresses, and connections that are bounded in time and tell a
-//! server that is away from one that refuses. `store` says what runs on them.
+//! server that is away from one that refuses. `anchors` and `store` say what runs on them.
 
 mod address;
 mod connection;
@@ -14,3 +14,4 @@ pub use address::{check, is_key_value, names_password, shown, url_of};
 pub use connection::{connect, refuse_pooler};
 pub use error::{ConnectError, one_line};
 pub use session::ALWAYS;
+pub use waits::Waits;

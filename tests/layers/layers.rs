@@ -9,11 +9,11 @@ use crate::source::{File, files, top_level};
 const MAY_USE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("libpq", &[]),
-    ("anchors", &["domain"]),
+    ("anchors", &["domain", "libpq"]),
     ("store", &["domain", "libpq", "anchors"]),
     ("signer", &["domain"]),
     ("token_host", &["domain", "signer"]),
-    ("config", &["domain", "signer"]),
+    ("config", &["domain", "anchors", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "anchors", "store", "signer", "config"]),
     ("access", &["domain", "store", "signer"]),
@@ -44,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
         "cli",
         &[
             "domain",
+            "anchors",
             "store",
             "signer",
             "config",
@@ -64,7 +65,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
 
 /// Libraries that shape a layer, with the only parts that may name them.
 const BELONGS_TO: [(&str, &[&str]); 17] = [
-    ("diesel", &["libpq", "store"]),
+    ("diesel", &["libpq", "anchors", "store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
     ("aws_lc_rs", &["signer"]),
