@@ -4,6 +4,7 @@
 
 mod accepted;
 mod copies;
+mod databases;
 mod failover;
 mod full;
 mod healed;
