@@ -64,7 +64,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
 ];
 
 /// Libraries that shape a layer, with the only parts that may name them.
-const BELONGS_TO: [(&str, &[&str]); 17] = [
+const BELONGS_TO: [(&str, &[&str]); 18] = [
     ("diesel", &["libpq", "anchors", "store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
@@ -76,6 +76,7 @@ const BELONGS_TO: [(&str, &[&str]); 17] = [
     ("actix", &["actors", "heads", "http", "intake", "publishing", "webhooks"]),
     ("lapin", &["brokers", "intake", "publishing"]),
     ("async_nats", &["brokers", "intake", "publishing"]),
+    ("rdkafka", &["brokers", "intake", "publishing"]),
     ("actix_web", &["http"]),
     ("rustls", &["http", "webhooks"]),
     ("hyper", &["webhooks"]),
