@@ -32,7 +32,7 @@ fn signed(store: &dyn Store) -> BTreeMap<BatchId, Vec<RecordId>> {
 }
 
 /// Every record that has a signature.
-fn signed_records(store: &dyn Store) -> BTreeSet<RecordId> {
+pub fn signed_records(store: &dyn Store) -> BTreeSet<RecordId> {
     signed(store).into_values().flatten().collect()
 }
 
