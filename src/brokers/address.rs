@@ -9,8 +9,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
     /// The scheme is that of no broker.
-    #[error("names no known broker: use amqp://, amqps://, nats:// or tls://")]
+    #[error("names no known broker: use amqp://, amqps://, nats://, tls:// or kafka://")]
     UnknownBroker,
+    /// This binary has no Kafka.
+    #[error(
+        "is Kafka's, and this program was built without it: build it with 'cargo build --release --features kafka'"
+    )]
+    KafkaNotBuilt,
+    /// Kafka is reached without TLS and without a login only.
+    #[error(
+        "wants TLS or a login, and Kafka is reached without them only: use kafka://HOST:PORT with a listener of the protocol PLAINTEXT, in a network that you trust"
+    )]
+    PlainOnly,
     /// The part before the `?` is not right.
     #[error(
         "cannot be read: it begins with SCHEME://USER:PASSWORD@HOST:PORT, and has %XX for special characters"

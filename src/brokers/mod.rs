@@ -2,6 +2,8 @@
 
 mod address;
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod nats;
 pub mod rabbitmq;
 

@@ -171,13 +171,13 @@ pub struct ServeOptions {
     /// Origins, such as `https://example.com`, whose pages may call the API from a browser
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     pub cors_origins: Vec<String>,
-    /// Take records from a queue: amqp://USER:PASSWORD@HOST/VHOST?queue=NAME, or
-    /// nats://USER:PASSWORD@HOST?stream=NAME&consumer=NAME. A password belongs into
+    /// Take records from a queue: amqp://USER:PASSWORD@HOST/VHOST?queue=NAME,
+    /// nats://USER:PASSWORD@HOST?stream=NAME&consumer=NAME, or kafka://HOST?topic=NAME&group=NAME. A password belongs into
     /// SIGNWAVE_INTAKE or the settings file, because other users can see the arguments of a process
     #[arg(long, value_name = "URL")]
     pub intake: Option<Address>,
-    /// Publish the signatures to a queue: amqp://USER:PASSWORD@HOST/VHOST?queue=NAME, or
-    /// nats://USER:PASSWORD@HOST?stream=NAME&subject=NAME. May be given several times, or with spaces in between. As for
+    /// Publish the signatures to a queue: amqp://USER:PASSWORD@HOST/VHOST?queue=NAME,
+    /// nats://USER:PASSWORD@HOST?stream=NAME&subject=NAME, or kafka://HOST?topic=NAME. May be given several times, or with spaces in between. As for
     /// passwords, see --intake
     #[arg(long, value_name = "URL", value_delimiter = ' ')]
     pub publish: Vec<Address>,

@@ -38,28 +38,33 @@ makes a token for it, and /docs/ is its reference. At / is the dashboard. On a t
 prints a link that signs in. Where other machines can connect, the API needs a certificate, or
 --plain-http.
 
-With --intake, the service takes messages from a queue of RabbitMQ (amqp://, amqps://) or a consumer
-of NATS JetStream (nats://, tls://), stores them as records and then acknowledges them. A message is
-known by its message_id or Nats-Msg-Id. Options behind the '?' of the address:
+With --intake, the service takes messages from a queue of RabbitMQ (amqp://, amqps://), a consumer
+of NATS JetStream (nats://, tls://) or a topic of Kafka (kafka://, in builds with the feature
+'kafka'), stores them as records and then acknowledges them. A message is known by its message_id,
+Nats-Msg-Id or header ce_id. Options behind the '?' of the address:
   queue=NAME         RabbitMQ: the queue, which must exist
   stream=NAME&consumer=NAME
                      NATS: the consumer, which must exist, and be durable and explicit
-  prefetch=N         messages in memory, at most: 2000 unless given
+  topic=NAME&group=NAME
+                     Kafka: the topic, which must exist, and the group that shares its partitions
+  id=HEADER          Kafka: the header that names messages, instead of ce_id
+  prefetch=N         messages in memory, at most: 2000 unless given; not for Kafka
   body=json          bodies are objects as 'signwave import' reads them, not payloads
   without-id=accept  take messages without an id, too
   ca=FILE            certificates to trust: with amqps:// besides those of the system, with tls://
                      instead of them
 What cannot become a record is kept apart with its reason: see 'signwave refused'.
 
-With --publish, the service sends the signatures to RabbitMQ or NATS, in the order of the feed: a
-CloudEvent for each 64 KiB of rows as 'signwave export' writes them. It keeps its position in the
-database once the broker has confirmed everything up to it. After a failure some messages come again
-with the same id, but not to a stream of NATS, which refuses them. One node at a time publishes to a
-destination. Options of the address:
+With --publish, the service sends the signatures to RabbitMQ, NATS or Kafka, in the order of the
+feed: a CloudEvent for each 64 KiB of rows as 'signwave export' writes them. It keeps its position
+in the database once the broker has confirmed everything up to it. After a failure some messages
+come again with the same id, but not to a stream of NATS, which refuses them. One node at a time
+publishes to a destination. Options of the address:
   queue=NAME         RabbitMQ: the queue, which must exist, or instead of it
   exchange=NAME&routing-key=KEY
   stream=NAME&subject=NAME
                      NATS: a subject of a stream, which must exist
+  topic=NAME         Kafka: the topic, which must exist; messages go to partition 0
   from=now           a new destination begins at the end of the feed, instead of at its beginning
   name=NAME          keep the position under this name, so that the address can change
   ca=FILE            as above

@@ -11,6 +11,8 @@ mod broker;
 mod checking;
 mod chunk;
 mod counters;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod links;
 mod nats;
 mod options;
@@ -29,6 +31,8 @@ pub use service::Service;
 pub use taking::Taking;
 
 use crate::brokers::BadAddress;
+#[cfg(feature = "kafka")]
+use kafka::Kafka;
 use nats::Nats;
 use rabbitmq::RabbitMq;
 
@@ -39,6 +43,9 @@ pub enum Address {
     RabbitMq(Box<RabbitMq>, Options),
     /// A consumer of NATS: `nats://USER:PASSWORD@HOST:PORT?stream=NAME&consumer=NAME`, or `tls://` with TLS.
     Nats(Box<Nats>, Options),
+    /// A topic of Kafka: `kafka://HOST:PORT,..?topic=NAME&group=NAME`.
+    #[cfg(feature = "kafka")]
+    Kafka(Box<Kafka>, Options),
 }
 
 impl Address {
@@ -47,6 +54,8 @@ impl Address {
         match self {
             Self::RabbitMq(broker, options) => Service::new(*broker, options, links).run().await,
             Self::Nats(broker, options) => Service::new(*broker, options, links).run().await,
+            #[cfg(feature = "kafka")]
+            Self::Kafka(broker, options) => Service::new(*broker, options, links).run().await,
         }
     }
 }
@@ -64,6 +73,14 @@ impl FromStr for Address {
                 let (broker, options) = Nats::parse(scheme == "tls", rest)?;
                 Ok(Self::Nats(Box::new(broker), options))
             }
+            #[cfg(feature = "kafka")]
+            Some(("kafka", rest)) => {
+                let (broker, options) = Kafka::parse(rest)?;
+                Ok(Self::Kafka(Box::new(broker), options))
+            }
+            #[cfg(not(feature = "kafka"))]
+            Some(("kafka", _)) => Err(BadAddress::KafkaNotBuilt),
+            Some(("kafkas" | "kafka+ssl", _)) => Err(BadAddress::PlainOnly),
             _ => Err(BadAddress::UnknownBroker),
         }
     }
@@ -74,6 +91,8 @@ impl fmt::Display for Address {
         match self {
             Self::RabbitMq(broker, _) => f.write_str(broker.source()),
             Self::Nats(broker, _) => f.write_str(broker.source()),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(broker, _) => f.write_str(broker.source()),
         }
     }
 }

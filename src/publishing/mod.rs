@@ -10,6 +10,8 @@
 mod broker;
 mod chunk;
 mod counters;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod links;
 mod nats;
 mod options;
@@ -30,6 +32,8 @@ pub use publishers::Publishing;
 pub use service::Service;
 
 use crate::brokers::BadAddress;
+#[cfg(feature = "kafka")]
+use kafka::Kafka;
 use nats::Nats;
 use rabbitmq::RabbitMq;
 
@@ -41,6 +45,9 @@ pub enum Address {
     RabbitMq(Box<RabbitMq>, Options),
     /// A stream of NATS: `nats://USER:PASSWORD@HOST:PORT?stream=NAME&subject=NAME`; `tls://` with TLS.
     Nats(Box<Nats>, Options),
+    /// A topic of Kafka: `kafka://HOST:PORT,..?topic=NAME`.
+    #[cfg(feature = "kafka")]
+    Kafka(Box<Kafka>, Options),
 }
 
 impl Address {
@@ -49,6 +56,8 @@ impl Address {
         match self {
             Self::RabbitMq(broker, options) => Service::new(*broker, options.from, links).run().await,
             Self::Nats(broker, options) => Service::new(*broker, options.from, links).run().await,
+            #[cfg(feature = "kafka")]
+            Self::Kafka(broker, options) => Service::new(*broker, options.from, links).run().await,
         }
     }
 }
@@ -66,6 +75,14 @@ impl FromStr for Address {
                 let (broker, options) = Nats::parse(scheme == "tls", rest)?;
                 Ok(Self::Nats(Box::new(broker), options))
             }
+            #[cfg(feature = "kafka")]
+            Some(("kafka", rest)) => {
+                let (broker, options) = Kafka::parse(rest)?;
+                Ok(Self::Kafka(Box::new(broker), options))
+            }
+            #[cfg(not(feature = "kafka"))]
+            Some(("kafka", _)) => Err(BadAddress::KafkaNotBuilt),
+            Some(("kafkas" | "kafka+ssl", _)) => Err(BadAddress::PlainOnly),
             _ => Err(BadAddress::UnknownBroker),
         }
     }
@@ -76,6 +93,8 @@ impl fmt::Display for Address {
         match self {
             Self::RabbitMq(broker, _) => f.write_str(broker.name()),
             Self::Nats(broker, _) => f.write_str(broker.name()),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(broker, _) => f.write_str(broker.name()),
         }
     }
 }

@@ -46,6 +46,18 @@ fn a_mistyped_address_is_an_error_and_no_new_file() {
     }
 }
 
+#[cfg(not(feature = "kafka"))]
+#[test]
+fn an_address_of_kafka_is_refused_by_a_program_without_it_and_the_error_says_how_to_build_one() {
+    let sandbox = Sandbox::new();
+    for arguments in [["--intake", "kafka://secret?topic=t&group=g"], ["--publish", "kafka://secret?topic=t"]]
+    {
+        let error = sandbox.fails(2, &[&["serve"], &arguments[..]].concat());
+        assert!(error.contains("cargo build --release --features kafka"), "{error}");
+        assert!(!error.contains("secret") && sandbox.files().is_empty(), "{error}");
+    }
+}
+
 #[test]
 fn a_file_of_another_kind_is_not_touched() {
     let sandbox = Sandbox::new();

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use crate::{
     accepted::{accept, sign_all},
     copies::Copies,
-    history::{behind, open_with, refusal},
+    history::{addresses, behind, open_with, refusal},
 };
 
 /// All that was signed, with its place everywhere.
@@ -84,7 +84,7 @@ fn heal(url: &DatabaseUrl, anchors: &[PathBuf], newest: &dyn Store) -> bool {
     let store = open_to_restore(url).unwrap();
     let ledger = store.ledger().unwrap();
     let mut edge = store.edge().unwrap();
-    let loss = Loss::read(anchors, ledger.origin, ledger.head).unwrap();
+    let loss = Loss::read(&addresses(anchors), ledger.origin, ledger.head).unwrap();
     assert_eq!(loss.committed.len() as u64, loss.known.size - loss.kept.size);
     let step = |at: Head, part: Healing<'_>| {
         let verdict = store.heal((ledger.origin, at), part, &by()).unwrap();

@@ -5,6 +5,7 @@
 mod accepted;
 mod calls;
 mod copies;
+mod databases;
 mod failover;
 mod full;
 mod full_restores;

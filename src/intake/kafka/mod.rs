@@ -1,0 +1,6 @@
+//! Kafka: a topic, read by a consumer group.
+
+mod address;
+mod session;
+
+pub use address::Kafka;

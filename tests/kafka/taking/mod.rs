@@ -1,0 +1,7 @@
+//! Records in.
+
+mod between;
+mod kills;
+mod messages;
+mod reach;
+mod sharing;
