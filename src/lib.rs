@@ -3,7 +3,7 @@
 //! The layers, from the bottom up. Each imports only from those before it, and `tests/layers` checks this:
 //!
 //! 1. [`domain`]: the rules, as pure code.
-//! 2. [`anchors`] (files that remember the ledger), [`store`] (databases), which uses them, and [`signer`] (cryptography): the
+//! 2. `libpq` (PostgreSQL servers), [`anchors`] (files and databases that remember the ledger), [`store`] (databases), which uses them, and [`signer`] (cryptography): the
 //!    world outside. The last two do not import each other.
 //!    [`token_host`]: the process that loads the module of a hardware token, and the other end of [`signer::token`].
 //! 3. [`config`] and [`actors`]: the service, that is, what runs when. [`audit`]: the check of what was stored.
@@ -27,6 +27,7 @@ pub mod formats;
 pub mod heads;
 pub mod http;
 pub mod intake;
+mod libpq;
 pub mod publishing;
 pub mod restores;
 pub mod signer;

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -75,7 +76,7 @@ pub fn three_nodes(lab: &Lab, template: &Template, settings: &Settings, role: Op
     thread::scope(|scope| {
         let sign = |node: usize| {
             let anchor: Vec<_> =
-                settings.anchor.iter().map(|path| path.with_extension(node.to_string())).collect();
+                settings.anchor.iter().map(|file| PathBuf::from(format!("{file}.{node}")).into()).collect();
             let settings =
                 Settings { node_name: format!("bench-{node}"), anchor: anchor.clone(), ..settings.clone() };
             let parts = Parts::new(settings, template.opener(Signers::Real), Mode::Drain);

@@ -45,7 +45,7 @@ pub fn anchored(lab: &Lab, template: &Template, folder: &Path, repeat: u16) -> R
 /// How long it takes to sign a copy of `template`, in seconds. Copies have the same ledger, so each run has other anchors.
 fn seconds(lab: &Lab, template: &Template, settings: &Settings, anchors: Option<&Path>) -> Result<f64> {
     let folder = anchors.map(tempfile::tempdir_in).transpose()?;
-    let anchor = folder.iter().map(|folder| folder.path().join("anchor")).collect();
+    let anchor = folder.iter().map(|folder| folder.path().join("anchor").into()).collect();
     let settings = &Settings { anchor, ..settings.clone() };
     match lab.scratch.is_server() {
         true => three_nodes(lab, template, settings, None),

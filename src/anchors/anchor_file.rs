@@ -35,7 +35,7 @@ impl AnchorFile {
     pub(super) fn open(path: &Path, origin: Origin, create: bool) -> Result<(Self, Remembered), AnchorError> {
         let (file, remembered) = Self::open_to_end(path, origin, create)?;
         match remembered.succeeded {
-            Some(by) => Err(AnchorError::Succeeded { path: path.to_owned(), by }),
+            Some(by) => Err(AnchorError::Succeeded { anchor: path.into(), by }),
             None => Ok((file, remembered)),
         }
     }
@@ -48,7 +48,7 @@ impl AnchorFile {
     ) -> Result<(Self, Remembered), AnchorError> {
         let failed = |error: io::Error| AnchorError::io(path, &error);
         match fs::metadata(path) {
-            Ok(found) if !found.is_file() => return Err(AnchorError::NotAFile(path.to_owned())),
+            Ok(found) if !found.is_file() => return Err(AnchorError::NotAFile(path.into())),
             Err(error) if error.kind() == ErrorKind::NotFound && create => {}
             Err(error) => return Err(AnchorError::opening(path, &error)),
             Ok(_) => {}
@@ -57,13 +57,13 @@ impl AnchorFile {
         options.read(true).write(true).create(create).truncate(false).mode(0o600);
         let file = options.open(path).map_err(failed)?;
         file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => AnchorError::InUse(path.to_owned()),
+            TryLockError::WouldBlock => AnchorError::InUse(path.into()),
             TryLockError::Error(error) => failed(error),
         })?;
         let begin = match begin_of(&file, path, origin)? {
             Some(begin) => begin,
             None if create => begin_anew(&file, path, origin).map_err(failed)?,
-            None => return Err(AnchorError::Missing(path.to_owned())),
+            None => return Err(AnchorError::Missing(path.into())),
         };
         let remembered = remembered(&file, begin, path)?;
         // What was read may be in memory only, if the process before this one was killed.
@@ -91,7 +91,7 @@ impl AnchorFile {
         let id = |found: Metadata| (found.dev(), found.ino());
         match (fs::metadata(&self.path).map(id), self.file.metadata().map(id)) {
             (Ok(named), Ok(open)) if named == open => Ok(()),
-            _ => Err(AnchorError::Replaced(self.path.clone())),
+            _ => Err(AnchorError::Replaced(self.path.as_path().into())),
         }
     }
 
@@ -148,9 +148,9 @@ fn begin_of(file: &File, path: &Path, origin: Origin) -> Result<Option<u64>, Anc
     let line = first_line(file).map_err(|error| AnchorError::io(path, &error))?;
     match line.strip_suffix('\n').map(origin_of) {
         Some(Some(found)) if found == origin => Ok(Some(line.len() as u64)),
-        Some(Some(found)) => Err(AnchorError::OtherOrigin { path: path.to_owned(), found, expected: origin }),
+        Some(Some(found)) => Err(AnchorError::OtherOrigin { anchor: path.into(), found, expected: origin }),
         None if header(origin).starts_with(&line) => Ok(None),
-        _ => Err(AnchorError::NotAnAnchor(path.to_owned())),
+        _ => Err(AnchorError::NotAnAnchor(path.into())),
     }
 }
 

@@ -1,25 +1,27 @@
 //! What can go wrong with an anchor.
 
 use std::{
+    fmt,
     io::{self, ErrorKind},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
+use super::AnchorAddress;
 use crate::domain::ledger::Origin;
 
 /// An error of an anchor. Unless the variant says otherwise nothing may be committed because of it, and nothing was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnchorError {
-    /// There is no file, or one that was never completed, and none may be made.
+    /// There is none, or a file that was never completed, and none may be made.
     #[error("there is no anchor at '{0}': put it back, or leave it out of the settings")]
-    Missing(PathBuf),
-    /// The file belongs to another ledger, or to another incarnation of this one.
+    Missing(AnchorAddress),
+    /// It belongs to another ledger, or to another incarnation of this one.
     #[error(
-        "the anchor '{path}' belongs to the ledger {found}, not to {expected}: use the anchor of this database"
+        "the anchor '{anchor}' belongs to the ledger {found}, not to {expected}: use the anchor of this database"
     )]
     OtherOrigin {
-        /// The file.
-        path: PathBuf,
+        /// The anchor.
+        anchor: AnchorAddress,
         /// Whose it is.
         found: Origin,
         /// Whose it should be.
@@ -27,66 +29,129 @@ pub enum AnchorError {
     },
     /// It was set aside, because a restore was accepted.
     #[error(
-        "the anchor '{path}' was set aside when a restore was accepted, which began {by}: if the database is older than that \
+        "the anchor '{anchor}' was set aside when a restore was accepted, which began {by}: if the database is older than that \
          restore, put back a newer one"
     )]
     Succeeded {
-        /// The file.
-        path: PathBuf,
+        /// The anchor.
+        anchor: AnchorAddress,
         /// The incarnation that came after it.
         by: Origin,
     },
     /// Another process has it open, or it was named twice.
-    #[error("the anchor '{0}' is in use: each process needs a file that no other process writes")]
-    InUse(PathBuf),
+    #[error("the anchor '{0}' is in use: each process needs one that no other process writes")]
+    InUse(AnchorAddress),
     /// It was moved, deleted or replaced while it was in use.
     #[error("the anchor '{0}' was moved, deleted or replaced while it was in use: put it back")]
-    Replaced(PathBuf),
+    Replaced(AnchorAddress),
     /// It is a folder, a device, or anything else but a file.
     #[error("the anchor '{0}' is not a regular file")]
-    NotAFile(PathBuf),
+    NotAFile(AnchorAddress),
+    /// Its server refuses what is asked of it, or is not one that can be used: a person has to change something.
+    #[error("the anchor '{anchor}' cannot be used: {reason}")]
+    Unusable {
+        /// The anchor.
+        anchor: AnchorAddress,
+        /// Why, in the words of the server.
+        reason: String,
+    },
     /// It does not begin as an anchor does.
     #[error("'{0}' is not an anchor of Sign Wave")]
-    NotAnAnchor(PathBuf),
+    NotAnAnchor(AnchorAddress),
     /// A line cannot be understood, or says what cannot be.
-    #[error("the anchor '{path}' is damaged at byte {at}: keep the file, and see what has changed it")]
+    #[error("the anchor '{anchor}' is damaged at {at}: keep it as it is, and see what has changed it")]
     Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where the line begins, counted from 0.
-        at: u64,
+        /// The anchor.
+        anchor: AnchorAddress,
+        /// Where the line begins.
+        at: LinePlace,
     },
+    /// It is older than what this process has written: its database was put back in time.
+    #[error(
+        "the anchor '{anchor}' is older than what this process has written: it has {found} lines and had {written}: put the \
+         newer one back"
+    )]
+    WentBack {
+        /// The anchor.
+        anchor: AnchorAddress,
+        /// How many lines it has.
+        found: i64,
+        /// How many lines were written for certain.
+        written: i64,
+    },
+    /// There is no table for anchors in its database, and none could be made.
+    #[error(
+        "the anchor '{anchor}' needs a table, and this role cannot make it ({reason}): let the owner of the database run: \
+         {statements}; GRANT SELECT, INSERT ON signwave_anchor TO this role"
+    )]
+    NoTable {
+        /// The anchor.
+        anchor: AnchorAddress,
+        /// Why it could not be made, in the words of the server.
+        reason: String,
+        /// What makes it.
+        statements: &'static str,
+    },
+    /// It is in the database that it is about.
+    #[error(
+        "the anchor '{0}' is in the database that holds the records: a backup would bring both back, so use another server"
+    )]
+    Within(AnchorAddress),
+    /// Its address names an anchor that was set aside.
+    #[error(
+        "the anchor '{0}' was set aside when a restore was accepted, and is only read: leave out the number"
+    )]
+    Aside(AnchorAddress),
     /// No room on its device.
     #[error("the disk of the anchor '{0}' is full: make room, nothing is lost")]
-    Full(PathBuf),
-    /// An error of the operating system.
-    #[error("the anchor '{path}': {reason}")]
+    Full(AnchorAddress),
+    /// An error of the operating system, or of the server.
+    #[error("the anchor '{anchor}': {reason}")]
     Io {
-        /// The file.
-        path: PathBuf,
-        /// The error, in the system's words.
+        /// The anchor.
+        anchor: AnchorAddress,
+        /// The error, in the words of the system or server.
         reason: String,
     },
 }
 
+/// Where a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinePlace {
+    /// In a file: the byte where it begins, counted from 0.
+    Byte(u64),
+    /// In a database: the number of the line, counted from 1.
+    Line(i64),
+}
+
+impl fmt::Display for LinePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Byte(at) => write!(f, "byte {at}"),
+            Self::Line(number) => write!(f, "line {number}"),
+        }
+    }
+}
+
 impl AnchorError {
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
+        let anchor = path.into();
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full(path.to_owned()),
-            _ => Self::Io { path: path.to_owned(), reason: error.to_string() },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full(anchor),
+            _ => Self::Io { anchor, reason: error.to_string() },
         }
     }
 
     /// Why a file that should be there could not be opened.
     pub(super) fn opening(path: &Path, error: &io::Error) -> Self {
         match error.kind() {
-            ErrorKind::NotFound => Self::Missing(path.to_owned()),
+            ErrorKind::NotFound => Self::Missing(path.into()),
             _ => Self::io(path, error),
         }
     }
 
     /// Whether the same call, repeated after a pause, may succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::Replaced(_) | Self::Io { .. })
+        matches!(self, Self::Full(_) | Self::Replaced(_) | Self::WentBack { .. } | Self::Io { .. })
     }
 }

@@ -1,18 +1,15 @@
 //! What anchors know of a ledger beyond the end of a database that was put back.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use super::{
-    AnchorError, Attempt, IntendedBatch, IntendedEntry, Outcome, Passage,
+    AnchorAddress, AnchorError, Attempt, IntendedBatch, IntendedEntry, Outcome, Passage,
     line::Intended,
     read::{Reader, read},
 };
 use crate::domain::{
-    BatchId,
-    ledger::{Edge, Head, Origin},
+    BatchId, Fingerprint,
+    ledger::{Edge, Entry, Head, KeyChange, KeyChanged, Origin},
 };
 
 /// What was committed and is not in the database.
@@ -60,7 +57,7 @@ pub enum LossError {
     )]
     Diverged {
         /// The anchor.
-        anchor: PathBuf,
+        anchor: AnchorAddress,
         /// Where that shows.
         at: u64,
     },
@@ -83,8 +80,19 @@ impl Loss {
     /// # Errors
     /// When an anchor cannot be read or belongs to another ledger, nothing is lost, the database is not an earlier state, or
     /// the anchors together do not know of all that is lost.
-    pub fn read(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        Self::of_some(Self::read_all(paths, origin, kept)?)
+    pub fn read(anchors: &[AnchorAddress], origin: Origin, kept: Head) -> Result<Self, LossError> {
+        Self::of_some(Self::read_all(anchors, origin, kept)?)
+    }
+
+    /// The keys that were retired after the end of the database, or perhaps were.
+    pub fn retired(&self) -> impl Iterator<Item = Fingerprint> {
+        let perhaps = self.undecided.iter().flat_map(|attempt| &attempt.entries);
+        self.committed.iter().chain(perhaps).filter_map(|entry| match &entry.what {
+            IntendedEntry::Other(Entry::Key(KeyChanged {
+                change: KeyChange::Retired, fingerprint, ..
+            })) => Some(*fingerprint),
+            _ => None,
+        })
     }
 
     fn of_some(loss: Self) -> Result<Self, LossError> {
@@ -99,28 +107,28 @@ impl Loss {
     ///
     /// # Errors
     /// As [`read`](Self::read), except [`LossError::Nothing`].
-    pub fn read_any(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        Self::read_all(paths, origin, kept)
+    pub fn read_any(anchors: &[AnchorAddress], origin: Origin, kept: Head) -> Result<Self, LossError> {
+        Self::read_all(anchors, origin, kept)
     }
 
-    fn read_all(paths: &[PathBuf], origin: Origin, kept: Head) -> Result<Self, LossError> {
+    fn read_all(anchors: &[AnchorAddress], origin: Origin, kept: Head) -> Result<Self, LossError> {
         let known = Edge::default().head();
         let (entries, noted, undecided) = (BTreeMap::new(), Vec::new(), Vec::new());
         let mut found = Found { kept, known, entries, noted, undecided };
-        for path in paths {
-            found.add(path, read_of(path, origin)?)?;
+        for anchor in anchors {
+            found.add(anchor, read_of(anchor, origin)?)?;
         }
         found.loss(origin)
     }
 }
 
 /// Opens an anchor of this ledger.
-fn read_of(path: &Path, expected: Origin) -> Result<Reader, AnchorError> {
-    let reader = read(path)?;
+fn read_of(anchor: &AnchorAddress, expected: Origin) -> Result<Reader, AnchorError> {
+    let reader = read(anchor)?;
     match (reader.origin(), reader.succeeded()) {
         (found, None) if found == expected => Ok(reader),
-        (found, Some(by)) if found == expected => Err(AnchorError::Succeeded { path: path.to_owned(), by }),
-        (found, _) => Err(AnchorError::OtherOrigin { path: path.to_owned(), found, expected }),
+        (found, Some(by)) if found == expected => Err(AnchorError::Succeeded { anchor: anchor.clone(), by }),
+        (found, _) => Err(AnchorError::OtherOrigin { anchor: anchor.clone(), found, expected }),
     }
 }
 
@@ -132,25 +140,25 @@ struct Found {
     /// What is behind the end of the database, and was committed.
     entries: BTreeMap<u64, Intended>,
     /// What the database was seen to have and is no batch, with the anchor that says so.
-    noted: Vec<(PathBuf, Intended)>,
+    noted: Vec<(AnchorAddress, Intended)>,
     /// What was perhaps committed.
     undecided: Vec<Attempt>,
 }
 
 impl Found {
-    fn add(&mut self, path: &Path, reader: Reader) -> Result<(), LossError> {
+    fn add(&mut self, anchor: &AnchorAddress, reader: Reader) -> Result<(), LossError> {
         for passage in reader {
             match passage? {
-                Passage::Seen(head) => self.committed(path, head)?,
-                Passage::Noted(entry) => self.noted.push((path.to_owned(), entry)),
+                Passage::Seen(head) => self.committed(anchor, head)?,
+                Passage::Noted(entry) => self.noted.push((anchor.clone(), entry)),
                 Passage::Attempt(attempt) => {
-                    self.committed(path, attempt.previous)?;
+                    self.committed(anchor, attempt.previous)?;
                     match attempt.outcome {
                         Outcome::RolledBack => {}
                         Outcome::Undecided => self.undecided.push(attempt),
                         Outcome::Committed => {
-                            self.committed(path, attempt.next)?;
-                            self.take(path, attempt)?;
+                            self.committed(anchor, attempt.next)?;
+                            self.take(anchor, attempt)?;
                         }
                     }
                 }
@@ -160,10 +168,10 @@ impl Found {
     }
 
     /// Notes that the ledger had this head.
-    fn committed(&mut self, path: &Path, head: Head) -> Result<(), LossError> {
+    fn committed(&mut self, anchor: &AnchorAddress, head: Head) -> Result<(), LossError> {
         let is_other = |known: Head| head.size == known.size && head.root != known.root;
         if is_other(self.kept) || is_other(self.known) {
-            return Err(diverged(path, head.size));
+            return Err(diverged(anchor, head.size));
         }
         if head.size > self.known.size {
             self.known = head;
@@ -172,31 +180,31 @@ impl Found {
     }
 
     /// Adds the entries of a commit, if they are behind the end of the database.
-    fn take(&mut self, path: &Path, attempt: Attempt) -> Result<(), LossError> {
+    fn take(&mut self, anchor: &AnchorAddress, attempt: Attempt) -> Result<(), LossError> {
         let Attempt { entries, previous, next, .. } = attempt;
         if next.size <= self.kept.size {
             return Ok(());
         }
         // A database ends with a commit.
         if previous.size < self.kept.size {
-            return Err(diverged(path, next.size));
+            return Err(diverged(anchor, next.size));
         }
-        entries.into_iter().try_for_each(|entry| self.put(path, entry))
+        entries.into_iter().try_for_each(|entry| self.put(anchor, entry))
     }
 
     /// Adds an entry behind the end of the database.
-    fn put(&mut self, path: &Path, entry: Intended) -> Result<(), LossError> {
+    fn put(&mut self, anchor: &AnchorAddress, entry: Intended) -> Result<(), LossError> {
         let at = entry.seq;
         let before = self.entries.insert(at, entry.clone());
-        if before.is_some_and(|before| before != entry) { Err(diverged(path, at)) } else { Ok(()) }
+        if before.is_some_and(|before| before != entry) { Err(diverged(anchor, at)) } else { Ok(()) }
     }
 
     fn loss(mut self, origin: Origin) -> Result<Loss, LossError> {
         let Self { kept, known, .. } = self;
-        for (path, entry) in std::mem::take(&mut self.noted) {
+        for (anchor, entry) in std::mem::take(&mut self.noted) {
             // What is behind the last head was written, and the head was not.
             if (kept.size + 1..=known.size).contains(&entry.seq) {
-                self.put(&path, entry)?;
+                self.put(&anchor, entry)?;
             }
         }
         let mut batches: BTreeMap<BatchId, IntendedBatch> = BTreeMap::new();
@@ -236,6 +244,6 @@ fn of_batch(entry: &Intended) -> Option<(BatchId, IntendedBatch)> {
     entry.batch().map(|batch| (batch.id, batch.clone()))
 }
 
-fn diverged(path: &Path, at: u64) -> LossError {
-    LossError::Diverged { anchor: path.to_owned(), at }
+fn diverged(anchor: &AnchorAddress, at: u64) -> LossError {
+    LossError::Diverged { anchor: anchor.clone(), at }
 }

@@ -1,4 +1,4 @@
-//! Layer 2, anchors: files outside of the database that remember the ledger, so that a database which was put back in
+//! Layer 2, anchors: files, and databases, outside of the database that remember the ledger, so that a database which was put back in
 //! time, or exchanged, is noticed before anything is signed.
 //!
 //! ```text
@@ -13,8 +13,8 @@
 //! N <origin>                                                 the end: a restore was accepted, which began this incarnation
 //! ```
 //!
-//! Hashes are in base64. The lines up to H are synced to the disk within the transaction, before its COMMIT. So whatever
-//! anybody was shown is in the file. C, X, K and S are synced with the next H, or 100 ms later.
+//! Hashes are in base64. The lines up to H are made durable within the transaction, before its COMMIT. So whatever
+//! anybody was shown is in the anchor. C, X, K and S are synced with the next H, or 100 ms later.
 //!
 //! # A commit
 //! In the transaction, last of its steps: ask what is [`expected`](Anchors::expected), lock and read the ledger, and
@@ -30,14 +30,23 @@
 //! # What is left
 //! If the C of the last commit is missing, and a backup of exactly the commit before is put back, then this is not noticed.
 //! It is missing when the process died, or lost its connection, before it could write it, and when the machine died before it
-//! was synced.
+//! was synced. What waits for a database is in memory only, so there it is missing, too, if the process died before it was synced.
+//!
+//! # Media
+//! A file has the lines as they are. In a database each is a row of `signwave_anchor`: `name` tells anchors apart, `generation` is
+//! the incarnation of the ledger, and `line` counts from 1, the first line. The current anchor is the one of the highest
+//! generation. Rows are only added: an intent by one INSERT.
 
+mod address;
 mod anchor_file;
 mod check;
 mod claims;
+mod database;
 mod error;
+mod file_lines;
 mod line;
 mod loss;
+mod medium;
 mod memory;
 mod read;
 mod shared;
@@ -45,23 +54,25 @@ mod succession;
 mod syncing;
 mod tail;
 
+pub use address::{AnchorAddress, AnchorRows, BadAddress};
 pub use check::{Expected, Past, Pending, Permit, Standing};
 pub use claims::Claim;
-pub use error::AnchorError;
+pub use error::{AnchorError, LinePlace};
 pub use line::{Intended, IntendedBatch, IntendedEntry};
 pub use loss::{Loss, LossError};
+pub use medium::is_there;
 pub use read::{Attempt, Outcome, Passage, Reader, read};
 pub use succession::{is_aside, succeed};
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use crate::domain::ledger::{Head, Origin};
-use anchor_file::AnchorFile;
+use medium::Medium;
 use memory::Memory;
 use shared::Shared;
 use syncing::Syncing;
 
-/// Every anchor that this process writes, none to any number. Without files it remembers what this process saw, so that a
+/// Every anchor that this process writes, none to any number. Without one it remembers what this process saw, so that a
 /// database which goes back in time under a running process is noticed.
 pub struct Anchors {
     origin: Origin,
@@ -70,7 +81,7 @@ pub struct Anchors {
     syncing: Option<Syncing>,
 }
 
-/// What to do about a file that is not there.
+/// What to do about an anchor that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Make it. It knows nothing, so the database may be of any age.
@@ -84,17 +95,21 @@ impl Anchors {
     /// them to write until these anchors are dropped.
     ///
     /// # Errors
-    /// When a file is missing and may not be made, cannot be used, is damaged or belongs to another ledger.
-    pub fn open(paths: &[PathBuf], origin: Origin, missing: Missing) -> Result<Self, AnchorError> {
+    /// When one is missing and may not be made, cannot be used, is damaged or belongs to another ledger.
+    pub fn open(addresses: &[AnchorAddress], origin: Origin, missing: Missing) -> Result<Self, AnchorError> {
         let (mut memory, mut files) = (Memory::default(), Vec::new());
-        for path in paths {
-            let (file, remembered) = AnchorFile::open(path, origin, missing == Missing::Create)?;
+        for address in addresses {
+            let (file, remembered) = Medium::open(address, origin, missing == Missing::Create)?;
             memory.add(&remembered);
             files.push(file);
         }
         let shared = Arc::new(Shared::new(memory, files));
-        let start = |path: &PathBuf| Syncing::start(&shared).map_err(|error| AnchorError::io(path, &error));
-        let syncing = paths.first().map(start);
+        let start = |anchor: &AnchorAddress| {
+            let failed =
+                |error: io::Error| AnchorError::Io { anchor: anchor.clone(), reason: error.to_string() };
+            Syncing::start(&shared).map_err(failed)
+        };
+        let syncing = addresses.first().map(start);
         Ok(Self { origin, shared, syncing: syncing.transpose()? })
     }
 
@@ -103,17 +118,29 @@ impl Anchors {
         self.origin
     }
 
-    /// The heads that a database must have: one, except after a start with several files that differ.
+    /// The heads that a database must have: one, except after a start with several anchors that differ.
     pub fn known(&self) -> Vec<Head> {
         self.shared.memory().known().to_vec()
     }
 
-    /// Up to which entry the files know the ledger; `None` without files. Other processes may have added entries since this
+    /// Writes what waits for the next commit. A process that ends in order does this before, because what waits for a server is
+    /// in memory only.
+    pub fn sync(&self) {
+        self.shared.files().sync();
+    }
+
+    /// Up to which entry they know the ledger; `None` without any. Other processes may have added entries since this
     /// one last compared the database with them.
     pub fn reach(&self) -> Option<u64> {
         self.syncing.as_ref()?;
         Some(self.known().iter().map(|head| head.size).max().unwrap_or_default())
     }
+}
+
+/// The key of an advisory lock. A store holds it in its database on a PostgreSQL server while it opens its anchors, so that an
+/// anchor in the same database notices it.
+pub fn mark_of(origin: Origin) -> i64 {
+    i64::from_be_bytes(origin.id.0)
 }
 
 impl fmt::Debug for Anchors {

@@ -1,16 +1,10 @@
 //! What an anchor says, from its beginning.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Take},
-    path::{Path, PathBuf},
-};
-
 use super::{
-    AnchorError,
-    anchor_file::first_line,
-    line::{BadLine, Intended, Line, MAX_LENGTH, origin_of},
-    tail::remembered,
+    AnchorAddress, AnchorError,
+    error::LinePlace,
+    line::{BadLine, Intended, Line},
+    medium::Lines,
 };
 use crate::domain::ledger::{Head, Origin};
 
@@ -52,12 +46,10 @@ pub enum Outcome {
 /// Reads an anchor from its beginning, without changing it and without waiting for a process that writes it. What such a
 /// process had not completed when the anchor was opened is left out. It takes as much memory as the largest commit needs.
 pub struct Reader {
-    path: PathBuf,
+    anchor: AnchorAddress,
     origin: Origin,
     succeeded: Option<Origin>,
-    lines: BufReader<Take<File>>,
-    /// Where the next line begins.
-    at: u64,
+    lines: Lines,
     entries: Vec<Intended>,
     /// What is returned when the lines behind it have said what became of it.
     attempt: Option<Attempt>,
@@ -68,20 +60,10 @@ pub struct Reader {
 ///
 /// # Errors
 /// When it cannot be read, or is none.
-pub fn read(path: &Path) -> Result<Reader, AnchorError> {
-    let failed = |error: io::Error| AnchorError::io(path, &error);
-    let mut file = File::open(path).map_err(|error| AnchorError::opening(path, &error))?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(AnchorError::NotAFile(path.to_owned()));
-    }
-    let line = first_line(&file).map_err(failed)?;
-    let origin = line.strip_suffix('\n').and_then(origin_of);
-    let origin = origin.ok_or_else(|| AnchorError::NotAnAnchor(path.to_owned()))?;
-    let at = file.seek(SeekFrom::Start(line.len() as u64)).map_err(failed)?;
-    let remembered = remembered(&file, at, path)?;
-    let (end, succeeded) = (remembered.end, remembered.succeeded);
-    let (path, lines) = (path.to_owned(), BufReader::new(file.take(end - at)));
-    Ok(Reader { path, origin, succeeded, lines, at, entries: Vec::new(), attempt: None, is_over: false })
+pub fn read(anchor: &AnchorAddress) -> Result<Reader, AnchorError> {
+    let (origin, succeeded, lines) = Lines::open(anchor)?;
+    let anchor = anchor.clone();
+    Ok(Reader { anchor, origin, succeeded, lines, entries: Vec::new(), attempt: None, is_over: false })
 }
 
 impl Reader {
@@ -96,19 +78,14 @@ impl Reader {
     }
 
     /// The next line with its place; `None` at the end.
-    fn next_line(&mut self) -> Result<Option<(u64, Line)>, AnchorError> {
-        let (mut line, at) = (Vec::new(), self.at);
-        let read = self.lines.by_ref().take(MAX_LENGTH as u64 + 1).read_until(b'\n', &mut line);
-        self.at += read.map_err(|error| AnchorError::io(&self.path, &error))? as u64;
-        if line.pop() != Some(b'\n') {
-            return if line.len() < MAX_LENGTH { Ok(None) } else { Err(self.damaged(at)) };
-        }
+    fn next_line(&mut self) -> Result<Option<(LinePlace, Line)>, AnchorError> {
+        let Some((at, line)) = self.lines.next_line()? else { return Ok(None) };
         let line = std::str::from_utf8(&line).ok().and_then(|line| line.parse().ok());
         line.map(|line| Some((at, line))).ok_or_else(|| self.damaged(at))
     }
 
-    fn damaged(&self, at: u64) -> AnchorError {
-        AnchorError::Damaged { path: self.path.clone(), at }
+    fn damaged(&self, at: LinePlace) -> AnchorError {
+        AnchorError::Damaged { anchor: self.anchor.clone(), at }
     }
 
     /// Takes a line. Returns what is complete with it.

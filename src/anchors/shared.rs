@@ -7,8 +7,8 @@ use std::{
 
 use super::{
     AnchorError,
-    anchor_file::AnchorFile,
     line::{Line, text},
+    medium::Medium,
     memory::Memory,
 };
 use crate::domain::ledger::Head;
@@ -26,7 +26,7 @@ pub(super) struct Shared {
 /// All files, which say the same from when they were opened on.
 #[derive(Default)]
 pub(super) struct Files {
-    all: Vec<AnchorFile>,
+    all: Vec<Medium>,
     /// Whether something was appended since the last sync.
     pub(super) is_dirty: bool,
     /// Whether the anchors are being closed.
@@ -34,7 +34,7 @@ pub(super) struct Files {
 }
 
 impl Shared {
-    pub(super) fn new(memory: Memory, all: Vec<AnchorFile>) -> Self {
+    pub(super) fn new(memory: Memory, all: Vec<Medium>) -> Self {
         let files = Files { all, ..Files::default() };
         Self { memory: Mutex::new(memory), files: Mutex::new(files), wake: Condvar::new() }
     }
@@ -97,10 +97,10 @@ impl Files {
     /// Appends lines to all files, and syncs them. If that fails, the files that have them get the line `revoked`.
     fn append_synced(&mut self, lines: &str, revoked: &Line) -> Result<(), AnchorError> {
         let mut files = self.all.iter_mut().enumerate();
-        let failed = files.find_map(|(i, file)| Some((i, file.append_synced(lines).err()?)));
+        let revoked = text(slice::from_ref(revoked));
+        let failed = files.find_map(|(i, file)| Some((i, file.append_synced(lines, &revoked).err()?)));
         self.is_dirty = failed.is_some();
         let Some((written, error)) = failed else { return Ok(()) };
-        let revoked = text(slice::from_ref(revoked));
         self.all[..written].iter_mut().for_each(|file| file.append(&revoked));
         Err(error)
     }

@@ -7,13 +7,15 @@ use std::{fs::File, io, os::unix::fs::FileExt, path::Path};
 
 use super::{
     AnchorError,
+    error::LinePlace,
     line::{Line, MAX_LENGTH},
 };
 use crate::domain::ledger::{Head, Origin};
 
-/// What was in the file when it was opened.
+/// What was in an anchor when it was opened.
 pub(super) struct Remembered {
-    /// How long the file is without what its writer did not complete: part of a line, or entries without their H.
+    /// Where the last line ends that counts, as the medium counts: what its writer did not complete comes behind it, such as
+    /// part of a line, or entries without their H.
     pub(super) end: u64,
     /// What the database must have.
     pub(super) known: Vec<Head>,
@@ -25,7 +27,7 @@ pub(super) struct Remembered {
 
 /// Reads the file at `path`, whose first line has `begin` bytes.
 pub(super) fn remembered(file: &File, begin: u64, path: &Path) -> Result<Remembered, AnchorError> {
-    let damaged = |at| AnchorError::Damaged { path: path.to_owned(), at };
+    let damaged = |at| AnchorError::Damaged { anchor: path.into(), at: LinePlace::Byte(at) };
     let read = |end| match scan(file, begin, end) {
         Ok(scanned) => scanned.map_err(damaged),
         Err(error) => Err(AnchorError::io(path, &error)),
@@ -69,7 +71,7 @@ fn scan(file: &File, begin: u64, end: u64) -> io::Result<Result<Scan, u64>> {
 
 /// What the last lines say, from the last one on.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     end: Option<u64>,
     /// The last C or X: its size, and whether it is a C.
     decided: Option<(u64, bool)>,
@@ -83,7 +85,7 @@ struct Found {
 
 impl Found {
     /// Adds the line before those that were added, and where it ends; `false` if it cannot be there.
-    fn add(&mut self, line: &Line, end: u64) -> bool {
+    pub(super) fn add(&mut self, line: &Line, end: u64) -> bool {
         let is_before = self.intent.is_some();
         let is_last = self.end.is_none();
         if !matches!(line, Line::Entry(_)) {
@@ -110,8 +112,13 @@ impl Found {
         true
     }
 
+    /// Whether it has the last H.
+    pub(super) fn has_intent(&self) -> bool {
+        self.intent.is_some()
+    }
+
     /// The sum; `None` if it has a C or X without an H.
-    fn remembered(self, begin: u64) -> Option<Remembered> {
+    pub(super) fn remembered(self, begin: u64) -> Option<Remembered> {
         let (end, succeeded) = (self.end.unwrap_or(begin), self.succeeded);
         let Some((next, previous)) = self.intent else {
             let known = self.seen.into_iter().collect();

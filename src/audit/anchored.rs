@@ -1,10 +1,10 @@
 //! Compares the ledger, as it is computed anew, with what anchors say of it.
 
-use std::{iter::Peekable, path::Path};
+use std::iter::Peekable;
 
 use super::{Problem, findings::Findings};
 use crate::{
-    anchors::{self, AnchorError, Claim, Outcome, Passage},
+    anchors::{self, AnchorAddress, AnchorError, Claim, Outcome, Passage},
     domain::{
         ledger::{Hash, Head, Origin, Restored},
         promises::Breach,
@@ -35,8 +35,8 @@ impl Anchor {
     ///
     /// # Errors
     /// When it cannot be read, or is none.
-    pub fn open(path: &Path) -> Result<Self, AnchorError> {
-        let reader = anchors::read(path)?;
+    pub fn open(address: &AnchorAddress) -> Result<Self, AnchorError> {
+        let reader = anchors::read(address)?;
         let origin = reader.origin();
         let claims = reader.flat_map(|passage| match passage {
             Ok(passage) => {
@@ -51,7 +51,7 @@ impl Anchor {
             Err(error) => vec![Err(error)],
         });
         let claims: Box<dyn Iterator<Item = _>> = Box::new(claims);
-        let name = path.display().to_string();
+        let name = address.to_string();
         Ok(Self { name, origin, claims: claims.peekable(), reached: 0, is_over: false })
     }
 

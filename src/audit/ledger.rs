@@ -71,8 +71,11 @@ fn check_readable(
     ledger.check_end(said).into_iter().for_each(|breach| findings.add(breach));
     ledger.check_restores(origin, batches).into_iter().for_each(|breach| findings.add(breach));
     ledger.check_signed(batches).for_each(|breach| findings.add(breach));
-    let keys = keys.iter().filter_map(|key| ledger.check_key(key.id, &key.fingerprint, key.state));
-    keys.for_each(|breach| findings.add(breach));
+    let missing = keys.iter().filter_map(|key| ledger.check_key(key.id, &key.fingerprint, key.state));
+    missing.for_each(|breach| findings.add(breach));
+    let now = store.keys()?;
+    let back = now.iter().filter_map(|key| ledger.check_retired(key.id, &key.fingerprint, key.state));
+    back.for_each(|breach| findings.add(breach));
     // A receipt is never visible before the end that includes it.
     let behind = store.receipts(said.size, 1)?;
     let (now, behind) = (store.ledger()?.head.size, behind.first().map_or(0, |receipt| receipt.seq));

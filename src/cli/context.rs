@@ -1,11 +1,6 @@
 //! What a command works with: the settings, the database, the master key, the progress bars.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, env, path::Path, sync::Arc};
 
 use anyhow::{Result, bail};
 use indicatif::MultiProgress;
@@ -19,6 +14,7 @@ use super::{
     progress::{ProgressDisplay, Unit},
 };
 use crate::{
+    anchors::AnchorAddress,
     config::{Custodian, Settings},
     domain::CustodianName,
     signer::{
@@ -96,7 +92,7 @@ impl Context {
     }
 
     /// Opens the existing database to sign, with its anchors. Never makes one.
-    pub fn open_anchored(&self, anchors: &[PathBuf]) -> Result<Database> {
+    pub fn open_anchored(&self, anchors: &[AnchorAddress]) -> Result<Database> {
         let url = self.url()?;
         let store = store::open_with(&url, self.connections(&url), anchors)?;
         Ok(Database { store, url })
@@ -120,9 +116,9 @@ impl Context {
 
     /// The same to sign, with its anchors. If one of these is there, so must the database be: an empty one is not what the
     /// anchor knows.
-    pub fn create_anchored(&self, anchors: &[PathBuf]) -> Result<Database> {
+    pub fn create_anchored(&self, anchors: &[AnchorAddress]) -> Result<Database> {
         let url = self.url()?;
-        if !anchors.iter().any(|anchor| anchor.exists()) {
+        if !store::is_anchored(anchors)? {
             migrate(&url)?;
         }
         self.open_anchored(anchors)
@@ -235,7 +231,7 @@ impl Context {
     }
 
     /// The anchors that the settings file names.
-    pub fn anchors(&self) -> &[PathBuf] {
+    pub fn anchors(&self) -> &[AnchorAddress] {
         &self.options.signing.anchor
     }
 

@@ -1,16 +1,18 @@
 //! Layer 3, the settings of the service: defaults, and the rules between them.
 
+mod anchor;
 mod checking;
 mod custody;
 mod listen;
 mod roles;
 mod text;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
 
+pub use anchor::AnchorParser;
 pub use checking::{Checking, UnknownChecking};
 pub use custody::{Custodian, sections as custody_sections};
 pub use listen::{Listen, UnknownListen};
@@ -19,6 +21,7 @@ use text::{duration, parsed_duration};
 pub use text::{parsed, parsed_some};
 
 use crate::{
+    anchors::AnchorAddress,
     domain::{BatchRow, Scheme},
     signer::Engine,
 };
@@ -74,11 +77,12 @@ pub struct Settings {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     #[serde(deserialize_with = "parsed_duration")]
     pub stop_grace: Duration,
-    // The file is in no backup and on no disk that the database is in or on. Each node needs one that no other node has.
-    /// A file elsewhere that remembers what was committed, so that a database which is older is noticed. May be given
-    /// several times
-    #[arg(long, value_name = "PATH")]
-    pub anchor: Vec<PathBuf>,
+    // It is in no backup and on no disk that the database is in or on. Each node needs one that no other node has.
+    /// What remembers elsewhere what was committed, so that a database which is older is noticed: the path of a file, or
+    /// postgres://USER@HOST/DB#NAME. May be given several times. A password belongs into PGPASSWORD or a password file,
+    /// because other users can see the arguments of a process
+    #[arg(long, value_name = "PATH|URL", value_parser = AnchorParser)]
+    pub anchor: Vec<AnchorAddress>,
     /// What this process is called in 'signwave status' [default: host name and process id]
     #[arg(long, value_name = "NAME")]
     pub node_name: String,

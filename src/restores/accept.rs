@@ -1,10 +1,10 @@
 //! Accepting a loss: the database goes on without it.
 
-use std::{path::PathBuf, slice::from_ref};
+use std::slice::from_ref;
 
 use super::RestoreError;
 use crate::{
-    anchors::{self, Loss, LossError},
+    anchors::{self, AnchorAddress, Loss, LossError},
     domain::{
         By,
         ledger::{Head, Origin, Reason},
@@ -38,7 +38,7 @@ pub struct Accepted {
     /// What the database says; `None` if the loss was accepted before.
     pub verdict: Option<AcceptVerdict>,
     /// Each anchor, and where the one before it is.
-    pub aside: Vec<(PathBuf, PathBuf)>,
+    pub aside: Vec<(AnchorAddress, AnchorAddress)>,
 }
 
 impl Plan {
@@ -46,7 +46,7 @@ impl Plan {
     ///
     /// # Errors
     /// When nothing is lost, or the loss cannot be accepted.
-    pub fn new(store: &dyn Restores, anchors: &[PathBuf]) -> Result<Self, RestoreError> {
+    pub fn new(store: &dyn Restores, anchors: &[AnchorAddress]) -> Result<Self, RestoreError> {
         match accepted_before(store, anchors)? {
             Some(before) => Ok(Self::SetAside(before)),
             None => {
@@ -66,7 +66,7 @@ impl Plan {
     pub fn carry_out(
         self,
         store: &dyn Restores,
-        anchors: &[PathBuf],
+        anchors: &[AnchorAddress],
         acceptance: Acceptance<'_>,
     ) -> Result<Accepted, RestoreError> {
         let (verdict, before) = match &self {
@@ -81,34 +81,34 @@ impl Plan {
             }
         };
         let ledger = store.ledger()?;
-        let set_aside = |path: &PathBuf| {
-            let aside = anchors::succeed(path, before, ledger.origin, ledger.head)?;
-            Ok((path.clone(), aside))
+        let set_aside = |anchor: &AnchorAddress| {
+            let aside = anchors::succeed(anchor, before, ledger.origin, ledger.head)?;
+            Ok((anchor.clone(), aside))
         };
         Ok(Accepted { verdict, aside: anchors.iter().map(set_aside).collect::<Result<_, RestoreError>>()? })
     }
 }
 
 /// The incarnation before this one, if the loss at its end was accepted and an anchor still belongs to it.
-fn accepted_before(store: &dyn Restores, anchors: &[PathBuf]) -> Result<Option<Origin>, RestoreError> {
+fn accepted_before(store: &dyn Restores, anchors: &[AnchorAddress]) -> Result<Option<Origin>, RestoreError> {
     let now = store.ledger()?.origin;
     let mut before = None;
-    for path in anchors {
-        let anchor = anchors::read(path)?;
+    for address in anchors {
+        let anchor = anchors::read(address)?;
         let origin = anchor.origin();
         if origin == now {
             continue;
         }
-        if anchor.succeeded() == Some(now) && !anchors::is_aside(path, origin) {
+        if anchor.succeeded() == Some(now) && !anchors::is_aside(address, origin) {
             before = Some(origin);
             continue;
         }
         let restored = store.end_of(origin)?.filter(|_| origin.next() == Some(now));
         let Some(restored) = restored else { return Ok(None) };
         let (kept, accepted) = (Head { size: restored.kept, root: restored.root }, restored.lost);
-        match Loss::read(from_ref(path), origin, kept) {
+        match Loss::read(from_ref(address), origin, kept) {
             Ok(Loss { size: known, .. }) if known > accepted => {
-                return Err(RestoreError::Unknown { path: path.clone(), known, accepted });
+                return Err(RestoreError::Unknown { anchor: address.clone(), known, accepted });
             }
             // Other anchors knew what this one does not.
             Ok(_) | Err(LossError::Nothing { .. } | LossError::Incomplete { .. }) => before = Some(origin),

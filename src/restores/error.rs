@@ -1,9 +1,7 @@
 //! Why a restore does not go on.
 
-use std::path::PathBuf;
-
 use crate::{
-    anchors::{AnchorError, LossError},
+    anchors::{AnchorAddress, AnchorError, LossError},
     store::StoreError,
 };
 
@@ -21,12 +19,12 @@ pub enum RestoreError {
     Anchor(#[from] AnchorError),
     /// The loss was accepted before, without all that this anchor knows.
     #[error(
-        "the anchor '{path}' knows of {known} entries of the ledger, but the loss was accepted with {accepted}: put the same \
+        "the anchor '{anchor}' knows of {known} entries of the ledger, but the loss was accepted with {accepted}: put the same \
          backup back again, and accept it with the anchors of all nodes"
     )]
     Unknown {
         /// The anchor.
-        path: PathBuf,
+        anchor: AnchorAddress,
         /// How many entries it knows of.
         known: u64,
         /// How many were known when the loss was accepted.

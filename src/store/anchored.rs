@@ -1,21 +1,21 @@
 //! How a store uses its anchors: no commit adds to the ledger of a database that is older than what was shown of it.
 
-use std::path::PathBuf;
-
 use super::{StoreError, sql::Growing};
 use crate::{
-    anchors::{AnchorError, Anchors, Expected, Missing, Past, Pending, Permit, Standing},
+    anchors::{
+        self, AnchorAddress, AnchorError, Anchors, Expected, Missing, Past, Pending, Permit, Standing,
+    },
     domain::ledger::Head,
 };
 
 /// Opens the anchors of a database, which are made if they are missing. `halt` halts a database from before a restore that
 /// was accepted, so that processes without the anchor notice it, too.
 pub(super) fn open(
-    paths: &[PathBuf],
+    addresses: &[AnchorAddress],
     ledger: &Growing,
     halt: impl FnOnce(&str),
 ) -> Result<Anchors, StoreError> {
-    let anchors = Anchors::open(paths, ledger.origin(), Missing::Create).map_err(|error| {
+    let anchors = Anchors::open(addresses, ledger.origin(), Missing::Create).map_err(|error| {
         let is_later = matches!(&error, AnchorError::OtherOrigin { found, expected, .. }
             if found.id == expected.id && found.incarnation > expected.incarnation);
         let error = StoreError::from(error);
@@ -24,11 +24,26 @@ pub(super) fn open(
         }
         error
     })?;
-    if let Some(path) = paths.first().filter(|_| anchors.known().is_empty()) {
-        let (path, size) = (path.display(), ledger.head().size);
-        log::info!("the anchor '{path}' is new: it knows nothing of the first {size} entries of the ledger");
+    if let Some(anchor) = addresses.first().filter(|_| anchors.known().is_empty()) {
+        let size = ledger.head().size;
+        log::info!(
+            "the anchor '{anchor}' is new: it knows nothing of the first {size} entries of the ledger"
+        );
     }
     Ok(anchors)
+}
+
+/// Whether one of these anchors is there. Then the database must be there, too: an empty one is not what the anchor knows.
+///
+/// # Errors
+/// [`StoreError::AnchorAway`], [`StoreError::BadAnchor`].
+pub fn is_anchored(addresses: &[AnchorAddress]) -> Result<bool, StoreError> {
+    for address in addresses {
+        if anchors::is_there(address)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Compares the ledger, as a transaction found it, with what is anchored. `past` reads what it was at a smaller size.

@@ -4,14 +4,13 @@
 mod anchored;
 mod door;
 mod error;
-mod libpq;
-mod percent;
 mod postgres;
 mod schema; // as diesel prints it, which tests/sqlite/migrations.rs keeps true
 mod sql;
 mod sqlite;
 mod url;
 
+pub use anchored::is_anchored;
 pub use door::{
     AcceptVerdict, Acceptance, Access, AddKeyVerdict, AddSessionVerdict, AddTokenVerdict, AddWebhookVerdict,
     AdvanceVerdict, Arrival, Arrivals, Audit, AuditRow, BarredKeys, BatchPage, BatchSummary, BatchesByState,
@@ -30,9 +29,10 @@ pub use postgres::classify_message as postgres_error;
 pub use sqlite::classify_message as sqlite_error;
 pub use url::DatabaseUrl;
 
+use crate::anchors::AnchorAddress;
 pub use crate::domain::{BatchRow, StoredKey, promises::Counts};
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 /// Opens a database that exists and is up to date. It never makes one, and changes nothing in it (except that
 /// it switches an SQLite file to write-ahead logging).
@@ -53,7 +53,7 @@ pub fn open(url: &DatabaseUrl) -> Result<Arc<dyn Store>, StoreError> {
 pub fn open_with(
     url: &DatabaseUrl,
     connections: usize,
-    anchors: &[PathBuf],
+    anchors: &[AnchorAddress],
 ) -> Result<Arc<dyn Store>, StoreError> {
     match url {
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::SqliteStore::open(path, anchors)?)),

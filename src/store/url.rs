@@ -3,10 +3,8 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{
-    StoreError,
-    libpq::{self, names_password},
-};
+use super::StoreError;
+use crate::libpq::{self, names_password};
 
 /// The address of a database.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,14 +79,9 @@ const NO_PLAIN_PATH: &str = "the address of the database is neither a plain path
                              postgres://.. (for a file with such a name: ./NAME)";
 
 fn server(url: String) -> Result<DatabaseUrl, String> {
-    if public_part(&url).is_some_and(|shown| shown.contains([';', '&']) || names_password(shown)) {
-        return Err("the address of the database has a parameter where its host or name belongs: write \
-                    postgres://USER:PASSWORD@HOST:PORT/NAME?NAME=VALUE&.."
-            .to_owned());
-    }
-    match libpq::check_parameters(&url) {
+    match libpq::check(&url) {
         Ok(()) => Ok(DatabaseUrl::Postgres(url)),
-        Err(problem) => Err(format!("the address of the server cannot be used: {problem}")),
+        Err(problem) => Err(format!("the address of the {problem}")),
     }
 }
 
@@ -147,23 +140,9 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => path.display().fmt(f),
-            Self::Postgres(url) => write!(f, "postgres://{}", public_part(url).unwrap_or("..")),
+            Self::Postgres(url) => f.write_str(&libpq::shown(url)),
         }
     }
-}
-
-/// Host, port and database; `None` when it is not certain which part is the password.
-fn public_part(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, after) = rest.split_at(authority_end);
-    if after.contains('@') {
-        return None;
-    }
-    let host_start = authority.rfind('@').map_or(0, |at| at + 1);
-    let port = authority[host_start..].rsplit_once(':').map_or("", |(_, port)| port);
-    let path_end = authority_end + after.find(['?', '#']).unwrap_or(after.len());
-    port.chars().all(|c| c.is_ascii_digit()).then_some(&rest[host_start..path_end])
 }
 
 impl fmt::Debug for DatabaseUrl {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use signwave::anchors::{AnchorError, Anchors, Missing, Standing, read};
+use signwave::anchors::{AnchorError, Anchors, LinePlace, Missing, Standing, read};
 use support::random::{Random, count};
 
 use crate::ledger::{Ledger, open, try_open};
@@ -85,7 +85,7 @@ fn go_on(path: &Path, anchors: Anchors, life: &Life, committed: usize) {
     ledger.commit(&anchors, 2);
     drop(anchors);
     assert_eq!(open(path).known(), [ledger.head()]);
-    assert!(read(path).unwrap().all(|passage| passage.is_ok()));
+    assert!(read(&path.into()).unwrap().all(|passage| passage.is_ok()));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_file_that_ends_at_any_byte_is_opened_and_knows_what_its_lines_say() {
         fs::write(&path, &content[..length]).unwrap();
         if length < header {
             let refused = try_open(&path, Missing::Refuse).unwrap_err();
-            assert_eq!(refused, AnchorError::Missing(path.clone()));
+            assert_eq!(refused, AnchorError::Missing(path.as_path().into()));
         }
         let anchors = open(&path);
         assert_eq!(known(&anchors, &life.ledger), stands(&content[..length]), "{length} bytes");
@@ -141,7 +141,10 @@ fn whatever_the_power_tears_is_no_false_alarm_and_no_loss_of_what_was_synced() {
         let moment = &life.moments[random.below(life.moments.len() as u64) as usize];
         let image = torn(moment, &mut random);
         fs::write(&path, &image).unwrap();
-        assert!(read(&path).unwrap().all(|passage| passage.is_ok()), "it is read before it is mended");
+        assert!(
+            read(&path.as_path().into()).unwrap().all(|passage| passage.is_ok()),
+            "it is read before it is mended"
+        );
         assert_eq!(fs::read(&path).unwrap(), image);
         let anchors = open(&path);
         let size = known(&anchors, &life.ledger);
@@ -153,6 +156,10 @@ fn whatever_the_power_tears_is_no_false_alarm_and_no_loss_of_what_was_synced() {
     }
     println!("{torn_images} torn images, {lost} of which had lost a confirmation");
     assert!(torn_images > 100 && lost > 0, "this proves nothing");
+}
+
+fn damaged_at(path: &Path, at: u64) -> AnchorError {
+    AnchorError::Damaged { anchor: path.into(), at: LinePlace::Byte(at) }
 }
 
 #[test]
@@ -177,11 +184,11 @@ fn damage_to_what_was_synced_is_an_error() {
         let mut damaged = lines.clone();
         damaged[line] = new;
         let at = if line == 12 { place(11) } else { place(line) };
-        assert_eq!(refused(&damaged), AnchorError::Damaged { path: path.clone(), at }, "{line}: {new}");
+        assert_eq!(refused(&damaged), damaged_at(&path, at), "{line}: {new}");
     }
-    assert_eq!(refused(&[lines[0], "C 1\n"]), AnchorError::Damaged { path: path.clone(), at: place(1) });
+    assert_eq!(refused(&[lines[0], "C 1\n"]), damaged_at(&path, place(1)));
     let twice = [&lines[..], &["C 6\n"]].concat();
-    assert_eq!(refused(&twice), AnchorError::Damaged { path: path.clone(), at: place(12) });
+    assert_eq!(refused(&twice), damaged_at(&path, place(12)));
     let without_h = [&lines[..], &["B 7\n"]].concat();
     fs::write(&path, without_h.concat()).unwrap();
     assert_eq!(open(&path).known(), [ledger.head()], "a malformed line at the end was never synced");

@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signwave::anchors::{self, AnchorError, Passage};
+use signwave::anchors::{self, AnchorAddress, AnchorError, Passage};
 use support::waiting::until;
 
 use crate::ledger::{Ledger, open, open_all};
@@ -68,8 +68,9 @@ fn commits_until_there_is_no_room_and_then_again() {
     let (path, filler, other) =
         (folder.join("disk/anchor"), folder.join("disk/filler"), folder.join("other"));
     let paths = [other.clone(), path.clone()];
+    let addresses = paths.clone().map(AnchorAddress::from);
     let mut ledger = Ledger::default();
-    let anchors = open_all(&paths);
+    let anchors = open_all(&addresses);
     let mut failures = 0;
     while failures < 5 {
         let receipts = ledger.next(7);
@@ -80,7 +81,7 @@ fn commits_until_there_is_no_room_and_then_again() {
                 pending.committed();
             }
             Err(error) => {
-                let is_full = error == AnchorError::Full(path.clone());
+                let is_full = error == AnchorError::Full(path.as_path().into());
                 assert!(
                     is_full || !filler.exists() && error.to_string().contains("File too large"),
                     "{error}"
@@ -99,7 +100,7 @@ fn commits_until_there_is_no_room_and_then_again() {
     assert_eq!(anchors.known(), [ledger.head()]);
     // A process that starts now, and one that starts when there is room, know the same.
     drop(anchors);
-    let anchors = open_all(&paths);
+    let anchors = open_all(&addresses);
     assert_eq!(anchors.known(), [ledger.head()]);
     ledger.permit(&anchors).intend(&ledger.next(7)).unwrap_err();
     let _ = fs::remove_file(&filler);
@@ -118,7 +119,7 @@ fn commits_until_there_is_no_room_and_then_again() {
 fn says_what_was_committed(path: &Path, ledger: &Ledger) {
     assert_eq!(open(path).known(), [ledger.head()]);
     let mut next = 0;
-    for passage in anchors::read(path).unwrap() {
+    for passage in anchors::read(&path.into()).unwrap() {
         match passage.unwrap() {
             Passage::Attempt(attempt) if attempt.outcome == anchors::Outcome::Committed => {
                 assert_eq!(attempt.previous.size, next);

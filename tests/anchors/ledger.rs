@@ -1,12 +1,9 @@
 //! A ledger in memory, as a database would have it.
 
-use std::{
-    convert::Infallible,
-    path::{Path, PathBuf},
-};
+use std::{convert::Infallible, path::Path};
 
 use signwave::{
-    anchors::{AnchorError, Anchors, Missing, Past, Pending, Permit, Standing},
+    anchors::{AnchorAddress, AnchorError, Anchors, Missing, Past, Pending, Permit, Standing},
     domain::{
         BatchId, Epoch, Fingerprint, RecordId, Scheme, Time,
         ledger::{BatchSigned, Edge, Entry, Hash, Head, KeyChange, KeyChanged, Origin, Receipt, leaf_hash},
@@ -103,15 +100,15 @@ pub fn origin() -> Origin {
     "signwave/0123456789abcdef/1".parse().unwrap()
 }
 
-/// Opens one anchor, or makes it.
+/// Opens one anchor in a file, or makes it.
 pub fn open(path: &Path) -> Anchors {
     try_open(path, Missing::Create).unwrap()
 }
 
 pub fn try_open(path: &Path, missing: Missing) -> Result<Anchors, AnchorError> {
-    Anchors::open(&[path.to_owned()], origin(), missing)
+    Anchors::open(&[path.into()], origin(), missing)
 }
 
-pub fn open_all(paths: &[PathBuf]) -> Anchors {
-    Anchors::open(paths, origin(), Missing::Create).unwrap()
+pub fn open_all(addresses: &[AnchorAddress]) -> Anchors {
+    Anchors::open(addresses, origin(), Missing::Create).unwrap()
 }

@@ -1,29 +1,17 @@
 //! What anchors remember, and what a database must have.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
+use std::slice;
+
+use signwave::anchors::{self, AnchorError, Anchors, Missing, Past, Standing};
+
+use crate::{
+    ledger::{Ledger, open_all, origin},
+    site::Site,
 };
 
-use signwave::anchors::{AnchorError, Anchors, Missing, Past, Standing};
-
-use crate::ledger::{Ledger, open, open_all, origin, try_open};
-
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("anchor");
-    (folder, path)
-}
-
-#[test]
-fn a_database_that_went_back_is_behind_its_anchor_at_every_size() {
-    let (_folder, path) = folder();
+pub fn a_database_that_went_back_is_behind_its_anchor_at_every_size(site: &Site) {
     let mut ledger = Ledger::default();
-    let anchors = open(&path);
+    let anchors = site.open();
     for size in 0..20 {
         assert_eq!(ledger.receipts.len(), size);
         for earlier in 0..size {
@@ -35,17 +23,15 @@ fn a_database_that_went_back_is_behind_its_anchor_at_every_size() {
         ledger.commit(&anchors, 1);
     }
     drop(anchors);
-    let anchors = open(&path);
+    let anchors = site.open();
     assert_eq!(anchors.known(), [ledger.head()]);
     assert!(matches!(ledger.back(19).compare(&anchors), Standing::Behind { .. }));
     ledger.commit(&anchors, 3);
 }
 
-#[test]
-fn a_database_of_another_history_is_another_however_long_it_is() {
-    let (_folder, path) = folder();
+pub fn a_database_of_another_history_is_another_however_long_it_is(site: &Site) {
     let mut ledger = Ledger::of(5);
-    let anchors = open(&path);
+    let anchors = site.open();
     ledger.commit(&anchors, 5);
     for fork in 0..10 {
         let mut other = Ledger { timeline: 1, ..ledger.back(fork) };
@@ -60,18 +46,17 @@ fn a_database_of_another_history_is_another_however_long_it_is() {
     }
 }
 
-#[test]
-fn what_became_of_the_last_commit_is_found_in_the_database() {
+pub fn what_became_of_the_last_commit_is_found_in_the_database(site: &Site) {
     for is_committed in [true, false] {
         for restarts in [true, false] {
-            let (_folder, path) = folder();
+            let site = site.another();
             let mut ledger = Ledger::of(4);
-            let mut anchors = open(&path);
+            let mut anchors = site.open();
             let (pending, receipts) = ledger.intend(&anchors, 2);
             drop(pending);
             if restarts {
                 drop(anchors);
-                anchors = open(&path);
+                anchors = site.open();
             }
             assert_eq!(anchors.known(), [ledger.head()]);
             if is_committed {
@@ -80,7 +65,7 @@ fn what_became_of_the_last_commit_is_found_in_the_database() {
             ledger.permit(&anchors).saw();
             assert_eq!(anchors.known(), [ledger.head()]);
             drop(anchors);
-            let anchors = open(&path);
+            let anchors = site.open();
             assert_eq!(anchors.known(), [ledger.head()], "it was settled for good");
             assert!(matches!(ledger.back(3).compare(&anchors), Standing::Behind { .. }));
             ledger.commit(&anchors, 1);
@@ -88,24 +73,20 @@ fn what_became_of_the_last_commit_is_found_in_the_database() {
     }
 }
 
-#[test]
-fn a_commit_that_still_goes_on_is_not_given_up_by_a_look_at_the_database() {
-    let (_folder, path) = folder();
+pub fn a_commit_that_still_goes_on_is_not_given_up_by_a_look_at_the_database(site: &Site) {
     let mut ledger = Ledger::of(4);
-    let anchors = open(&path);
+    let anchors = site.open();
     let (pending, receipts) = ledger.intend(&anchors, 2);
     ledger.permit(&anchors).saw();
     ledger.receipts.extend(receipts);
     pending.committed();
     drop(anchors);
-    assert!(matches!(ledger.back(4).compare(&open(&path)), Standing::Behind { .. }));
+    assert!(matches!(ledger.back(4).compare(&site.open()), Standing::Behind { .. }));
 }
 
-#[test]
-fn a_commit_that_was_rolled_back_is_not_expected_of_the_database() {
-    let (_folder, path) = folder();
+pub fn a_commit_that_was_rolled_back_is_not_expected_of_the_database(site: &Site) {
     let mut ledger = Ledger::of(4);
-    let anchors = open(&path);
+    let anchors = site.open();
     for _ in 0..3 {
         let (pending, _) = ledger.intend(&anchors, 7);
         pending.rolled_back();
@@ -115,16 +96,15 @@ fn a_commit_that_was_rolled_back_is_not_expected_of_the_database() {
     assert_eq!(anchors.known(), [ledger.head()]);
     ledger.commit(&anchors, 1);
     drop(anchors);
-    assert_eq!(open(&path).known(), [ledger.head()]);
+    assert_eq!(site.open().known(), [ledger.head()]);
 }
 
 /// On PostgreSQL the next commit can be at its intent before the process has heard of the last one.
-#[test]
-fn the_next_commit_confirms_the_last_one() {
+pub fn the_next_commit_confirms_the_last_one(site: &Site) {
     for hears in [true, false] {
-        let (_folder, path) = folder();
+        let site = site.another();
         let mut ledger = Ledger::of(4);
-        let anchors = open(&path);
+        let anchors = site.open();
         let (first, receipts) = ledger.intend(&anchors, 1);
         ledger.receipts.extend(receipts);
         let (second, _) = ledger.intend(&anchors, 1);
@@ -135,16 +115,14 @@ fn the_next_commit_confirms_the_last_one() {
         assert_eq!(anchors.known(), [ledger.head()]);
         drop(second);
         drop(anchors);
-        assert_eq!(open(&path).known(), [ledger.head()]);
+        assert_eq!(site.open().known(), [ledger.head()]);
     }
 }
 
 /// A server takes over that lacks a commit, while the old one still says that it was made.
-#[test]
-fn a_commit_that_only_the_old_server_has_is_missed() {
-    let (_folder, path) = folder();
+pub fn a_commit_that_only_the_old_server_has_is_missed(site: &Site) {
     let ledger = Ledger::of(4);
-    let anchors = open(&path);
+    let anchors = site.open();
     let (first, _) = ledger.intend(&anchors, 1);
     let mut promoted = Ledger { timeline: 1, ..ledger.clone() };
     let (second, receipts) = promoted.intend(&anchors, 1);
@@ -156,11 +134,9 @@ fn a_commit_that_only_the_old_server_has_is_missed() {
     assert!(matches!(promoted.compare(&anchors), Standing::Other { .. }));
 }
 
-#[test]
-fn what_others_committed_is_remembered_when_it_was_seen() {
-    let (_folder, path) = folder();
+pub fn what_others_committed_is_remembered_when_it_was_seen(site: &Site) {
     let mut ledger = Ledger::of(4);
-    let anchors = open(&path);
+    let anchors = site.open();
     ledger.commit(&anchors, 1);
     for _ in 0..3 {
         ledger.receipts.extend(ledger.next(5));
@@ -170,11 +146,11 @@ fn what_others_committed_is_remembered_when_it_was_seen() {
     let seen = ledger.clone();
     ledger.receipts.extend(ledger.next(5));
     drop(anchors);
-    let anchors = open(&path);
+    let anchors = site.open();
     assert_eq!(anchors.known().last(), Some(&seen.head()));
     assert!(matches!(seen.back(19).compare(&anchors), Standing::Behind { .. }));
     ledger.commit(&anchors, 1);
-    let text = fs::read_to_string(&path).unwrap();
+    let text = site.text();
     assert_eq!(text.lines().filter(|line| line.starts_with("S ")).count(), 3, "{text}");
     // Before each head it has all entries up to it that are no batches.
     let (mut noted, mut missing) = (Vec::<u64>::new(), vec![6, 9, 12, 15, 18, 21, 24]);
@@ -195,10 +171,8 @@ fn what_others_committed_is_remembered_when_it_was_seen() {
     assert!(missing.is_empty() && noted.is_empty());
 }
 
-#[test]
-fn in_the_course_of_commits_the_database_is_not_asked() {
-    let (_folder, path) = folder();
-    let (mut ledger, anchors) = (Ledger::of(4), open(&path));
+pub fn in_the_course_of_commits_the_database_is_not_asked(site: &Site) {
+    let (mut ledger, anchors) = (Ledger::of(4), site.open());
     for round in 0..9 {
         let asked = |_| -> Result<Past, u64> { Err(round) };
         let Ok(Standing::Stands(permit)) = anchors.expected().compare(ledger.head(), asked) else {
@@ -230,10 +204,9 @@ fn without_files_the_process_remembers() {
     assert_eq!(anchors.known(), [ledger.head()]);
 }
 
-#[test]
-fn the_database_must_have_what_any_of_several_files_knows() {
-    let (folder, path) = folder();
-    let [other, third] = ["other", "third"].map(|name| folder.path().join(name));
+pub fn the_database_must_have_what_any_of_several_files_knows(site: &Site) {
+    let (other, third) = (site.another(), site.another());
+    let [path, other, third] = [site, &other, &third].map(|site| site.address.clone());
     let mut ledger = Ledger::of(4);
     ledger.commit(&open_all(&[path.clone(), other.clone()]), 2);
     let old = ledger.clone();
@@ -247,85 +220,47 @@ fn the_database_must_have_what_any_of_several_files_knows() {
     ledger.commit(&anchors, 1);
     assert_eq!(anchors.known(), [ledger.head()]);
     drop(anchors);
-    assert_eq!(open(&other).known(), [ledger.head()]);
+    assert_eq!(open_all(&[other]).known(), [ledger.head()]);
 }
 
-#[test]
-fn a_file_is_the_owners_and_one_process_has_it() {
-    let (folder, path) = folder();
-    let refused = |path: &PathBuf| {
-        assert_eq!(try_open(path, Missing::Create).unwrap_err(), AnchorError::InUse(path.clone()));
-    };
-    let anchors = open(&path);
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-    refused(&path);
-    let link = folder.path().join("link");
-    fs::hard_link(&path, &link).unwrap();
-    refused(&link);
+pub fn one_process_has_an_anchor(site: &Site) {
+    let anchors = site.open();
+    let refused = site.try_open(Missing::Create).unwrap_err();
+    assert_eq!(refused, AnchorError::InUse(site.address.clone()));
+    site.another().open();
     drop(anchors);
-    let twice = Anchors::open(&[path.clone(), link.clone()], origin(), Missing::Create).unwrap_err();
-    assert_eq!(twice, AnchorError::InUse(link));
-    open(&path);
+    site.open();
 }
 
-#[test]
-fn nothing_is_committed_while_the_file_is_elsewhere() {
-    let (folder, path) = folder();
-    let elsewhere = folder.path().join("elsewhere");
+pub fn one_that_is_missing_is_made_only_where_that_is_wanted(site: &Site) {
+    let missing = AnchorError::Missing(site.address.clone());
+    assert!(!anchors::is_there(&site.address).unwrap());
+    assert_eq!(site.try_open(Missing::Refuse).unwrap_err(), missing);
+    assert_eq!(anchors::read(&site.address).err(), Some(missing));
+    assert!(!anchors::is_there(&site.address).unwrap(), "nothing was made");
+    site.open();
+    assert!(anchors::is_there(&site.address).unwrap());
+    site.try_open(Missing::Refuse).unwrap();
+}
+
+pub fn one_that_was_set_aside_stays_readable_and_the_next_one_takes_its_place(site: &Site) {
     let mut ledger = Ledger::of(4);
-    let anchors = open(&path);
-    ledger.commit(&anchors, 1);
-    let refused = || ledger.permit(&anchors).intend(&ledger.next(1)).map(drop).unwrap_err();
-    fs::rename(&path, &elsewhere).unwrap();
-    assert_eq!(refused(), AnchorError::Replaced(path.clone()));
-    fs::copy(&elsewhere, &path).unwrap();
-    assert_eq!(refused(), AnchorError::Replaced(path.clone()));
-    fs::rename(&elsewhere, &path).unwrap();
-    ledger.commit(&anchors, 1);
-    drop(anchors);
-    assert_eq!(open(&path).known(), [ledger.head()]);
-}
-
-/// A process that is being started has all open files for a moment.
-#[test]
-fn a_file_can_be_opened_again_while_processes_are_started() {
-    let (_folder, path) = folder();
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                assert!(Command::new("true").status().unwrap().success());
-            }
-        });
-        let again = || try_open(&path, Missing::Create).map(drop);
-        let all: Vec<_> = (0..200).map(|_| again()).collect();
-        is_over.store(true, Ordering::Relaxed);
-        assert!(all.iter().all(Result::is_ok), "{all:?}");
-    });
-}
-
-#[test]
-fn only_an_anchor_of_this_ledger_is_used() {
-    let (folder, path) = folder();
-    let refused = |missing| try_open(&path, missing).unwrap_err();
-    assert_eq!(refused(Missing::Refuse), AnchorError::Missing(path.clone()));
-    assert!(!path.exists(), "nothing was made");
-    let nowhere = folder.path().join("nowhere/anchor");
-    let error = try_open(&nowhere, Missing::Create).unwrap_err();
-    assert!(matches!(error, AnchorError::Io { .. }), "{error:?}");
-    for text in
-        ["hello\n", "signwave/anchor/v2 signwave/0123456789abcdef/1\n", &"x".repeat(100), "signwave/ancher"]
-    {
-        fs::write(&path, text).unwrap();
-        assert_eq!(refused(Missing::Create), AnchorError::NotAnAnchor(path.clone()), "{text}");
-        assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    }
-    let found = "signwave/0123456789abcdef/2";
-    fs::write(&path, format!("signwave/anchor/v1 {found}\n")).unwrap();
-    let expected = origin();
-    let other = AnchorError::OtherOrigin { path: path.clone(), found: found.parse().unwrap(), expected };
-    assert_eq!(refused(Missing::Create), other);
-    let folder = folder.path().to_owned();
-    let not_a_file = try_open(&folder, Missing::Create).unwrap_err();
-    assert_eq!(not_a_file, AnchorError::NotAFile(folder));
+    ledger.commit(&site.open(), 2);
+    let (from, to) = (origin(), origin().next().unwrap());
+    let succeed = || anchors::succeed(&site.address, from, to, ledger.head()).unwrap();
+    let aside = succeed();
+    assert_eq!(succeed(), aside, "the second time there is nothing to do");
+    assert_eq!(aside.to_string(), format!("{}.1", site.address));
+    assert!(anchors::is_aside(&aside, from) && !anchors::is_aside(&site.address, from));
+    let reader = anchors::read(&aside).unwrap();
+    assert_eq!((reader.origin(), reader.succeeded()), (from, Some(to)));
+    assert_eq!(reader.count(), 1, "what it knew");
+    let reader = anchors::read(&site.address).unwrap();
+    assert_eq!((reader.origin(), reader.succeeded(), reader.count()), (to, None, 1));
+    let refused = site.try_open(Missing::Create).unwrap_err();
+    assert!(matches!(refused, AnchorError::OtherOrigin { .. }), "{refused}");
+    let refused = Anchors::open(&[aside], from, Missing::Create).unwrap_err();
+    assert!(refused.to_string().contains("was set aside"), "{refused}");
+    let anchors = Anchors::open(slice::from_ref(&site.address), to, Missing::Refuse).unwrap();
+    assert_eq!(anchors.known(), [ledger.head()]);
 }

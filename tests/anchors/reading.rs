@@ -8,7 +8,10 @@ use signwave::{
 };
 use support::random::Random;
 
-use crate::ledger::{Ledger, open, origin};
+use crate::{
+    ledger::{Ledger, open, origin},
+    site::Site,
+};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -28,10 +31,8 @@ fn is_same(entry: &Intended, receipt: &Receipt) -> bool {
     batch && (entry.seq, entry.leaf) == (receipt.seq(), receipt.leaf())
 }
 
-#[test]
-fn every_commit_is_told_with_its_entries_and_what_became_of_it() {
-    let (_folder, path) = folder();
-    let (mut ledger, anchors, mut random) = (Ledger::default(), open(&path), Random::new());
+pub fn every_commit_is_told_with_its_entries_and_what_became_of_it(site: &Site) {
+    let (mut ledger, anchors, mut random) = (Ledger::default(), site.open(), Random::new());
     let mut told = Vec::new();
     for round in 0..60 {
         let previous = ledger.head();
@@ -53,7 +54,7 @@ fn every_commit_is_told_with_its_entries_and_what_became_of_it() {
         told.push((previous, receipts, if outcome < 3 { Outcome::Committed } else { Outcome::RolledBack }));
     }
     ledger.commit(&anchors, 1);
-    let reader = anchors::read(&path).unwrap();
+    let reader = anchors::read(&site.address).unwrap();
     assert_eq!(reader.origin(), origin());
     let attempts: Vec<Attempt> = reader
         .filter_map(|passage| match passage.unwrap() {
@@ -88,7 +89,7 @@ fn the_last_commit_may_be_undecided_and_what_is_incomplete_is_left_out() {
     let content = fs::read(&path).unwrap();
     let passages = |content: &[u8]| {
         fs::write(&path, content).unwrap();
-        anchors::read(&path).unwrap().collect::<Result<Vec<_>, _>>().unwrap()
+        anchors::read(&path.as_path().into()).unwrap().collect::<Result<Vec<_>, _>>().unwrap()
     };
     let [Passage::Attempt(attempt)] = &passages(&content)[..] else { panic!("one attempt") };
     assert_eq!((attempt.outcome, attempt.next), (Outcome::Undecided, receipts[1].head()));
@@ -97,7 +98,10 @@ fn the_last_commit_may_be_undecided_and_what_is_incomplete_is_left_out() {
         assert_eq!(passages(&content[..length]), []);
     }
     fs::write(&path, &content[..header - 1]).unwrap();
-    assert_eq!(anchors::read(&path).err(), Some(AnchorError::NotAnAnchor(path.clone())));
+    assert_eq!(
+        anchors::read(&path.as_path().into()).err(),
+        Some(AnchorError::NotAnAnchor(path.as_path().into()))
+    );
 }
 
 #[test]
@@ -112,7 +116,7 @@ fn a_line_that_cannot_be_where_it_is_ends_the_reading() {
     let lines: Vec<_> = text.split_inclusive('\n').collect();
     let is_read = |lines: &[&str]| {
         fs::write(&path, lines.concat()).unwrap();
-        let Ok(reader) = anchors::read(&path) else { return false };
+        let Ok(reader) = anchors::read(&path.as_path().into()) else { return false };
         let all: Vec<_> = reader.collect();
         assert!(all.iter().rev().skip(1).all(Result::is_ok), "an error is the last that is said");
         all.iter().all(Result::is_ok)

@@ -87,7 +87,7 @@ fn rewritten(ledger: &Ledger, random: &mut Random) -> (usize, Ledger) {
 
 /// The claims of both anchors.
 fn claims(paths: [&Path; 2]) -> Vec<Claim> {
-    let passages = paths.into_iter().flat_map(|path| anchors::read(path).unwrap());
+    let passages = paths.into_iter().flat_map(|path| anchors::read(&path.into()).unwrap());
     passages.flat_map(|passage| passage.unwrap().claims()).collect()
 }
 

@@ -207,3 +207,28 @@ fn a_command_that_is_killed_is_run_again() {
     }
     println!("measured: killed {killed} times");
 }
+
+#[test]
+fn a_key_that_was_retired_after_the_backup_is_retired_again() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
+    sign(&sandbox);
+    sandbox.keep("old.db");
+    sandbox.ok(&["keys", "retire", "2", "--yes"]);
+    sandbox.ok(&["seed", "--records", "20"]);
+    sign(&sandbox);
+    sandbox.put("old.db");
+    let accepted = sandbox.run(&[&ACCEPT[..], &["--sign-lost-again"]].concat());
+    let said = String::from_utf8(accepted.stderr).unwrap();
+    assert!(accepted.status.success(), "{said}");
+    assert!(said.contains("1 keys were retired after the backup, and are retired again"), "{said}");
+    assert!(said.contains("what was lost may be signed again"), "{said}");
+    let keys: serde_json::Value = serde_json::from_str(&sandbox.ok(&["keys", "list", "--json"])).unwrap();
+    assert_eq!(keys[1]["state"], "retired");
+    let log = sandbox.ok(&["audit-log"]);
+    assert!(log.contains("the disk died; what was lost may be signed again"), "{log}");
+    sandbox.ok(&["seed", "--records", "20"]);
+    sign(&sandbox);
+    assert_eq!(sandbox.number("SELECT count(*) FROM batch WHERE key_id = 2 AND id > 2"), 0);
+    assert!(sandbox.ok(&["verify", "--anchor", ANCHOR]).contains("problems    none"));
+}

@@ -4,6 +4,8 @@ use std::fs;
 
 use support::sandbox::Sandbox;
 
+use crate::tamper::tamper;
+
 const ANCHOR: &str = "elsewhere.anchor";
 
 /// Ten records, signed with an anchor.
@@ -18,7 +20,6 @@ fn sign(sandbox: &Sandbox) -> String {
     sandbox.ok(&["sign", "--batch-size", "5", "--anchor", ANCHOR])
 }
 
-/// Keeps the database as it is now.
 fn verify(sandbox: &Sandbox) -> (Option<i32>, String) {
     let output = sandbox.run(&["verify", "--anchor", ANCHOR]);
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
@@ -105,4 +106,70 @@ fn another_database_and_a_missing_one_are_no_match_for_an_anchor() {
     sandbox.write("damaged", "signwave/anchor/v2\n");
     let error = sandbox.fails(1, &["sign", "--anchor", "damaged"]);
     assert!(error.contains("'damaged' is not an anchor of Sign Wave"), "{error}");
+}
+
+/// That `verify` finds this, whatever else it finds.
+#[track_caller]
+fn finds(sandbox: &Sandbox, problem: &str) {
+    let anchors = ["verify", "--anchor", ANCHOR, "--anchor", &format!("{ANCHOR}.1")];
+    let count = if sandbox.path(anchors[4]).exists() { 5 } else { 3 };
+    let output = sandbox.run(&anchors[..count]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&format!("  {problem}\n")), "{text}");
+}
+
+/// The ledger stays as it was, and the batch could be signed again.
+#[test]
+fn a_batch_that_is_freed_while_its_entry_stays_as_text_is_found() {
+    let sandbox = anchored();
+    let bundles = sandbox.ok(&["export", "--as", "bundle"]);
+    let bundle: serde_json::Value = serde_json::from_str(bundles.lines().last().unwrap()).unwrap();
+    let entry = bundle["receipt"]["entry"].as_str().unwrap();
+    let (batch, seq) = (2, bundle["receipt"]["index"].as_u64().unwrap() + 1);
+    tamper(
+        &sandbox,
+        &format!(
+            "UPDATE receipt SET entry = '{entry}', batch_id = NULL, root = NULL WHERE seq = {seq}; \
+             DELETE FROM signature WHERE batch_id = {batch}; DELETE FROM feed WHERE batch_id = {batch}; \
+             UPDATE signing_key SET signature_count = signature_count - 5 \
+             WHERE id = (SELECT key_id FROM batch WHERE id = {batch}); \
+             UPDATE batch SET state = 'open', key_id = NULL, scheme = NULL, leased_at = NULL, signed_at = NULL, epoch = 0 \
+             WHERE id = {batch}"
+        ),
+    );
+    let problem =
+        format!("ledger: the entry of receipt {seq} is not of the batch to which the receipt belongs");
+    finds(&sandbox, &problem);
+    sandbox.ok(&["sign", "--anchor", ANCHOR]);
+    finds(&sandbox, &problem);
+}
+
+#[test]
+fn a_lost_batch_that_is_freed_is_found() {
+    let sandbox = anchored();
+    sandbox.keep("old.db");
+    sandbox.ok(&["seed", "--records", "20"]);
+    sign(&sandbox);
+    sandbox.put("old.db");
+    sandbox.ok(&["seed", "--records", "20"]);
+    sandbox.ok(&["ledger", "accept", "--anchor", ANCHOR, "--reason", "why", "--yes"]);
+    tamper(
+        &sandbox,
+        "UPDATE signing_key SET signature_count = signature_count - \
+         (SELECT coalesce(sum(record_count), 0) FROM batch WHERE state = 'lost' AND key_id = signing_key.id); \
+         UPDATE batch SET state = 'open', key_id = NULL, epoch = 0, absent = 0 WHERE state = 'lost'",
+    );
+    let problem = "the last restore says that 2 batches are lost, and the database has 0, or others";
+    finds(&sandbox, problem);
+    assert!(sign(&sandbox).starts_with("signed 20 records"));
+    finds(&sandbox, problem);
+}
+
+#[test]
+fn a_retired_key_that_is_back_is_found() {
+    let sandbox = anchored();
+    sandbox.ok(&["keys", "retire", "2", "--yes"]);
+    tamper(&sandbox, "UPDATE signing_key SET state = 'active' WHERE id = 2");
+    finds(&sandbox, "key 2 was retired, as the ledger says, and is not retired any more");
 }

@@ -4,7 +4,7 @@ use crate::verify::signed;
 use support::sandbox::Sandbox;
 
 /// Changes the database behind its guards, and puts the guards back: only the traces remain.
-fn tamper(sandbox: &Sandbox, sql: &str) {
+pub fn tamper(sandbox: &Sandbox, sql: &str) {
     let guards = sandbox.rows("SELECT 0 AS number, sql AS text FROM sqlite_master WHERE type = 'trigger'");
     let names = sandbox.rows("SELECT 0 AS number, name AS text FROM sqlite_master WHERE type = 'trigger'");
     let drop: String = names.iter().map(|(_, name)| format!("DROP TRIGGER {name};")).collect();

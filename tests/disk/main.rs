@@ -6,7 +6,6 @@ mod faults;
 mod full;
 mod platter;
 mod power;
-mod strace;
 mod trace;
 
 /// Says what a test was at when it panicked.

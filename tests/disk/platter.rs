@@ -8,7 +8,7 @@ use crate::trace::Event;
 /// What is written at once, or not at all.
 const SECTOR: usize = 512;
 
-/// The files of one folder, each change of which is certain after a sync only.
+/// The files of a folder and of the one in it, each change of which is certain after a sync only.
 #[derive(Default)]
 pub struct Disk<'a> {
     files: Vec<File<'a>>,
@@ -85,8 +85,9 @@ impl<'a> Disk<'a> {
                     change.apply(&mut file.synced);
                 }
             }
-            Event::SyncFolder { covers } => {
-                for versions in self.names.values_mut() {
+            Event::SyncFolder { name: folder, covers } => {
+                let is_in = |name: &str| Path::new(name).parent() == Some(Path::new(folder));
+                for (_, versions) in self.names.iter_mut().filter(|(name, _)| is_in(name)) {
                     let covered = versions.pending.iter().take_while(|(at, _)| at < covers).count();
                     versions.synced = versions
                         .pending
@@ -106,8 +107,9 @@ impl<'a> Disk<'a> {
     }
 
     /// Writes the files that are found when the power is back.
-    pub fn image(&self, fate: Fate, random: &mut Random, folder: &Path) {
+    pub fn image(&self, fate_of: impl Fn(&str) -> Fate, random: &mut Random, folder: &Path) {
         for (name, versions) in &self.names {
+            let fate = fate_of(name);
             let choice = match fate {
                 Fate::Kept => versions.pending.len(),
                 Fate::Lost => 0,
@@ -116,6 +118,7 @@ impl<'a> Disk<'a> {
             let file = if choice == 0 { versions.synced } else { versions.pending[choice - 1].1 };
             if let Some(file) = file {
                 let path = folder.join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(&path, self.files[file].image(fate, random)).unwrap();
                 fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
             }

@@ -1,6 +1,9 @@
-//! What a process did to the files of a folder, and what it let others know, read from strace.
+//! What a process did to the files of a folder and of one in it, and what it let others know, read from strace.
 
 use std::{collections::HashMap, path::Path};
+
+/// The folder in the folder, which stands for another disk.
+pub const ELSEWHERE: &str = "elsewhere";
 
 /// Something that changes the disk, makes it certain, or is seen outside. Files go by their names.
 #[derive(Clone, Debug)]
@@ -32,8 +35,9 @@ pub enum Event {
         name: String,
         covers: usize,
     },
-    /// The same for the names of the folder.
+    /// The same for the names of the folder, which has no name itself, or of the one in it.
     SyncFolder {
+        name: &'static str,
         covers: usize,
     },
     /// A writer let go of the database: whoever reads from now on sees what it committed.
@@ -96,8 +100,8 @@ fn event(text: &str, covers: usize, folder: &Path) -> Option<Event> {
     let any_name = |i: usize| {
         let path = path(i)?;
         // What is no file is shown as `pipe:[1234]`.
-        let is_inside = path.parent() == Some(folder) && !path.to_string_lossy().contains(":[");
-        is_inside.then(|| path.file_name().unwrap().to_str().unwrap().to_owned())
+        let name = path.strip_prefix(folder).ok()?.to_str().unwrap();
+        (!name.contains(":[")).then(|| name.to_owned())
     };
     let name = |i| any_name(i).filter(|name| !VOLATILE.contains(&name.as_str()));
     let last_number = || others.rsplit(", ").next().unwrap().parse::<usize>().unwrap();
@@ -117,7 +121,10 @@ fn event(text: &str, covers: usize, folder: &Path) -> Option<Event> {
             Some(Event::Write { name, offset: (call == "pwrite64").then(last_number), bytes })
         }
         "ftruncate" => Some(Event::Resize { name: name(0)?, length: last_number() }),
-        "fsync" | "fdatasync" if path(0)? == folder => Some(Event::SyncFolder { covers }),
+        "fsync" | "fdatasync" if any_name(0)?.is_empty() => Some(Event::SyncFolder { name: "", covers }),
+        "fsync" | "fdatasync" if any_name(0)? == ELSEWHERE => {
+            Some(Event::SyncFolder { name: ELSEWHERE, covers })
+        }
         "fsync" | "fdatasync" => Some(Event::Sync { name: name(0)?, covers }),
         "link" => Some(Event::Link { from: name(0)?, to: name(1)? }),
         "linkat" => Some(Event::Link { from: name(1)?, to: name(3)? }),

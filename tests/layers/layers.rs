@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use crate::source::{File, files, top_level};
 
 /// Each part of the crate with the parts it may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
-    ("anchors", &["domain"]),
-    ("store", &["domain", "anchors"]),
+    ("libpq", &[]),
+    ("anchors", &["domain", "libpq"]),
+    ("store", &["domain", "libpq", "anchors"]),
     ("signer", &["domain"]),
     ("token_host", &["domain", "signer"]),
-    ("config", &["domain", "signer"]),
+    ("config", &["domain", "anchors", "signer"]),
     ("actors", &["domain", "store", "signer", "config"]),
     ("audit", &["domain", "anchors", "store", "signer", "config"]),
     ("access", &["domain", "store", "signer"]),
@@ -43,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         "cli",
         &[
             "domain",
+            "anchors",
             "store",
             "signer",
             "config",
@@ -63,7 +65,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
 
 /// Libraries that shape a layer, with the only parts that may name them.
 const BELONGS_TO: [(&str, &[&str]); 18] = [
-    ("diesel", &["store"]),
+    ("diesel", &["libpq", "anchors", "store"]),
     ("diesel_migrations", &["store"]),
     ("r2d2", &["store"]),
     ("aws_lc_rs", &["signer"]),

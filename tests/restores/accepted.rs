@@ -19,7 +19,7 @@ use support::{
 
 use crate::{
     copies::Copies,
-    history::{open_with, refusal},
+    history::{addresses, open_with, refusal},
 };
 
 const ROUND: i64 = 1_000_000_000;
@@ -32,20 +32,21 @@ fn signed(store: &dyn Store) -> BTreeMap<BatchId, Vec<RecordId>> {
 }
 
 /// Every record that has a signature.
-fn signed_records(store: &dyn Store) -> BTreeSet<RecordId> {
+pub fn signed_records(store: &dyn Store) -> BTreeSet<RecordId> {
     signed(store).into_values().flatten().collect()
 }
 
 pub fn accept(url: &DatabaseUrl, anchors: &[PathBuf], signs_again: bool) -> Result<AcceptVerdict, LossError> {
     let store = open_to_restore(url).unwrap();
     let ledger = store.ledger().unwrap();
-    let loss = Loss::read(anchors, ledger.origin, ledger.head)?;
+    let anchors = addresses(anchors);
+    let loss = Loss::read(&anchors, ledger.origin, ledger.head)?;
     let reason = "the disk died".parse().unwrap();
     let verdict = store.accept(Acceptance { loss: &loss, reason: &reason, signs_again }, &by()).unwrap();
     let now = store.ledger().unwrap();
     assert_eq!((now.origin, now.head.size), (ledger.origin.next().unwrap(), ledger.head.size + 1));
-    for path in anchors {
-        anchors::succeed(path, ledger.origin, now.origin, now.head).unwrap();
+    for anchor in &anchors {
+        anchors::succeed(anchor, ledger.origin, now.origin, now.head).unwrap();
     }
     Ok(verdict)
 }
@@ -224,7 +225,7 @@ fn a_loss_is_accepted_while_no_node_is_at_work_and_nothing_else_happens() {
     copies.put(1);
     let store = open_to_restore(&copies.url()).unwrap();
     let ledger = store.ledger().unwrap();
-    let loss = Loss::read(&copies.anchors(), ledger.origin, ledger.head).unwrap();
+    let loss = Loss::read(&addresses(&copies.anchors()), ledger.origin, ledger.head).unwrap();
     let reason = "why".parse().unwrap();
     let acceptance = Acceptance { loss: &loss, reason: &reason, signs_again: false };
     // Its batches are not those of the anchor.

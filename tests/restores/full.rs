@@ -5,10 +5,10 @@ use std::{fs, process::Command};
 use support::{process::Running, site::Site, store::MINUTE};
 
 /// What a place is: `confined` runs a program with so little room that not all fits, `make_room` lets it go on.
-type Place = &'static str;
+pub type Place = &'static str;
 
 /// The folder `small` is a disk of 8 MiB that only the script sees.
-const SMALL_DISK: Place = r#"
+pub const SMALL_DISK: Place = r#"
 mount -t tmpfs -o size=8m tmpfs small
 prepare
 head -c $(($(df --output=avail -B1 small | tail -n 1) - ROOM)) /dev/zero >small/filler
@@ -97,12 +97,12 @@ fn a_commit_that_finds_no_room_is_no_commit_for_the_anchor() {
 }
 
 /// Some containers forbid to mount a disk.
-fn may_mount() -> bool {
+pub fn may_mount() -> bool {
     script("mkdir small && mount -t tmpfs tmpfs small", &Site::empty()).output().unwrap().status.success()
 }
 
 /// A shell script whose disks and processes are its own, so that nothing outlives it.
-fn script(text: &str, site: &Site) -> Command {
+pub fn script(text: &str, site: &Site) -> Command {
     let mut command = Command::new("unshare");
     command.args(["-rmp", "--fork", "--kill-child", "sh", "-c", text]);
     command.arg(site.command(&[]).get_program()).current_dir(site.folder());

@@ -9,6 +9,7 @@ use std::{
 
 use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use signwave::{
+    anchors::AnchorAddress,
     domain::{CommitVerdict, Lease, NodeId, Reach, Scheme},
     store::{self, DatabaseUrl, OpenBatches, Store, StoreError},
 };
@@ -74,7 +75,12 @@ pub fn behind<T: Debug>(result: Result<T, StoreError>) -> String {
 
 /// Opens a database with anchors.
 pub fn open_with(url: &DatabaseUrl, anchors: &[PathBuf]) -> Result<Arc<dyn Store>, StoreError> {
-    store::open_with(url, store::CONNECTIONS, anchors)
+    store::open_with(url, store::CONNECTIONS, &addresses(anchors))
+}
+
+/// The addresses of anchors in files.
+pub fn addresses(paths: &[PathBuf]) -> Vec<AnchorAddress> {
+    paths.iter().cloned().map(AnchorAddress::from).collect()
 }
 
 /// Opens a database with anchors, which say that it is older or another.

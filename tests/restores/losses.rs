@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use crate::{
     accepted::Before,
-    history::{end_leases, open_with, store_leased},
+    history::{addresses, end_leases, open_with, store_leased},
 };
 
 /// A database of which copies can be made and put back while no process has it open.
@@ -218,7 +218,8 @@ fn no_loss_is_accepted_on_a_server_while_a_node_may_live() {
     server.put_back();
     let store = store::open_to_restore(&url).unwrap();
     let ledger = store.ledger().unwrap();
-    let (loss, reason) = (Loss::read(&anchors, ledger.origin, ledger.head).unwrap(), "why".parse().unwrap());
+    let (loss, reason) =
+        (Loss::read(&addresses(&anchors), ledger.origin, ledger.head).unwrap(), "why".parse().unwrap());
     let acceptance = Acceptance { loss: &loss, reason: &reason, signs_again: false };
     let refused = store.accept(acceptance, &by()).unwrap_err().to_string();
     assert!(refused.contains("node 1 (alpha) is at work, or its lease has not run out yet"), "{refused}");

@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accepted;
+mod calls;
 mod copies;
+mod databases;
 mod failover;
 mod full;
+mod full_restores;
 mod healed;
 mod history;
 mod kills;
 mod losses;
+mod rewrites;
 mod servers;
 mod under_running;

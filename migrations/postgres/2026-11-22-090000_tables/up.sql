@@ -119,7 +119,9 @@ CREATE TABLE receipt (
     root     BYTEA CHECK (length(root) = 32),
     entry    TEXT CHECK (octet_length(entry) BETWEEN 1 AND 4096),
     head     BYTEA NOT NULL CHECK (length(head) = 32),
-    CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL))
+    CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL)),
+    -- The entry of a batch is never stored as text: its batch could be signed again.
+    CHECK (starts_with(entry, 'signwave/key/') OR starts_with(entry, 'signwave/restore/'))
 );
 -- What anchors are told of what others have added.
 CREATE INDEX receipt_of_no_batch ON receipt (seq) WHERE entry IS NOT NULL;

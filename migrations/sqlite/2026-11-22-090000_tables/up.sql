@@ -131,7 +131,9 @@ CREATE TABLE receipt (
     entry    TEXT CHECK (typeof(entry) IN ('text', 'null') AND length(entry) BETWEEN 1 AND 4096),
     -- The root of the whole tree, with this entry as its last leaf.
     head     BLOB NOT NULL CHECK (typeof(head) = 'blob' AND length(head) = 32),
-    CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL))
+    CHECK ((batch_id IS NULL) = (root IS NULL) AND (batch_id IS NULL) = (entry IS NOT NULL)),
+    -- The entry of a batch is never stored as text: its batch could be signed again.
+    CHECK (entry GLOB 'signwave/key/*' OR entry GLOB 'signwave/restore/*')
 );
 -- What anchors are told of what others have added.
 CREATE INDEX receipt_of_no_batch ON receipt (seq) WHERE entry IS NOT NULL;

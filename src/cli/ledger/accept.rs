@@ -1,13 +1,13 @@
 //! `signwave ledger accept`: goes on with a database that was put back.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 
 use super::anchors_of;
 use crate::{
+    anchors::AnchorAddress,
     cli::{confirm::confirm, context::Context, user},
+    config::AnchorParser,
     domain::ledger::Reason,
     restores::{AcceptVerdict, Acceptance, Accepted, Loss, Plan},
     store::open_to_restore,
@@ -30,8 +30,8 @@ transaction:
 - The feed gets another id, so its readers notice the restore. Queues and webhooks wait until
   'signwave outlets reset' says where they go on.
 
-Then each anchor is set aside (PATH.1 for the first incarnation), and a new one is begun in its
-place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
+Then each anchor is set aside (PATH.1 for the first incarnation, #NAME.1 in a database), and a new
+one is begun in its place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
 
 Stop all processes before. The old database must be down for good. On PostgreSQL, the role must own
 the tables. It is safe to kill this command and to run it again, on the same copy. Records whose
@@ -43,8 +43,8 @@ Examples:
   signwave ledger accept --anchor a.anchor --anchor b.anchor --reason 'failover to a lagging standby'")]
 pub struct Accept {
     /// An anchor of the database. May be given several times [default: those of the settings file]
-    #[arg(long, value_name = "PATH")]
-    anchor: Vec<PathBuf>,
+    #[arg(long, value_name = "PATH|URL", value_parser = AnchorParser)]
+    anchor: Vec<AnchorAddress>,
     /// Why, in one line. The ledger keeps it
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
@@ -67,23 +67,33 @@ impl Accept {
         let by = user::by();
         let acceptance = Acceptance { reason: &self.reason, signs_again: self.sign_lost_again, by: &by };
         let Accepted { verdict, aside } = plan.carry_out(store.as_ref(), anchors, acceptance)?;
-        if let Some(AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, last_id }) =
+        if let Some(verdict @ AcceptVerdict::Accepted { .. }) = verdict {
+            self.say(&verdict);
+        }
+        for (anchor, aside) in aside {
+            log::info!("the anchor '{anchor}' is begun anew; the one before is '{aside}'");
+        }
+        Ok(())
+    }
+
+    fn say(&self, verdict: &AcceptVerdict) {
+        let AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, retired_keys, last_id } =
             verdict
-        {
-            log::info!("the ledger goes on as {origin}, and ids of records go on behind {last_id}");
+        else {
+            return;
+        };
+        log::info!("the ledger goes on as {origin}, and ids of records go on behind {last_id}");
+        if self.sign_lost_again {
+            log::info!("what was lost may be signed again");
+        } else {
             log::info!(
                 "{batches} batches are lost: {kept_records} of their records are in the database and are not signed again, \
                  {lost_records} are not in it"
             );
         }
-        for (path, aside) in aside {
-            log::info!(
-                "the anchor '{}' is begun anew; the one before is '{}'",
-                path.display(),
-                aside.display()
-            );
+        if *retired_keys > 0 {
+            log::info!("{retired_keys} keys were retired after the backup, and are retired again");
         }
-        Ok(())
     }
 
     fn question(&self, loss: &Loss) -> String {

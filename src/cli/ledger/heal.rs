@@ -7,7 +7,9 @@ use clap::Args;
 
 use super::anchors_of;
 use crate::{
+    anchors::AnchorAddress,
     cli::{confirm::confirm, context::Context, progress::Unit, user},
+    config::AnchorParser,
     restores::{HealPlan, Healed},
     store::open_to_restore,
 };
@@ -47,8 +49,8 @@ pub struct Heal {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// An anchor of the database. May be given several times [default: those of the settings file]
-    #[arg(long, value_name = "PATH")]
-    anchor: Vec<PathBuf>,
+    #[arg(long, value_name = "PATH|URL", value_parser = AnchorParser)]
+    anchor: Vec<AnchorAddress>,
     /// Do not ask
     #[arg(long)]
     yes: bool,

@@ -6,12 +6,11 @@ mod heal;
 mod key;
 mod lost;
 
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
 use super::{context::Context, failure::Usage};
+use crate::anchors::AnchorAddress;
 
 /// One variant per command.
 #[derive(Debug, Subcommand)]
@@ -42,7 +41,7 @@ impl Ledger {
 }
 
 /// The anchors that a deliberate restore asks: those that are given, or those of the settings file.
-fn anchors_of<'a>(context: &'a Context, given: &'a [PathBuf]) -> Result<&'a [PathBuf]> {
+fn anchors_of<'a>(context: &'a Context, given: &'a [AnchorAddress]) -> Result<&'a [AnchorAddress]> {
     let anchors = if given.is_empty() { context.anchors() } else { given };
     if anchors.is_empty() {
         let what =

@@ -4,7 +4,6 @@ mod bundle;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +14,9 @@ use serde_json::{Value, json};
 
 use super::{context::Context, failure::ProblemsFound, progress::Unit};
 use crate::{
+    anchors::AnchorAddress,
     audit::{self, Anchor, Extent, RecordVerdict, Report},
+    config::AnchorParser,
     domain::RecordId,
     formats::shown::{self, field, plain},
     signer::Engine,
@@ -53,8 +54,8 @@ pub struct Verify {
     #[arg(long, value_name = "ID")]
     record: Option<i64>,
     /// Compare the ledger with what this anchor says. May be given several times
-    #[arg(long, value_name = "PATH", conflicts_with = "record")]
-    anchor: Vec<PathBuf>,
+    #[arg(long, value_name = "PATH|URL", value_parser = AnchorParser, conflicts_with = "record")]
+    anchor: Vec<AnchorAddress>,
     /// Print a JSON object
     #[arg(long)]
     json: bool,
@@ -116,10 +117,10 @@ pub fn verify_all(
     context: &Context,
     store: &dyn Store,
     engine: Engine,
-    anchors: &[PathBuf],
+    anchors: &[AnchorAddress],
 ) -> Result<(Report, Duration)> {
     let begun = Instant::now();
-    let anchors = anchors.iter().map(|path| Anchor::open(path)).collect::<Result<_, _>>()?;
+    let anchors = anchors.iter().map(Anchor::open).collect::<Result<_, _>>()?;
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let status = store.status()?;
     let progress = context.progress("verifying", status.records() - status.unbatched, Unit::Pieces);

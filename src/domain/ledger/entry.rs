@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Hash, Origin, leaf_hash};
+use super::{Hash, Head, Origin, leaf_hash};
 use crate::domain::{BatchId, Epoch, Fingerprint, Runs, Scheme, Time};
 
 /// An entry. Its text is the data of a leaf: a line that names kind and version, then a line for each field in the order
@@ -67,6 +67,8 @@ pub struct Restored {
     pub root: Hash,
     /// The largest size that it is known to have had.
     pub lost: u64,
+    /// The [`LostBatches`](super::LostBatches) from then on.
+    pub batches: Head,
     /// When, as the database says.
     pub at: Time,
     /// Why, in the words of the person who accepted it.
@@ -118,8 +120,9 @@ impl fmt::Display for Entry {
             Self::Key(KeyChanged { change, fingerprint, at }) => {
                 writeln!(f, "{}\n{}\n{fingerprint}\n{at}", Self::KEY, change.name())
             }
-            Self::Restore(Restored { from, kept, root, lost, at, reason }) => {
-                writeln!(f, "{}\n{from}\n{kept}\n{root}\n{lost}\n{at}\n{}", Self::RESTORE, reason.as_str())
+            Self::Restore(Restored { from, kept, root, lost, batches, at, reason }) => {
+                writeln!(f, "{}\n{from}\n{kept}\n{root}\n{lost}", Self::RESTORE)?;
+                writeln!(f, "{}\n{}\n{at}\n{}", batches.size, batches.root, reason.as_str())
             }
         }
     }
@@ -174,12 +177,13 @@ impl KeyChanged {
 
 impl Restored {
     fn read(fields: &[&str]) -> Option<Self> {
-        let [from, kept, root, lost, at, reason] = fields else { return None };
+        let [from, kept, root, lost, batches, batches_root, at, reason] = fields else { return None };
         Some(Self {
             from: from.parse().ok()?,
             kept: kept.parse().ok()?,
             root: root.parse().ok()?,
             lost: lost.parse().ok()?,
+            batches: Head { size: batches.parse().ok()?, root: batches_root.parse().ok()? },
             at: at.parse().ok()?,
             reason: reason.parse().ok()?,
         })
@@ -234,7 +238,7 @@ mod tests {
             format!("signwave/key/v1\nadded\n{key}\n{time}\n"),
             format!("signwave/key/v1\nretired\n{key}\n{time}\n"),
             format!(
-                "signwave/restore/v1\nsignwave/0123456789abcdef/1\n5\n{root}\n9\n{time}\nthe disk died\n"
+                "signwave/restore/v1\nsignwave/0123456789abcdef/1\n5\n{root}\n9\n3\n{root}\n{time}\nthe disk died\n"
             ),
         ]
     }

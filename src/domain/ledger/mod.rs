@@ -5,6 +5,7 @@
 //! - An [`Edge`] is all that is needed of a tree to append to it and to know its root.
 //! - A [`RecordsTree`] names the records of one batch, with their digests, names and signatures, in 32 bytes.
 //! - A [`Receipt`] is an entry at its place, and a [`Head`] is the ledger up to there.
+//! - [`LostBatches`] names the batches that are lost.
 //! - [`paths`] shows that a leaf is in a tree, and that one tree continues another.
 //! - A [`Checkpoint`] states the root at one size. It is published as the text of a [`Note`].
 //! - A [`Bundle`] has all of this for one record. [`Levels`] makes its paths.
@@ -18,6 +19,7 @@ mod entry;
 mod hash;
 mod head;
 mod levels;
+mod lost;
 mod note;
 #[cfg(test)]
 mod oracle;
@@ -33,6 +35,7 @@ pub use entry::{BadEntry, BatchSigned, Entry, KeyChange, KeyChanged, Reason, Res
 pub use hash::{Hash, HashError, leaf_hash, node_hash};
 pub use head::Head;
 pub use levels::Levels;
+pub use lost::LostBatches;
 pub use note::{BadNote, BadVerifierKey, Note, NoteSignature, VerifierKey};
 pub use origin::{BadOrigin, LedgerId, Origin};
 pub use receipt::Receipt;

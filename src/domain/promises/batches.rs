@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Breach, covered::Covered};
-use crate::domain::{BatchId, BatchRow, BatchState, Epoch, KeyId, RecordId};
+use crate::domain::{BatchId, BatchRow, BatchState, Epoch, KeyId, RecordId, ledger::LostBatches};
 
 /// What must be remembered of the rows seen so far, to check the next row. It takes a few words of memory for each
 /// key and for each gap in the record ids.
@@ -14,8 +14,8 @@ pub struct Batches {
     /// The batch that each key is leased to, with its epoch.
     leased: HashMap<KeyId, (BatchId, Epoch)>,
     by_state: [u64; 4],
-    /// How many batches were signed and lost.
-    pub(super) lost: u64,
+    /// The batches that were signed and lost.
+    pub(super) lost: LostBatches,
     /// The ids of signed batches.
     pub(super) signed: Covered,
     /// Records by the key that signed them, lost ones included.
@@ -29,7 +29,9 @@ impl Batches {
         let (id, records, mut breaches) = (batch.id, &batch.records, Vec::new());
         self.by_state[batch.state as usize] += 1;
         // With epoch 0 it is only an id that was used.
-        self.lost += u64::from(batch.state == BatchState::Lost && batch.epoch.0 > 0);
+        if batch.state == BatchState::Lost && batch.epoch.0 > 0 {
+            self.lost.add(id, records);
+        }
         if batch.state == BatchState::Signed {
             self.signed.add(id.0, id.0);
         }

@@ -37,7 +37,6 @@ pub enum Breach {
         /// How many are allowed.
         limit: i64,
     },
-
     /// The first record, last record or number of records differs from the runs in the row, or there is no record.
     #[error("batch {batch}: its first record, last record or count differ from its runs")]
     WrongSpan {
@@ -127,7 +126,6 @@ pub enum Breach {
         /// The key that it names.
         key: KeyId,
     },
-
     /// A record is in no batch, and nothing will ever put it into one.
     #[error("record {record}: it is in no batch, and does not wait for one")]
     Lost {
@@ -226,7 +224,6 @@ pub enum Breach {
         /// The record.
         record: RecordId,
     },
-
     /// A position of the feed is missing.
     #[error("feed: position {place} comes after position {before}")]
     FeedHasGap {
@@ -263,7 +260,6 @@ pub enum Breach {
         /// The position.
         place: Place,
     },
-
     /// A signed batch has no receipt.
     #[error("batch {batch}: it is signed, but has no receipt in the ledger")]
     NoReceipt {
@@ -309,6 +305,18 @@ pub enum Breach {
     KeyNotInLedger {
         /// The key.
         key: KeyId,
+    },
+    /// A key is not retired, though the ledger says that it was. Retired keys never sign again.
+    #[error("key {key} was retired, as the ledger says, and is not retired any more")]
+    KeyIsBack {
+        /// The key.
+        key: KeyId,
+    },
+    /// A receipt has the entry of a batch, and is of another batch or of none.
+    #[error("ledger: the entry of receipt {seq} is not of the batch to which the receipt belongs")]
+    WrongSubject {
+        /// The number of the receipt.
+        seq: u64,
     },
     /// A receipt is missing.
     #[error("ledger: receipt {seq} comes after receipt {before}")]
@@ -357,6 +365,14 @@ pub enum Breach {
         /// One more than there are restores.
         found: u32,
     },
+    /// Other batches are lost than the last restore says. Those that are not any more could be signed again.
+    #[error("the last restore says that {said} batches are lost, and the database has {found}, or others")]
+    LostOtherwise {
+        /// How many the ledger says.
+        said: u64,
+        /// How many there are.
+        found: u64,
+    },
     /// Batches are said to be lost, though no restore was accepted.
     #[error("{batches} batches are said to be lost, but the ledger has no restore")]
     LostWithoutRestore {
@@ -369,7 +385,6 @@ pub enum Breach {
         /// The number of the receipt.
         seq: u64,
     },
-
     /// The number of rows differs from the sum over the batches.
     #[error("{what}: the batches add up to {expected}, but there are {found}")]
     WrongTotal {

@@ -20,6 +20,8 @@ pub struct Ledger {
     retired: HashSet<Fingerprint>,
     /// How many restores were accepted.
     restores: u32,
+    /// The batches that were lost with the last restore.
+    lost: Option<Head>,
     /// Whether a root was wrong. Then all roots behind it are, too.
     is_wrong: bool,
 }
@@ -56,6 +58,13 @@ impl Ledger {
             self.is_wrong = true;
             return breaches;
         };
+        let subject = match entry {
+            Entry::Batch(signed) => Some(signed.batch),
+            Entry::Key(_) | Entry::Restore(_) => None,
+        };
+        if subject != *batch {
+            breaches.push(Breach::WrongSubject { seq });
+        }
         match entry {
             Entry::Key(key) => {
                 let keys = match key.change {
@@ -66,6 +75,7 @@ impl Ledger {
             }
             Entry::Restore(restored) => {
                 self.restores += 1;
+                self.lost = Some(restored.batches);
                 let kept = Head { size: restored.kept, root: restored.root };
                 let is_next =
                     restored.from.incarnation.get() == self.restores && restored.lost > restored.kept;
@@ -100,16 +110,19 @@ impl Ledger {
         })
     }
 
-    /// Checks which incarnation the ledger is said to be, after the last receipt, and that batches became lost in a restore.
+    /// Checks which incarnation the ledger is said to be, after the last receipt, and that those batches are lost that became it
+    /// in a restore.
     pub fn check_restores(&self, said: Origin, batches: &Batches) -> Vec<Breach> {
         let (said, found) = (said.incarnation.get(), self.restores + 1);
         let is_other = said != found && !self.is_wrong;
-        let is_unfounded = batches.lost > 0 && self.restores == 0 && !self.is_wrong;
+        let lost = batches.lost.head();
+        let are_others = lost != self.lost.unwrap_or_else(|| Edge::default().head()) && !self.is_wrong;
+        let others = are_others.then(|| match self.lost {
+            None => Breach::LostWithoutRestore { batches: lost.size },
+            Some(said) => Breach::LostOtherwise { said: said.size, found: lost.size },
+        });
         let wrong = is_other.then_some(Breach::WrongIncarnation { said, found });
-        wrong
-            .into_iter()
-            .chain(is_unfounded.then_some(Breach::LostWithoutRestore { batches: batches.lost }))
-            .collect()
+        wrong.into_iter().chain(others).collect()
     }
 
     /// Checks that the entries say of a key what its row says. The row must have been read first, then the receipts.
@@ -118,6 +131,12 @@ impl Ledger {
         let is_missing =
             !self.added.contains(fingerprint) || is_retired && !self.retired.contains(fingerprint);
         (is_missing && !self.is_wrong).then_some(Breach::KeyNotInLedger { key })
+    }
+
+    /// Checks that a key is retired if the entries say so. The receipts must have been read first, then the row.
+    pub fn check_retired(&self, key: KeyId, fingerprint: &Fingerprint, state: KeyState) -> Option<Breach> {
+        let is_back = state != KeyState::Retired && self.retired.contains(fingerprint);
+        (is_back && !self.is_wrong).then_some(Breach::KeyIsBack { key })
     }
 
     /// Checks that every signed batch has a receipt. The batches must have been read first, then the receipts.
@@ -171,12 +190,17 @@ mod tests {
         assert_eq!(found(|receipts, _| receipts[0].root = receipts[1].root), [Breach::WrongRoot { seq: 1 }]);
         assert_eq!(
             found(|receipts, _| receipts[1].entry = receipts[0].entry.clone()),
-            [Breach::WrongRoot { seq: 2 }]
+            [Breach::WrongSubject { seq: 2 }, Breach::WrongRoot { seq: 2 }]
         );
         assert_eq!(found(|receipts, _| receipts[2].entry = None), [Breach::NoEntry { seq: 3 }]);
         assert_eq!(
             found(|receipts, _| receipts[2].batch = Some(batch)),
-            [Breach::TwoReceipts { batch, seq: 3 }]
+            [Breach::TwoReceipts { batch, seq: 3 }, Breach::WrongSubject { seq: 3 }]
+        );
+        // The entry of a batch stays as text, so that its batch can be signed again.
+        assert_eq!(
+            found(|receipts, _| receipts[1].batch = None),
+            [Breach::WrongSubject { seq: 2 }, Breach::NoReceipt { batch }]
         );
         assert_eq!(
             found(|receipts, _| _ = receipts.remove(1)),
@@ -196,10 +220,25 @@ mod tests {
         assert_eq!(ledger.check_key(key, &Fingerprint([0; 32]), KeyState::Active), None);
         assert_eq!(ledger.check_key(key, &Fingerprint([0; 32]), KeyState::Retired), breach);
         assert_eq!(ledger.check_key(key, &Fingerprint([1; 32]), KeyState::Active), breach);
+        assert_eq!(ledger.check_retired(key, &Fingerprint([0; 32]), KeyState::Active), None);
+        let retired = format!("signwave/key/v1\nretired\n{}\n2026-11-27T12:00:00.000Z\n", "0".repeat(64));
+        let entry = Some(retired.parse().unwrap());
+        _ = ledger.see(&ReceiptFact { seq: 4, batch: None, entry, root: leaf_hash(b"") });
+        ledger.is_wrong = false;
+        assert_eq!(ledger.check_retired(key, &Fingerprint([0; 32]), KeyState::Retired), None);
+        let breach = Some(Breach::KeyIsBack { key });
+        assert_eq!(ledger.check_retired(key, &Fingerprint([0; 32]), KeyState::Disabled), breach);
+    }
+
+    /// Batches of which so many are lost.
+    fn batches(lost: i64) -> Batches {
+        let mut batches = Batches::default();
+        (1..=lost).for_each(|id| batches.lost.add(BatchId(id), &"1-3".parse().unwrap()));
+        batches
     }
 
     /// What is wrong with a ledger that goes on with this restore, and is said to be the incarnation `said`.
-    fn found_with(change: impl FnOnce(&mut Restored), said: u32, lost: u64) -> Vec<Breach> {
+    fn found_with(change: impl FnOnce(&mut Restored), said: u32, lost: i64) -> Vec<Breach> {
         let (mut receipts, head) = sound();
         let mut edge = Edge::default();
         receipts.iter().for_each(|receipt| edge.push(receipt.entry.as_ref().unwrap().leaf()));
@@ -208,6 +247,7 @@ mod tests {
             kept: head.size,
             root: head.root,
             lost: head.size + 2,
+            batches: batches(lost).lost.head(),
             at: "2026-11-27T12:00:00.000Z".parse().unwrap(),
             reason: "why".parse().unwrap(),
         };
@@ -216,10 +256,9 @@ mod tests {
         let receipt = Receipt::new(&mut edge, Entry::Restore(restored));
         let entry = Some(receipt.entry().clone());
         receipts.push(ReceiptFact { seq: receipt.seq(), batch: None, entry, root: receipt.head().root });
-        let (mut ledger, mut batches) = (Ledger::default(), Batches::default());
-        batches.lost = lost;
+        let mut ledger = Ledger::default();
         let mut breaches: Vec<_> = receipts.iter().flat_map(|receipt| ledger.see(receipt)).collect();
-        breaches.extend(ledger.check_restores(origin, &batches));
+        breaches.extend(ledger.check_restores(origin, &batches(lost)));
         breaches
     }
 
@@ -233,10 +272,11 @@ mod tests {
         let later = "signwave/0123456789abcdef/2".parse().unwrap();
         assert_eq!(found_with(|restored| restored.from = later, 2, 0), wrong);
         assert_eq!(found_with(|_| (), 3, 0), [Breach::WrongIncarnation { said: 3, found: 2 }]);
-        let (mut batches, origin) = (Batches::default(), "signwave/0123456789abcdef/1".parse().unwrap());
-        assert_eq!(Ledger::default().check_restores(origin, &batches), []);
-        batches.lost = 2;
+        let other = [Breach::LostOtherwise { said: 2, found: 1 }];
+        assert_eq!(found_with(|restored| restored.batches = batches(2).lost.head(), 2, 1), other);
+        let origin = "signwave/0123456789abcdef/1".parse().unwrap();
+        assert_eq!(Ledger::default().check_restores(origin, &batches(0)), []);
         let lost = [Breach::LostWithoutRestore { batches: 2 }];
-        assert_eq!(Ledger::default().check_restores(origin, &batches), lost);
+        assert_eq!(Ledger::default().check_restores(origin, &batches(2)), lost);
     }
 }

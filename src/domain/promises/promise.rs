@@ -52,6 +52,9 @@ impl Breach {
             | Self::WrongRestore { .. }
             | Self::WrongIncarnation { .. }
             | Self::LostWithoutRestore { .. }
+            | Self::LostOtherwise { .. }
+            | Self::KeyIsBack { .. }
+            | Self::WrongSubject { .. }
             | Self::ReceiptChanged { .. } => "P9",
         }
     }

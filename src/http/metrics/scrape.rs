@@ -135,7 +135,7 @@ fn of_sending(counters: &webhooks::Counters) -> Vec<Sample> {
 /// How far the anchors of this process are behind.
 fn of_anchors(look: &Look) -> Option<Sample> {
     let (ledger, anchored) = look.ledger.as_ref().zip(look.anchored)?;
-    let help = "Entries of the ledger that the anchor files of this process do not know yet";
+    let help = "Entries of the ledger that the anchors of this process do not know yet";
     Some(gauge("anchor_lag_entries", help, ledger.head.size.saturating_sub(anchored) as f64))
 }
 

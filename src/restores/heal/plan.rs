@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{chain::Chain, check, error::HealError, exports::Exports, steps::Steps};
 use crate::{
-    anchors::{Anchors, Loss, Missing, Past, Standing},
+    anchors::{AnchorAddress, Anchors, Loss, Missing, Past, Standing},
     domain::{BatchId, By, RecordId, ledger::Edge},
     restores::error::RestoreError,
     signer::Engine,
@@ -43,7 +43,7 @@ impl HealPlan {
     /// When something that is lost is not in the files, or does not verify. Nothing was changed.
     pub fn new(
         store: &dyn Restores,
-        anchors: &[PathBuf],
+        anchors: &[AnchorAddress],
         files: &[PathBuf],
         engine: Engine,
         progress: &dyn Fn(u64),
@@ -95,7 +95,7 @@ impl HealPlan {
     pub fn carry_out(
         self,
         store: &dyn Restores,
-        anchors: &[PathBuf],
+        anchors: &[AnchorAddress],
         by: &By,
         progress: &dyn Fn(u64),
     ) -> Result<Healed, HealError> {

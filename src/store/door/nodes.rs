@@ -18,7 +18,8 @@ pub trait Nodes {
     /// Extends a node's lease to `ttl` from now, and notes that it can use the keys within `reach`.
     fn renew_node(&self, node: NodeId, ttl: Duration, reach: &Reach) -> Result<RenewVerdict, StoreError>;
 
-    /// Gives back all batches that the node still holds (returning how many), and removes it.
+    /// Gives back all batches that the node still holds (returning how many), and removes it. Anchors have by then what they
+    /// have to say of its commits.
     fn remove_node(&self, node: NodeId) -> Result<u64, StoreError>;
 
     /// Finds the nodes that are dead (their process is known to be gone, or their lease ran out `grace` ago),

@@ -35,6 +35,8 @@ pub enum AcceptVerdict {
         kept_records: u64,
         /// Their records that are not.
         lost_records: u64,
+        /// Keys that had been retired, and are again.
+        retired_keys: u64,
         /// The last id that no new record can have.
         last_id: RecordId,
     },

@@ -36,7 +36,7 @@ pub struct Status {
     pub feed: Option<Position>,
     /// Where the ledger is; `None` if it cannot be read.
     pub ledger: Option<LedgerRow>,
-    /// Up to which entry of the ledger the anchor files of this process know it; `None` where it has none.
+    /// Up to which entry of the ledger the anchors of this process know it; `None` where it has none.
     pub anchored: Option<u64>,
 }
 

@@ -4,7 +4,10 @@
 
 use diesel::result::{DatabaseErrorKind, Error};
 
-use crate::store::{StoreError, anchored::refusal};
+use crate::{
+    libpq::{ConnectError, one_line},
+    store::{StoreError, anchored::refusal},
+};
 
 /// An error within a transaction: `?` turns diesel's errors into it.
 #[derive(Debug)]
@@ -73,6 +76,16 @@ impl From<Failure> for StoreError {
     }
 }
 
+impl From<ConnectError> for StoreError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Unavailable(text) => Self::Unavailable(text),
+            ConnectError::Denied(text) => Self::Denied(text),
+            ConnectError::BadUrl(text) => Self::BadUrl(text),
+        }
+    }
+}
+
 /// An error of COMMIT itself. Only these are certain: the server says that it rolled back.
 pub(super) fn classify_commit(error: Error) -> Failure {
     match Failure::from(error) {
@@ -90,9 +103,4 @@ pub fn classify_message(message: &str) -> StoreError {
         Some(ours) => refusal(ours),
         None => StoreError::Other(one_line(message)),
     }
-}
-
-/// libpq's messages span several lines.
-pub(super) fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -8,8 +8,8 @@ use diesel::{
 
 use super::{array::array, errors::Failure, time::time};
 use crate::{
-    anchors::{Anchors, Past, Permit},
-    domain::ledger::{BatchSigned, Entry, KeyChange, Receipt},
+    anchors::{Anchors, Past, Permit, mark_of},
+    domain::ledger::{BatchSigned, Entry, KeyChange, Origin, Receipt},
     store::{
         StoreError,
         anchored::permit,
@@ -24,6 +24,18 @@ use crate::{
 pub(super) fn read(connection: &mut PgConnection) -> Result<Growing, Failure> {
     let raw: Option<RawLedger> = row::<ReadLedger, _, _>(connection, &[])?;
     Ok(Growing::from_row(raw)?)
+}
+
+/// Shows anchors in this database that the records are here, until the connection ends. See [`mark_of`].
+pub(super) fn mark(connection: &mut PgConnection, origin: Origin) -> Result<(), Failure> {
+    execute::<Mark, _>(connection, &[Value::Integer(mark_of(origin))])?;
+    Ok(())
+}
+
+struct Mark;
+impl Sql for Mark {
+    const TEXT: &'static str = "SELECT pg_advisory_lock_shared(?)";
+    type Columns = ();
 }
 
 /// What the ledger was at a size.

@@ -45,6 +45,9 @@ impl Nodes for PostgresStore {
     }
 
     fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
+        if let Some(anchors) = &self.anchors {
+            anchors.sync();
+        }
         // What if we die here? The node is reclaimed, which does the same.
         self.write(|connection| {
             // Locked first, so that a concurrent lease ends before, or finds no node.

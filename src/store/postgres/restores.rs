@@ -22,7 +22,7 @@ use crate::{
         AcceptVerdict, Acceptance, HealVerdict, Healing, Restores, StoreError,
         sql::{
             HighestBatch, Lost, RestoreEntries, begin_incarnation, end_of, highest_record, last_id_after,
-            lose, row, rows,
+            lose, retire_again, row, rows,
         },
     },
 };
@@ -44,10 +44,12 @@ impl Restores for PostgresStore {
             let used = highest_id(connection)?.max(highest_record(loss));
             let last_id = last_id_after(used)?;
             raise_ids(connection, last_id)?;
-            let lost = match acceptance.signs_again {
+            let mut lost = match acceptance.signs_again {
                 true => Lost::default(),
                 false => lose_all(connection, loss, used)?,
             };
+            lost.retired_keys =
+                retire_again::<InsertAudit, _, Failure>(connection, &mut ledger, loss, &now, by)?;
             rename_feed(connection)?;
             Ok(lost.accepted(ledger.origin(), RecordId(last_id)))
         })

@@ -1,6 +1,6 @@
 //! The store: its connections, and how each transaction uses them.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use diesel::PgConnection;
 
@@ -14,7 +14,7 @@ use super::{
     transaction::{READ_COMMITTED, SNAPSHOT, Turn, again_if_stale, in_turn, once, run},
 };
 use crate::{
-    anchors::{Anchors, Pending},
+    anchors::{AnchorAddress, Anchors, Pending},
     domain::ledger::Entry,
     store::{
         StoreError,
@@ -44,7 +44,7 @@ impl PostgresStore {
     pub(in crate::store) fn open(
         url: &str,
         connections: usize,
-        anchors: &[PathBuf],
+        anchors: &[AnchorAddress],
     ) -> Result<Self, StoreError> {
         Self::open_for(Purpose::Write, url, u32::try_from(connections).unwrap_or(u32::MAX), Some(anchors))
     }
@@ -63,7 +63,7 @@ impl PostgresStore {
         purpose: Purpose,
         url: &str,
         connections: u32,
-        anchors: Option<&[PathBuf]>,
+        anchors: Option<&[AnchorAddress]>,
     ) -> Result<Self, StoreError> {
         let Checked { mut connection, session } = connect_checked(url, purpose)?;
         check_version(&mut connection, url)?;
@@ -71,6 +71,7 @@ impl PostgresStore {
             None => None,
             Some(anchors) => {
                 let ledger = ledger::read(&mut connection)?;
+                ledger::mark(&mut connection, ledger.origin())?;
                 let halt = |why: &str| ledger::halt(&mut connection, why);
                 let anchors = Arc::new(anchored::open(anchors, &ledger, halt)?);
                 ledger::compare(&mut connection, &anchors)?;

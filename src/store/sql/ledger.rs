@@ -82,20 +82,22 @@ impl Growing {
     pub(in crate::store) fn restore(
         &mut self,
         acceptance: Acceptance<'_>,
+        batches: Head,
         now: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<&Receipt, StoreError> {
         let corrupt = |what: &str| StoreError::Corrupt(what.to_owned());
         let Loss { origin, kept, size, .. } = acceptance.loss;
         self.origin = origin.next().ok_or_else(|| corrupt("the ledger has no other incarnation"))?;
-        self.add(Entry::Restore(Restored {
+        let entry = Entry::Restore(Restored {
             from: *origin,
             kept: kept.size,
             root: kept.root,
             lost: *size,
+            batches,
             at: now.parse().map_err(|_| corrupt("the clock of the database shows no time"))?,
             reason: acceptance.reason.clone(),
-        }));
-        Ok(())
+        });
+        Ok(self.add(entry))
     }
 
     /// What was added, in order.

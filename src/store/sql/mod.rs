@@ -54,7 +54,7 @@ pub(super) use refused::{
 };
 pub(super) use restores::{
     HighestBatch, Lost, RestoreEntries, begin_incarnation, end_of, highest_record, insert_lost,
-    last_id_after, lose,
+    last_id_after, lose, retire_again,
 };
 pub(super) use statement::{Sql, Value, bound, execute, row, rows};
 pub(super) use status::{

@@ -1,5 +1,7 @@
 //! Accepting that a database lacks what was signed, within a transaction that is under way.
 
+use std::collections::BTreeMap;
+
 use diesel::{
     Connection,
     query_dsl::methods::{ExecuteDsl, LoadQuery},
@@ -11,14 +13,15 @@ use super::{
     audit_log::{Change, note},
     batches::{batch_state, runs},
     checks::expect_rows,
-    ledger::{Growing, InsertEntry, insert_entry},
+    heals::RetireKey,
+    ledger::{Growing, InsertEntry, insert_entry, key_entry},
     statement::{Bound, Sql, Value, execute, row, rows},
 };
 use crate::{
     anchors::{IntendedBatch, Loss},
     domain::{
         Action, BatchId, BatchState, By, RecordId, Runs,
-        ledger::{Entry, Origin, Restored},
+        ledger::{Entry, Head, KeyChange, LostBatches, Origin, Restored},
     },
     store::{AcceptVerdict, Acceptance, StoreError},
 };
@@ -44,13 +47,14 @@ pub(in crate::store) struct Lost {
     pub(in crate::store) batches: u64,
     pub(in crate::store) kept_records: u64,
     pub(in crate::store) lost_records: u64,
+    pub(in crate::store) retired_keys: u64,
 }
 
 impl Lost {
     /// The verdict with a new incarnation, whose records have no id up to `last_id`.
     pub(in crate::store) fn accepted(self, origin: Origin, last_id: RecordId) -> AcceptVerdict {
-        let Self { batches, kept_records, lost_records } = self;
-        AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, last_id }
+        let Self { batches, kept_records, lost_records, retired_keys } = self;
+        AcceptVerdict::Accepted { origin, batches, kept_records, lost_records, retired_keys, last_id }
     }
 }
 
@@ -69,21 +73,85 @@ where
     for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
     for<'a> Bound<'a, BeginIncarnation>: ExecuteDsl<C>,
     for<'a> Bound<'a, InsertEntry>: ExecuteDsl<C>,
+    for<'a> Bound<'a, LostBefore>: LoadQuery<'a, C, (i64, String)>,
 {
-    ledger.restore(acceptance, now)?;
-    let (size, edge) = ledger.columns();
-    let incarnation = i64::from(ledger.origin().incarnation.get());
-    let values = [Value::Integer(incarnation), Value::Integer(size), Value::Blob(&edge)];
-    let begun = execute::<BeginIncarnation, _>(connection, &values)?;
-    expect_rows("beginning an incarnation", 1, begun)?;
-    ledger.added().iter().try_for_each(|receipt| insert_entry::<C, E>(connection, receipt))?;
+    let batches = lost_from_now_on::<C, E>(connection, acceptance)?;
+    insert_entry::<C, E>(connection, ledger.restore(acceptance, batches, now)?)?;
+    store_incarnation::<C, E>(connection, ledger)?;
     let (object, before) = (ledger.origin().to_string(), acceptance.loss.origin.to_string());
-    let (before, after) = (Some(before.as_str()), Some(acceptance.reason.as_str()));
+    let again = if acceptance.signs_again { "; what was lost may be signed again" } else { "" };
+    let after = format!("{}{again}", acceptance.reason.as_str());
+    let (before, after) = (Some(before.as_str()), Some(after.as_str()));
     note::<Insert, C, E>(
         connection,
         by,
         &Change { action: Action::AcceptRestore, object: &object, before, after },
     )
+}
+
+fn store_incarnation<C, E>(connection: &mut C, ledger: &Growing) -> Result<(), E>
+where
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, BeginIncarnation>: ExecuteDsl<C>,
+{
+    let (size, edge) = ledger.columns();
+    let incarnation = i64::from(ledger.origin().incarnation.get());
+    let values = [Value::Integer(incarnation), Value::Integer(size), Value::Blob(&edge)];
+    let begun = execute::<BeginIncarnation, _>(connection, &values)?;
+    Ok(expect_rows("beginning an incarnation", 1, begun)?)
+}
+
+/// All batches that are lost when a loss has been accepted.
+fn lost_from_now_on<C, E>(connection: &mut C, acceptance: Acceptance<'_>) -> Result<Head, E>
+where
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, LostBefore>: LoadQuery<'a, C, (i64, String)>,
+{
+    let mut all = BTreeMap::new();
+    for (id, text) in rows::<LostBefore, (i64, String), _>(connection, &[])? {
+        all.insert(id, runs(id, &text)?);
+    }
+    if !acceptance.signs_again {
+        all.extend(acceptance.loss.batches.iter().map(|batch| (batch.id.0, batch.records.clone())));
+    }
+    let mut lost = LostBatches::default();
+    all.iter().for_each(|(id, records)| lost.add(BatchId(*id), records));
+    Ok(lost.head())
+}
+
+/// Retires the keys again that were retired after the backup. Returns how many there are.
+pub(in crate::store) fn retire_again<Insert, C, E>(
+    connection: &mut C,
+    ledger: &mut Growing,
+    loss: &Loss,
+    now: &str,
+    by: &By,
+) -> Result<u64, E>
+where
+    Insert: Sql,
+    C: Connection,
+    E: From<Error> + From<StoreError>,
+    for<'a> Bound<'a, Insert>: ExecuteDsl<C>,
+    for<'a> Bound<'a, RetireKey>: ExecuteDsl<C>,
+    for<'a> Bound<'a, InsertEntry>: ExecuteDsl<C>,
+    for<'a> Bound<'a, BeginIncarnation>: ExecuteDsl<C>,
+{
+    let mut retired = 0;
+    for fingerprint in loss.retired() {
+        let fingerprint = fingerprint.to_string();
+        if execute::<RetireKey, _>(connection, &[Value::Text(&fingerprint)])? == 0 {
+            continue;
+        }
+        insert_entry::<C, E>(connection, ledger.add(key_entry(KeyChange::Retired, &fingerprint, now)?))?;
+        let after = Some("retired: it was, before the restore");
+        let change = Change { action: Action::SetKeyState, object: &fingerprint, before: None, after };
+        note::<Insert, C, E>(connection, by, &change)?;
+        retired += 1;
+    }
+    store_incarnation::<C, E>(connection, ledger)?;
+    Ok(retired)
 }
 
 /// Makes batches lost that were signed. `fill` gives a batch to each id between the highest one that there is, and that of a
@@ -231,6 +299,13 @@ pub(in crate::store) struct BeginIncarnation;
 impl Sql for BeginIncarnation {
     const TEXT: &'static str = "UPDATE ledger SET incarnation = ?, size = ?, edge = ?, halted = NULL";
     type Columns = ();
+}
+
+/// The batches that were signed and are lost.
+pub(in crate::store) struct LostBefore;
+impl Sql for LostBefore {
+    const TEXT: &'static str = "SELECT id, runs FROM batch WHERE state = 'lost' AND epoch > 0 ORDER BY id";
+    type Columns = (BigInt, Text);
 }
 
 /// The entries of all restores.

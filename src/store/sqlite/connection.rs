@@ -15,10 +15,12 @@ use super::{
     errors::{Failure, classify_message},
     files::beside,
 };
-use crate::store::{
-    StoreError,
-    percent::ENCODED,
-    sql::{Sql, row},
+use crate::{
+    libpq::percent::ENCODED,
+    store::{
+        StoreError,
+        sql::{Sql, row},
+    },
 };
 
 pub(super) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;

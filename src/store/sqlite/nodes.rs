@@ -68,6 +68,9 @@ impl Nodes for SqliteStore {
     }
 
     fn remove_node(&self, node: NodeId) -> Result<u64, StoreError> {
+        if let Some(anchors) = &self.anchors {
+            anchors.sync();
+        }
         // What if we die here? The node is reclaimed, which does the same.
         let released = self.write(|connection| {
             let released = release_all_of(connection, node)?;

@@ -1,6 +1,6 @@
 //! Opening a file that holds a database: to write to it, or to read it while others write.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use diesel::SqliteConnection;
 
@@ -16,9 +16,12 @@ use super::{
     nodes::delete_none,
     transaction::{checkout, with_path, write_on},
 };
-use crate::store::{
-    StoreError, anchored,
-    sql::{Halt, Value, execute},
+use crate::{
+    anchors::AnchorAddress,
+    store::{
+        StoreError, anchored,
+        sql::{Halt, Value, execute},
+    },
 };
 
 /// Threads of this process that read at the same time.
@@ -26,7 +29,7 @@ const READERS: u32 = 4;
 
 impl SqliteStore {
     /// See [`crate::store::open`].
-    pub(in crate::store) fn open(path: &Path, anchors: &[PathBuf]) -> Result<Self, StoreError> {
+    pub(in crate::store) fn open(path: &Path, anchors: &[AnchorAddress]) -> Result<Self, StoreError> {
         let mut store = Self::open_to_restore(path)?;
         let ledger = ledger::read(&mut *checkout(&store.readers)?).map_err(|failure| failure.0)?;
         let halt = |why: &str| {

@@ -19,7 +19,7 @@ use crate::{
         AcceptVerdict, Acceptance, HealVerdict, Healing, Restores, StoreError,
         sql::{
             HighestBatch, Lost, RestoreEntries, Sql, begin_incarnation, end_of, execute, highest_record,
-            lose, row, rows,
+            lose, retire_again, row, rows,
         },
     },
 };
@@ -37,10 +37,12 @@ impl Restores for SqliteStore {
             let now = now(connection)?;
             begin_incarnation::<InsertAudit, _, Failure>(connection, &mut ledger, acceptance, &now, by)?;
             let highest: i64 = row::<HighestBatch, _, _>(connection, &[])?.unwrap_or_default();
-            let lost = match acceptance.signs_again {
+            let mut lost = match acceptance.signs_again {
                 true => Lost::default(),
                 false => lose(connection, loss, highest, fill)?,
             };
+            lost.retired_keys =
+                retire_again::<InsertAudit, _, Failure>(connection, &mut ledger, loss, &now, by)?;
             let last_id = raise_ids(connection, highest_record(loss))?;
             execute::<RenameFeed, _>(connection, &[])?;
             Ok(lost.accepted(ledger.origin(), RecordId(last_id)))

@@ -12,7 +12,7 @@ use std::{
 };
 
 use signwave::{
-    anchors::{self, AnchorError, Anchors, Loss, Missing, Standing},
+    anchors::{self, AnchorAddress, AnchorError, Anchors, Loss, Missing, Standing},
     domain::ledger::Head,
 };
 use tempfile::TempDir;
@@ -133,7 +133,7 @@ impl Files {
         }
         let blank = self.on_file("", |path| {
             fs::remove_file(path).unwrap();
-            Anchors::open(&[path.to_owned()], origin(incarnation), Missing::Create).unwrap();
+            Anchors::open(&[path.as_path().into()], origin(incarnation), Missing::Create).unwrap();
         });
         self.blanks.lock().unwrap().insert(incarnation, blank);
         blank
@@ -208,7 +208,7 @@ impl Files {
     fn with_anchors(&self, file: Text, incarnation: u32, act: impl FnOnce(&Anchors) -> bool) -> Answer {
         let mut answer = Answer::Differs;
         let text = self.on_file(&self.text(file), |path| {
-            match Anchors::open(&[path.to_owned()], origin(incarnation), Missing::Refuse) {
+            match Anchors::open(&[path.as_path().into()], origin(incarnation), Missing::Refuse) {
                 Ok(anchors) if act(&anchors) => answer = Answer::Stands(file),
                 Ok(_) => {}
                 Err(AnchorError::OtherOrigin { .. }) => answer = Answer::OtherIncarnation,
@@ -239,7 +239,8 @@ impl Files {
         for (path, file) in paths.iter().zip(files) {
             fs::write(path, &*self.text(*file)).unwrap();
         }
-        let loss = Loss::read(&paths, origin(incarnation), self.ledgers.head(ledger)).ok().map(Arc::new);
+        let anchors: Vec<_> = paths.into_iter().map(AnchorAddress::from).collect();
+        let loss = Loss::read(&anchors, origin(incarnation), self.ledgers.head(ledger)).ok().map(Arc::new);
         self.losses.lock().unwrap().insert(question, loss.clone());
         loss
     }

@@ -7,8 +7,8 @@ use signwave::{
     domain::{
         BatchId, Epoch, Fingerprint, Runs, Scheme, Time,
         ledger::{
-            self, BatchSigned, Edge, Hash, Head, KeyChange, KeyChanged, LedgerId, Origin, Receipt, Restored,
-            leaf_hash,
+            self, BatchSigned, Edge, Hash, Head, KeyChange, KeyChanged, LedgerId, LostBatches, Origin,
+            Receipt, Restored, leaf_hash,
         },
     },
 };
@@ -57,6 +57,7 @@ impl Entry {
                 kept: before.size,
                 root: before.root,
                 lost: *lost,
+                batches: LostBatches::default().head(),
                 at,
                 reason: "the disk died".parse().unwrap(),
             }),

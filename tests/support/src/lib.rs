@@ -1,7 +1,7 @@
 //! What several test programs share.
 //!
 //! The binary and its surroundings: [`process`] runs it, [`sandbox`], [`site`] and [`place`] give it a folder, [`clock`] a clock
-//! that tests set, [`api`] asks it over HTTP. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`rabbitmq`] and [`nats`] start brokers, and [`amqp`] and [`jetstream`] are clients of them, behind a [`wire`], [`tested_store`]
+//! that tests set, [`api`] asks it over HTTP, [`strace`] sees its system calls and lets them fail. Databases: [`postgres`] starts servers, [`proxy`] stands between them and their clients, [`rabbitmq`] and [`nats`] start brokers, and [`amqp`] and [`jetstream`] are clients of them, behind a [`wire`], [`tested_store`]
 //! has every kind of store ([`memory`] keeps one in memory, [`faulty`] lets one fail), [`store`] the usual steps, [`stranger`] plain SQL. [`promises`] checks them all. Keys:
 //! [`numbers`], [`openssl`], [`certificates`], and [`tokens`], which keep them. Proofs: [`bundles`]. Chance and time: [`random`], [`waiting`].
 
@@ -26,6 +26,7 @@ pub mod random;
 pub mod sandbox;
 pub mod site;
 pub mod store;
+pub mod strace;
 pub mod stranger;
 pub mod tested_store;
 pub mod tokens;

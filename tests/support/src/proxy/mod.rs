@@ -111,7 +111,7 @@ impl Proxy {
     }
 
     /// Loses the next `count` COMMITs, or answers to them, of transactions with `about` somewhere in
-    /// their SQL.
+    /// their SQL; an INSERT outside of transactions commits itself.
     pub fn lose(&self, loss: Loss, count: usize, about: &'static str) {
         self.shared.lock().loss = Some(Plan { loss, left: count, about });
     }

@@ -16,6 +16,8 @@ pub struct Conversation {
     portals: HashMap<Vec<u8>, Vec<u8>>,
     /// What this connection's transaction has said so far.
     transaction: Vec<Vec<u8>>,
+    /// Whether a transaction was begun: otherwise each statement commits itself.
+    begun: bool,
     withheld: bool,
     committed: bool,
 }
@@ -39,7 +41,7 @@ const ENCRYPTION_REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
 
 impl Conversation {
     /// Notes what the client sends; returns whether the end of it commits a transaction in which
-    /// `about` was said.
+    /// `about` was said, be it by a COMMIT or as an INSERT outside of transactions.
     pub fn sent(&mut self, bytes: &[u8], about: &str) -> bool {
         if self.opaque {
             return false;
@@ -88,13 +90,17 @@ impl Conversation {
             let said = |sql: &Vec<u8>| String::from_utf8_lossy(sql).contains(about);
             let matters = about.is_empty() || self.transaction.iter().any(said);
             self.transaction.clear();
+            self.begun = false;
             return matters;
         }
         if text.starts_with("BEGIN") || text.starts_with("ROLLBACK") {
             self.transaction.clear();
+            self.begun = text.starts_with("BEGIN");
         }
+        let commits_itself = !self.begun && !about.is_empty() && text.starts_with("INSERT");
+        let matters = commits_itself && String::from_utf8_lossy(&sql).contains(about);
         self.transaction.push(sql);
-        false
+        matters
     }
 
     /// From now on the client gets no answer.
@@ -116,7 +122,9 @@ impl Conversation {
         let mut complete = false;
         while let Some((kind, body)) = take_message(&mut self.answered, true) {
             match kind {
-                Some(b'C') if self.withheld => self.committed |= body == b"COMMIT\0",
+                Some(b'C') if self.withheld => {
+                    self.committed |= body == b"COMMIT\0" || !self.begun && body.starts_with(b"INSERT ");
+                }
                 Some(b'Z') => complete = true,
                 _ => {}
             }

@@ -2,15 +2,15 @@
 //! by the SQLSTATE of a server that refused. A server's text may be in any language.
 
 use super::{
-    errors::one_line,
+    address::{Parts, shown},
+    error::{ConnectError, one_line},
     startup::{self, Place},
 };
-use crate::store::{DatabaseUrl, StoreError, libpq::Parts};
 
 /// A message of libpq about a server can be shown. A message about an address that libpq cannot read repeats
 /// parts of the address, such as the password, in quotes or behind a colon.
-pub(super) fn not_connected(message: &str, url: &str) -> StoreError {
-    let shown = DatabaseUrl::Postgres(url.to_owned()).to_string();
+pub(super) fn not_connected(message: &str, url: &str) -> ConnectError {
+    let shown = shown(url);
     let of_a_server = [CONNECTION, "could not translate host name"];
     // A host with an '@' is really the end of a password that contains an '@'.
     let host = message.split('"').nth(1).unwrap_or_default();
@@ -18,13 +18,13 @@ pub(super) fn not_connected(message: &str, url: &str) -> StoreError {
     if is_certain && of_a_server.iter().any(|start| message.starts_with(start)) {
         let text = one_line(message);
         return if is_down(message, &Parts::of(url)) {
-            StoreError::Unavailable(text)
+            ConnectError::Unavailable(text)
         } else {
-            StoreError::Denied(text)
+            ConnectError::Denied(text)
         };
     }
     let reason = message.split(['"', ':']).next().unwrap_or_default().trim();
-    StoreError::BadUrl(format!(
+    ConnectError::BadUrl(format!(
         "'{shown}' is not a valid server address ({reason}): in the user name and password, write %40 for '@', %2F for \
          '/', %3A for ':' and %25 for '%'"
     ))

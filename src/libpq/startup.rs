@@ -27,7 +27,7 @@ use postgres_protocol::{
     },
 };
 
-use crate::store::{libpq::Parts, percent::decode};
+use super::{address::Parts, percent::decode};
 
 /// How long each answer may take.
 const TIMEOUT: Duration = Duration::from_secs(4);

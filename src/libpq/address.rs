@@ -89,12 +89,12 @@ const FOREIGN: [(&str, &str); 22] = [
 
 /// Whether a bare text is meant as `key=value ..`: it contains a `=` with no `/` before it. A file with such a
 /// name must be written with a folder, such as `./`.
-pub(super) fn is_key_value(text: &str) -> bool {
+pub fn is_key_value(text: &str) -> bool {
     text.split_once('=').is_some_and(|(before, _)| !before.contains('/'))
 }
 
 /// Whether a text that would be shown seems to hold a password, as when pairs are separated by semicolons.
-pub(super) fn names_password(text: &str) -> bool {
+pub fn names_password(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     ["password", "passwd", "pwd"].iter().any(|word| lower.contains(word))
 }
@@ -103,7 +103,7 @@ pub(super) fn names_password(text: &str) -> bool {
 ///
 /// # Errors
 /// What is wrong with the string, without repeating any part of it.
-pub(super) fn url_of(key_value: &str) -> Result<String, &'static str> {
+pub fn url_of(key_value: &str) -> Result<String, &'static str> {
     let mut given = parse_key_value(key_value)?;
     if given.iter().any(|(name, _)| !PARAMETERS.contains(&name.as_str())) {
         return Err("one of its keys is not a libpq parameter");
@@ -178,7 +178,7 @@ fn take_value(text: &str) -> Result<(String, &str), &'static str> {
 
 /// The parts of a URL as libpq splits it, still encoded.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Parts<'a> {
+pub struct Parts<'a> {
     /// `user:password`.
     pub user: Option<&'a str>,
     /// `host:port,..`.
@@ -191,7 +191,7 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Takes a URL apart. A user's name and password end at the first '@' unless a '/' comes first.
-    pub(super) fn of(url: &'a str) -> Self {
+    pub fn of(url: &'a str) -> Self {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let (user, rest) = match rest.find(['@', '/']) {
             Some(end) if rest[end..].starts_with('@') => (Some(&rest[..end]), &rest[end + 1..]),
@@ -203,12 +203,12 @@ impl<'a> Parts<'a> {
     }
 
     /// What a parameter is set to, decoded; the last one counts.
-    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+    pub fn parameter(&self, name: &str) -> Option<String> {
         self.parameters().filter(|(given, _)| *given == name).last().map(|(_, value)| decode(value))
     }
 
     /// Names and values, as they are written.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    pub fn parameters(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let given = self.query.unwrap_or_default().split('&').filter(|given| !given.is_empty());
         given.map(|given| given.split_once('=').unwrap_or((given, "")))
     }
@@ -218,7 +218,7 @@ impl<'a> Parts<'a> {
 ///
 /// # Errors
 /// A sentence that repeats no value, and no name but those of other programs' parameters.
-pub(super) fn check_parameters(url: &str) -> Result<(), String> {
+fn check_parameters(url: &str) -> Result<(), String> {
     for (name, value) in Parts::of(url).parameters() {
         if let Some((name, instead)) = FOREIGN.iter().find(|(foreign, _)| foreign.eq_ignore_ascii_case(name))
         {
@@ -243,6 +243,39 @@ pub(super) fn check_parameters(url: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Checks a URL, as far as that can be done without a server.
+///
+/// # Errors
+/// What is wrong with it, to be read behind "the address of the". It repeats nothing of the URL but the names of other
+/// programs' parameters.
+pub fn check(url: &str) -> Result<(), String> {
+    if public_part(url).is_some_and(|shown| shown.contains([';', '&']) || names_password(shown)) {
+        return Err("database has a parameter where its host or name belongs: write \
+                    postgres://USER:PASSWORD@HOST:PORT/NAME?NAME=VALUE&.."
+            .to_owned());
+    }
+    check_parameters(url).map_err(|problem| format!("server cannot be used: {problem}"))
+}
+
+/// The URL as it may be shown: host, port and name, and never a user, password or parameter.
+pub fn shown(url: &str) -> String {
+    format!("postgres://{}", public_part(url).unwrap_or(".."))
+}
+
+/// Host, port and database; `None` when it is not certain which part is the password.
+fn public_part(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, after) = rest.split_at(authority_end);
+    if after.contains('@') {
+        return None;
+    }
+    let host_start = authority.rfind('@').map_or(0, |at| at + 1);
+    let port = authority[host_start..].rsplit_once(':').map_or("", |(_, port)| port);
+    let path_end = authority_end + after.find(['?', '#']).unwrap_or(after.len());
+    port.chars().all(|c| c.is_ascii_digit()).then_some(&rest[host_start..path_end])
 }
 
 #[cfg(test)]
