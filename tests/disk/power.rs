@@ -13,10 +13,11 @@ use std::{
 use diesel::connection::SimpleConnection;
 use signwave::{
     actors::{self, Ending, Mode, Parts},
+    anchors::AnchorAddress,
     audit::{self, Anchor},
     config::Settings,
     signer::{Engine, Keyring, MasterKey, OpenSigner},
-    store::{self, DatabaseUrl, StoreError},
+    store::{self, DatabaseUrl, Store, StoreError},
 };
 use support::{
     process::succeed,
@@ -230,11 +231,16 @@ fn is_begun(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(event, Event::Sync { name, .. } if name == ANCHOR))
 }
 
+fn open_with(url: &DatabaseUrl, anchors: &[PathBuf]) -> Result<Arc<dyn Store>, StoreError> {
+    let anchors: Vec<AnchorAddress> = anchors.iter().map(|path| path.as_path().into()).collect();
+    store::open_with(url, store::CONNECTIONS, &anchors)
+}
+
 /// A file that was never synced may have zeroes, or what others left on the disk. It is refused, and a person removes it.
 fn remove_what_is_no_anchor(site: &Site, url: &DatabaseUrl, anchors: &[PathBuf]) {
     let found = fs::read(site.path(ANCHOR)).unwrap_or_default();
     if !found.is_empty() && !found.starts_with(b"signwave/anchor/") {
-        let opened = store::open_with(url, store::CONNECTIONS, anchors).map(drop);
+        let opened = open_with(url, anchors).map(drop);
         assert!(matches!(opened, Err(StoreError::BadAnchor(_))), "{opened:?}");
         fs::remove_file(site.path(ANCHOR)).unwrap();
     }
@@ -308,7 +314,8 @@ fn nothing_is_said_before_it_is_shown(events: &[Event]) {
 fn check(site: &Site, url: &DatabaseUrl, anchors: &[PathBuf]) {
     let store = store::open(url).unwrap();
     let is_begun = |path: &&PathBuf| fs::read(path).is_ok_and(|bytes| bytes.contains(&b'\n'));
-    let begun: Vec<_> = anchors.iter().filter(is_begun).map(|path| Anchor::open(path).unwrap()).collect();
+    let begun: Vec<_> =
+        anchors.iter().filter(is_begun).map(|path| Anchor::open(&path.as_path().into()).unwrap()).collect();
     let report = audit::check_all(&*store, Engine::default(), 1, begun, &|_| ()).unwrap();
     assert!(report.is_clean(), "{report:?}");
     if !anchors.is_empty() {
@@ -330,7 +337,7 @@ fn finish(site: &Site, url: &DatabaseUrl, anchors: &[PathBuf]) -> bool {
         let master = MasterKey::read(&site.path("signwave.db.master"));
         let keyring =
             Arc::new(Keyring::new(Engine::default(), master.unwrap_or_else(|_| MasterKey::generate())));
-        let store = store::open_with(url, store::CONNECTIONS, anchors).unwrap();
+        let store = open_with(url, anchors).unwrap();
         let run = actors::run(Parts::new(settings.clone(), keyring, Mode::Drain), store);
         actix_rt::System::new().block_on(run).unwrap()
     };

@@ -12,7 +12,7 @@ use signwave::{
     audit::{self, Anchor, Problem, Report},
     domain::{
         Epoch, KeyId, Scheme, Time,
-        ledger::{Hash, KeyChange, LedgerId, Receipt, Restored},
+        ledger::{Hash, KeyChange, LedgerId, LostBatches, Receipt, Restored},
         promises::Breach,
     },
     signer::Engine,
@@ -60,7 +60,8 @@ impl Victim {
         let triggers = triggers.into_iter().map(|row| row.text).collect();
         let past =
             Forged::read(&*store::open_to_read(&DatabaseUrl::Sqlite(site.path("signwave.db"))).unwrap());
-        let claims = anchors::read(&site.path(ANCHOR)).unwrap().flat_map(|passage| passage.unwrap().claims());
+        let claims =
+            anchors::read(&site.path(ANCHOR).into()).unwrap().flat_map(|passage| passage.unwrap().claims());
         let heads =
             claims.filter_map(|claim| if let Claim::Head(head) = claim { Some(head.size) } else { None });
         let heads = heads.collect();
@@ -143,7 +144,7 @@ impl Victim {
 
 fn verify(url: &DatabaseUrl, anchor: &Path) -> Report {
     let store = store::open_to_read(url).unwrap();
-    let anchors = vec![Anchor::open(anchor).unwrap()];
+    let anchors = vec![Anchor::open(&anchor.into()).unwrap()];
     audit::check_all(&*store, Engine::default(), 1, anchors, &|_| ()).unwrap()
 }
 
@@ -274,7 +275,9 @@ fn restore(past: &mut Forged, keys: &Keys, random: &mut Random) -> &'static str 
     truncate(past, random);
     let kept = past.ledger(keys).1.head();
     let (at, reason) = (Time::from_millis(1 << 40), "the disk died".parse().unwrap());
-    past.items.push(Item::Restore(Restored { from, kept: kept.size, root: kept.root, lost, at, reason }));
+    let batches = LostBatches::default().head();
+    let restored = Restored { from, kept: kept.size, root: kept.root, lost, batches, at, reason };
+    past.items.push(Item::Restore(restored));
     past.origin = from.next().unwrap();
     "a restore"
 }
