@@ -208,6 +208,7 @@ fn an_anchor_that_was_set_aside_accepts_nothing_more() {
     assert!(refusal(&copies.url(), from_ref(&anchor)).contains("belongs to the ledger"));
     let (now, aside) = (accept(&copies.url(), &[anchor], false), copies.path("anchor.1"));
     assert!(matches!(&now, Err(LossError::Anchor(AnchorError::OtherOrigin { .. }))), "{now:?}");
+    assert!(now.unwrap_err().to_string().contains("can be neither healed nor accepted"));
     // The later anchor halts it for everybody.
     assert!(refusal(&copies.url(), &[]).contains("belongs to the ledger"), "it is halted");
     let again = accept(&copies.url(), from_ref(&aside), false);

@@ -229,7 +229,8 @@ pub(in crate::store) fn end_of(
 /// Begins an incarnation: its number, and the size and the edge of the ledger with its first entry.
 pub(in crate::store) struct BeginIncarnation;
 impl Sql for BeginIncarnation {
-    const TEXT: &'static str = "UPDATE ledger SET incarnation = ?, size = ?, edge = ?, halted = NULL";
+    const TEXT: &'static str =
+        "UPDATE ledger SET incarnation = ?, size = ?, edge = ?, halted = NULL, halted_size = NULL";
     type Columns = ();
 }
 
