@@ -41,8 +41,8 @@ pub enum AnchorError {
     Twice {
         /// One name.
         anchor: AnchorAddress,
-        /// The other.
-        other: AnchorAddress,
+        /// The other, as it is shown.
+        other: String,
     },
     /// Something else has the name under which it is to be set aside.
     #[error(
@@ -52,7 +52,7 @@ pub enum AnchorError {
         /// The anchor.
         anchor: AnchorAddress,
         /// The name.
-        aside: AnchorAddress,
+        aside: String,
     },
     /// Another process has it open, or it was named twice.
     #[error("the anchor '{0}' is in use: each process needs one that no other process writes")]

@@ -45,12 +45,11 @@ pub fn succeed(
     }
 }
 
-/// Refuses two names of the same anchor, and an anchor that cannot be set aside because something else has the name.
+/// Refuses an anchor that cannot be set aside because something else has the name.
 ///
 /// # Errors
-/// [`AnchorError::Twice`], [`AnchorError::AsideTaken`], or when a file cannot be looked at.
-pub fn check_to_succeed(anchors: &[AnchorAddress], from: Origin) -> Result<(), AnchorError> {
-    check_distinct(anchors)?;
+/// [`AnchorError::AsideTaken`], or when a file cannot be looked at.
+pub fn check_aside(anchors: &[AnchorAddress], from: Origin) -> Result<(), AnchorError> {
     for anchor in anchors {
         if let AnchorAddress::File(path) = anchor {
             let (path, aside) = file_and_aside(path, from)?;
@@ -67,7 +66,7 @@ pub fn check_to_succeed(anchors: &[AnchorAddress], from: Origin) -> Result<(), A
 pub fn check_distinct(anchors: &[AnchorAddress]) -> Result<(), AnchorError> {
     for (place, anchor) in anchors.iter().enumerate() {
         if let Some(other) = anchors[..place].iter().find(|other| is_same(anchor, other)) {
-            return Err(AnchorError::Twice { anchor: anchor.clone(), other: other.clone() });
+            return Err(AnchorError::Twice { anchor: anchor.clone(), other: other.to_string() });
         }
     }
     Ok(())
@@ -97,7 +96,7 @@ fn refuse_taken(path: &Path, aside: &Path) -> Result<(), AnchorError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(AnchorError::io(path, &error)),
         Ok(found) if file_id(path).is_ok_and(|id| id == (found.dev(), found.ino())) => Ok(()),
-        Ok(_) => Err(AnchorError::AsideTaken { anchor: path.into(), aside: aside.into() }),
+        Ok(_) => Err(AnchorError::AsideTaken { anchor: path.into(), aside: aside.display().to_string() }),
     }
 }
 

@@ -47,15 +47,15 @@ impl Plan {
     /// # Errors
     /// When nothing is lost, or the loss cannot be accepted.
     pub fn new(store: &dyn Restores, anchors: &[AnchorAddress]) -> Result<Self, RestoreError> {
+        anchors::check_distinct(anchors)?;
         if let Some(before) = accepted_before(store, anchors)? {
-            anchors::check_distinct(anchors)?;
             return Ok(Self::SetAside(before));
         }
         let ledger = store.ledger()?;
         let loss = Loss::read_any(anchors, ledger.origin, ledger.head)?;
         refuse_unnamed(&ledger, loss.size)?;
         let loss = loss.if_any()?;
-        anchors::check_to_succeed(anchors, ledger.origin)?;
+        anchors::check_aside(anchors, ledger.origin)?;
         Ok(Self::Accept(loss))
     }
 
