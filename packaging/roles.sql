@@ -48,7 +48,7 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     -- or a key. Identity columns need no right to their sequences.
     GRANT SELECT ON ALL TABLES IN SCHEMA public TO signwave_service;
     GRANT INSERT ON batch, signature, receipt, node, gap, feed, unsequenced TO signwave_service;
-    GRANT UPDATE (size, edge, halted, public_key, sealed_key, checkpoint_size, checkpoint) ON ledger TO signwave_service;
+    GRANT UPDATE (size, edge, halted, halted_size, public_key, sealed_key, checkpoint_size, checkpoint) ON ledger TO signwave_service;
     GRANT UPDATE (state, epoch, key_id, node_id, scheme, leased_at, signed_at) ON batch TO signwave_service;
     GRANT UPDATE (state, state_reason, last_leased, signature_count) ON signing_key TO signwave_service;
     GRANT UPDATE (lease_until, lease_ttl, custodians) ON node TO signwave_service;
@@ -98,7 +98,7 @@ SELECT to_regclass('public.record') IS NOT NULL AS migrated \gset
     GRANT SELECT ON SEQUENCE record_id_seq, signwave_frontier TO signwave_writer, signwave_service;
 
     GRANT SELECT ON signed_record, receipt, feed, feed_identity TO signwave_reader;
-    GRANT SELECT (id, incarnation, size, edge, halted, public_key, checkpoint_size, checkpoint) ON ledger
+    GRANT SELECT (id, incarnation, size, edge, halted, halted_size, public_key, checkpoint_size, checkpoint) ON ledger
         TO signwave_auditor, signwave_reader;
 \else
     \echo 'The roles are there. Run signwave migrate as signwave_owner, then this script once more.'

@@ -16,9 +16,7 @@ pub enum AnchorError {
     #[error("there is no anchor at '{0}': put it back, or leave it out of the settings")]
     Missing(AnchorAddress),
     /// It belongs to another ledger, or to another incarnation of this one.
-    #[error(
-        "the anchor '{anchor}' belongs to the ledger {found}, not to {expected}: use the anchor of this database"
-    )]
+    #[error("the anchor '{anchor}' belongs to the ledger {found}, not to {expected}: {}", remedy(.found, .expected))]
     OtherOrigin {
         /// The anchor.
         anchor: AnchorAddress,
@@ -37,6 +35,24 @@ pub enum AnchorError {
         anchor: AnchorAddress,
         /// The incarnation that came after it.
         by: Origin,
+    },
+    /// Two names lead to the same one.
+    #[error("the anchors '{other}' and '{anchor}' are the same: name each anchor once")]
+    Twice {
+        /// One name.
+        anchor: AnchorAddress,
+        /// The other, as it is shown.
+        other: String,
+    },
+    /// Something else has the name under which it is to be set aside.
+    #[error(
+        "there is a file at '{aside}' already, where the anchor '{anchor}' is to be set aside: move that file away"
+    )]
+    AsideTaken {
+        /// The anchor.
+        anchor: AnchorAddress,
+        /// The name.
+        aside: String,
     },
     /// Another process has it open, or it was named twice.
     #[error("the anchor '{0}' is in use: each process needs one that no other process writes")]
@@ -150,8 +166,26 @@ impl AnchorError {
         }
     }
 
+    /// Whether it belongs to a later incarnation of the ledger than the database has.
+    pub fn is_later(&self) -> bool {
+        matches!(self, Self::OtherOrigin { found, expected, .. } if is_later(found, expected))
+    }
+
     /// Whether the same call, repeated after a pause, may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Replaced(_) | Self::WentBack { .. } | Self::Io { .. })
+    }
+}
+
+fn is_later(found: &Origin, expected: &Origin) -> bool {
+    found.id == expected.id && found.incarnation > expected.incarnation
+}
+
+fn remedy(found: &Origin, expected: &Origin) -> &'static str {
+    if is_later(found, expected) {
+        "this database is from before a restore that was accepted, and can be neither healed nor accepted, because its anchors \
+         do not say all that was signed since: put back a newer one"
+    } else {
+        "use the anchor of this database"
     }
 }

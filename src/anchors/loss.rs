@@ -81,7 +81,7 @@ impl Loss {
     /// When an anchor cannot be read or belongs to another ledger, nothing is lost, the database is not an earlier state, or
     /// the anchors together do not know of all that is lost.
     pub fn read(anchors: &[AnchorAddress], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        Self::of_some(Self::read_all(anchors, origin, kept)?)
+        Self::read_any(anchors, origin, kept)?.if_any()
     }
 
     /// The keys that were retired after the end of the database, or perhaps were.
@@ -95,12 +95,13 @@ impl Loss {
         })
     }
 
-    fn of_some(loss: Self) -> Result<Self, LossError> {
-        let kept = loss.kept;
-        if loss.known.size <= kept.size {
-            return Err(LossError::Nothing { found: kept.size, known: loss.known.size });
-        }
-        Ok(loss)
+    /// This, unless nothing is lost.
+    ///
+    /// # Errors
+    /// [`LossError::Nothing`].
+    pub fn if_any(self) -> Result<Self, LossError> {
+        let (found, known) = (self.kept.size, self.known.size);
+        if known > found { Ok(self) } else { Err(LossError::Nothing { found, known }) }
     }
 
     /// As [`read`](Self::read), also when nothing is lost.
@@ -108,10 +109,6 @@ impl Loss {
     /// # Errors
     /// As [`read`](Self::read), except [`LossError::Nothing`].
     pub fn read_any(anchors: &[AnchorAddress], origin: Origin, kept: Head) -> Result<Self, LossError> {
-        Self::read_all(anchors, origin, kept)
-    }
-
-    fn read_all(anchors: &[AnchorAddress], origin: Origin, kept: Head) -> Result<Self, LossError> {
         let known = Edge::default().head();
         let (entries, noted, undecided) = (BTreeMap::new(), Vec::new(), Vec::new());
         let mut found = Found { kept, known, entries, noted, undecided };

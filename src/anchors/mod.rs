@@ -62,7 +62,7 @@ pub use line::{Intended, IntendedBatch, IntendedEntry};
 pub use loss::{Loss, LossError};
 pub use medium::is_there;
 pub use read::{Attempt, Outcome, Passage, Reader, read};
-pub use succession::{is_aside, succeed};
+pub use succession::{check_aside, check_distinct, is_aside, succeed};
 
 use std::{fmt, io, sync::Arc};
 

@@ -36,16 +36,77 @@ pub fn succeed(
         AnchorAddress::Postgres(rows) if is_done => Ok(database::aside(rows, from)),
         AnchorAddress::Postgres(rows) => database::succeed(rows, from, to, head),
         AnchorAddress::File(path) => {
-            let aside = PathBuf::from(format!("{}{}", path.display(), end_of(from)));
+            let (path, aside) = file_and_aside(path, from)?;
             if !is_done {
-                succeed_file(path, &aside, [from, to], head)?;
+                succeed_file(&path, &aside, [from, to], head)?;
             }
             Ok(aside.into())
         }
     }
 }
 
+/// Refuses an anchor that cannot be set aside because something else has the name.
+///
+/// # Errors
+/// [`AnchorError::AsideTaken`], or when a file cannot be looked at.
+pub fn check_aside(anchors: &[AnchorAddress], from: Origin) -> Result<(), AnchorError> {
+    for anchor in anchors {
+        if let AnchorAddress::File(path) = anchor {
+            let (path, aside) = file_and_aside(path, from)?;
+            refuse_taken(&path, &aside)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses anchors of which two are the same, also by another name.
+///
+/// # Errors
+/// [`AnchorError::Twice`].
+pub fn check_distinct(anchors: &[AnchorAddress]) -> Result<(), AnchorError> {
+    for (place, anchor) in anchors.iter().enumerate() {
+        if let Some(other) = anchors[..place].iter().find(|other| is_same(anchor, other)) {
+            return Err(AnchorError::Twice { anchor: anchor.clone(), other: other.to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn is_same(anchor: &AnchorAddress, other: &AnchorAddress) -> bool {
+    match (anchor, other) {
+        (AnchorAddress::File(path), AnchorAddress::File(other)) if path != other => {
+            file_id(path).is_ok_and(|id| file_id(other).is_ok_and(|other| id == other))
+        }
+        _ => anchor == other,
+    }
+}
+
+/// The file that an anchor is, where a symbolic link leads to, and where it is set aside.
+fn file_and_aside(path: &Path, from: Origin) -> Result<(PathBuf, PathBuf), AnchorError> {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let file = if is_link { fs::canonicalize(path) } else { Ok(path.to_owned()) };
+    let file = file.map_err(|error| AnchorError::opening(path, &error))?;
+    let aside = PathBuf::from(format!("{}{}", file.display(), end_of(from)));
+    Ok((file, aside))
+}
+
+/// Refuses to set a file aside where something else is. The file itself is there if this was killed.
+fn refuse_taken(path: &Path, aside: &Path) -> Result<(), AnchorError> {
+    match fs::symlink_metadata(aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(AnchorError::io(path, &error)),
+        Ok(found) if file_id(path).is_ok_and(|id| id == (found.dev(), found.ino())) => Ok(()),
+        Ok(_) => Err(AnchorError::AsideTaken { anchor: path.into(), aside: aside.display().to_string() }),
+    }
+}
+
+/// What tells files apart.
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
 fn succeed_file(path: &Path, aside: &Path, [from, to]: [Origin; 2], head: Head) -> Result<(), AnchorError> {
+    refuse_taken(path, aside)?;
     let begun = PathBuf::from(format!("{}.new", path.display()));
     let (mut earlier, remembered) = AnchorFile::open_to_end(path, from, false)?;
     match remembered.succeeded {
@@ -83,8 +144,8 @@ fn begin(path: &Path, origin: Origin, head: Head) -> io::Result<()> {
 fn link(path: &Path, aside: &Path) -> io::Result<()> {
     match fs::hard_link(path, aside) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let id = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
-            if id(path)? == id(aside)? { Ok(()) } else { Err(error) }
+            let is_done = file_id(path)? == file_id(aside)?;
+            if is_done { Ok(()) } else { Err(error) }
         }
         linked => linked,
     }

@@ -100,8 +100,8 @@ impl Anchor {
             last = last.max(if must { size(&claim) } else { 0 });
         }
         if last > restored.lost {
-            let (anchor, found) = (self.name.clone(), restored.lost);
-            return self.end_with(Breach::BehindAnchor { anchor, anchored: last, found }, findings);
+            let (name, origin, accepted) = (self.name.clone(), self.origin.to_string(), restored.lost);
+            return self.end_with(Problem::NotAccepted { name, origin, known: last, accepted }, findings);
         }
         self.is_over = true;
     }

@@ -72,6 +72,21 @@ pub enum Problem {
         /// Whose it should be.
         expected: String,
     },
+    /// The anchor of an earlier incarnation knows more than what was known when a restore was accepted.
+    #[error(
+        "the anchor '{name}' knows of {known} entries of the ledger {origin}, but the restore after it was accepted with \
+         {accepted}: the anchor was not named then, so what it alone knows may have been signed a second time"
+    )]
+    NotAccepted {
+        /// The anchor.
+        name: String,
+        /// Whose it is.
+        origin: String,
+        /// How many entries it knows of.
+        known: u64,
+        /// How many were known.
+        accepted: u64,
+    },
 
     /// A promise is broken.
     #[error(transparent)]

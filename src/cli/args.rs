@@ -31,8 +31,9 @@ Examples:
 
 A flag overrides its environment variable (SIGNWAVE_BATCH_SIZE for --batch-size), and the variable
 overrides signwave.toml. DATABASE_URL is read if neither --database nor SIGNWAVE_DATABASE is set.
-Exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 130 or 143 stopped by SIGINT or
-SIGTERM before the work was done ('serve' exits with 0 when stopped).";
+Exit codes: 0 done, 1 failed or problems found, 2 wrong usage, 3 the database is older than its
+anchor, or another one, 130 or 143 stopped by SIGINT or SIGTERM before the work was done ('serve'
+exits with 0 when stopped).";
 
 /// One variant per command.
 #[derive(Debug, Subcommand)]

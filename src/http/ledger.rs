@@ -44,7 +44,7 @@ struct CheckpointBody {
 
 impl From<LedgerRow> for LedgerBody {
     fn from(row: LedgerRow) -> Self {
-        let LedgerRow { origin, head, halted, public_key, checkpoint } = row;
+        let LedgerRow { origin, head, halted, public_key, checkpoint, .. } = row;
         Self {
             origin: origin.to_string(),
             entries: head.size,

@@ -4,12 +4,12 @@ use std::slice::from_ref;
 
 use super::RestoreError;
 use crate::{
-    anchors::{self, AnchorAddress, Loss, LossError},
+    anchors::{self, AnchorAddress, Attempt, Intended, Loss, LossError, Outcome, Passage, Reader},
     domain::{
-        By,
-        ledger::{Head, Origin, Reason},
+        BatchState, By,
+        ledger::{Head, Origin, Reason, Restored},
     },
-    store::{self, AcceptVerdict, Restores},
+    store::{self, AcceptVerdict, LedgerRow, Restores},
 };
 
 /// What is to be done.
@@ -47,13 +47,16 @@ impl Plan {
     /// # Errors
     /// When nothing is lost, or the loss cannot be accepted.
     pub fn new(store: &dyn Restores, anchors: &[AnchorAddress]) -> Result<Self, RestoreError> {
-        match accepted_before(store, anchors)? {
-            Some(before) => Ok(Self::SetAside(before)),
-            None => {
-                let ledger = store.ledger()?;
-                Ok(Self::Accept(Loss::read(anchors, ledger.origin, ledger.head)?))
-            }
+        anchors::check_distinct(anchors)?;
+        if let Some(before) = accepted_before(store, anchors)? {
+            return Ok(Self::SetAside(before));
         }
+        let ledger = store.ledger()?;
+        let loss = Loss::read_any(anchors, ledger.origin, ledger.head)?;
+        refuse_unnamed(&ledger, loss.size)?;
+        let loss = loss.if_any()?;
+        anchors::check_aside(anchors, ledger.origin)?;
+        Ok(Self::Accept(loss))
     }
 
     /// Carries it out.
@@ -105,15 +108,56 @@ fn accepted_before(store: &dyn Restores, anchors: &[AnchorAddress]) -> Result<Op
         }
         let restored = store.end_of(origin)?.filter(|_| origin.next() == Some(now));
         let Some(restored) = restored else { return Ok(None) };
-        let (kept, accepted) = (Head { size: restored.kept, root: restored.root }, restored.lost);
-        match Loss::read(from_ref(address), origin, kept) {
-            Ok(Loss { size: known, .. }) if known > accepted => {
-                return Err(RestoreError::Unknown { anchor: address.clone(), known, accepted });
-            }
-            // Other anchors knew what this one does not.
-            Ok(_) | Err(LossError::Nothing { .. } | LossError::Incomplete { .. }) => before = Some(origin),
+        refuse_unknown(store, address, anchor, &restored)?;
+        match Loss::read_any(from_ref(address), origin, Head { size: restored.kept, root: restored.root }) {
+            // What is missing here, other anchors knew.
+            Ok(_) | Err(LossError::Incomplete { .. }) => before = Some(origin),
             Err(error) => return Err(error.into()),
         }
     }
     Ok(before)
+}
+
+/// Refuses an anchor that knows more than what was accepted, or something else: nothing would keep that from being signed again.
+fn refuse_unknown(
+    store: &dyn Restores,
+    address: &AnchorAddress,
+    anchor: Reader,
+    restored: &Restored,
+) -> Result<(), RestoreError> {
+    let (mut known, accepted) = (0, restored.lost);
+    for passage in anchor {
+        match passage? {
+            Passage::Seen(head) => known = known.max(head.size),
+            Passage::Noted(_) => {}
+            Passage::Attempt(Attempt { previous, next, entries, outcome }) => {
+                known = known.max(if outcome == Outcome::RolledBack { previous.size } else { next.size });
+                let is_committed = outcome == Outcome::Committed;
+                for entry in entries.iter().filter(|entry| is_committed && entry.seq > restored.kept) {
+                    if is_other(store, entry)? {
+                        return Err(LossError::Diverged { anchor: address.clone(), at: entry.seq }.into());
+                    }
+                }
+            }
+        }
+    }
+    if known > accepted {
+        return Err(RestoreError::Unknown { anchor: address.clone(), known, accepted });
+    }
+    Ok(())
+}
+
+/// Whether the batch of an entry was accepted as one of other records.
+fn is_other(store: &dyn Restores, entry: &Intended) -> Result<bool, RestoreError> {
+    let Some(batch) = entry.batch() else { return Ok(false) };
+    let accepted = store.batch(batch.id)?.filter(|(found, _)| found.state == BatchState::Lost);
+    Ok(accepted.is_some_and(|(_, records)| records != batch.records))
+}
+
+/// Refuses anchors that know of less than the one which has halted the database.
+pub(super) fn refuse_unnamed(ledger: &LedgerRow, named: u64) -> Result<(), RestoreError> {
+    match ledger.halted_size.filter(|known| *known > named) {
+        Some(known) => Err(RestoreError::NotNamed { known, named }),
+        None => Ok(()),
+    }
 }

@@ -16,8 +16,7 @@ pub(super) fn open(
     halt: impl FnOnce(&str),
 ) -> Result<Anchors, StoreError> {
     let anchors = Anchors::open(addresses, ledger.origin(), Missing::Create).map_err(|error| {
-        let is_later = matches!(&error, AnchorError::OtherOrigin { found, expected, .. }
-            if found.id == expected.id && found.incarnation > expected.incarnation);
+        let is_later = error.is_later();
         let error = StoreError::from(error);
         if is_later {
             halt(&error.to_string());
@@ -103,6 +102,7 @@ pub(super) fn settle<T>(pending: Option<Pending<'_>>, result: &Result<T, StoreEr
 impl From<AnchorError> for StoreError {
     fn from(error: AnchorError) -> Self {
         match error {
+            error if error.is_later() => Self::Behind(error.to_string()),
             AnchorError::OtherOrigin { .. } => Self::Behind(format!("{error}; {REMEDY}")),
             error if error.is_transient() => Self::AnchorAway(error.to_string()),
             error => Self::BadAnchor(error.to_string()),

@@ -70,6 +70,7 @@ diesel::table! {
         size -> BigInt,
         edge -> Binary,
         halted -> Nullable<Text>,
+        halted_size -> Nullable<BigInt>,
         public_key -> Nullable<Binary>,
         sealed_key -> Nullable<Binary>,
         checkpoint_size -> Nullable<BigInt>,

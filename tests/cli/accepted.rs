@@ -1,10 +1,10 @@
 //! 'signwave ledger accept': a database that was put back goes on without what it lacks.
 
-use std::{fs, process::Stdio};
+use std::{fs, os::unix::fs::symlink, process::Stdio};
 
 use support::{
     random::{Random, count},
-    sandbox::Sandbox,
+    sandbox::{Sandbox, succeeded},
 };
 
 const ANCHOR: &str = "elsewhere.anchor";
@@ -50,6 +50,7 @@ fn a_database_goes_on_and_names_what_it_lost() {
     assert!(accepted.status.success(), "{said}");
     assert!(said.contains("4 batches are lost: 10 of their records are in the database"), "{said}");
     assert!(said.contains("go on behind 1000000000"), "{said}");
+    assert!(said.contains(&format!("reading the anchors '{ANCHOR}'\n")), "{said}");
     assert!(said.contains(&format!("the one before is '{ANCHOR}.1'")), "{said}");
 
     let lost = json_lines(&sandbox.ok(&["ledger", "lost"]));
@@ -172,6 +173,83 @@ fn an_anchor_that_comes_late_must_know_nothing_new() {
     sandbox.ok(&ACCEPT);
     let late = sandbox.fails(1, &["ledger", "accept", "--anchor", "late", "--reason", "late", "--yes"]);
     assert!(late.contains("knows of 8 entries of the ledger, but the loss was accepted with 7"), "{late}");
+}
+
+fn accept_with(anchors: &[&'static str]) -> Vec<&'static str> {
+    let named = anchors.iter().flat_map(|anchor| ["--anchor", anchor]);
+    ["ledger", "accept", "--reason", "why", "--yes"].into_iter().chain(named).collect()
+}
+
+/// Two nodes have signed since the backup, and the anchor of one of them is forgotten.
+#[test]
+fn what_another_anchor_alone_knows_cannot_be_accepted_later() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["seed", "--records", "10", "--keys", "2"]);
+    sign(&sandbox);
+    sandbox.ok(&["seed", "--records", "15"]);
+    sandbox.keep("old.db");
+    // The copy went on under a third node, whose batch has the same number.
+    sandbox.ok(&["seed", "--records", "17"]);
+    sandbox.ok(&["sign", "--batch-size", "7", "--anchor", "fork"]);
+    sandbox.put("old.db");
+    sign(&sandbox);
+    sandbox.ok(&["seed", "--records", "20"]);
+    sandbox.ok(&["sign", "--anchor", "other"]);
+    let restore = || {
+        sandbox.put("old.db");
+        sandbox.ok(&["seed", "--records", "20"]);
+    };
+    restore();
+    sandbox.ok(&accept_with(&[ANCHOR]));
+    let error = sandbox.fails(1, &accept_with(&["other"]));
+    assert!(
+        error.contains("'other' knows of 6 entries of the ledger, but the loss was accepted with 5"),
+        "{error}"
+    );
+    let error = sandbox.fails(1, &accept_with(&["fork"]));
+    assert!(error.contains("they differ at entry 5"), "{error}");
+    let verified = sandbox.run(&["verify", "--anchor", ANCHOR, "--anchor", "other"]);
+    let said = String::from_utf8(verified.stdout).unwrap();
+    assert!(said.contains("accepted with 5: the anchor was not named then"), "{said}");
+
+    // As the error says: from the beginning, with the anchor as it was.
+    restore();
+    let text = sandbox.read(&format!("{ANCHOR}.1"));
+    sandbox.write(ANCHOR, &text[..text.trim_end().rfind('\n').unwrap() + 1]);
+    fs::remove_file(sandbox.path(&format!("{ANCHOR}.1"))).unwrap();
+    sandbox.ok(&accept_with(&[ANCHOR, "other"]));
+    assert!(sign(&sandbox).starts_with("signed 0 records"));
+    let anchors = [ANCHOR, &format!("{ANCHOR}.1"), "other", "other.1"];
+    let verify: Vec<_> = anchors.iter().flat_map(|anchor| ["--anchor", anchor]).collect();
+    let verified = sandbox.ok(&[&["verify"], &verify[..]].concat());
+    assert!(verified.contains("lost        2 batches with 10 records"), "{verified}");
+    assert!(verified.contains("problems    none"), "{verified}");
+}
+
+#[test]
+fn an_anchor_is_set_aside_where_it_is_and_replaces_nothing() {
+    let sandbox = put_back();
+    let aside = format!("{ANCHOR}.1");
+    symlink(ANCHOR, sandbox.path("link")).unwrap();
+    for command in
+        [accept_with(&[ANCHOR, "link"]), vec!["ledger", "heal", "--anchor", ANCHOR, "--anchor", "link"]]
+    {
+        let error = sandbox.fails(1, &command);
+        assert!(error.contains(&format!("the anchors '{ANCHOR}' and 'link' are the same")), "{error}");
+    }
+    sandbox.write(&aside, "something else");
+    let error = sandbox.fails(1, &accept_with(&["link"]));
+    assert!(error.contains("there is a file at '") && error.contains(".1' already"), "{error}");
+    assert_eq!(sandbox.number("SELECT incarnation FROM ledger"), 1);
+    assert_eq!(sandbox.read(&aside), "something else");
+    fs::remove_file(sandbox.path(&aside)).unwrap();
+    // The variable is read as for 'sign'.
+    let mut accept = sandbox.command(&accept_with(&[]));
+    succeeded(&accept.env("SIGNWAVE_ANCHOR", "link").output().unwrap());
+    assert!(sandbox.path("link").is_symlink());
+    let begins =
+        |name: &str, incarnation: &str| sandbox.read(name).lines().next().unwrap().ends_with(incarnation);
+    assert!(begins(ANCHOR, "/2") && begins(&aside, "/1"));
 }
 
 #[test]

@@ -193,6 +193,31 @@ fn a_newer_copy_that_is_halted_goes_on() {
 }
 
 #[test]
+fn a_halt_is_lifted_only_with_an_anchor_that_knows_as_much() {
+    let (sandbox, _) = lost("20");
+    sandbox.put("new.db");
+    sandbox.ok(&["seed", "--records", "23"]);
+    sandbox.keep("halted.db");
+    sandbox.ok(&["sign", "--anchor", "other"]);
+    sandbox.ok(&["export", "--as", "bundle", "--with-payload", "-o", "bundles.jsonl"]);
+    let had = rows(&sandbox);
+    sandbox.put("halted.db");
+    sandbox.fails(3, &["sign", "--anchor", "other"]);
+    let accept = ["ledger", "accept", "--anchor", ANCHOR, "--reason", "why", "--yes"];
+    for command in [heal(&[]), heal(&["bundles.jsonl"]), accept.to_vec()] {
+        let error = sandbox.fails(1, &command);
+        assert!(error.contains("knows that 11 entries of the ledger were committed"), "{error}");
+    }
+    sandbox.fails(3, &["sign", "--anchor", ANCHOR]);
+    sandbox.ok(&heal(&["bundles.jsonl", "--anchor", "other"]));
+    assert_eq!(rows(&sandbox), had);
+    assert_eq!(sandbox.number("SELECT count(halted_size) FROM ledger"), 0);
+    // No anchor has halted the same copy when it is put back again.
+    sandbox.put("halted.db");
+    sandbox.ok(&heal(&[]));
+}
+
+#[test]
 fn without_its_last_confirmation_the_files_say_what_was_stored() {
     let (sandbox, had) = lost("20");
     let text = sandbox.read(ANCHOR);

@@ -44,7 +44,9 @@ pub fn accept(url: &DatabaseUrl, anchors: &[PathBuf], signs_again: bool) -> Resu
     let reason = "the disk died".parse().unwrap();
     let verdict = store.accept(Acceptance { loss: &loss, reason: &reason, signs_again }, &by()).unwrap();
     let now = store.ledger().unwrap();
-    assert_eq!((now.origin, now.head.size), (ledger.origin.next().unwrap(), ledger.head.size + 1));
+    let AcceptVerdict::Accepted { retired_keys, .. } = verdict else { panic!("{verdict:?}") };
+    let size = ledger.head.size + 1 + retired_keys;
+    assert_eq!((now.origin, now.head.size), (ledger.origin.next().unwrap(), size));
     for anchor in &anchors {
         anchors::succeed(anchor, ledger.origin, now.origin, now.head).unwrap();
     }
@@ -208,6 +210,7 @@ fn an_anchor_that_was_set_aside_accepts_nothing_more() {
     assert!(refusal(&copies.url(), from_ref(&anchor)).contains("belongs to the ledger"));
     let (now, aside) = (accept(&copies.url(), &[anchor], false), copies.path("anchor.1"));
     assert!(matches!(&now, Err(LossError::Anchor(AnchorError::OtherOrigin { .. }))), "{now:?}");
+    assert!(now.unwrap_err().to_string().contains("can be neither healed nor accepted"));
     // The later anchor halts it for everybody.
     assert!(refusal(&copies.url(), &[]).contains("belongs to the ledger"), "it is halted");
     let again = accept(&copies.url(), from_ref(&aside), false);

@@ -134,12 +134,14 @@ CREATE TABLE ledger (
     size        BIGINT NOT NULL DEFAULT 0 CHECK (size >= 0),
     edge        BYTEA NOT NULL DEFAULT '' CHECK (length(edge) % 32 = 0 AND length(edge) <= 2016),
     halted      TEXT CHECK (octet_length(halted) BETWEEN 1 AND 1024),
+    halted_size BIGINT CHECK (halted_size >= 0),
     public_key  BYTEA CHECK (length(public_key) = 32),
     sealed_key  BYTEA,
     checkpoint_size BIGINT CHECK (checkpoint_size BETWEEN 1 AND size),
     checkpoint  TEXT CHECK (octet_length(checkpoint) BETWEEN 1 AND 4096),
     CHECK ((public_key IS NULL) = (sealed_key IS NULL)),
-    CHECK ((checkpoint_size IS NULL) = (checkpoint IS NULL))
+    CHECK ((checkpoint_size IS NULL) = (checkpoint IS NULL)),
+    CHECK (halted IS NOT NULL OR halted_size IS NULL)
 ) WITH (fillfactor = 25);
 CREATE UNIQUE INDEX ledger_has_one_row ON ledger ((TRUE));
 INSERT INTO ledger (id) SELECT left(md5(random()::text || random()::text || clock_timestamp()::text), 16);
@@ -362,6 +364,7 @@ COMMENT ON COLUMN ledger.sealed_key IS 'Its private half, sealed with AES-256-GC
 COMMENT ON COLUMN ledger.checkpoint_size IS 'The number of entries that the last checkpoint is of.';
 COMMENT ON COLUMN ledger.checkpoint IS 'The last checkpoint, a signed note (https://c2sp.org/tlog-checkpoint).';
 COMMENT ON COLUMN ledger.halted IS 'Why nothing is formed, leased or signed, on any node: the database is older than what was shown of it.';
+COMMENT ON COLUMN ledger.halted_size IS 'How many entries were committed, as the anchors know that halted it.';
 
 COMMENT ON TABLE feed IS 'The order in which readers get signed batches; append-only.';
 COMMENT ON COLUMN feed.position IS 'Numbered without gaps, after the batch was signed. It never changes.';

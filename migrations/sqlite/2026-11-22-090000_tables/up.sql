@@ -148,6 +148,8 @@ CREATE TABLE ledger (
     edge        BLOB NOT NULL DEFAULT x'' CHECK (typeof(edge) = 'blob' AND length(edge) % 32 = 0 AND length(edge) <= 2016),
     -- Why nothing is formed, leased or signed, on any node: the database is older than what was shown of it.
     halted      TEXT CHECK (typeof(halted) IN ('text', 'null') AND length(halted) BETWEEN 1 AND 1024),
+    -- How many entries were committed, as the anchors know that halted it.
+    halted_size BIGINT CHECK (typeof(halted_size) IN ('integer', 'null') AND halted_size >= 0),
     -- The Ed25519 key that signs checkpoints, and its private half under the master key.
     public_key  BLOB CHECK (typeof(public_key) IN ('blob', 'null') AND length(public_key) = 32),
     sealed_key  BLOB CHECK (typeof(sealed_key) IN ('blob', 'null')),
@@ -155,7 +157,8 @@ CREATE TABLE ledger (
     checkpoint_size BIGINT CHECK (typeof(checkpoint_size) IN ('integer', 'null') AND checkpoint_size BETWEEN 1 AND size),
     checkpoint  TEXT CHECK (typeof(checkpoint) IN ('text', 'null') AND length(checkpoint) BETWEEN 1 AND 4096),
     CHECK ((public_key IS NULL) = (sealed_key IS NULL)),
-    CHECK ((checkpoint_size IS NULL) = (checkpoint IS NULL))
+    CHECK ((checkpoint_size IS NULL) = (checkpoint IS NULL)),
+    CHECK (halted IS NOT NULL OR halted_size IS NULL)
 ) WITHOUT ROWID;
 INSERT INTO ledger (id) VALUES (lower(hex(randomblob(8))));
 

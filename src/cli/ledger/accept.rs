@@ -31,7 +31,9 @@ transaction:
   'signwave outlets reset' says where they go on.
 
 Then each anchor is set aside (PATH.1 for the first incarnation, #NAME.1 in a database), and a new
-one is begun in its place. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
+one is begun in its place. Of a symbolic link that is the file to which it leads. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
+
+Name all anchors at once: what another one knows cannot be accepted later, and may be signed again.
 
 Stop all processes before. The old database must be down for good. On PostgreSQL, the role must own
 the tables. It is safe to kill this command and to run it again, on the same copy. Records whose
@@ -43,7 +45,7 @@ Examples:
   signwave ledger accept --anchor a.anchor --anchor b.anchor --reason 'failover to a lagging standby'")]
 pub struct Accept {
     /// An anchor of the database. May be given several times [default: those of the settings file]
-    #[arg(long, value_name = "PATH|URL", value_parser = AnchorParser)]
+    #[arg(long, value_name = "PATH|URL", env = "SIGNWAVE_ANCHOR", hide_env_values = true, value_parser = AnchorParser)]
     anchor: Vec<AnchorAddress>,
     /// Why, in one line. The ledger keeps it
     #[arg(long, value_name = "TEXT")]

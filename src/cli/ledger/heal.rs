@@ -49,7 +49,7 @@ pub struct Heal {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// An anchor of the database. May be given several times [default: those of the settings file]
-    #[arg(long, value_name = "PATH|URL", value_parser = AnchorParser)]
+    #[arg(long, value_name = "PATH|URL", env = "SIGNWAVE_ANCHOR", hide_env_values = true, value_parser = AnchorParser)]
     anchor: Vec<AnchorAddress>,
     /// Do not ask
     #[arg(long)]

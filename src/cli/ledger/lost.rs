@@ -17,6 +17,7 @@ use crate::{
 #[command(after_help = "\
 Each line names a record that was signed before a database was put back, and the key that signed it,
 if the database has the key. A record that was lost together with its signature has its id only.
+The records of a batch whose commit no anchor has confirmed are among them: perhaps they were signed.
 
 Example:
   signwave ledger lost | jq -r 'select(.external_id != null) | .external_id'")]

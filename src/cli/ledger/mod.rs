@@ -48,5 +48,7 @@ fn anchors_of<'a>(context: &'a Context, given: &'a [AnchorAddress]) -> Result<&'
             "name the anchors of the database, one --anchor for each: they say what was signed and is lost";
         bail!(Usage(what.to_owned()));
     }
+    let names: Vec<_> = anchors.iter().map(|anchor| format!("'{anchor}'")).collect();
+    log::info!("reading the anchors {}", names.join(", "));
     Ok(anchors)
 }

@@ -36,6 +36,7 @@ The ledger is computed anew from the records, their names, their signatures and 
 change of these is found, unless a user with full rights computes the whole ledger anew, too, or
 puts an older or another database in its place. With --anchor, the ledger is compared with what an
 anchor outside of the database says, which finds that, too, up to the last entry that the anchor has.
+Only the anchors that --anchor names are read, not SIGNWAVE_ANCHOR nor those of the settings file.
 
 With --bundle no database is read. A bundle is a signed record with its receipt and a checkpoint
 of the ledger. It is compared with what you pin, so take the pins from a place that you trust. With

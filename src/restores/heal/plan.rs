@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::{chain::Chain, check, error::HealError, exports::Exports, steps::Steps};
 use crate::{
-    anchors::{AnchorAddress, Anchors, Loss, Missing, Past, Standing},
+    anchors::{self, AnchorAddress, Anchors, Loss, Missing, Past, Standing},
     domain::{BatchId, By, RecordId, ledger::Edge},
-    restores::error::RestoreError,
+    restores::{accept::refuse_unnamed, error::RestoreError},
     signer::Engine,
     store::{HealVerdict, Healing, Restores, StoreError},
 };
@@ -49,7 +49,9 @@ impl HealPlan {
         progress: &dyn Fn(u64),
     ) -> Result<Self, HealError> {
         let ledger = store.ledger()?;
+        anchors::check_distinct(anchors).map_err(RestoreError::from)?;
         let loss = Loss::read_any(anchors, ledger.origin, ledger.head).map_err(RestoreError::from)?;
+        refuse_unnamed(&ledger, loss.known.size)?;
         let mut exports = Exports::read(files, &loss, engine, progress)?;
         let edge = store.edge()?;
         if edge.head() != loss.kept {

@@ -31,6 +31,8 @@ pub struct LedgerRow {
     pub head: Head,
     /// Why nothing is formed, leased or signed.
     pub halted: Option<String>,
+    /// How many entries were committed, as the anchors know that halted it.
+    pub halted_size: Option<u64>,
     /// The public half of the key that signs checkpoints.
     pub public_key: Option<[u8; 32]>,
     /// The last checkpoint, and the number of entries that it is of.

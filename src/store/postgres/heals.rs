@@ -24,8 +24,8 @@ use crate::{
     store::{
         HealVerdict, Healing, LostRecord,
         sql::{
-            Growing, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after, key_again,
-            last_id_after, lease_again, misfit, note_healed, row, signed_again,
+            Growing, NOT_HALTED, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after,
+            key_again, last_id_after, lease_again, misfit, note_healed, row, signed_again,
         },
     },
 };
@@ -40,12 +40,12 @@ pub(super) fn heal(
     refuse_under_nodes(connection)?;
     gaps::hold(connection)?;
     let mut ledger = ledger::hold(connection)?;
-    let halted = ledger.halted().map(str::to_owned);
+    let (halted, halted_size) = (ledger.halted().map(str::to_owned), ledger.halted_size());
     if (ledger.origin(), ledger.head()) != at || halted.is_none() && !matches!(part, Healing::Begin { .. }) {
         return Ok(HealVerdict::Changed);
     }
     // The triggers would refuse it.
-    execute::<SetHalted, _>(connection, &[Value::OptionalText(None)])?;
+    execute::<SetHalted, _>(connection, &NOT_HALTED)?;
     let mut verdict = HealVerdict::Done;
     match part {
         Healing::Begin { in_order, .. } => {
@@ -75,8 +75,8 @@ pub(super) fn heal(
     if !ledger.added().is_empty() {
         ledger::store(connection, &ledger)?;
     }
-    let halted = Value::OptionalText(halted_after(&part, halted.as_deref()));
-    execute::<SetHalted, _>(connection, &[halted])?;
+    let halted = halted_after(&part, (halted.as_deref(), halted_size));
+    execute::<SetHalted, _>(connection, &halted)?;
     Ok(verdict)
 }
 

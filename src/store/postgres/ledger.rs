@@ -3,6 +3,7 @@
 use data_encoding::HEXLOWER;
 use diesel::{
     PgConnection,
+    result::Error,
     sql_types::{BigInt, Text},
 };
 
@@ -14,8 +15,8 @@ use crate::{
         StoreError,
         anchored::permit,
         sql::{
-            self, Growing, Halt, LedgerColumns, RawLedger, RawPast, ReadLedger, ReadPast, Sql, Value,
-            execute, expect_rows, insert_entry, key_entry, row, rows,
+            self, Growing, LedgerColumns, RawLedger, RawPast, ReadLedger, ReadPast, Sql, Value, execute,
+            expect_rows, insert_entry, key_entry, row, rows,
         },
     },
 };
@@ -52,20 +53,16 @@ pub(super) fn compare(connection: &mut PgConnection, anchors: &Anchors) -> Resul
     let compared = read(connection)
         .and_then(|ledger| permit(expected, &ledger, |size| past(connection, size)))
         .map(Permit::saw);
-    halting(connection, compared.map_err(StoreError::from))
-}
-
-/// Halts the ledger if the database is not what its anchors say.
-fn halting<T>(connection: &mut PgConnection, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    let result = compared.map_err(StoreError::from);
     if let Err(StoreError::Behind(why)) = &result {
-        halt(connection, why);
+        halt(connection, why, anchors.reach());
     }
     result
 }
 
-/// Halts the ledger.
-pub(super) fn halt(connection: &mut PgConnection, why: &str) {
-    if let Err(error) = execute::<Halt, _>(connection, &[Value::Text(why)]) {
+/// Halts the ledger. See [`sql::halt`].
+pub(super) fn halt(connection: &mut PgConnection, why: &str, anchored: Option<u64>) {
+    if let Err(error) = sql::halt::<_, Error>(connection, why, anchored) {
         log::warn!("the ledger could not be halted: {error}");
     }
 }
@@ -124,7 +121,7 @@ impl Sql for Now {
 
 struct HoldLedger;
 impl Sql for HoldLedger {
-    const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted, public_key, checkpoint_size, checkpoint FROM ledger FOR NO KEY UPDATE";
+    const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted, halted_size, public_key, checkpoint_size, checkpoint FROM ledger FOR NO KEY UPDATE";
     type Columns = LedgerColumns;
 }
 

@@ -72,7 +72,7 @@ impl PostgresStore {
             Some(anchors) => {
                 let ledger = ledger::read(&mut connection)?;
                 ledger::mark(&mut connection, ledger.origin())?;
-                let halt = |why: &str| ledger::halt(&mut connection, why);
+                let halt = |why: &str| ledger::halt(&mut connection, why, None);
                 let anchors = Arc::new(anchored::open(anchors, &ledger, halt)?);
                 ledger::compare(&mut connection, &anchors)?;
                 Some(anchors)

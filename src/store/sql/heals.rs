@@ -11,6 +11,7 @@ use super::{
     audit_log::{Change, note},
     batches::batch_state,
     checks::expect_rows,
+    keys::RetireKey,
     restores::{HighestBatch, KeyNamed, Overlapping, RecordsBetween, existing, is_there, others},
     statement::{Bound, Sql, Value, execute, row},
 };
@@ -23,14 +24,22 @@ use crate::{
     store::{Healing, StoreError},
 };
 
-/// The words with which the ledger is halted after a part; `None` if they are those from before.
-pub(in crate::store) fn halted_after<'a>(part: &Healing<'a>, before: Option<&'a str>) -> Option<&'a str> {
-    match *part {
+/// The values of [`SetHalted`] after a part, of a ledger that was halted so before.
+pub(in crate::store) fn halted_after<'a>(
+    part: &Healing<'a>,
+    (why, size): (Option<&'a str>, Option<u64>),
+) -> [Value<'a>; 2] {
+    let why = match *part {
         Healing::Begin { why, .. } => Some(why),
-        Healing::End => None,
-        _ => before,
-    }
+        Healing::End => return NOT_HALTED,
+        _ => why,
+    };
+    [Value::OptionalText(why), Value::OptionalInteger(size.map(|size| size as i64))]
 }
+
+/// The values of [`SetHalted`] with which the ledger goes on.
+pub(in crate::store) const NOT_HALTED: [Value<'static>; 2] =
+    [Value::OptionalText(None), Value::OptionalInteger(None)];
 
 /// Forms a batch that was formed, unless it is there. `fill` gives a batch to each id between the highest one that there is
 /// and that of this batch. Returns whether it was formed now.
@@ -180,10 +189,10 @@ pub(in crate::store) fn misfit(entry: &BatchSigned) -> StoreError {
     })
 }
 
-/// Halts the ledger, or lets it go on.
+/// Halts the ledger, or lets it go on: why, and how many entries were committed.
 pub(in crate::store) struct SetHalted;
 impl Sql for SetHalted {
-    const TEXT: &'static str = "UPDATE ledger SET halted = ?";
+    const TEXT: &'static str = "UPDATE ledger SET halted = ?, halted_size = ?";
     type Columns = ();
 }
 
@@ -234,13 +243,5 @@ pub(in crate::store) struct UseKey;
 impl Sql for UseKey {
     const TEXT: &'static str =
         "UPDATE signing_key SET last_leased = (SELECT max(last_leased) + 1 FROM signing_key) WHERE id = ?";
-    type Columns = ();
-}
-
-/// Retires the key with a fingerprint.
-pub(in crate::store) struct RetireKey;
-impl Sql for RetireKey {
-    const TEXT: &'static str =
-        "UPDATE signing_key SET state = 'retired' WHERE fingerprint = ? AND state <> 'retired'";
     type Columns = ();
 }

@@ -251,3 +251,11 @@ impl Sql for SetState {
     const TEXT: &'static str = "UPDATE signing_key SET state = ?, state_reason = ? WHERE id = ?";
     type Columns = ();
 }
+
+/// Retires the key with a fingerprint.
+pub(in crate::store) struct RetireKey;
+impl Sql for RetireKey {
+    const TEXT: &'static str =
+        "UPDATE signing_key SET state = 'retired' WHERE fingerprint = ? AND state <> 'retired'";
+    type Columns = ();
+}

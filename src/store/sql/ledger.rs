@@ -25,8 +25,17 @@ use crate::{
 };
 
 /// The columns of [`RawLedger`].
-pub(in crate::store) type LedgerColumns =
-    (Text, BigInt, BigInt, Binary, Nullable<Text>, Nullable<Binary>, Nullable<BigInt>, Nullable<Text>);
+pub(in crate::store) type LedgerColumns = (
+    Text,
+    BigInt,
+    BigInt,
+    Binary,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Binary>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+);
 
 /// The row of `ledger`.
 #[derive(Queryable)]
@@ -36,6 +45,7 @@ pub(in crate::store) struct RawLedger {
     size: i64,
     edge: Vec<u8>,
     halted: Option<String>,
+    halted_size: Option<i64>,
     public_key: Option<Vec<u8>>,
     checkpoint_size: Option<i64>,
     checkpoint: Option<String>,
@@ -46,6 +56,7 @@ pub(in crate::store) struct Growing {
     origin: Origin,
     edge: Edge,
     halted: Option<String>,
+    halted_size: Option<u64>,
     public_key: Option<[u8; 32]>,
     checkpoint: Option<(u64, String)>,
     added: Vec<Receipt>,
@@ -63,6 +74,7 @@ impl Growing {
                 origin: Origin { id, incarnation },
                 edge,
                 halted: raw.halted,
+                halted_size: raw.halted_size.map(|size| size as u64),
                 public_key: raw.public_key.and_then(|key| key.try_into().ok()),
                 checkpoint: size.zip(raw.checkpoint),
                 added: Vec::new(),
@@ -84,11 +96,11 @@ impl Growing {
         acceptance: Acceptance<'_>,
         batches: Head,
         now: &str,
-    ) -> Result<&Receipt, StoreError> {
+    ) -> Result<(), StoreError> {
         let corrupt = |what: &str| StoreError::Corrupt(what.to_owned());
         let Loss { origin, kept, size, .. } = acceptance.loss;
         self.origin = origin.next().ok_or_else(|| corrupt("the ledger has no other incarnation"))?;
-        let entry = Entry::Restore(Restored {
+        self.add(Entry::Restore(Restored {
             from: *origin,
             kept: kept.size,
             root: kept.root,
@@ -96,8 +108,8 @@ impl Growing {
             batches,
             at: now.parse().map_err(|_| corrupt("the clock of the database shows no time"))?,
             reason: acceptance.reason.clone(),
-        });
-        Ok(self.add(entry))
+        }));
+        Ok(())
     }
 
     /// What was added, in order.
@@ -125,6 +137,11 @@ impl Growing {
         self.halted.as_deref()
     }
 
+    /// How many entries were committed, as the anchors know that halted it.
+    pub(in crate::store) fn halted_size(&self) -> Option<u64> {
+        self.halted_size
+    }
+
     /// The size and the edge that are to be stored.
     pub(in crate::store) fn columns(&self) -> (i64, Vec<u8>) {
         (self.edge.size() as i64, self.edge.bytes())
@@ -133,8 +150,8 @@ impl Growing {
 
 impl From<Growing> for LedgerRow {
     fn from(ledger: Growing) -> Self {
-        let Growing { origin, edge, halted, public_key, checkpoint, .. } = ledger;
-        Self { origin, head: edge.head(), halted, public_key, checkpoint }
+        let Growing { origin, edge, halted, halted_size, public_key, checkpoint, .. } = ledger;
+        Self { origin, head: edge.head(), halted, halted_size, public_key, checkpoint }
     }
 }
 
@@ -263,8 +280,7 @@ pub(in crate::store) fn records_roots(rows: Vec<(i64, Vec<u8>)>) -> Result<Vec<(
 /// The ledger as it is.
 pub(in crate::store) struct ReadLedger;
 impl Sql for ReadLedger {
-    const TEXT: &'static str =
-        "SELECT id, incarnation, size, edge, halted, public_key, checkpoint_size, checkpoint FROM ledger";
+    const TEXT: &'static str = "SELECT id, incarnation, size, edge, halted, halted_size, public_key, checkpoint_size, checkpoint FROM ledger";
     type Columns = LedgerColumns;
 }
 
@@ -309,10 +325,23 @@ impl Sql for StoreCheckpoint {
     type Columns = ();
 }
 
-/// Halts the ledger, unless it is halted.
+/// Halts the ledger for anchors which know that `anchored` entries were committed. If it is halted, it may get to know of more.
+pub(in crate::store) fn halt<C, E>(connection: &mut C, why: &str, anchored: Option<u64>) -> Result<(), E>
+where
+    C: Connection,
+    E: From<Error>,
+    for<'a> Bound<'a, Halt>: ExecuteDsl<C>,
+{
+    let size = Value::OptionalInteger(anchored.map(|size| size as i64));
+    execute::<Halt, _>(connection, &[Value::Text(why), size, size])?;
+    Ok(())
+}
+
+/// See [`halt`].
 pub(in crate::store) struct Halt;
 impl Sql for Halt {
-    const TEXT: &'static str = "UPDATE ledger SET halted = ? WHERE halted IS NULL";
+    const TEXT: &'static str = "UPDATE ledger SET halted = coalesce(halted, ?), halted_size = ? \
+         WHERE halted IS NULL OR coalesce(halted_size, 0) < ?";
     type Columns = ();
 }
 

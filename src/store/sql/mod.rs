@@ -28,15 +28,16 @@ pub(super) use batches::{BatchColumns, HoldingColumns, OpenColumns, RawBatch, Ra
 pub(super) use checks::{expect_rows, json_array, sql_limit};
 pub(super) use feed::{FeedBatchColumns, RawFeedBatch, feed_id};
 pub(super) use heals::{
-    SetHalted, form_again, halted_after, key_again, lease_again, misfit, note_healed, signed_again,
+    NOT_HALTED, SetHalted, form_again, halted_after, key_again, lease_again, misfit, note_healed,
+    signed_again,
 };
 pub(super) use keys::{
     Certificates, limit_texts, note_added_key, reseal_keys, set_certificates, set_key_limits, set_key_state,
 };
 pub(super) use leases::{IdleColumns, RawIdle, Terms, idle_keys, keys_limit, lease_in_rounds};
 pub(super) use ledger::{
-    AddLedgerKey, Growing, Halt, LedgerColumns, LedgerKeyRow, RawLedger, RawPast, RawReceipt, ReadLedger,
-    ReadPast, ReceiptColumns, RecordsRoots, ReplaceLedgerKey, StoreCheckpoint, batch_entry, insert_entry,
+    AddLedgerKey, Growing, LedgerColumns, LedgerKeyRow, RawLedger, RawPast, RawReceipt, ReadLedger, ReadPast,
+    ReceiptColumns, RecordsRoots, ReplaceLedgerKey, StoreCheckpoint, batch_entry, halt, insert_entry,
     key_entry, ledger_key, past, records_roots,
 };
 pub(super) use lookup::{

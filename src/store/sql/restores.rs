@@ -13,7 +13,7 @@ use super::{
     audit_log::{Change, note},
     batches::{batch_state, runs},
     checks::expect_rows,
-    heals::RetireKey,
+    keys::RetireKey,
     ledger::{Growing, InsertEntry, insert_entry, key_entry},
     statement::{Bound, Sql, Value, execute, row, rows},
 };
@@ -76,8 +76,10 @@ where
     for<'a> Bound<'a, LostBefore>: LoadQuery<'a, C, (i64, String)>,
 {
     let batches = lost_from_now_on::<C, E>(connection, acceptance)?;
-    insert_entry::<C, E>(connection, ledger.restore(acceptance, batches, now)?)?;
+    ledger.restore(acceptance, batches, now)?;
+    // To a halted ledger nothing can be added.
     store_incarnation::<C, E>(connection, ledger)?;
+    ledger.added().iter().try_for_each(|receipt| insert_entry::<C, E>(connection, receipt))?;
     let (object, before) = (ledger.origin().to_string(), acceptance.loss.origin.to_string());
     let again = if acceptance.signs_again { "; what was lost may be signed again" } else { "" };
     let after = format!("{}{again}", acceptance.reason.as_str());
@@ -297,7 +299,8 @@ pub(in crate::store) fn end_of(
 /// Begins an incarnation: its number, and the size and the edge of the ledger with its first entry.
 pub(in crate::store) struct BeginIncarnation;
 impl Sql for BeginIncarnation {
-    const TEXT: &'static str = "UPDATE ledger SET incarnation = ?, size = ?, edge = ?, halted = NULL";
+    const TEXT: &'static str =
+        "UPDATE ledger SET incarnation = ?, size = ?, edge = ?, halted = NULL, halted_size = NULL";
     type Columns = ();
 }
 

@@ -21,8 +21,8 @@ use crate::{
     store::{
         HealVerdict, Healing, LostRecord, StoreError,
         sql::{
-            Growing, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after, insert_entry,
-            key_again, lease_again, misfit, note_healed, row, signed_again,
+            Growing, NOT_HALTED, SetHalted, Sql, Value, execute, expect_rows, form_again, halted_after,
+            insert_entry, key_again, lease_again, misfit, note_healed, row, signed_again,
         },
     },
 };
@@ -36,13 +36,13 @@ pub(super) fn heal(
     by: &By,
 ) -> Result<HealVerdict, Failure> {
     let mut ledger = ledger::read(connection)?;
-    let halted = ledger.halted().map(str::to_owned);
+    let (halted, halted_size) = (ledger.halted().map(str::to_owned), ledger.halted_size());
     if (ledger.origin(), ledger.head()) != at || halted.is_none() && !matches!(part, Healing::Begin { .. }) {
         return Ok(HealVerdict::Changed);
     }
     refuse_living(connection, path)?;
     // The triggers would refuse it.
-    execute::<SetHalted, _>(connection, &[Value::OptionalText(None)])?;
+    execute::<SetHalted, _>(connection, &NOT_HALTED)?;
     match part {
         // A place in the feed is given in the commit, so the places are those of the ledger.
         Healing::Begin { .. } => {}
@@ -67,8 +67,8 @@ pub(super) fn heal(
     if !ledger.added().is_empty() {
         ledger::store_end(connection, &ledger)?;
     }
-    let halted = Value::OptionalText(halted_after(&part, halted.as_deref()));
-    execute::<SetHalted, _>(connection, &[halted])?;
+    let halted = halted_after(&part, (halted.as_deref(), halted_size));
+    execute::<SetHalted, _>(connection, &halted)?;
     Ok(HealVerdict::Done)
 }
 

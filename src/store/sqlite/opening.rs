@@ -18,10 +18,7 @@ use super::{
 };
 use crate::{
     anchors::AnchorAddress,
-    store::{
-        StoreError, anchored,
-        sql::{Halt, Value, execute},
-    },
+    store::{StoreError, anchored, sql::halt},
 };
 
 /// Threads of this process that read at the same time.
@@ -32,11 +29,11 @@ impl SqliteStore {
     pub(in crate::store) fn open(path: &Path, anchors: &[AnchorAddress]) -> Result<Self, StoreError> {
         let mut store = Self::open_to_restore(path)?;
         let ledger = ledger::read(&mut *checkout(&store.readers)?).map_err(|failure| failure.0)?;
-        let halt = |why: &str| {
-            let halted = store.write(|connection| Ok(execute::<Halt, _>(connection, &[Value::Text(why)])?));
-            halted.map_or_else(|error| log::warn!("the ledger could not be halted: {error}"), drop);
+        let halting = |why: &str| {
+            let halted = store.write(|connection| halt::<_, Failure>(connection, why, None));
+            halted.unwrap_or_else(|error| log::warn!("the ledger could not be halted: {error}"));
         };
-        store.anchors = Some(anchored::open(anchors, &ledger, halt)?);
+        store.anchors = Some(anchored::open(anchors, &ledger, halting)?);
         store.compare()?;
         Ok(store)
     }

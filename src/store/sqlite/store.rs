@@ -17,7 +17,7 @@ use crate::{
     store::{
         Listener, News, StoreError,
         anchored::{permit, settle},
-        sql::{Growing, Halt, Sql, Value, execute, row},
+        sql::{Growing, Sql, halt, row},
     },
 };
 
@@ -89,10 +89,7 @@ impl SqliteStore {
             let halted = self.write(|connection| {
                 let ledger = ledger::read(connection)?;
                 match permit(expected, &ledger, |size| ledger::past(connection, size)) {
-                    Err(Failure(StoreError::Behind(why))) => {
-                        execute::<Halt, _>(connection, &[Value::Text(&why)])?;
-                        Ok(())
-                    }
+                    Err(Failure(StoreError::Behind(why))) => halt(connection, &why, anchors.reach()),
                     compared => compared.map(drop),
                 }
             });

@@ -67,7 +67,8 @@ impl State {
         let origin = Origin { id: ID, incarnation: 1.try_into().expect("it is not 0") };
         let public_key = self.ledger_key.as_ref().map(|key| key.public);
         let checkpoint = self.checkpoint.clone();
-        LedgerRow { origin, head: self.edge.head(), halted: None, public_key, checkpoint }
+        let head = self.edge.head();
+        LedgerRow { origin, head, halted: None, halted_size: None, public_key, checkpoint }
     }
 
     /// Adds the receipt of a batch.
