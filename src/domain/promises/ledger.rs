@@ -116,11 +116,13 @@ impl Ledger {
         let (said, found) = (said.incarnation.get(), self.restores + 1);
         let is_other = said != found && !self.is_wrong;
         let lost = batches.lost.head();
-        let are_others = lost != self.lost.unwrap_or_else(|| Edge::default().head()) && !self.is_wrong;
-        let others = are_others.then(|| match self.lost {
-            None => Breach::LostWithoutRestore { batches: lost.size },
-            Some(said) => Breach::LostOtherwise { said: said.size, found: lost.size },
-        });
+        let others = match self.lost {
+            _ if self.is_wrong => None,
+            None => (lost.size > 0).then_some(Breach::LostWithoutRestore { batches: lost.size }),
+            Some(last) => {
+                (lost != last).then_some(Breach::LostOtherwise { said: last.size, found: lost.size })
+            }
+        };
         let wrong = is_other.then_some(Breach::WrongIncarnation { said, found });
         wrong.into_iter().chain(others).collect()
     }
