@@ -60,6 +60,8 @@ impl<'a> Capture<'a> {
             "captured",
         ]);
         engine.env("PYTHONPATH", tool("debezium")).env("PYTHONDONTWRITEBYTECODE", "1");
+        // It writes a log into the folder in which it runs.
+        engine.current_dir(self.place.sandbox.path(""));
         Running::start(engine, self.place.log())
     }
 
