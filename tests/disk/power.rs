@@ -13,16 +13,16 @@ use std::{
 use diesel::connection::SimpleConnection;
 use signwave::{
     actors::{self, Ending, Mode, Parts},
-    anchors::AnchorAddress,
     audit::{self, Anchor},
     config::Settings,
     signer::{Engine, Keyring, MasterKey, OpenSigner},
-    store::{self, DatabaseUrl, Store, StoreError},
+    store::{self, DatabaseUrl, StoreError},
 };
 use support::{
     process::succeed,
     random::{Random, count},
     site::{Site, blobs, number, signatures},
+    store::open_with,
     strace::under,
 };
 
@@ -229,11 +229,6 @@ fn lose_power(events: &[Event], mut loss: Loss, tally: &Mutex<Tally>) {
 /// Whether the first line of the anchor was synced.
 fn is_begun(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(event, Event::Sync { name, .. } if name == ANCHOR))
-}
-
-fn open_with(url: &DatabaseUrl, anchors: &[PathBuf]) -> Result<Arc<dyn Store>, StoreError> {
-    let anchors: Vec<AnchorAddress> = anchors.iter().map(|path| path.as_path().into()).collect();
-    store::open_with(url, store::CONNECTIONS, &anchors)
 }
 
 /// A file that was never synced may have zeroes, or what others left on the disk. It is refused, and a person removes it.

@@ -1,18 +1,11 @@
 //! A database with services that publish.
 
-use std::{
-    ops::Deref,
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
-    thread,
-    time::Duration,
-};
+use std::{ops::Deref, time::Duration};
 
 use lapin::types::AMQPValue;
-use serde_json::Value;
 use support::{
     amqp::declare_with,
-    api::{Api, json},
+    api::Api,
     place,
     postgres::Cluster,
     process::Running,
@@ -46,15 +39,6 @@ impl Place<'static> {
     }
 }
 
-/// Says so when it is dropped, also by a panic.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, SeqCst);
-    }
-}
-
 /// Claims that are over soon after a process was killed, and also when it stood still.
 const SHORT: &str = "1s";
 
@@ -74,7 +58,7 @@ impl Place<'_> {
 
     /// Starts a service that signs, and publishes there.
     pub fn publish(&self, to: &str) -> Running {
-        Running::start(self.serve(&["--listen", "none"], SHORT, to), self.log())
+        Running::start(self.publisher(&["--listen", "none"], SHORT, to), self.log())
     }
 
     /// The same with an API and its metrics.
@@ -85,37 +69,12 @@ impl Place<'_> {
     /// The same with claims that last so long: where the machine may stand still and none be lost, a minute.
     pub fn publish_holding(&self, claim: &str, to: &str) -> Api {
         let listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-        Api::of(self.serve(&listen, claim, to), self.log())
+        Api::of(self.publisher(&listen, claim, to), self.log())
     }
 
-    /// Small batches.
-    fn serve(&self, listen: &[&str], claim: &str, to: &str) -> Command {
-        let mut command = self.command(&[&["serve"], listen].concat());
-        command.args(["--batch-size", "20", "--lease-ttl", claim, "--lease-grace", "0s"]);
-        command.env("SIGNWAVE_PUBLISH", to);
-        command
-    }
-
-    /// Runs `work` while records are added. Signed more slowly than they come, they would pile up: there are never many
-    /// more than the consumer has.
+    /// Runs `work` while records are added, never many more than the consumer has.
     pub fn under_load<T>(&self, consumer: &Consumer, work: impl FnOnce() -> T) -> T {
-        let is_over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut records = self.records() as usize;
-                while !is_over.load(SeqCst) {
-                    if records < consumer.rows() + 1000 {
-                        records += 200;
-                        self.seed(records);
-                    }
-                    lasting(Duration::from_millis(20));
-                }
-            });
-            let over = Over(&is_over);
-            let result = work();
-            drop(over);
-            result
-        })
+        self.0.under_load(200, || consumer.rows(), work)
     }
 
     /// What the service's metrics say of its only publisher.
@@ -123,24 +82,6 @@ impl Place<'_> {
         let (metrics, name) = (api.admin()("/metrics"), format!("signwave_publisher_{name}{{"));
         let line = metrics.lines().find(|line| line.starts_with(&name));
         line.unwrap_or_else(|| panic!("no {name}: {metrics}")).rsplit_once(' ').unwrap().1.parse().unwrap()
-    }
-
-    /// What the status says of the only publisher of this process.
-    pub fn status(&self, api: &Api) -> Value {
-        let token = self.ok(&["tokens", "create", "--name", "test", "--scope", "read"]);
-        let bearer = format!("Bearer {}", token.trim());
-        json(api.get("/v1/status", &[("authorization", &bearer)]))["publishers"][0].take()
-    }
-
-    /// Adds records, up to so many in all.
-    pub fn seed(&self, records: usize) {
-        self.ok(&["seed", "--records", &records.to_string()]);
-    }
-
-    /// The feed, a row for each signature.
-    pub fn feed(&self) -> Vec<Value> {
-        let rows = self.ok(&["export", "--after", "0"]);
-        rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect()
     }
 
     /// Waits until the consumer has so many rows. They are the feed, in its order, each once.

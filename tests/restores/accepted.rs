@@ -14,13 +14,10 @@ use signwave::{
 use support::{
     promises::Promises,
     random::count,
-    store::{add_records, by, copy, lease, open, sign},
+    store::{add_records, addresses, by, copy, lease, open, open_with, sign},
 };
 
-use crate::{
-    copies::Copies,
-    history::{addresses, open_with, refusal},
-};
+use crate::{copies::Copies, history::refusal};
 
 const ROUND: i64 = 1_000_000_000;
 

@@ -213,14 +213,10 @@ impl PutBack {
     }
 }
 
-/// A copy of a database on the server, to which nobody is connected any more.
+/// A copy of a database on the server. Returns its name.
 fn copy_on_server(database: &str, name: &str) -> String {
     let copy = format!("{database}_{name}");
-    let create = format!("CREATE DATABASE {copy} TEMPLATE {database} OWNER {USER}");
-    until("no process has it open", MINUTE, || {
-        let created = Cluster::shared().admin("postgres").batch_execute(&create);
-        created.inspect_err(|_| _ = Cluster::shared().terminate_backends(database)).is_ok()
-    });
+    Cluster::shared().copy(database, &copy);
     copy
 }
 

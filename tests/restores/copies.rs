@@ -6,12 +6,12 @@ use signwave::store::{self, DatabaseUrl, Store};
 use support::{
     promises::Promises,
     random::{Random, count},
-    store::MINUTE,
+    store::{MINUTE, open_with},
     waiting::until,
 };
 use tempfile::TempDir;
 
-use crate::history::{Signing, end_leases, open_with, refusal};
+use crate::history::{Signing, end_leases, refusal};
 
 /// A history with a copy of the file and of the anchor after each commit.
 pub struct Copies {
@@ -63,7 +63,7 @@ impl Copies {
         [self.path("anchor")]
     }
 
-    /// Puts a copy in the place of the database, which nobody has open.
+    /// Puts a copy in the place of the database, which no process has open.
     pub fn put(&self, number: usize) {
         self.is_closed();
         fs::copy(self.path(&format!("{number}.db")), self.path("signwave.db")).unwrap();

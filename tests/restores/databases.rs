@@ -2,7 +2,6 @@
 
 use std::{process::Output, slice};
 
-use diesel::connection::SimpleConnection;
 use rustix::process::Signal;
 use signwave::{
     anchors::{self, AnchorAddress, Attempt, Outcome, Passage},
@@ -130,20 +129,12 @@ fn an_older_file_is_noticed_by_an_anchor_in_a_database() {
     });
 }
 
-/// A copy of a database on the shared server, or the database from a copy, when nobody is connected to either.
-fn copy(from: &str, to: &str) {
-    let mut admin = Cluster::shared().admin("postgres");
-    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {to} WITH (FORCE)")).unwrap();
-    let copy = format!("CREATE DATABASE {to} TEMPLATE {from} OWNER {}", support::postgres::USER);
-    until("nobody is connected any more", MINUTE, || admin.batch_execute(&copy).is_ok());
-}
-
 #[test]
 fn an_older_database_is_noticed_by_an_anchor_in_another_one() {
     goes_back(&Copied {
         place: Place::postgres("anchored"),
-        keep: |place, name| copy(place.database(), &format!("{}_{name}", place.database())),
-        put: |place, name| copy(&format!("{}_{name}", place.database()), place.database()),
+        keep: |place, name| Cluster::shared().copy(place.database(), &format!("{}_{name}", place.database())),
+        put: |place, name| Cluster::shared().copy(&format!("{}_{name}", place.database()), place.database()),
         anchor: anchor(),
     });
 }

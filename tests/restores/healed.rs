@@ -18,15 +18,14 @@ use support::{
     postgres::{Cluster, USER, database_of},
     promises::Promises,
     random::count,
-    store::{MINUTE, WIDTH, add_keys, add_records, by, copy, lease, open, sign},
-    waiting::until,
+    store::{WIDTH, add_keys, add_records, addresses, by, copy, lease, open, open_with, sign},
 };
 use tempfile::TempDir;
 
 use crate::{
     accepted::{accept, sign_all},
     copies::Copies,
-    history::{addresses, behind, open_with, refusal},
+    history::{behind, refusal},
 };
 
 /// All that was signed, with its place everywhere.
@@ -308,11 +307,7 @@ fn odd_server(early: bool) -> (TempDir, DatabaseUrl, DatabaseUrl) {
     store::migrate(&url).unwrap();
     let node = begin_odd(&*open_with(&url, &anchors).unwrap(), early);
     let old = format!("{database}_old");
-    until("no process has it open", MINUTE, || {
-        cluster.terminate_backends(&database);
-        let copy = format!("CREATE DATABASE {old} TEMPLATE {database} OWNER {USER}");
-        cluster.admin("postgres").batch_execute(&copy).is_ok()
-    });
+    cluster.copy(&database, &old);
     go_on_odd(&*open_with(&url, &anchors).unwrap(), node, early);
     cluster.admin(&old).batch_execute("UPDATE node SET lease_until = '2000-01-01'").unwrap();
     let old = DatabaseUrl::parse(&cluster.url(USER, &old)).unwrap();

@@ -3,17 +3,15 @@
 use std::{
     fmt::Debug,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
 use signwave::{
-    anchors::AnchorAddress,
     domain::{CommitVerdict, Lease, NodeId, Reach, Scheme},
-    store::{self, DatabaseUrl, OpenBatches, Store, StoreError},
+    store::{DatabaseUrl, OpenBatches, Store, StoreError},
 };
-use support::store::{add_keys, add_records, copy, lease, open, sign};
+use support::store::{add_keys, add_records, copy, lease, open, open_with, sign};
 
 /// Somebody who signs, and never gives up: what was leased in one life is stored in the next.
 pub struct Signing {
@@ -71,16 +69,6 @@ pub fn behind<T: Debug>(result: Result<T, StoreError>) -> String {
         Err(StoreError::Behind(why)) => why,
         other => panic!("it is not said to be older: {other:?}"),
     }
-}
-
-/// Opens a database with anchors.
-pub fn open_with(url: &DatabaseUrl, anchors: &[PathBuf]) -> Result<Arc<dyn Store>, StoreError> {
-    store::open_with(url, store::CONNECTIONS, &addresses(anchors))
-}
-
-/// The addresses of anchors in files.
-pub fn addresses(paths: &[PathBuf]) -> Vec<AnchorAddress> {
-    paths.iter().cloned().map(AnchorAddress::from).collect()
 }
 
 /// Opens a database with anchors, which say that it is older or another.

@@ -10,17 +10,17 @@ use signwave::{
     store::{self, AcceptVerdict, Acceptance, DatabaseUrl, Store},
 };
 use support::{
-    postgres::{Cluster, USER, database_of},
+    postgres::{Cluster, database_of},
     random::{Random, count},
     store::MINUTE,
-    store::{add_keys, add_records, by, lease, new_key, open},
+    store::{add_keys, add_records, addresses, by, lease, new_key, open, open_with},
     waiting::until,
 };
 use tempfile::TempDir;
 
 use crate::{
     accepted::Before,
-    history::{addresses, end_leases, open_with, store_leased},
+    history::{end_leases, store_leased},
 };
 
 /// A database of which copies can be made and put back while no process has it open.
@@ -82,14 +82,6 @@ impl Keeping for File {
 struct Server(String);
 
 impl Server {
-    fn copy(&self, from: &str, to: &str) {
-        let cluster = Cluster::shared();
-        cluster.terminate_backends(from);
-        let mut admin = cluster.admin("postgres");
-        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {to} WITH (FORCE)")).unwrap();
-        admin.batch_execute(&format!("CREATE DATABASE {to} TEMPLATE {from} OWNER {USER}")).unwrap();
-    }
-
     fn name(&self) -> &str {
         database_of(&self.0)
     }
@@ -101,11 +93,11 @@ impl Keeping for Server {
     }
 
     fn keep(&self) {
-        self.copy(self.name(), &format!("{}_copy", self.name()));
+        Cluster::shared().copy(self.name(), &format!("{}_copy", self.name()));
     }
 
     fn put_back(&self) {
-        self.copy(&format!("{}_copy", self.name()), self.name());
+        Cluster::shared().copy(&format!("{}_copy", self.name()), self.name());
     }
 
     fn end_leases(&self) {

@@ -6,9 +6,10 @@ use signwave::store::{self, DatabaseUrl};
 use support::{
     postgres::{Cluster, patient},
     promises::Promises,
+    store::open_with,
 };
 
-use crate::history::{Signing, behind, open_with, refusal, store_leased};
+use crate::history::{Signing, behind, refusal, store_leased};
 
 /// Which of those who know the newer server is the first to meet the older one.
 #[derive(Clone, Copy, Debug, PartialEq)]

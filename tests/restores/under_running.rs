@@ -7,9 +7,15 @@ use signwave::{
     domain::Reach,
     store::{self, DatabaseUrl, RenewVerdict},
 };
-use support::{place::Place, process::Running, promises::Promises, store::MINUTE, waiting::until};
+use support::{
+    place::Place,
+    process::Running,
+    promises::Promises,
+    store::{MINUTE, open_with},
+    waiting::until,
+};
 
-use crate::history::{Signing, behind, open_with, store_leased};
+use crate::history::{Signing, behind, store_leased};
 
 /// Runs a command of the program `sqlite3` on a database.
 fn sqlite3(database: &Path, command: &str, copy: &Path) {

@@ -8,6 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 use support::{
+    brokered::Over,
     random::{Random, count},
     waiting::{lasting, until},
 };
@@ -17,15 +18,6 @@ use crate::{
     broker::{Broker, Message, Sender},
     place::Place,
 };
-
-/// Says so when it is dropped, also by a panic.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, SeqCst);
-    }
-}
 
 /// Messages in the topic that the intake may be behind, at most.
 const AHEAD: usize = 3000;

@@ -22,9 +22,10 @@ use support::{
     place::Row,
     random::{Random, count},
     site::Site,
+    store::open_with,
 };
 
-use crate::history::{open_with, refusal};
+use crate::history::refusal;
 use forged::{Batch, Forged, Item, Keys, Record};
 
 const ANCHOR: &str = "elsewhere.anchor";

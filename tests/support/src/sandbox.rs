@@ -127,7 +127,7 @@ impl Sandbox {
     }
 
     /// Waits until no connection is left and the file holds all that was stored. A pool that was dropped may close its last
-    /// connection a little later, in a thread of its own, and that writes the log into whatever file is there.
+    /// connection a little later, in another thread, and that writes the log into whatever file is there.
     fn until_closed(&self) {
         until("the log is gone", MINUTE, || {
             self.sql("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -1,14 +1,18 @@
 //! The usual steps of a store, with made-up keys and signatures.
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use signwave::{
+    anchors::AnchorAddress,
     domain::{
         BatchId, By, Contents, Epoch, Fingerprint, InsertVerdict, KeyId, KeyLimits, KeyMaterial, Lease,
         NodeId, OpenBatch, Reach, RecordId, Scheme, SignatureBuf, SignedBatch, Who,
     },
     signer::digest,
-    store::{AddKeyVerdict, NewKey, NewRecord, OnConflict, OpenBatches, OpenedBatches, Store},
+    store::{
+        self, AddKeyVerdict, DatabaseUrl, NewKey, NewRecord, OnConflict, OpenBatches, OpenedBatches, Store,
+        StoreError,
+    },
 };
 
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -106,4 +110,14 @@ pub fn sign(lease: Lease) -> SignedBatch {
         signature[16..24].copy_from_slice(&lease.key().0.to_be_bytes());
     }
     lease.signed(&contents, signatures).unwrap()
+}
+
+/// Opens a database with anchors in files.
+pub fn open_with(url: &DatabaseUrl, anchors: &[PathBuf]) -> Result<Arc<dyn Store>, StoreError> {
+    store::open_with(url, store::CONNECTIONS, &addresses(anchors))
+}
+
+/// The addresses of anchors in files.
+pub fn addresses(paths: &[PathBuf]) -> Vec<AnchorAddress> {
+    paths.iter().cloned().map(AnchorAddress::from).collect()
 }

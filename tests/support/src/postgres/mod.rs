@@ -27,6 +27,8 @@ pub use guard::Guard;
 use programs::Programs;
 pub use programs::{free_port, succeed};
 
+use crate::{store::MINUTE, waiting::until};
+
 /// A server with its folder, at a port of 127.0.0.1 and at a socket in that folder.
 ///
 /// Over TCP it wants passwords, over the socket it trusts. It is stopped and its folder removed when
@@ -186,6 +188,17 @@ impl Cluster {
              WHERE datname = '{database}' AND pid <> pg_backend_pid()"
         );
         sql_query(terminate).get_result::<Number>(&mut self.admin("postgres")).unwrap().number
+    }
+
+    /// Makes the database `to` a copy of another, all connections to which are ended.
+    pub fn copy(&self, from: &str, to: &str) {
+        let mut admin = self.admin("postgres");
+        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {to} WITH (FORCE)")).unwrap();
+        let copy = format!("CREATE DATABASE {to} TEMPLATE {from} OWNER {USER}");
+        until("no process has it open", MINUTE, || {
+            self.terminate_backends(from);
+            admin.batch_execute(&copy).is_ok()
+        });
     }
 
     /// All that it has logged.
