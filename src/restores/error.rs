@@ -21,8 +21,8 @@ pub enum RestoreError {
     #[error(
         "the anchor '{anchor}' knows of {known} entries of the ledger, but the loss was accepted with {accepted}, because this \
          anchor was not named. If nothing was started since: put the same backup back, move each anchor that was set aside \
-         back (PATH.1 to PATH) and remove its last line, and accept with the anchors of all nodes. If something was, move \
-         this anchor away: what it alone knows may be signed a second time"
+         back (PATH.1 to PATH) and remove its last line, and accept with the anchors of all nodes. If something was \
+         started, move this anchor away: what it alone knows may be signed a second time"
     )]
     Unknown {
         /// The anchor.

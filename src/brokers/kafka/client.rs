@@ -42,16 +42,15 @@ impl<T: Send + Sync + 'static> Client<T> {
     }
 
     /// Ends it, and waits for that. If the wait is cut short, it ends all the same.
-    ///
-    /// # Errors
-    /// That there is no thread for this.
-    pub async fn end(mut self) -> Result<(), BrokerError> {
+    pub async fn end(mut self) {
         let held = self.held.take();
-        beside(move || {
+        let end = beside(move || {
             drop(held);
             Ok(())
-        })
-        .await
+        });
+        if let Err(error) = end.await {
+            log::debug!("the connection to Kafka has not ended well: {error}");
+        }
     }
 }
 
@@ -78,7 +77,8 @@ pub async fn beside<T: Send + 'static>(
     told.await.unwrap_or_else(|_| Err(ended()))
 }
 
-fn ended() -> BrokerError {
+/// That a client has ended.
+pub fn ended() -> BrokerError {
     BrokerError("the connection has ended".to_owned())
 }
 

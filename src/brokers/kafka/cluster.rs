@@ -89,7 +89,7 @@ impl Cluster {
             .set("socket.timeout.ms", ANSWERING.as_millis().to_string())
             .set("socket.connection.setup.timeout.ms", ANSWERING.as_millis().to_string())
             .set("allow.auto.create.topics", "false")
-            .set("enable.metrics.push", "false"); // nothing is told that nobody has asked for
+            .set("enable.metrics.push", "false"); // brokers get no figures of this process
         config
     }
 

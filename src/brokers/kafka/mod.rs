@@ -3,9 +3,11 @@
 mod client;
 mod cluster;
 mod context;
+mod header;
 mod topic;
 
-pub use client::{Client, beside, said};
+pub use client::{Client, beside, ended, said};
 pub use cluster::{ANSWERING, Cluster, Turn};
 pub use context::Context;
-pub use topic::{check_group, check_header, check_topic, find_topic};
+pub use header::{EVENT_ID, last_header};
+pub use topic::{check_printed, check_topic, find_topic};

@@ -31,9 +31,11 @@ transaction:
   'signwave outlets reset' says where they go on.
 
 Then each anchor is set aside (PATH.1 for the first incarnation, #NAME.1 in a database), and a new
-one is begun in its place. Of a symbolic link that is the file to which it leads. Keep the old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
+one is begun in its place. A symbolic link stays: the file to which it leads is set aside. Keep the
+old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
 
-Name all anchors at once: what another one knows cannot be accepted later, and may be signed again.
+Name the anchors of all nodes at once. What an anchor knows that is not named cannot be accepted
+later, and may be signed again.
 
 Stop all processes before. The old database must be down for good. On PostgreSQL, the role must own
 the tables. It is safe to kill this command and to run it again, on the same copy. Records whose
@@ -69,7 +71,7 @@ impl Accept {
         let by = user::by();
         let acceptance = Acceptance { reason: &self.reason, signs_again: self.sign_lost_again, by: &by };
         let Accepted { verdict, aside } = plan.carry_out(store.as_ref(), anchors, acceptance)?;
-        if let Some(verdict @ AcceptVerdict::Accepted { .. }) = verdict {
+        if let Some(verdict) = verdict {
             self.say(&verdict);
         }
         for (anchor, aside) in aside {

@@ -3,7 +3,7 @@
 use crate::{
     brokers::{
         BadAddress, Query,
-        kafka::{Cluster, check_group, check_header, check_topic},
+        kafka::{Cluster, EVENT_ID, check_printed, check_topic},
     },
     intake::options::Options,
 };
@@ -19,10 +19,6 @@ pub struct Kafka {
     source: String,
 }
 
-/// The header of a CloudEvent's id. Kafka has no field for a name, and the key is none: it is that of what the message is
-/// about, so that all updates of one thing have the same.
-const HEADER: &str = "ce_id";
-
 impl Kafka {
     /// Reads `HOST:PORT,..?topic=NAME&group=NAME&..`, what is behind `kafka://`.
     ///
@@ -33,13 +29,15 @@ impl Kafka {
         let mut query = Query::parse(query, "topic, group, id, body and without-id")?;
         let topic = query.take("topic").ok_or(BadAddress::Missing("topic: add ?topic=NAME"))?;
         let group = query.take("group").ok_or(BadAddress::Missing("group: add &group=NAME"))?;
-        let header = query.take("id").unwrap_or_else(|| HEADER.to_owned());
+        // Kafka has no field for a name, and the key is none: it is that of what the message is about, so that all updates of
+        // one thing have the same.
+        let header = query.take("id").unwrap_or_else(|| EVENT_ID.to_owned());
         let options = Options::take(&mut query)?;
         query.end()?;
         let cluster = Cluster::parse(head)?;
         check_topic(&topic)?;
-        check_group(&group)?;
-        check_header(&header)?;
+        check_printed("group", &group)?;
+        check_printed("id", &header)?;
         // The group is left out, because a message is the same for each of them.
         let source = format!("kafka:{topic}");
         Ok((Self { cluster, topic, group, header, source }, options))

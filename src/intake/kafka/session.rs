@@ -12,7 +12,7 @@ use rdkafka::{
     Message as _, Offset, TopicPartitionList,
     consumer::{CommitMode, Consumer, StreamConsumer},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    message::{BorrowedMessage, Headers},
+    message::BorrowedMessage,
 };
 use tokio::time::timeout;
 
@@ -20,7 +20,7 @@ use super::address::Kafka;
 use crate::{
     brokers::{
         BrokerError,
-        kafka::{Client, Context, beside, find_topic, said},
+        kafka::{Client, Context, beside, find_topic, last_header, said},
     },
     intake::{Broker, Message, Position, Session},
 };
@@ -128,9 +128,7 @@ impl Session for KafkaSession {
 
     async fn close(self) {
         // It leaves the group, so that its partitions are another member's at once.
-        if let Err(error) = self.client.end().await {
-            log::debug!("the connection to Kafka has not ended well: {error}");
-        }
+        self.client.end().await;
     }
 }
 
@@ -188,10 +186,8 @@ impl Arrived {
     }
 }
 
-/// The name that the producer gave a message: the last header of this name, as Kafka's own clients choose.
+/// The name that the producer gave a message.
 fn name(message: &BorrowedMessage<'_>, header: &str) -> Option<String> {
-    let headers = message.headers()?;
-    let last = headers.iter().filter(|one| one.key == header).last()?.value?;
     // Other bytes than UTF-8 are no name, and are refused as an empty one is.
-    Some(String::from_utf8(last.to_vec()).unwrap_or_default())
+    last_header(message, header).map(|name| String::from_utf8(name.to_vec()).unwrap_or_default())
 }

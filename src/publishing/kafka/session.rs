@@ -7,10 +7,10 @@
 use std::{collections::VecDeque, future::pending, time::Duration};
 
 use rdkafka::{
-    Message as _, Offset, TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
-    message::{Header, Headers, OwnedHeaders},
+    message::{Header, OwnedHeaders},
     producer::{DeliveryFuture, FutureProducer, FutureRecord},
 };
 
@@ -18,7 +18,7 @@ use super::address::Kafka;
 use crate::{
     brokers::{
         BrokerError,
-        kafka::{ANSWERING, Client, Context, Turn, beside, find_topic, said},
+        kafka::{ANSWERING, Client, Context, EVENT_ID, Turn, beside, ended, find_topic, last_header, said},
     },
     domain::Position,
     publishing::{
@@ -30,9 +30,6 @@ use crate::{
 /// What the body of a message is, as the Kafka binding of CloudEvents says it.
 const CONTENT_TYPE: Header<'_, &str> =
     Header { key: "content-type", value: Some("application/cloudevents+json") };
-
-/// The header that has the id of a message.
-const ID: &str = "ce_id";
 
 /// The partition. It is named, and the messages have no key: with one key for all of them, a topic that is compacted would
 /// keep only the last one; without a key, such a topic refuses them.
@@ -113,8 +110,7 @@ fn last(
     for _ in 0..ANSWERING.as_millis() / STEP.as_millis() {
         match consumer.poll(STEP) {
             Some(Ok(message)) => {
-                let headers = message.headers();
-                let id = headers.and_then(|headers| headers.iter().filter(|one| one.key == ID).last()?.value);
+                let id = last_header(&message, EVENT_ID);
                 return Ok(id.and_then(|id| str::from_utf8(id).ok()?.parse().ok()));
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
@@ -141,7 +137,7 @@ impl Session for KafkaSession {
         match answer {
             Ok(Ok(_)) => self.go_on(),
             Ok(Err((error, _))) => Err(self.context.explain(refusal(&error))),
-            Err(_) => Err(BrokerError("the connection has ended".to_owned())),
+            Err(_) => Err(ended()),
         }
     }
 
@@ -151,9 +147,7 @@ impl Session for KafkaSession {
 
     async fn close(self) {
         // What is not confirmed is not sent any more.
-        if let Err(error) = self.client.end().await {
-            log::debug!("the connection to Kafka has not ended well: {error}");
-        }
+        self.client.end().await;
     }
 }
 
@@ -164,7 +158,7 @@ impl KafkaSession {
             && let Some((id, body)) = self.waiting.pop_front()
         {
             let headers =
-                OwnedHeaders::new().insert(CONTENT_TYPE).insert(Header { key: ID, value: Some(&id) });
+                OwnedHeaders::new().insert(CONTENT_TYPE).insert(Header { key: EVENT_ID, value: Some(&id) });
             let message: FutureRecord<'_, (), _> = FutureRecord::to(&self.topic).payload(&body);
             let message = message.partition(PARTITION).headers(headers);
             let sent = self.client.held()?.send_result(message);
