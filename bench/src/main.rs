@@ -50,7 +50,7 @@ Examples:
   scripts/bench --postgres batches latency     starts a server to measure on"
 )]
 struct Bench {
-    /// What to measure [default: everything but http, beside, tokens, feed, ledger, queue, dashboard and large]
+    /// What to measure [default: everything but http, beside, overload, tokens, feed, ledger, queue, dashboard and large]
     #[arg(value_enum, value_name = "SUITE")]
     suites: Vec<Suite>,
     /// Records to sign in each measurement
@@ -112,6 +112,8 @@ enum Suite {
     Http,
     /// The signing rate while the API is at work, and with 10,000 idle connections ÷ without; runs only if it is named
     Beside,
+    /// The HTTP API under four times as many clients as use it up, for a minute; runs only if it is named
+    Overload,
     /// Keys in SoftHSM ÷ the same sessions without a database, the start with 1,000 of them, and keys that take 100 ms for a
     /// signature beside the others; SQLite only, takes ten minutes, and runs only if it is named
     Tokens,
@@ -143,6 +145,7 @@ impl Suite {
             self,
             Self::Http
                 | Self::Beside
+                | Self::Overload
                 | Self::Tokens
                 | Self::Feed
                 | Self::Ledger
@@ -231,6 +234,7 @@ impl Bench {
                 }
                 Suite::Http => http::figures(lab, &template, repeat)?,
                 Suite::Beside => http::beside(lab, repeat)?,
+                Suite::Overload => http::overload(lab, repeat)?,
                 Suite::Tokens => {
                     let mut figures = tokens::sessions(lab, self.bits, repeat)?;
                     figures.extend(tokens::many_keys(lab, self.bits, repeat)?);

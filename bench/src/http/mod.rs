@@ -3,6 +3,7 @@
 mod beside;
 mod client;
 mod dashboard;
+mod overload;
 mod read;
 mod service;
 mod submit;
@@ -12,6 +13,7 @@ use anyhow::Result;
 pub use beside::beside;
 pub use client::{get, percentile};
 pub use dashboard::dashboard;
+pub use overload::overload;
 pub use service::Place;
 
 use crate::{

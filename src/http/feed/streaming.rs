@@ -1,11 +1,11 @@
-//! Sends the pages of an answer, each read when the one before it was sent.
+//! Sends the pages of an answer. Each is read while the one before it is sent.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use actix_rt::time::sleep;
+use actix_rt::{task::JoinHandle, time::sleep};
 use actix_web::{Error, web::Bytes};
 use futures_util::stream::{Stream, unfold};
 
@@ -31,16 +31,18 @@ pub type Shared = Arc<Mutex<Pages>>;
 pub struct Streaming {
     app: App,
     caller: Caller,
-    /// `None` after the last page.
-    pages: Option<Shared>,
+    pages: Shared,
+    /// The next page, which is being read; `None` after the last one.
+    next: Option<JoinHandle<Result<Page, Problem>>>,
     _place: Place,
 }
 
 impl Streaming {
     /// An answer of which nothing was sent yet.
     pub fn new(app: &App, caller: Caller, pages: Pages, place: Place) -> Self {
-        let pages = Some(Arc::new(Mutex::new(pages)));
-        Self { app: app.clone(), caller, pages, _place: place }
+        let pages = Arc::new(Mutex::new(pages));
+        let next = Some(read(app, &pages));
+        Self { app: app.clone(), caller, pages, next, _place: place }
     }
 
     /// The pages from `first` on. An error cuts the connection off, so that the client sees that something is missing.
@@ -51,7 +53,7 @@ impl Streaming {
                 return Some((Ok(first), (None, streaming)));
             }
             loop {
-                streaming.pages.as_ref()?;
+                streaming.next.as_ref()?;
                 match streaming.page().await {
                     // Nothing is sent for an empty page, because an empty chunk would be the end of the body.
                     Ok(page) if page.is_empty() => {}
@@ -61,19 +63,25 @@ impl Streaming {
         })
     }
 
-    /// The next page.
+    /// The next page. The one after it is read from now on.
     ///
     /// # Errors
     /// Those of the store; when the token was revoked, or the service stops.
     pub async fn page(&mut self) -> Result<Bytes, Problem> {
-        let pages = self.pages.take().ok_or(Problem::new(Kind::Internal))?;
+        let next = self.next.take().ok_or(Problem::new(Kind::Internal))?;
+        let Page { text, is_last } = next.await.map_err(|_| Problem::new(Kind::Internal))??;
         if !caller::is_in_force(&self.caller, Scope::Read, &self.app).await {
             return Err(Problem::new(Kind::InvalidToken));
         }
-        let Page { text, is_last } = with(&self.app, &pages, |pages, store| pages.next(store)).await?;
-        self.pages = Some(pages).filter(|_| !is_last);
+        self.next = (!is_last).then(|| read(&self.app, &self.pages));
         Ok(text.into())
     }
+}
+
+/// Begins to read a page.
+fn read(app: &App, pages: &Shared) -> JoinHandle<Result<Page, Problem>> {
+    let (app, pages) = (app.clone(), Arc::clone(pages));
+    actix_rt::spawn(async move { with(&app, &pages, |pages, store| pages.next(store)).await })
 }
 
 /// Calls `read` on a database thread. When too many others read, it waits: an answer that has begun must not end because
