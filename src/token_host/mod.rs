@@ -19,7 +19,7 @@ mod signing;
 
 use std::{
     fs::File,
-    io::{self, BufReader},
+    io::{self, BufReader, BufWriter, Write as _},
     os::fd::{AsFd, OwnedFd},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
@@ -36,15 +36,34 @@ use rustix::{
 
 use crate::signer::token::protocol::{Answer, Ask, Fault, Reply, Request, read_line, write_line};
 
+/// How long a signature waits for the next ones. Each answer that is sent wakes the service, and so takes time from a module
+/// that signs on the same processors.
+const TOGETHER: Duration = Duration::from_millis(20);
+
 /// Where the answers go.
 #[derive(Clone)]
-struct Answers(Arc<Mutex<File>>);
+struct Answers(Arc<Mutex<Written>>);
+
+struct Written {
+    file: BufWriter<File>,
+    sent_at: Instant,
+}
 
 impl Answers {
-    /// Sends an answer. If it cannot be read, this process ends soon, because its requests have ended too.
+    fn new(file: File) -> Self {
+        Self(Arc::new(Mutex::new(Written { file: BufWriter::new(file), sent_at: Instant::now() })))
+    }
+
+    /// Sends an answer, a signature perhaps with the answers after it. If it cannot be read, this process ends soon, because
+    /// its requests have ended too.
     fn send(&self, id: u64, answer: Answer) {
-        let file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = write_line(&*file, &Reply { id, answer });
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let may_wait = matches!(answer, Answer::Signature(_)) && written.sent_at.elapsed() < TOGETHER;
+        let _ = write_line(&mut written.file, &Reply { id, answer });
+        if !may_wait {
+            let _ = written.file.flush();
+            written.sent_at = Instant::now();
+        }
     }
 
     fn outcome(&self, id: u64, outcome: Result<(), Fault>) {
@@ -62,7 +81,7 @@ pub fn run() -> ExitCode {
         }
     };
     let mut requests = BufReader::new(File::from(requests));
-    let answers = Answers(Arc::new(Mutex::new(File::from(answers))));
+    let answers = Answers::new(File::from(answers));
     let Ok(Some(Request { id, ask: Ask::Start(start) })) = read_line(&mut requests) else {
         eprintln!("this is the part of Sign Wave that holds a token: only 'signwave' itself starts it");
         return ExitCode::from(2);

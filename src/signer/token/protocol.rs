@@ -286,15 +286,14 @@ mod by_text {
     }
 }
 
-/// Writes a message as a line, at once.
+/// Writes a message as a line.
 ///
 /// # Errors
 /// When the other end is closed.
 pub fn write_line(mut to: impl io::Write, message: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
-    to.write_all(&line)?;
-    to.flush()
+    to.write_all(&line)
 }
 
 /// Reads a message; `None` at the end of the input.
