@@ -167,8 +167,6 @@ fn kill_sequencers(database: &Database, is_over: &AtomicBool, kills: &AtomicI64,
         let killed = sql_query(query).load::<Line>(&mut admin).unwrap();
         let killed = killed.iter().filter(|line| line.line == "true").count();
         kills.fetch_add(killed as i64, SeqCst);
-        if killed > 0 {
-            random.moment(Duration::from_millis(400));
-        }
+        random.moment(if killed > 0 { Duration::from_millis(400) } else { POLL });
     }
 }
