@@ -3,10 +3,14 @@
 use std::{hint::black_box, path::Path, time::Instant};
 
 use anyhow::Result;
+use diesel::{
+    Connection as _, PgConnection, RunQueryDsl as _, SqliteConnection, dsl::sql, select, sql_types::BigInt,
+};
 use signwave::{
     config::Settings,
     domain::{BatchId, Contents, Epoch, KeyId, NodeId, OpenBatch, RecordId, Runs, Scheme, SignatureBuf},
     signer::digest,
+    store::DatabaseUrl,
 };
 
 use crate::{
@@ -66,6 +70,29 @@ pub fn receipts(repeat: u16) -> Result<Vec<Figure>> {
         times.push(begun.elapsed().as_secs_f64() * 1e6 / RECEIPTS as f64);
     }
     Ok(vec![Figure::new("µs of a core for the receipt of a record", Some(Goal::AtMost(0.7)), times)])
+}
+
+/// The bytes that the receipt of a record takes in the database, in batches of 1000.
+pub fn stored(lab: &Lab, template: &Template) -> Result<Vec<Figure>> {
+    let name = lab.copy(template)?;
+    lab.sign_at(&name, template, template.records, &Settings::default(), Signers::Noop)?;
+    let bytes: i64 = match lab.scratch.url(&name)? {
+        DatabaseUrl::Sqlite(path) => {
+            let bytes = sql::<BigInt>("(SELECT sum(pgsize) FROM dbstat WHERE name LIKE '%receipt%')");
+            select(bytes).first(&mut SqliteConnection::establish(&path.to_string_lossy())?)?
+        }
+        DatabaseUrl::Postgres(url) => {
+            let bytes = sql::<BigInt>("pg_total_relation_size('receipt')");
+            select(bytes).first(&mut PgConnection::establish(&url)?)?
+        }
+    };
+    lab.scratch.remove(&name)?;
+    let bytes = bytes as f64 / template.records as f64;
+    Ok(vec![Figure::new(
+        "bytes of the database for the receipt of a record",
+        Some(Goal::AtMost(0.2)),
+        vec![bytes],
+    )])
 }
 
 fn batch_of(id: i64, records: &Runs) -> (signwave::domain::Lease, Contents, SignatureBuf) {

@@ -251,6 +251,7 @@ impl Bench {
                 }
                 Suite::Ledger => {
                     let mut figures = ledger::receipts(repeat)?;
+                    figures.extend(ledger::stored(lab, &make(self.records * 10)?)?);
                     figures.extend(ledger::anchored(lab, &template, &self.folder, repeat)?);
                     figures
                 }
