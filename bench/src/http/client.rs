@@ -16,6 +16,8 @@ pub struct Connection {
     stream: BufReader<TcpStream>,
     line: String,
     body: Vec<u8>,
+    /// Whether the service closes it after its last answer.
+    ends: bool,
 }
 
 impl Connection {
@@ -23,7 +25,7 @@ impl Connection {
     pub fn open(to: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(to)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), line: String::new(), body: Vec::new() })
+        Ok(Self { stream: BufReader::new(stream), line: String::new(), body: Vec::new(), ends: false })
     }
 
     /// Sends a request, whose head and body are one text, and returns the status and the body of the answer.
@@ -33,6 +35,14 @@ impl Connection {
         self.body.resize(length.context("the answer has a length")?, 0);
         self.stream.read_exact(&mut self.body)?;
         Ok((status, &self.body))
+    }
+
+    /// Connects again, if the service has closed the connection after its last answer.
+    pub fn renew(&mut self, to: SocketAddr) -> Result<()> {
+        if self.ends {
+            *self = Self::open(to)?;
+        }
+        Ok(())
     }
 
     /// The status of the next answer, and the length of its body if it has one.
@@ -47,6 +57,9 @@ impl Connection {
                 (Some(status), None) => return Ok((status, length)),
                 (_, Some((name, value))) if name.eq_ignore_ascii_case("content-length") => {
                     length = Some(value.trim().parse()?);
+                }
+                (_, Some((name, value))) if name.eq_ignore_ascii_case("connection") => {
+                    self.ends = value.trim().eq_ignore_ascii_case("close");
                 }
                 _ => {}
             }

@@ -49,9 +49,12 @@ pub fn overload(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
         let peak = service.peak_mib()?;
         thread::sleep(SOON);
         let (idle_again, again) = (alone()?, capacity()?);
-        let capacity = (before.times.len() + again.times.len()) as f64 / 2.0 / CAPACITY.as_secs_f64();
-        let rate = stored as f64 / OVERLOAD.as_secs_f64();
-        log::info!("overload, round {round}: {rate:.0}/s stored of {capacity:.0}/s, {others} refused");
+        let [before, again] =
+            [before, again].map(|measured| measured.times.len() as f64 / CAPACITY.as_secs_f64());
+        let (capacity, rate) = ((before + again) / 2.0, stored as f64 / OVERLOAD.as_secs_f64());
+        log::info!(
+            "overload, round {round}: {rate:.0}/s stored of {before:.0}/s before and {again:.0}/s after, {others} refused"
+        );
         goodput.push(rate / capacity);
         refused.push(others as f64 / (stored + others) as f64);
         memory.push(peak - resident);
@@ -77,6 +80,7 @@ fn press(to: SocketAddr, next: &(impl Fn(usize) -> Vec<u8> + Sync)) -> Result<(u
                 (429 | 503, _) => refused += 1,
                 (status, body) => bail!("status {status}: {}", String::from_utf8_lossy(body)),
             }
+            connection.renew(to)?;
         }
         Ok((stored, refused))
     };

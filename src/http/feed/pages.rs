@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How much text a page has, if its last row is not longer.
-const BYTES: usize = 256 << 10;
+const BYTES: usize = 512 << 10;
 
 /// Rows behind a position, and how far they are written.
 pub struct Pages {

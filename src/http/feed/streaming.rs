@@ -8,6 +8,7 @@ use std::{
 use actix_rt::{task::JoinHandle, time::sleep};
 use actix_web::{Error, web::Bytes};
 use futures_util::stream::{Stream, unfold};
+use tokio::task::yield_now;
 
 use super::pages::{Page, Pages};
 use crate::{
@@ -73,7 +74,10 @@ impl Streaming {
         if !caller::is_in_force(&self.caller, Scope::Read, &self.app).await {
             return Err(Problem::new(Kind::InvalidToken));
         }
-        self.next = (!is_last).then(|| read(&self.app, &self.pages));
+        if !is_last {
+            self.next = Some(read(&self.app, &self.pages));
+            yield_now().await; // it begins before this page is sent
+        }
         Ok(text.into())
     }
 }
