@@ -112,7 +112,7 @@ enum Suite {
     Http,
     /// The signing rate while the API is at work, and with 10,000 idle connections ÷ without; runs only if it is named
     Beside,
-    /// The HTTP API under four times as many clients as use it up, for a minute; runs only if it is named
+    /// A minute of overload: four times as many clients as use up the HTTP API; runs only if it is named
     Overload,
     /// Keys in SoftHSM ÷ the same sessions without a database, the start with 1,000 of them, and keys that take 100 ms for a
     /// signature beside the others; SQLite only, takes ten minutes, and runs only if it is named

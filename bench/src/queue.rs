@@ -14,16 +14,13 @@ use support::{amqp, rabbitmq::Broker};
 
 use crate::{
     figure::{Figure, Goal},
-    http::Place,
+    http::{LIMIT, Place},
     lab::{Lab, Template},
     suites::SLICE,
 };
 
 /// Records in a transaction of the intake, at most.
 const CHUNK: usize = 1000;
-
-/// How long the records may take.
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// The rate at which messages of a quorum queue become records ÷ the rate at which the same chunks are inserted, and the
 /// rate at which they are signed and published ÷ the raw signing rate.
@@ -43,7 +40,7 @@ fn intake(lab: &Lab, broker: &Broker, records: u64, repeat: u16) -> Result<Vec<F
         let begun = Instant::now();
         let service = place.serve(&["--roles", "emit", "--intake", &broker.queue(&queue, "")])?;
         let started = begun.elapsed();
-        until(|| Ok(place.store().status()?.records() == records))?;
+        place.until(records, |status| status.records())?;
         let rate = records as f64 / (begun.elapsed() - started).as_secs_f64();
         drop(service);
         let inserts = (before + insert(lab, records)?) / 2.0;
@@ -85,11 +82,10 @@ fn through(lab: &Lab, broker: &Broker, template: &Template, repeat: u16) -> Resu
         let (engine, begun) = (lab.engine.to_string(), Instant::now());
         let queues = ["--intake", &broker.queue(&from, ""), "--publish", &broker.queue(&to, "")];
         let service = place.serve(&[&["--signer", engine.as_str()][..], &queues].concat())?;
+        place.until(records, |status| status.signed)?;
         until(|| {
-            let is_signed = place.signed()? == records;
             let last = place.store().sequence()?.last;
-            let outlets = place.store().outlets()?;
-            Ok(is_signed && outlets.iter().any(|outlet| outlet.position.place == last))
+            Ok(place.store().outlets()?.iter().any(|outlet| outlet.position.place == last))
         })?;
         let rate = records as f64 / begun.elapsed().as_secs_f64();
         drop(service);

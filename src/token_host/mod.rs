@@ -36,8 +36,8 @@ use rustix::{
 
 use crate::signer::token::protocol::{Answer, Ask, Fault, Reply, Request, read_line, write_line};
 
-/// How long a signature waits for the next ones. Each answer that is sent wakes the service, and so takes time from a module
-/// that signs on the same processors.
+/// A signature that is made so soon after an answer was sent is sent with the next answer. Each message wakes the service,
+/// and so takes time from a module that signs on the same processors.
 const TOGETHER: Duration = Duration::from_millis(20);
 
 /// Where the answers go.
@@ -54,7 +54,7 @@ impl Answers {
         Self(Arc::new(Mutex::new(Written { file: BufWriter::new(file), sent_at: Instant::now() })))
     }
 
-    /// Sends an answer, a signature perhaps with the answers after it. If it cannot be read, this process ends soon, because
+    /// Sends an answer, a signature perhaps together with the next answer. If it cannot be read, this process ends soon, because
     /// its requests have ended too.
     fn send(&self, id: u64, answer: Answer) {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);

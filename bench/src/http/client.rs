@@ -90,8 +90,10 @@ pub fn get(to: SocketAddr, token: &str, path: &str, headers: &str) -> Vec<u8> {
 
 /// What a number of connections have measured.
 pub struct Measured {
-    /// How long each request took, in milliseconds, in order.
+    /// How long each request took, in milliseconds, in order. Those that were refused are left out.
     pub times: Vec<f64>,
+    /// How many requests were refused.
+    pub refused: usize,
     /// The processor time of the service for all of them.
     pub cpu_seconds: f64,
 }
@@ -106,30 +108,49 @@ impl Measured {
         wanted: u16,
         request: impl Fn(usize) -> Vec<u8> + Sync,
     ) -> Result<Self> {
+        Self::with_refusals(&[], service, connections, time, wanted, request)
+    }
+
+    /// The same, where an answer may also have one of the statuses `refusals`.
+    pub fn with_refusals(
+        refusals: &[u16],
+        service: &Service,
+        connections: usize,
+        time: Duration,
+        wanted: u16,
+        request: impl Fn(usize) -> Vec<u8> + Sync,
+    ) -> Result<Self> {
         let (before, begun) = (service.cpu_seconds()?, Instant::now());
-        let client = |number: usize| -> Result<Vec<f64>> {
-            let mut times = Vec::new();
+        let client = |number: usize| -> Result<(Vec<f64>, usize)> {
+            let (mut times, mut refused) = (Vec::new(), 0);
             let mut connection = Connection::open(service.address)?;
             while begun.elapsed() < time {
                 let request = request(number);
                 let asked = Instant::now();
                 let (status, body) = connection.send(&request)?;
-                ensure!(status == wanted, "status {status}: {}", String::from_utf8_lossy(body));
-                times.push(asked.elapsed().as_secs_f64() * 1e3);
+                if refusals.contains(&status) {
+                    refused += 1;
+                } else {
+                    ensure!(status == wanted, "status {status}: {}", String::from_utf8_lossy(body));
+                    times.push(asked.elapsed().as_secs_f64() * 1e3);
+                }
+                connection.renew(service.address)?;
             }
-            Ok(times)
+            Ok((times, refused))
         };
-        let mut times = thread::scope(|scope| -> Result<Vec<f64>> {
+        let (mut times, refused) = thread::scope(|scope| -> Result<(Vec<f64>, usize)> {
             let client = &client;
             let clients: Vec<_> = (0..connections).map(|i| scope.spawn(move || client(i))).collect();
-            let mut times = Vec::new();
+            let (mut times, mut refused) = (Vec::new(), 0);
             for client in clients {
-                times.extend(client.join().map_err(|_| anyhow!("a client panicked"))??);
+                let (more, others) = client.join().map_err(|_| anyhow!("a client panicked"))??;
+                times.extend(more);
+                refused += others;
             }
-            Ok(times)
+            Ok((times, refused))
         })?;
         times.sort_by(f64::total_cmp);
-        Ok(Self { times, cpu_seconds: service.cpu_seconds()? - before })
+        Ok(Self { times, refused, cpu_seconds: service.cpu_seconds()? - before })
     }
 
     /// CPU microseconds of the service per request.

@@ -14,7 +14,7 @@ pub use beside::beside;
 pub use client::{get, percentile};
 pub use dashboard::dashboard;
 pub use overload::overload;
-pub use service::Place;
+pub use service::{LIMIT, Place};
 
 use crate::{
     figure::Figure,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use signwave::store::{self, DatabaseUrl, Store};
+use signwave::store::{self, DatabaseUrl, Status, Store};
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::{lab::Lab, product};
@@ -21,6 +21,9 @@ pub struct Place {
     url: String,
     store: Arc<dyn Store>,
 }
+
+/// How long the work on a database may take.
+pub const LIMIT: Duration = Duration::from_secs(300);
 
 /// A service at work. It is killed when this is dropped.
 pub struct Service {
@@ -84,6 +87,22 @@ impl Place {
     /// How many records are signed.
     pub fn signed(&self) -> Result<u64> {
         Ok(self.store.status()?.signed)
+    }
+
+    /// Waits until the database has exactly `goal` of what `count` counts. Looking takes time from the database, so it is done
+    /// more often only towards the end.
+    pub fn until(&self, goal: u64, count: impl Fn(&Status) -> u64) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let count = count(&self.store.status()?);
+            ensure!(count <= goal, "{count} instead of {goal}");
+            if count == goal {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < LIMIT, "it takes longer than {LIMIT:?}");
+            let left = begun.elapsed().mul_f64((goal - count) as f64 / count.max(1) as f64);
+            thread::sleep((left / 4).clamp(Duration::from_millis(20), Duration::from_secs(1)));
+        }
     }
 
     /// A token that may submit.

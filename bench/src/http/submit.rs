@@ -42,15 +42,9 @@ fn single(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
     let (mut rates, mut ratios, mut costs, mut p50, mut p99) = (vec![], vec![], vec![], vec![], vec![]);
     for round in 1..=repeat {
         let place = Place::new(lab, 1)?;
-        let tokens: Vec<_> = (0..TOKENS).map(|_| place.token()).collect::<Result<_>>()?;
         let service = place.serve(&["--roles", "emit"])?;
-        let sent = AtomicU64::new(0);
-        let send = |connections| {
-            Measured::of(&service, connections, SENDING, 201, |connection| {
-                let token = &tokens[connection % tokens.len()];
-                request(service.address, token, sent.fetch_add(1, Relaxed), "")
-            })
-        };
+        let next = requests(&place, service.address)?;
+        let send = |connections| Measured::of(&service, connections, SENDING, 201, &next);
         let (one, many) = (send(1)?, send(64)?);
         let rate = many.times.len() as f64 / SENDING.as_secs_f64();
         let ratio = rate / (one.times.len() as f64 / SENDING.as_secs_f64());
@@ -69,6 +63,13 @@ fn single(lab: &Lab, repeat: u16) -> Result<Vec<Figure>> {
         Figure::new("· ms until the answer, p50", None, p50),
         Figure::new("· ms until the answer, p99", None, p99),
     ])
+}
+
+/// Makes the requests of any number of connections, each with another record.
+pub(super) fn requests(place: &Place, to: SocketAddr) -> Result<impl Fn(usize) -> Vec<u8> + Sync + use<>> {
+    let tokens: Vec<String> = (0..TOKENS).map(|_| place.token()).collect::<Result<_>>()?;
+    let sent = AtomicU64::new(0);
+    Ok(move |connection: usize| request(to, &tokens[connection % TOKENS], sent.fetch_add(1, Relaxed), ""))
 }
 
 pub(super) fn request(to: SocketAddr, token: &str, number: u64, headers: &str) -> Vec<u8> {
@@ -171,15 +172,7 @@ fn until_signed(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figur
         raw.measure(SLICE)?;
         let begun = Instant::now();
         send_bulk(&service, &token, template.records)?;
-        loop {
-            let signed = place.signed()?;
-            if signed >= template.records {
-                break;
-            }
-            // Looking takes time from the database, so it is done more often only towards the end.
-            let left = begun.elapsed().mul_f64((template.records - signed) as f64 / signed.max(1) as f64);
-            thread::sleep((left / 4).clamp(Duration::from_millis(20), Duration::from_secs(1)));
-        }
+        place.until(template.records, |status| status.signed)?;
         let rate = template.records as f64 / begun.elapsed().as_secs_f64();
         raw.measure(SLICE)?;
         log::info!("bulk until signed, round {round}: {rate:.0}/s of raw {:.0}/s", raw.per_second());

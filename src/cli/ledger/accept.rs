@@ -34,7 +34,7 @@ Then each anchor is set aside (PATH.1 for the first incarnation, #NAME.1 in a da
 one is begun in its place. A symbolic link stays: the file to which it leads is set aside. Keep the
 old ones: 'signwave verify --anchor PATH --anchor PATH.1' compares them, too.
 
-Name the anchors of all nodes at once. What an anchor knows that is not named cannot be accepted
+Name the anchors of all nodes at once. If one is left out, what it alone knows cannot be accepted
 later, and may be signed again.
 
 Stop all processes before. The old database must be down for good. On PostgreSQL, the role must own
