@@ -25,16 +25,19 @@ use support::{amqp, jetstream, waiting::lasting};
 /// What a consumer has seen.
 #[derive(Clone, Default)]
 pub struct Log {
-    /// The rows of the messages that it took, in the order in which they came.
+    /// The rows of the messages, in the order of the feed, up to the first that is missing.
     pub rows: Vec<Value>,
-    /// The bodies of these messages, by their ids.
+    /// The bodies of all messages, by their ids.
     pub bodies: HashMap<String, Vec<u8>>,
-    /// The id of the last one.
-    pub last: Option<String>,
+    /// The id of the last message in `rows`.
+    last: Option<String>,
     /// Messages that came again.
     pub repeated: usize,
-    /// Messages that came before one that the broker refused, or lost when it was killed. They come again.
+    /// Messages that came before one that is in front of them in the feed. The broker has refused that one, or had delivered it
+    /// before it was killed, and delivers it again later than what is behind it.
     pub early: usize,
+    /// The ids and the rows of those whose turn has not come, by the id of the message before each.
+    waiting: HashMap<String, (String, Vec<Value>)>,
 }
 
 /// A consumer at work.
@@ -104,6 +107,15 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.stopped.store(true, SeqCst);
+        if thread::panicking()
+            && let Ok(log) = self.log.lock()
+        {
+            let (rows, messages) = (log.rows.len(), log.bodies.len());
+            println!(
+                "the consumer has {rows} rows in {messages} messages, {} came again, {} early; the last is {:?}",
+                log.repeated, log.early, log.last
+            );
+        }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
             && !thread::panicking()
@@ -180,17 +192,17 @@ impl Log {
             self.repeated += 1;
             return;
         }
-        let after = event["after"].as_str().unwrap();
-        // The first message begins wherever the destination begins.
-        if self.last.as_deref().is_some_and(|last| last != after) {
-            self.early += 1;
-            return;
-        }
         assert!(body.len() <= 64 << 10, "{} bytes", body.len());
-        let rows = event["data"].as_array().unwrap();
+        let (after, rows) = (event["after"].as_str().unwrap(), event["data"].as_array().unwrap());
         assert_eq!(rows.last().unwrap()["position"], id, "the id is the position of the last row");
-        self.rows.extend(rows.iter().cloned());
-        self.last = Some(id.to_owned());
         self.bodies.insert(id.to_owned(), body.to_vec());
+        // The first message begins wherever the destination begins.
+        self.early += usize::from(self.last.get_or_insert_with(|| after.to_owned()) != after);
+        let another = self.waiting.insert(after.to_owned(), (id.to_owned(), rows.clone()));
+        assert!(another.is_none(), "two messages go on behind {after}");
+        while let Some((id, rows)) = self.last.as_ref().and_then(|last| self.waiting.remove(last)) {
+            self.rows.extend(rows);
+            self.last = Some(id);
+        }
     }
 }

@@ -10,8 +10,10 @@ use support::{
     postgres::Cluster,
     process::Running,
     rabbitmq::{Broker, OneBroker},
+    random::Random,
     root,
     waiting::{lasting, until},
+    wire::Wire,
 };
 
 use crate::{SOON, consumer::Consumer, documents::python};
@@ -41,6 +43,9 @@ impl Place<'static> {
 
 /// Claims that are over soon after a process was killed, and also when it stood still.
 const SHORT: &str = "1s";
+
+/// Less bytes than a message with signatures has, and more than a client sends that is told nothing.
+const MESSAGE: usize = 1000;
 
 impl Place<'_> {
     /// A service that publishes 2000 records, in one batch, to a queue that has room for three messages and then refuses them.
@@ -75,6 +80,24 @@ impl Place<'_> {
     /// Runs `work` while records are added, never many more than the consumer has.
     pub fn under_load<T>(&self, consumer: &Consumer, work: impl FnOnce() -> T) -> T {
         self.0.under_load(200, || consumer.rows(), work)
+    }
+
+    /// Loses so often, on the wire, an answer that confirms what has arrived, which has so many bytes, or what was sent.
+    pub fn lose(&self, wire: &Wire, confirm: usize, losses: usize, consumer: &Consumer, random: &mut Random) {
+        for loss in 0..losses {
+            let (way, bytes) = match loss % 3 {
+                2 => (&wire.swallows, MESSAGE),
+                _ => (&wire.swallows_answers, confirm),
+            };
+            until("something is lost", SOON, || {
+                // Behind what the destination still lacked, so that the publisher is connected.
+                let signed = self.number("SELECT count(*) FROM signature") as usize;
+                until("signatures arrive", SOON, || consumer.rows() > signed);
+                random.moment(Duration::from_millis(50));
+                // After a moment, a place that is stored too early would be stored.
+                wire.loses(way, bytes, || random.moment(Duration::from_millis(400)))
+            });
+        }
     }
 
     /// What the service's metrics say of its only publisher.

@@ -72,7 +72,7 @@ fn an_exchange_whose_queue_goes_away_for_a_while_loses_nothing() {
     });
     let records = place.records() as usize;
     place.until_published(&consumer, records);
-    println!("measured: {} messages came before one that was missing, and came again", consumer.log().early);
+    println!("measured: {} messages came before one that was missing", consumer.log().early);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_queue_that_is_full_is_filled_as_it_is_emptied() {
     place.until_published(&consumer, 2000);
     let log = consumer.log();
     assert!(log.bodies.len() > 10, "{} messages: this proves nothing", log.bodies.len());
-    println!("measured: {} messages, {} came again", log.bodies.len(), log.repeated + log.early);
+    println!("measured: {} messages, {} came again", log.bodies.len(), log.repeated);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `kill -9` of the publisher and of the server, and a wire that eats messages and acknowledgements.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use support::{
@@ -51,9 +51,8 @@ fn killed_at_random_moments_the_publisher_and_nats_leave_each_signature_in_the_s
     );
 }
 
-/// The bytes of an acknowledgement, and less than a message with signatures has.
+/// The bytes of an acknowledgement.
 const ACKNOWLEDGEMENT: usize = 30;
-const MESSAGE: usize = 1000;
 
 #[test]
 fn whatever_acknowledgements_are_eaten_the_stream_has_each_signature_once() {
@@ -61,26 +60,7 @@ fn whatever_acknowledgements_are_eaten_the_stream_has_each_signature_once() {
     let (server, mut random, place) = (server(), Random::new(), Place::sqlite());
     let (wire, consumer) = (Wire::to(server.port()), reader(&server));
     let _publisher = place.publish(&server.stream_at(wire.port, "feed", "&subject=feed.out"));
-    place.under_load(&consumer, || {
-        for loss in 0..losses {
-            // Behind what the stream still lacked, so that the publisher is connected.
-            let signed = place.number("SELECT count(*) FROM signature") as usize;
-            until("signatures arrive", SOON, || consumer.rows() > signed);
-            random.moment(Duration::from_millis(50));
-            // An acknowledgement of what has arrived is lost, or what was sent.
-            let (swallows, bytes) = match loss % 3 {
-                2 => (&wire.swallows, MESSAGE),
-                _ => (&wire.swallows_answers, ACKNOWLEDGEMENT),
-            };
-            let before = wire.swallowed.load(SeqCst);
-            swallows.store(true, SeqCst);
-            until("something is eaten", SOON, || wire.swallowed.load(SeqCst) >= before + bytes);
-            // By now a place that is stored too early would be stored.
-            random.moment(Duration::from_millis(400));
-            wire.cut();
-            swallows.store(false, SeqCst);
-        }
-    });
+    place.under_load(&consumer, || place.lose(&wire, ACKNOWLEDGEMENT, losses, &consumer, &mut random));
     let records = place.records() as usize;
     place.until_published(&consumer, records);
     each_once(&consumer);

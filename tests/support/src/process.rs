@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -53,6 +54,9 @@ pub fn succeed(mut command: Command) -> Output {
     assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
     output
 }
+
+/// How many lines of its log are shown if a test fails beside it.
+const SHOWN: usize = 40;
 
 /// A process at work; it is killed when dropped.
 pub struct Running {
@@ -118,6 +122,12 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill(); // it may have ended
         let _ = self.child.wait();
+        if thread::panicking() {
+            let log = self.log();
+            let last = log.lines().rev().take(SHOWN).collect::<Vec<_>>();
+            println!("the end of {}:", self.log.display());
+            last.iter().rev().for_each(|line| println!("  {line}"));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -228,6 +229,15 @@ impl OneBroker {
     pub fn take() -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         Self(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for OneBroker {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("RabbitMQ since its last start, without what it does every day:");
+            self.log().lines().filter(|line| !line.contains("[info]")).for_each(|line| println!("  {line}"));
+        }
     }
 }
 

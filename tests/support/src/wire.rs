@@ -8,10 +8,13 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::waiting::lasting;
+
+/// How long a client has for sending what is to be lost.
+const LOSING: Duration = Duration::from_secs(5);
 
 /// What a client sends, or what the server answers, never arrives once the wire is told so. The connection stays open as
 /// long as the client lives, or until it is cut.
@@ -61,6 +64,21 @@ impl Wire {
         wire
     }
 
+    /// Swallows what goes this way until that were so many bytes, and ends all connections after `more`. Returns whether
+    /// that were so many within some seconds: a client that was about to connect has sent less.
+    pub fn loses(&self, way: &AtomicBool, bytes: usize, more: impl FnOnce()) -> bool {
+        let (before, begun) = (self.swallowed.load(SeqCst), Instant::now());
+        let enough = || self.swallowed.load(SeqCst) >= before + bytes;
+        way.store(true, SeqCst);
+        while !enough() && begun.elapsed() < LOSING {
+            lasting(Duration::from_millis(2));
+        }
+        more();
+        self.cut();
+        way.store(false, SeqCst);
+        enough()
+    }
+
     /// Ends all connections.
     pub fn cut(&self) {
         for connection in self.connections.lock().unwrap().drain(..) {
@@ -77,14 +95,18 @@ fn pump(
     swallowed: &AtomicUsize,
 ) {
     let mut buffer = [0; 1 << 16];
+    // No connection loses a part and carries what is behind it.
+    let mut is_over = false;
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        if swallows.load(SeqCst) || holds.load(SeqCst) {
+        is_over |= swallows.load(SeqCst);
+        if is_over || holds.load(SeqCst) {
             swallowed.fetch_add(length, SeqCst);
         }
         while holds.load(SeqCst) {
             lasting(Duration::from_millis(1));
         }
-        if swallows.load(SeqCst) {
+        is_over |= swallows.load(SeqCst);
+        if is_over {
             continue;
         }
         if to.write_all(&buffer[..length]).is_err() {
