@@ -109,6 +109,8 @@ CREATE UNIQUE INDEX batch_one_lease_per_key ON batch (key_id) WHERE state = 'lea
 CREATE INDEX batch_of_node ON batch (node_id) WHERE node_id IS NOT NULL;
 -- Open batches, oldest first.
 CREATE INDEX batch_open ON batch (id) WHERE state = 'open';
+-- The smallest of them, which a key with a limit of signatures must have left.
+CREATE INDEX batch_open_size ON batch (record_count) WHERE state = 'open';
 CREATE INDEX batch_lost ON batch (id) WHERE state = 'lost';
 
 CREATE TABLE signature (

@@ -127,7 +127,7 @@ pub(super) fn release_all_of(connection: &mut PgConnection, node: NodeId) -> Res
     Ok(execute::<ReleaseAllOf, _>(connection, &[Value::Integer(node.0)])? as u64)
 }
 
-struct MayLease;
+pub(super) struct MayLease;
 impl Sql for MayLease {
     const TEXT: &'static str =
         "SELECT EXISTS (SELECT FROM node WHERE id = ?), EXISTS (SELECT FROM batch WHERE state = 'open')";
@@ -142,7 +142,7 @@ impl Sql for HoldNode {
 
 /// The same order as [`crate::domain::IdleKeys`]; each row has the highest place in that order so far. A key with a
 /// limit may be too small for every batch, so these keys do not count: so many others are read as were asked for.
-struct LeastRecentlyUsed;
+pub(super) struct LeastRecentlyUsed;
 impl Sql for LeastRecentlyUsed {
     const TEXT: &'static str = concat!(
         "SELECT id, max_signatures - signature_count, statement_timestamp()::text, \

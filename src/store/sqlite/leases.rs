@@ -125,7 +125,7 @@ impl Sql for MayLease {
 
 /// The same order as [`crate::domain::IdleKeys`]. A key with a limit may be too small for every batch, so these keys do
 /// not count: so many others are read as were asked for.
-struct LeastRecentlyUsed;
+pub(super) struct LeastRecentlyUsed;
 impl Sql for LeastRecentlyUsed {
     const TEXT: &'static str = concat!(
         "SELECT id, max_signatures - signature_count, strftime('%Y-%m-%dT%H:%M:%fZ', 'now') FROM signing_key \

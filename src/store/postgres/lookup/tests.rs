@@ -3,21 +3,35 @@
 use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text};
 use support::postgres::Cluster;
 
-use super::{super::migrate, *};
+use super::{
+    super::{
+        leases::{LeastRecentlyUsed, MayLease},
+        migrate,
+    },
+    *,
+};
 
-/// 20,000 signed batches of one record each, then three that are leased and five that are open.
-const MUCH: &str = "ALTER TABLE batch DISABLE TRIGGER USER; ALTER TABLE signature DISABLE TRIGGER USER; \
-    INSERT INTO record (external_id, payload) SELECT 'name ' || n, 'x' FROM generate_series(1, 20010) AS n; \
-    INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key) \
-        SELECT lpad(to_hex(n), 64, '0'), '\\x00', 2048, 'database', '\\x00' FROM generate_series(1, 20) AS n; \
-    INSERT INTO node (name, lease_until, lease_ttl, custodians) VALUES ('n', now(), 1, ''); \
-    INSERT INTO batch (id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, \
-        leased_at, signed_at) \
-        SELECT n, n, n, n, 1, CASE WHEN n <= 20000 THEN 'signed' WHEN n <= 20003 THEN 'leased' ELSE 'open' END, 1, \
-            CASE WHEN n <= 20003 THEN n % 20 + 1 END, CASE WHEN n BETWEEN 20001 AND 20003 THEN 1 END, \
-            CASE WHEN n <= 20003 THEN 'PS256' END, CASE WHEN n <= 20003 THEN now() END, \
-            CASE WHEN n <= 20000 THEN now() END FROM generate_series(1, 20008) AS n; \
-    INSERT INTO signature SELECT n, n, '\\x00' FROM generate_series(1, 20000) AS n";
+/// 20,008 batches of one record each: so many are signed, the next three are leased, and the others are open. One of
+/// the keys has a limit of signatures.
+fn much(signed: u32) -> String {
+    let leased = signed + 3;
+    format!(
+        "ALTER TABLE batch DISABLE TRIGGER USER; ALTER TABLE signature DISABLE TRIGGER USER; \
+        INSERT INTO record (external_id, payload) SELECT 'name ' || n, 'x' FROM generate_series(1, 20010) AS n; \
+        INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, \
+            max_signatures) SELECT lpad(to_hex(n), 64, '0'), '\\x00', 2048, 'database', '\\x00', \
+                CASE n WHEN 1 THEN 30000 END FROM generate_series(1, 20) AS n; \
+        INSERT INTO node (name, lease_until, lease_ttl, custodians) VALUES ('n', now(), 1, ''); \
+        INSERT INTO batch (id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, \
+            leased_at, signed_at) \
+            SELECT n, n, n, n, 1, \
+                CASE WHEN n <= {signed} THEN 'signed' WHEN n <= {leased} THEN 'leased' ELSE 'open' END, 1, \
+                CASE WHEN n <= {leased} THEN n % 20 + 1 END, CASE WHEN n > {signed} AND n <= {leased} THEN 1 END, \
+                CASE WHEN n <= {leased} THEN 'PS256' END, CASE WHEN n <= {leased} THEN now() END, \
+                CASE WHEN n <= {signed} THEN now() END FROM generate_series(1, 20008) AS n; \
+        INSERT INTO signature SELECT n, n, '\\x00' FROM generate_series(1, {signed}) AS n"
+    )
+}
 
 /// All statements, with values that find something.
 const STATEMENTS: [(&str, &[&str]); 12] = [
@@ -46,15 +60,27 @@ struct Line {
 
 #[test]
 fn no_lookup_reads_more_because_more_is_signed() {
-    let url = Cluster::shared().database("lookups");
+    read_few_pages("lookups", &much(20_000), &STATEMENTS);
+}
+
+#[test]
+fn no_lease_reads_more_because_more_is_open() {
+    let statements: [(&str, &[&str]); 2] =
+        [(MayLease::TEXT, &["1"]), (LeastRecentlyUsed::TEXT, &["'[\"database\"]'", "8"])];
+    read_few_pages("leases", &much(0), &statements);
+}
+
+/// Fails if a statement, with these values, reads more than [`PAGES_AT_MOST`] of a database that `fill` has filled.
+fn read_few_pages(name: &str, fill: &str, statements: &[(&str, &[&str])]) {
+    let url = Cluster::shared().database(name);
     migrate(&url).unwrap();
     let store = PostgresStore::open(&url, 1, &[]).unwrap();
-    store.query(|connection| Ok(connection.batch_execute(MUCH)?)).unwrap();
+    store.query(|connection| Ok(connection.batch_execute(fill)?)).unwrap();
     for is_analyzed in [false, true] {
         if is_analyzed {
             store.query(|connection| Ok(connection.batch_execute("ANALYZE")?)).unwrap();
         }
-        for (text, values) in STATEMENTS {
+        for (text, values) in statements {
             let mut explained = "EXPLAIN (ANALYZE, BUFFERS) ".to_owned();
             let mut values = values.iter();
             for part in text.split_inclusive('?') {
