@@ -23,14 +23,17 @@ use support::{
 use crate::{Database, Line, lines, run};
 
 const COMMITTERS: u8 = 8;
-/// How many batches each of them leases at a time.
+/// Sequencers, which give positions to what the committers have stored.
+const SEQUENCERS: usize = 2;
+/// How many batches each committer leases at a time.
 const LEASES: usize = 8;
 /// How often each reader looks.
 const POLL: Duration = Duration::from_millis(5);
 /// The signatures of a batch are stored, and its row is written, up to a second before the COMMIT, 5 ms on average. The
-/// last step, the entry of the ledger, comes after that, because each commit waits there for the one before it. The index is
-/// for the readers that do not read the feed.
-const DELAY: &str = "CREATE INDEX by_time ON batch (signed_at); \
+/// last step, the entry of the ledger, comes after that, because each commit waits there for the one before it. The indexes
+/// are for the readers that do not read the feed.
+const DELAY: &str = "CREATE INDEX by_time ON batch (signed_at) WHERE state = 'signed'; \
+     CREATE INDEX by_id ON batch (id) WHERE state = 'signed'; \
      CREATE FUNCTION wait_before_commit() RETURNS trigger LANGUAGE plpgsql AS \
      $$BEGIN PERFORM pg_sleep(random() ^ 199); RETURN NULL; END$$; \
      CREATE TRIGGER wait_before_commit AFTER UPDATE ON batch \
@@ -52,10 +55,13 @@ fn readers_of_the_feed_miss_nothing_that_cursors_over_times_and_ids_lose() {
             scope.spawn(|| read_behind("id", &mut database.stranger(), &is_over)),
         ];
         let committers: Vec<_> = (0..COMMITTERS).map(|_| scope.spawn(|| commit_all(&database))).collect();
+        let sequencers =
+            [(); SEQUENCERS].map(|()| scope.spawn(|| sequence_all(&*crate::open(&database.url), &is_over)));
         let seed = random.another();
         let killer = scope.spawn(|| kill_sequencers(&database, &is_over, &kills, seed));
         committers.into_iter().for_each(|committer| committer.join().unwrap());
         is_over.store(true, SeqCst);
+        sequencers.into_iter().for_each(|sequencer| sequencer.join().unwrap());
         killer.join().unwrap();
         readers.map(|reader| reader.join().unwrap())
     });
@@ -74,12 +80,12 @@ fn readers_of_the_feed_miss_nothing_that_cursors_over_times_and_ids_lose() {
     assert!(now.iter().map(|row| row.batch.id.0).eq(feed), "what was read at a position has not changed");
     run(
         &mut database.admin(),
-        "DROP INDEX by_time; DROP TRIGGER wait_before_commit ON batch; DROP FUNCTION wait_before_commit",
+        "DROP INDEX by_time, by_id; DROP TRIGGER wait_before_commit ON batch; DROP FUNCTION wait_before_commit",
     );
     Promises::default().check(&*database.store);
 }
 
-/// A node with separate connections, which numbers after each commit, as a service does.
+/// A node with separate connections.
 fn commit_all(database: &Database) {
     let store = &*crate::open(&database.url);
     let node = register(store);
@@ -90,11 +96,17 @@ fn commit_all(database: &Database) {
         }
         for batch in signed {
             commit(store, &[batch]);
-            // A sequencer that was killed has its work done by the next one.
-            match store.sequence() {
-                Ok(_) | Err(StoreError::UnknownOutcome(_) | StoreError::Unavailable(_)) => {}
-                Err(error) => panic!("{error}"),
-            }
+        }
+    }
+}
+
+/// Gives positions to what was committed, again and again, as a service does beside its commits.
+fn sequence_all(store: &dyn Store, is_over: &AtomicBool) {
+    while !is_over.load(SeqCst) {
+        // A sequencer that was killed has its work done by the next one.
+        match store.sequence() {
+            Ok(_) | Err(StoreError::UnknownOutcome(_) | StoreError::Unavailable(_)) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 }
