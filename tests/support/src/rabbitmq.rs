@@ -24,6 +24,10 @@ use crate::{
 /// Debian's programs, which start no server by themselves. Those in PATH change the user.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 
+/// What Erlang is told: to be reached from here alone, and, as RabbitMQ advises for machines that do other things, too, not to
+/// keep the processor busy while it waits for work.
+const RUNTIME: &str = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none";
+
 /// The user and its password.
 pub const USER: &str = "signwave";
 pub const PASSWORD: &str = "never-in-a-log";
@@ -201,7 +205,7 @@ impl Broker {
         command.env("RABBITMQ_NODENAME", format!("test-{}@localhost", ports.nodes));
         command.env("RABBITMQ_DIST_PORT", ports.nodes.to_string());
         command.env("ERL_EPMD_ADDRESS", "127.0.0.1").env("ERL_EPMD_PORT", ports.epmd.to_string());
-        command.env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}");
+        command.env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", RUNTIME);
         command.env("RABBITMQ_CONF_ENV_FILE", "/dev/null");
         command.env("RABBITMQ_MNESIA_BASE", path("data")).env("RABBITMQ_LOG_BASE", path("logs"));
         command.env("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf"));
