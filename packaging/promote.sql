@@ -26,12 +26,13 @@ BEGIN
         RAISE EXCEPTION 'a node was at work at the origin when the copy ended, or its lease has not run out: '
             'stop it, let the copy catch up, and run this again';
     END IF;
-    -- All guards but the two for local statements only: one wakes nodes, one checks new ids.
+    -- All guards but the three for local statements only: one wakes nodes, two check new records.
     FOR guard IN
         SELECT tgrelid::regclass AS relation, tgname
         FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
         WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'record'::regclass)
-            AND NOT tgisinternal AND left(proname, 9) = 'signwave_' AND proname NOT IN ('signwave_tell', 'signwave_check_record')
+            AND NOT tgisinternal AND left(proname, 9) = 'signwave_' AND proname NOT IN
+                ('signwave_tell', 'signwave_check_added', 'signwave_check_record')
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.relation, guard.tgname);
     END LOOP;

@@ -282,6 +282,16 @@ fn a_table_of_that_name_in_another_schema_hides_nothing() {
 }
 
 #[test]
+fn a_halted_database_takes_no_records_also_if_it_notifies_no_node() {
+    let database = database();
+    let halt = "UPDATE ledger SET halted = 'because'; ALTER TABLE record DISABLE TRIGGER record_news";
+    run(&mut database.admin(), halt);
+    let insert = "INSERT INTO record (payload) VALUES ('late')";
+    let error = database.stranger().batch_execute(insert).expect_err(insert).to_string();
+    assert!(error.contains("nothing is added, formed, leased or signed"), "{error}");
+}
+
+#[test]
 fn nothing_is_signed_while_a_guard_is_off() {
     let database = database();
     run(&mut database.admin(), "ALTER TABLE batch ENABLE TRIGGER batch_transitions");
@@ -300,4 +310,7 @@ fn nothing_is_signed_while_a_guard_is_off() {
     let only_notifies = "ALTER TABLE record ENABLE TRIGGER record_id_is_drawn, DISABLE TRIGGER record_news";
     run(&mut database.admin(), only_notifies);
     database.store.register_node("late", MINUTE, &Reach::default()).unwrap();
+    run(&mut database.admin(), "ALTER TABLE record DISABLE TRIGGER record_not_while_halted");
+    let error = database.store.register_node("late", MINUTE, &Reach::default()).unwrap_err().to_string();
+    assert!(error.contains("(such as record.record_not_while_halted)"), "{error}");
 }

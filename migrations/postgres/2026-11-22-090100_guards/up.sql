@@ -323,21 +323,33 @@ COMMENT ON FUNCTION signwave_check_signatures() IS 'Signatures are stored batch 
 CREATE TRIGGER signature_of_leased_batch AFTER INSERT ON signature REFERENCING NEW TABLE AS added FOR EACH STATEMENT
 EXECUTE FUNCTION signwave_check_signatures();
 
+CREATE FUNCTION signwave_check_added() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    -- This asks for itself, because another function would cost each insert twice as much.
+    IF EXISTS (SELECT FROM ledger WHERE halted IS NOT NULL) THEN
+        PERFORM signwave_check_halt();
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION signwave_check_added() IS 'Refuses records while the ledger is halted: they would get ids that were used.';
+
+CREATE TRIGGER record_not_while_halted AFTER INSERT ON record FOR EACH STATEMENT EXECUTE FUNCTION signwave_check_added();
+
 -- Notifies the nodes. The notification arrives when the transaction commits. Transactions that notify commit one after
 -- the other on the whole server, so of those that run at the same time only one notifies. If each did, 32 clients would
 -- insert at a fifth of their rate. What the others add is seen when that one commits, or at the nodes' next poll.
 CREATE FUNCTION signwave_tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM signwave_check_halt();
-    IF pg_try_advisory_xact_lock(1936287598, 4) THEN
-        PERFORM pg_notify('signwave', '');
-    END IF;
+    PERFORM pg_notify('signwave', '');
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION signwave_tell() IS 'Tells the nodes that there may be something to do, unless the ledger is halted: records would get ids that were used.';
+COMMENT ON FUNCTION signwave_tell() IS 'Tells the nodes that there may be something to do.';
 
-CREATE TRIGGER record_news AFTER INSERT ON record FOR EACH STATEMENT EXECUTE FUNCTION signwave_tell();
+CREATE TRIGGER record_news AFTER INSERT ON record FOR EACH STATEMENT
+WHEN (pg_try_advisory_xact_lock(1936287598, 4))
+EXECUTE FUNCTION signwave_tell();
 
 -- Records are found by their ids: above the frontier, or in a gap that waits for the transactions that were
 -- writing when it was noted. So an id is accepted when it is above signwave_frontier at this moment. By now its
@@ -450,6 +462,7 @@ BEGIN
     EXECUTE format('ALTER FUNCTION signwave_check_feed() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_audit() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_signatures() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION signwave_check_added() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_check_record() SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_submit(TEXT, BYTEA) SET search_path = %I, pg_temp', current_schema());
     EXECUTE format('ALTER FUNCTION signwave_submit(TEXT, TEXT) SET search_path = %I, pg_temp', current_schema());
