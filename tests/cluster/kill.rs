@@ -27,6 +27,11 @@ fn killed_at_random_moments_nodes_lose_nothing_and_are_replaced_in_time() {
     let (mut sql, watch) = (site.admin(), Watch::start(&site));
     let mut nodes: Vec<Node> = (0..3).map(|node| site.node(&format!("first_{node}"), "7")).collect();
     let (mut dead, mut at_work, mut times) = (Vec::new(), 0, Vec::new());
+    // On a busy machine, those that come later may be killed before they work beside others.
+    until("nodes work at the same time", Duration::from_secs(60), || {
+        site.keep_waiting(&mut sql, 400);
+        number(&mut sql, "SELECT count(DISTINCT node_id) FROM batch WHERE state = 'leased'") > 1
+    });
     for round in 0..kills {
         // Enough for all of them.
         site.keep_waiting(&mut sql, 400);
@@ -50,7 +55,6 @@ fn killed_at_random_moments_nodes_lose_nothing_and_are_replaced_in_time() {
     });
     site.wait_until_signed(Duration::from_secs(60), &mut nodes.iter_mut().collect::<Vec<_>>());
     let together = watch.end().together;
-    assert!(together > 0, "the nodes never worked at the same time: this proves nothing");
     let records = site.check_all_signed(nodes);
     // A second implementation verifies, too.
     site.ok(&["verify", "--verifier", "rsa"]);
