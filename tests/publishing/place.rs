@@ -44,7 +44,7 @@ impl Place<'static> {
 /// Claims that are over soon after a process was killed, and also when it stood still.
 const SHORT: &str = "1s";
 
-/// Less bytes than a message with signatures has, and more than a client sends that is told nothing.
+/// Fewer bytes than a message with signatures has, and more than a client sends while it tries to connect.
 const MESSAGE: usize = 1000;
 
 impl Place<'_> {
@@ -82,7 +82,8 @@ impl Place<'_> {
         self.0.under_load(200, || consumer.rows(), work)
     }
 
-    /// Loses so often, on the wire, an answer that confirms what has arrived, which has so many bytes, or what was sent.
+    /// Loses something on the wire, `losses` times: an answer of `confirm` bytes that confirms what has arrived, or what was
+    /// sent.
     pub fn lose(&self, wire: &Wire, confirm: usize, losses: usize, consumer: &Consumer, random: &mut Random) {
         for loss in 0..losses {
             let (way, bytes) = match loss % 3 {

@@ -1,8 +1,8 @@
 //! Why an active key may not sign now.
 
 /// SQL for the name of a [`Barred`](crate::domain::Barred), or NULL for a key that may sign as far as its limits go.
-/// The time is that of the statement. The database may look up the smallest open batch even if no key has a limit of
-/// signatures; the index `batch_open_size` has it.
+/// The time is that of the statement. For a key with a limit of signatures, and for no other, the smallest open batch is
+/// looked up, which the index `batch_open_size` has.
 macro_rules! barred {
     () => {
         "CASE WHEN signing_key.state <> 'active' THEN NULL \

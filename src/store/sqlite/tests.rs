@@ -10,15 +10,12 @@ use std::{
 };
 
 use diesel::{
-    Connection, QueryableByName, RunQueryDsl, SqliteConnection,
+    Connection, SqliteConnection,
     connection::{InstrumentationEvent, SimpleConnection},
-    sql_query,
     sql_types::{BigInt, Text},
 };
 
-use super::{
-    SqliteStore, connection, errors::Failure, leases::LeastRecentlyUsed, locks::NodeLocks, migrations,
-};
+use super::{SqliteStore, connection, errors::Failure, locks::NodeLocks, migrations};
 use crate::store::sql::{Sql, Value, execute, row, rows};
 use crate::{
     domain::{NodeId, Reach},
@@ -245,23 +242,6 @@ fn no_step_of_the_work_scans_a_table_that_grows() {
         "{steps:?}"
     );
     assert!(steps.iter().any(|step| step.contains("batch_open")), "{steps:?}");
-}
-
-#[test]
-fn a_lease_looks_at_the_smallest_open_batch_and_at_no_other_to_choose_its_keys() {
-    let (_folder, store) = database();
-    let query = LeastRecentlyUsed::TEXT.replacen('?', "'[]'", 1).replacen('?', "1", 1);
-    let explained = sql_query(format!("EXPLAIN QUERY PLAN {query}"));
-    let steps: Vec<Step> = explained.load(&mut store.readers.get().unwrap()).unwrap();
-    let steps: Vec<_> = steps.into_iter().map(|step| step.detail).collect();
-    assert!(steps.iter().any(|step| step.contains("batch_open_size")), "{steps:?}");
-    assert!(!steps.iter().any(|step| step.starts_with("SCAN batch")), "{steps:?}");
-}
-
-#[derive(QueryableByName)]
-struct Step {
-    #[diesel(sql_type = Text)]
-    detail: String,
 }
 
 struct Plan;

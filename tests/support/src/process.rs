@@ -124,9 +124,9 @@ impl Drop for Running {
         let _ = self.child.wait();
         if thread::panicking() {
             let log = self.log();
-            let last = log.lines().rev().take(SHOWN).collect::<Vec<_>>();
+            let lines: Vec<_> = log.lines().collect();
             println!("the end of {}:", self.log.display());
-            last.iter().rev().for_each(|line| println!("  {line}"));
+            lines[lines.len().saturating_sub(SHOWN)..].iter().for_each(|line| println!("  {line}"));
         }
     }
 }

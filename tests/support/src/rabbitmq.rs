@@ -24,8 +24,8 @@ use crate::{
 /// Debian's programs, which start no server by themselves. Those in PATH change the user.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 
-/// What Erlang is told: to be reached from here alone, and, as RabbitMQ advises for machines that do other things, too, not to
-/// keep the processor busy while it waits for work.
+/// Options of Erlang. It listens at this address alone. It does not keep the processor busy while it waits for work, as
+/// RabbitMQ advises for machines that do other things, too.
 const RUNTIME: &str = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none";
 
 /// The user and its password.

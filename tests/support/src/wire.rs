@@ -64,8 +64,8 @@ impl Wire {
         wire
     }
 
-    /// Swallows what goes this way until that were so many bytes, and ends all connections after `more`. Returns whether
-    /// that were so many within some seconds: a client that was about to connect has sent less.
+    /// Swallows what goes this way until so many bytes are lost, does `more`, and ends all connections. Returns whether so
+    /// many were lost within some seconds: a client that is about to connect sends less.
     pub fn loses(&self, way: &AtomicBool, bytes: usize, more: impl FnOnce()) -> bool {
         let (before, begun) = (self.swallowed.load(SeqCst), Instant::now());
         let enough = || self.swallowed.load(SeqCst) >= before + bytes;

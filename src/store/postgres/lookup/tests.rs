@@ -1,4 +1,4 @@
-//! What a lookup costs in a database in which much is signed.
+//! What a lookup costs in a database in which much is signed, and a lease in one in which much is open.
 
 use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text};
 use support::postgres::Cluster;
@@ -18,9 +18,8 @@ fn much(signed: u32) -> String {
     format!(
         "ALTER TABLE batch DISABLE TRIGGER USER; ALTER TABLE signature DISABLE TRIGGER USER; \
         INSERT INTO record (external_id, payload) SELECT 'name ' || n, 'x' FROM generate_series(1, 20010) AS n; \
-        INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, \
-            max_signatures) SELECT lpad(to_hex(n), 64, '0'), '\\x00', 2048, 'database', '\\x00', \
-                CASE n WHEN 1 THEN 30000 END FROM generate_series(1, 20) AS n; \
+        INSERT INTO signing_key (fingerprint, public_key, bits, custody, sealed_key, max_signatures) \
+            SELECT lpad(to_hex(n), 64, '0'), '\\x00', 2048, 'database', '\\x00', CASE n WHEN 1 THEN 30000 END FROM generate_series(1, 20) AS n; \
         INSERT INTO node (name, lease_until, lease_ttl, custodians) VALUES ('n', now(), 1, ''); \
         INSERT INTO batch (id, first_record, last_record, runs, record_count, state, epoch, key_id, node_id, scheme, \
             leased_at, signed_at) \

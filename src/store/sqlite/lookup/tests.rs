@@ -1,8 +1,11 @@
-//! How SQLite would run each lookup.
+//! How SQLite would run each lookup, and the query that finds keys for a lease.
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
-use super::{super::migrations::migrate, *};
+use super::{
+    super::{leases::LeastRecentlyUsed, migrations::migrate},
+    *,
+};
 
 const STATEMENTS: [&str; 12] = [
     RecordById::TEXT,
@@ -29,14 +32,8 @@ struct Step {
 /// all its rows.
 #[test]
 fn no_lookup_reads_more_because_more_is_signed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("s.db");
-    migrate(&path).unwrap();
-    let store = SqliteStore::open(&path, &[]).unwrap();
     for text in STATEMENTS {
-        let explain = format!("EXPLAIN QUERY PLAN {}", text.replace('?', "1"));
-        let steps = store.query(|connection| Ok(sql_query(&explain).load::<Step>(connection)?)).unwrap();
-        let steps: Vec<_> = steps.into_iter().map(|step| step.detail).collect();
+        let steps = steps(&text.replace('?', "1"));
         let is_cheap = |step: &String| {
             let few = ["batch_open", "batch_one_lease_per_key"].iter().any(|index| step.contains(index));
             let grows = ["record", "signature", "batch"]
@@ -50,4 +47,22 @@ fn no_lookup_reads_more_because_more_is_signed() {
         let uses_index = steps.iter().any(|step| step.contains("batch_o"));
         assert!(!finds_few || uses_index, "{text}\n{steps:#?}");
     }
+}
+
+#[test]
+fn a_lease_looks_at_the_smallest_open_batch_and_at_no_other_to_choose_its_keys() {
+    let steps = steps(&LeastRecentlyUsed::TEXT.replacen('?', "'[]'", 1).replacen('?', "1", 1));
+    assert!(steps.iter().any(|step| step.contains("batch_open_size")), "{steps:?}");
+    assert!(!steps.iter().any(|step| step.starts_with("SCAN batch")), "{steps:?}");
+}
+
+/// The steps of a query in a new database.
+fn steps(query: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    migrate(&path).unwrap();
+    let store = SqliteStore::open(&path, &[]).unwrap();
+    let explain = format!("EXPLAIN QUERY PLAN {query}");
+    let steps = store.query(|connection| Ok(sql_query(&explain).load::<Step>(connection)?)).unwrap();
+    steps.into_iter().map(|step| step.detail).collect()
 }
