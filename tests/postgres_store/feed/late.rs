@@ -27,7 +27,7 @@ const COMMITTERS: u8 = 8;
 const SEQUENCERS: usize = 2;
 /// How many batches each committer leases at a time.
 const LEASES: usize = 8;
-/// How often each reader looks.
+/// How often each reader and each sequencer looks.
 const POLL: Duration = Duration::from_millis(5);
 /// The signatures of a batch are stored, and its row is written, up to a second before the COMMIT, 5 ms on average. The
 /// last step, the entry of the ledger, comes after that, because each commit waits there for the one before it. The indexes
@@ -108,6 +108,7 @@ fn sequence_all(store: &dyn Store, is_over: &AtomicBool) {
             Ok(_) | Err(StoreError::UnknownOutcome(_) | StoreError::Unavailable(_)) => {}
             Err(error) => panic!("{error}"),
         }
+        lasting(POLL);
     }
 }
 
