@@ -132,7 +132,7 @@ const PAGE_BYTES: usize = 4 << 20;
 /// on for long keeps SQLite's log from being cut, and old versions of rows alive in PostgreSQL.
 pub(in crate::store) fn read_pages(
     records: &Runs,
-    read: impl Fn(&[Value<'_>]) -> Result<Vec<RawSigned>, StoreError>,
+    read: impl Fn(&[Value<'_>; 3]) -> Result<Vec<RawSigned>, StoreError>,
     visit: &mut dyn FnMut(SignedRow<'_>),
 ) -> Result<(), StoreError> {
     for (first, last) in records.ranges() {

@@ -59,7 +59,7 @@ impl Reading for SqliteStore {
     }
 
     fn read_signed(&self, records: &Runs, visit: &mut dyn FnMut(SignedRow<'_>)) -> Result<(), StoreError> {
-        let read = |values: &[Value<'_>]| {
+        let read = |values: &[Value<'_>; 3]| {
             self.query(|connection| {
                 Ok(page(
                     bound::<SignedBetween>(values).load_iter::<RawSigned, DefaultLoadingMode>(connection)?,
