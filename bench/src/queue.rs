@@ -32,7 +32,7 @@ pub fn figures(lab: &Lab, template: &Template, repeat: u16) -> Result<Vec<Figure
 }
 
 fn intake(lab: &Lab, broker: &Broker, records: u64, repeat: u16) -> Result<Vec<Figure>> {
-    let (mut rates, mut ratios) = (Vec::new(), Vec::new());
+    let (mut rates, mut ratios, mut taken) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=repeat {
         let before = insert(lab, records)?;
         let queue = filled(broker, &format!("in-{round}"), records);
@@ -44,14 +44,27 @@ fn intake(lab: &Lab, broker: &Broker, records: u64, repeat: u16) -> Result<Vec<F
         let rate = records as f64 / (begun.elapsed() - started).as_secs_f64();
         drop(service);
         let inserts = (before + insert(lab, records)?) / 2.0;
-        log::info!("intake, round {round}: {rate:.0} records/s, {inserts:.0}/s inserted");
+        let bare = take(broker, &format!("taken-{round}"), records);
+        log::info!(
+            "intake, round {round}: {rate:.0} records/s, {inserts:.0}/s inserted, {bare:.0}/s only taken"
+        );
         rates.push(rate);
         ratios.push(rate / inserts);
+        taken.push(rate / bare);
     }
     Ok(vec![
         Figure::new("records/s from a quorum queue", None, rates),
         Figure::new("· ÷ inserts of the same chunks", Some(Goal::AtLeast(0.5)), ratios),
+        Figure::new("· ÷ a client that only acknowledges them", None, taken),
     ])
+}
+
+/// The rate of a client that takes as many messages as `records` from a queue, and does nothing but acknowledge them.
+fn take(broker: &Broker, queue: &str, records: u64) -> f64 {
+    let queue = filled(broker, queue, records);
+    let begun = Instant::now();
+    amqp::take(&broker.url(), &queue, records);
+    records as f64 / begun.elapsed().as_secs_f64()
 }
 
 /// Inserts as many records as `records` in chunks, and returns how many each second.

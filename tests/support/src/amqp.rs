@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, io, time::Duration};
 
+use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
-    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+        QueueDeclareOptions,
+    },
     types::{AMQPValue, FieldTable},
 };
 use tokio::time::timeout;
@@ -73,6 +77,23 @@ pub fn publish(url: &str, queue: &str, messages: &[Message]) {
             }
             for confirm in confirms {
                 assert!(confirm.await?.is_ack());
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// Takes so many messages out of a queue as fast as the broker gives them, and acknowledges a thousand at a time.
+pub fn take(url: &str, queue: &str, count: u64) {
+    run(url, async |channel| {
+        channel.basic_qos(2000, BasicQosOptions::default()).await?;
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let mut messages = channel.basic_consume(queue.into(), "taker".into(), options, arguments).await?;
+        for number in 1..=count {
+            let message = messages.next().await.expect("the consumer ended")?;
+            if number % 1000 == 0 || number == count {
+                channel.basic_ack(message.delivery_tag, BasicAckOptions { multiple: true }).await?;
             }
         }
         Ok(())
