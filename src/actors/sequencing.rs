@@ -49,7 +49,7 @@ impl Drop for Sequencing {
 
 /// Batches that are stored within this time after others are numbered together, so that the numbering costs no more the
 /// smaller the batches are. Readers that wait do not wait for it: they number for themselves.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(25);
 
 async fn sequence(db: Recipient<Sequence>, mut commits: Receiver<Committed>, every: Duration) {
     let mut outage = Outage::default();
