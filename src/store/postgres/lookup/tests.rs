@@ -1,4 +1,4 @@
-//! What lookups and pages cost in a database in which much is signed, and a lease in one in which much is open.
+//! What a lookup costs in a database in which much is signed, and a lease in one in which much is open.
 
 use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text};
 use support::postgres::Cluster;
@@ -7,7 +7,6 @@ use super::{
     super::{
         leases::{LeastRecentlyUsed, MayLease},
         migrate,
-        reading::SignedBetween,
     },
     *,
 };
@@ -68,29 +67,6 @@ fn no_lease_reads_more_because_more_is_open() {
     let statements: [(&str, &[&str]); 2] =
         [(MayLease::TEXT, &["1"]), (LeastRecentlyUsed::TEXT, &["'[\"database\"]'", "8"])];
     read_few_pages("leases", &much(0), &statements);
-}
-
-/// The server keeps a plan that it made while little was signed, until the table is analyzed.
-#[test]
-fn no_page_of_signatures_reads_more_because_more_was_signed_since_it_was_planned() {
-    let url = Cluster::shared().database("pages");
-    migrate(&url).unwrap();
-    let store = PostgresStore::open(&url, 1, &[]).unwrap();
-    let numbered =
-        (1..=5).fold(SignedBetween::TEXT.to_owned(), |text, n| text.replacen('?', &format!("${n}"), 1));
-    let more = format!(
-        "{}; SET plan_cache_mode = force_generic_plan; \
-         PREPARE page (bigint, bigint, bigint, bigint, bigint) AS {numbered}; EXECUTE page (1, 10, 1, 10, 10); \
-         INSERT INTO signature SELECT n, n, '\\x00' FROM generate_series(1001, 20000) AS n",
-        much(1000)
-    );
-    let plan = store.query(|connection| {
-        connection.batch_execute(&more)?;
-        let explained = "EXPLAIN (ANALYZE, BUFFERS) EXECUTE page (19001, 19010, 19001, 19010, 10)";
-        Ok(sql_query(explained).load::<Line>(connection)?)
-    });
-    let plan: Vec<_> = plan.unwrap().into_iter().map(|line| line.line).collect();
-    assert!(pages(&plan) <= PAGES_AT_MOST, "{}", plan.join("\n"));
 }
 
 /// Fails if a statement, with these values, reads more than [`PAGES_AT_MOST`] of a database that `fill` has filled.
