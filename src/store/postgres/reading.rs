@@ -130,7 +130,7 @@ impl Sql for BatchOf {
 /// Reads everything that is stored, because `verify` must see signatures that should not be there, too. The range is given for
 /// both tables: the planner does not pass it on, and a join that was planned while there were few signatures would go on to
 /// read all of them.
-struct SignedBetween;
+pub(super) struct SignedBetween;
 impl Sql for SignedBetween {
     const TEXT: &'static str = "SELECT record.id, convert_to(external_id, 'UTF8'), payload, batch_id, value \
          FROM record LEFT JOIN signature ON signature.record_id = record.id AND signature.record_id BETWEEN ? AND ? \

@@ -1,12 +1,16 @@
-//! What a lookup costs in a database in which much is signed, and a lease in one in which much is open.
+//! What lookups and pages cost in a database in which much is signed, and a lease in one in which much is open.
 
-use diesel::{QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text};
+use diesel::{
+    Connection as _, PgConnection, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query,
+    sql_types::Text,
+};
 use support::postgres::Cluster;
 
 use super::{
     super::{
         leases::{LeastRecentlyUsed, MayLease},
         migrate,
+        reading::SignedBetween,
     },
     *,
 };
@@ -67,6 +71,34 @@ fn no_lease_reads_more_because_more_is_open() {
     let statements: [(&str, &[&str]); 2] =
         [(MayLease::TEXT, &["1"]), (LeastRecentlyUsed::TEXT, &["'[\"database\"]'", "8"])];
     read_few_pages("leases", &much(0), &statements);
+}
+
+/// The server keeps a plan that it made while little was signed, until the table is analyzed.
+#[test]
+fn no_page_of_signatures_reads_more_because_more_was_signed_since_it_was_planned() {
+    let url = Cluster::shared().database("pages");
+    migrate(&url).unwrap();
+    let mut connection = PgConnection::establish(&url).unwrap();
+    let mut run = |text: &str| connection.batch_execute(text).unwrap();
+    run("ALTER TABLE signature DISABLE TRIGGER USER; ALTER TABLE signature SET (autovacuum_enabled = off); \
+         INSERT INTO record (payload) SELECT decode(repeat('00', 256), 'hex') FROM generate_series(1, 100000); ANALYZE record");
+    let sign = |first: u32, last: u32| {
+        format!(
+            "INSERT INTO signature SELECT n, 1, decode(repeat('00', 256), 'hex') FROM generate_series({first}, {last}) AS n"
+        )
+    };
+    run(&sign(1, 1000));
+    let numbered =
+        (1..=5).fold(SignedBetween::TEXT.to_owned(), |text, n| text.replacen('?', &format!("${n}"), 1));
+    run(&format!(
+        "SET plan_cache_mode = force_generic_plan; PREPARE page (bigint, bigint, bigint, bigint, bigint) AS {numbered}"
+    ));
+    run("EXECUTE page (1, 1000, 1, 1000, 1000)");
+    run(&sign(1001, 100_000));
+    let explained = "EXPLAIN (ANALYZE, BUFFERS) EXECUTE page (90001, 91000, 90001, 91000, 1000)";
+    let plan = sql_query(explained).load::<Line>(&mut connection).unwrap();
+    let plan: Vec<_> = plan.into_iter().map(|line| line.line).collect();
+    assert!(pages(&plan) <= 200, "{}", plan.join("\n"));
 }
 
 /// Fails if a statement, with these values, reads more than [`PAGES_AT_MOST`] of a database that `fill` has filled.
