@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Records in a transaction of the intake, at most.
-const CHUNK: usize = 1000;
+const CHUNK: u16 = 1000;
 
 /// The rate at which messages of a quorum queue become records ÷ the rate at which the same chunks are inserted, and the
 /// rate at which they are signed and published ÷ the raw signing rate.
@@ -63,7 +63,7 @@ fn intake(lab: &Lab, broker: &Broker, records: u64, repeat: u16) -> Result<Vec<F
 fn take(broker: &Broker, queue: &str, records: u64) -> f64 {
     let queue = filled(broker, queue, records);
     let begun = Instant::now();
-    amqp::take(&broker.url(), &queue, records);
+    amqp::take(&broker.url(), &queue, records, CHUNK);
     records as f64 / begun.elapsed().as_secs_f64()
 }
 
@@ -72,7 +72,7 @@ fn insert(lab: &Lab, records: u64) -> Result<f64> {
     let name = lab.scratch.database(None)?;
     store::migrate(&lab.scratch.url(&name)?)?;
     let (store, messages, begun) = (lab.open(&name)?, messages("insert", records), Instant::now());
-    for chunk in messages.chunks(CHUNK) {
+    for chunk in messages.chunks(CHUNK.into()) {
         let rows = chunk.iter().map(|(id, body)| NewRecord { external_id: id.as_deref(), payload: body });
         store.insert_records(&rows.collect::<Vec<_>>(), OnConflict::Stop)?;
     }

@@ -22,7 +22,8 @@ use crate::{
     store::{Audit, Batching, Intake, Nodes, OnConflict, OpenBatches, StoreError},
 };
 
-fn database() -> (tempfile::TempDir, SqliteStore) {
+/// A new database, in a folder that lasts as long as the first of both.
+pub(super) fn database() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.db");
     migrations::migrate(&path).unwrap();

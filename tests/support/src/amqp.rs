@@ -84,15 +84,16 @@ pub fn publish(url: &str, queue: &str, messages: &[Message]) {
     .unwrap();
 }
 
-/// Takes so many messages out of a queue as fast as the broker gives them, and acknowledges a thousand at a time.
-pub fn take(url: &str, queue: &str, count: u64) {
+/// Takes `count` messages out of a queue as fast as the broker gives them, and acknowledges each `chunk` of them at once. Two
+/// chunks are under way, as in the product.
+pub fn take(url: &str, queue: &str, count: u64, chunk: u16) {
     run(url, async |channel| {
-        channel.basic_qos(2000, BasicQosOptions::default()).await?;
+        channel.basic_qos(2 * chunk, BasicQosOptions::default()).await?;
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
         let mut messages = channel.basic_consume(queue.into(), "taker".into(), options, arguments).await?;
         for number in 1..=count {
             let message = messages.next().await.expect("the consumer ended")?;
-            if number % 1000 == 0 || number == count {
+            if number % u64::from(chunk) == 0 || number == count {
                 channel.basic_ack(message.delivery_tag, BasicAckOptions { multiple: true }).await?;
             }
         }

@@ -3,7 +3,7 @@
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
 use super::{
-    super::{leases::LeastRecentlyUsed, migrations::migrate},
+    super::{leases::LeastRecentlyUsed, tests::database},
     *,
 };
 
@@ -32,8 +32,9 @@ struct Step {
 /// all its rows.
 #[test]
 fn no_lookup_reads_more_because_more_is_signed() {
+    let (_folder, store) = database();
     for text in STATEMENTS {
-        let steps = steps(&text.replace('?', "1"));
+        let steps = steps(&store, &text.replace('?', "1"));
         let is_cheap = |step: &String| {
             let few = ["batch_open", "batch_one_lease_per_key"].iter().any(|index| step.contains(index));
             let grows = ["record", "signature", "batch"]
@@ -51,17 +52,14 @@ fn no_lookup_reads_more_because_more_is_signed() {
 
 #[test]
 fn a_lease_looks_at_the_smallest_open_batch_and_at_no_other_to_choose_its_keys() {
-    let steps = steps(&LeastRecentlyUsed::TEXT.replacen('?', "'[]'", 1).replacen('?', "1", 1));
+    let (_folder, store) = database();
+    let steps = steps(&store, &LeastRecentlyUsed::TEXT.replacen('?', "'[]'", 1).replacen('?', "1", 1));
     assert!(steps.iter().any(|step| step.contains("batch_open_size")), "{steps:?}");
     assert!(!steps.iter().any(|step| step.starts_with("SCAN batch")), "{steps:?}");
 }
 
-/// The steps of a query in a new database.
-fn steps(query: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("s.db");
-    migrate(&path).unwrap();
-    let store = SqliteStore::open(&path, &[]).unwrap();
+/// The steps of a query.
+fn steps(store: &SqliteStore, query: &str) -> Vec<String> {
     let explain = format!("EXPLAIN QUERY PLAN {query}");
     let steps = store.query(|connection| Ok(sql_query(&explain).load::<Step>(connection)?)).unwrap();
     steps.into_iter().map(|step| step.detail).collect()
